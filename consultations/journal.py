@@ -1,0 +1,165 @@
+"""The procedure file: append-only, hash-chained, one chain per municipality.
+
+Each verb of the domain writes its entry in the transaction of what it changes. Two things follow:
+the chain proves that nothing was altered afterwards, and the highest sequence number is the
+*revision* of all that a municipality shows, by which public pages are kept until something changes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, UniqueConstraint, func, select, text
+from sqlmodel import Field, Session, SQLModel
+from sqlmodel import select as sm_select
+
+from consultations.permissions import Actor
+from consultations.tables import BigKey, Json, UtcDateTime
+
+FIRST_HASH = "0" * 64
+
+
+class JournalEntry(SQLModel, table=True):
+    """One line of the file. Never updated, never deleted."""
+
+    __tablename__ = "journal_entry"
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "sequence"),
+        Index("ix_journal_entry_subject", "subject"),
+        Index("ix_journal_entry_procedure_id_id", "procedure_id", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    municipality_id: int = Field(foreign_key="municipality.id")
+    sequence: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str
+    verb: str
+    procedure_id: int | None = Field(default=None, foreign_key="procedure.id")
+    subject: str = ""
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    previous_hash: str
+    hash: str
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value in one canonical spelling (sorted keys, no spaces, UTF-8)."""
+    spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(spelled.encode()).hexdigest()
+
+
+def _entry_hash(entry: JournalEntry) -> str:
+    return digest(
+        [
+            entry.previous_hash,
+            entry.municipality_id,
+            entry.sequence,
+            entry.at.isoformat(),
+            entry.actor,
+            entry.verb,
+            entry.procedure_id,
+            entry.subject,
+            entry.facts,
+        ]
+    )
+
+
+def append(
+    session: Session,
+    *,
+    municipality_id: int,
+    verb: str,
+    by: Actor,
+    at: datetime,
+    procedure_id: int | None = None,
+    subject: str = "",
+    facts: dict[str, Any] | None = None,
+) -> JournalEntry:
+    """Add one entry to the municipality's chain, in the caller's transaction.
+
+    On PostgreSQL the municipality's chain is locked until the transaction ends; on SQLite the
+    writer already has the database. `facts` must be plain JSON; personal data belong into the
+    tables, not in here, because an entry can never be erased.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(71, :key)"), {"key": municipality_id})
+    last = session.execute(
+        select(JournalEntry.sequence, JournalEntry.hash)  # type: ignore[call-overload]
+        .where(JournalEntry.municipality_id == municipality_id)
+        .order_by(JournalEntry.sequence.desc())  # type: ignore[attr-defined]
+        .limit(1)
+    ).first()
+    entry = JournalEntry(
+        municipality_id=municipality_id,
+        sequence=last.sequence + 1 if last else 1,
+        at=at,
+        actor=by.label,
+        verb=verb,
+        procedure_id=procedure_id,
+        subject=subject,
+        facts=json.loads(json.dumps(facts or {}, default=str)),
+        previous_hash=last.hash if last else FIRST_HASH,
+        hash="",
+    )
+    entry.hash = _entry_hash(entry)
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def revision(session: Session, municipality_id: int) -> int:
+    """The highest sequence number: it changes whenever anything of the municipality changes."""
+    return (
+        session.execute(
+            select(func.max(JournalEntry.sequence)).where(JournalEntry.municipality_id == municipality_id)  # type: ignore[arg-type]
+        ).scalar()
+        or 0
+    )
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where the chain does not hold."""
+
+    municipality_id: int
+    sequence: int
+    problem: str
+
+
+def verify(session: Session, *, batch: int = 2000) -> Iterator[Break]:
+    """Walk every chain from its first entry and name each place that was tampered with.
+
+    An altered entry gives `altered`, a missing one `missing`, a re-hashed one breaks the link of
+    its successor (`unlinked`). Memory use is bounded by `batch`.
+    """
+    previous: JournalEntry | None = None
+    after: tuple[int, int] = (0, 0)
+    while True:
+        rows = session.exec(
+            sm_select(JournalEntry)
+            .where(
+                (JournalEntry.municipality_id > after[0])
+                | ((JournalEntry.municipality_id == after[0]) & (JournalEntry.sequence > after[1]))
+            )
+            .order_by(JournalEntry.municipality_id, JournalEntry.sequence)  # type: ignore[arg-type]
+            .limit(batch)
+        ).all()
+        if not rows:
+            return
+        for entry in rows:
+            if previous is None or previous.municipality_id != entry.municipality_id:
+                expected_sequence, expected_hash = 1, FIRST_HASH
+            else:
+                expected_sequence, expected_hash = previous.sequence + 1, previous.hash
+            if entry.sequence != expected_sequence:
+                yield Break(entry.municipality_id, expected_sequence, "missing")
+            elif entry.previous_hash != expected_hash:
+                yield Break(entry.municipality_id, entry.sequence, "unlinked")
+            if _entry_hash(entry) != entry.hash:
+                yield Break(entry.municipality_id, entry.sequence, "altered")
+            previous = entry
+        after = (rows[-1].municipality_id, rows[-1].sequence)
+        session.expunge_all()

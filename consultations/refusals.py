@@ -1,0 +1,56 @@
+"""Why something was not done: codes, not sentences. The web storey speaks the languages."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every reason for which the domain says no; each has a sentence in `participation/messages.py`."""
+
+    # who
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    # what was handed in
+    EMPTY_CONTRIBUTION = "empty_contribution"
+    TEXT_TOO_LONG = "text_too_long"
+    WRITTEN_AFTER_RECEIVED = "written_after_received"
+    RECEIVED_IN_FUTURE = "received_in_future"
+    PHASE_NOT_STARTED = "phase_not_started"
+    PHASE_CLOSED = "phase_closed"
+    KIND_NOT_OPEN = "kind_not_open"
+    UNKNOWN_REFERENCE = "unknown_reference"
+    LOCATION_REQUIRED = "location_required"
+    LOCATION_INVALID = "location_invalid"
+    ALREADY_WITHDRAWN = "already_withdrawn"
+    ATTACHMENTS_TOO_MANY = "attachments_too_many"
+    # procedures
+    DATES_REVERSED = "dates_reversed"
+    NAME_TAKEN = "name_taken"
+    NOT_READY = "not_ready"
+    WRONG_STATE = "wrong_state"
+    PLAN_AREA_INVALID = "plan_area_invalid"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    # moderation
+    CLAIMED_BY_OTHER = "claimed_by_other"
+    DECIDED_MEANWHILE = "decided_meanwhile"
+    REASON_REQUIRED = "reason_required"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+    # the house itself
+    DATABASE_BUSY = "database_busy"
+    DISK_FULL = "disk_full"
+    TOO_MANY_TRIES = "too_many_tries"
+    UPLOAD_TOO_LARGE = "upload_too_large"
+    FORM_INCOMPLETE = "form_incomplete"
+
+
+class Refusal(Exception):
+    """Something was refused for a reason that a person can act on.
+
+    `field` names the form field it belongs to, if any; `facts` fill the sentence
+    (numbers, names, dates) and never contain markup.
+    """
+
+    def __init__(self, code: Code, field: str | None = None, **facts: object) -> None:
+        super().__init__(f"{code.value}{f' ({field})' if field else ''}{f': {facts}' if facts else ''}")
+        self.code = code
+        self.field = field
+        self.facts = facts

@@ -1,0 +1,49 @@
+"""What all tables share: one registry of names, one way to keep a moment, one way to keep JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+#: Names of constraints are fixed, so that Alembic can alter a table on SQLite (batch mode).
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: aware on the way in, aware on the way out, on both databases.
+
+    SQLite forgets time zones; so the zone is taken off on the way in and put back on the way out.
+    Raises ValueError for a naive moment, because nobody could say later which zone it meant.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+#: JSON as text on SQLite, as JSONB on PostgreSQL. Replace values, never mutate them in place.
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+#: 64-bit key that SQLite still counts up by itself.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+JsonObject = dict[str, Any]
