@@ -22,6 +22,15 @@ class Code(StrEnum):
     LOCATION_INVALID = "location_invalid"
     ALREADY_WITHDRAWN = "already_withdrawn"
     ATTACHMENTS_TOO_MANY = "attachments_too_many"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    # files
+    FILE_EMPTY = "file_empty"
+    FILE_TYPE_NOT_ALLOWED = "file_type_not_allowed"
+    FILE_NOT_WHAT_IT_SAYS = "file_not_what_it_says"
+    FILE_BROKEN = "file_broken"
+    FILE_ENCRYPTED = "file_encrypted"
+    FILE_HAS_MACROS = "file_has_macros"
+    FILE_EXPANDS_TOO_MUCH = "file_expands_too_much"
     # procedures
     DATES_REVERSED = "dates_reversed"
     NAME_TAKEN = "name_taken"
