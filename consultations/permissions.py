@@ -64,7 +64,9 @@ class Grant:
     municipality_id: int | None = None
     procedure_id: int | None = None
 
-    def covers(self, municipality_id: int | None, procedure_id: int | None, *, anywhere: bool = False) -> bool:
+    def covers(
+        self, municipality_id: int | None, procedure_id: int | None, *, anywhere: bool = False
+    ) -> bool:
         """Whether the grant reaches there; `anywhere` asks for any procedure of the municipality."""
         if self.role is Role.OPERATOR:
             return True
@@ -123,6 +125,8 @@ def may(
     if permission in _SIGNED_IN:
         return Verdict(True, "signed_in")
     for grant in actor.grants:
-        if permission in GRANTS[grant.role] and grant.covers(municipality_id, procedure_id, anywhere=anywhere):
+        if permission in GRANTS[grant.role] and grant.covers(
+            municipality_id, procedure_id, anywhere=anywhere
+        ):
             return Verdict(True, grant.role.value)
     return Verdict(False, "no_role")

@@ -31,6 +31,8 @@ class Code(StrEnum):
     FILE_ENCRYPTED = "file_encrypted"
     FILE_HAS_MACROS = "file_has_macros"
     FILE_EXPANDS_TOO_MUCH = "file_expands_too_much"
+    PICTURE_TOO_LARGE = "picture_too_large"
+    FILE_STORE_UNREACHABLE = "file_store_unreachable"
     # procedures
     DATES_REVERSED = "dates_reversed"
     NAME_TAKEN = "name_taken"

@@ -1,0 +1,622 @@
+"""One door for every channel: `submit`. Web form, letter, telephone call or bulk import: the same function,
+the same state, the same receipt, the same queue.
+
+What was handed in is evidence and never changes. What the public sees of it is a separate question with its
+own state (`PublicationState`) and, where words have to be blacked out, a redaction with a name on it.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, Index, UniqueConstraint, func
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations import channels, journal, locations, notices, people, procedures, search
+from consultations.deadlines import local_date
+from consultations.people import Organisation, Person, PersonInput
+from consultations.permissions import Actor, Permission, may
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.refusals import Code, Refusal
+from consultations.search import Scope
+from consultations.tables import BigKey, UtcDateTime
+from consultations.text import normalise
+from geo.geometry import Located
+
+#: Without 0/O, 1/I/L, 2/Z, 5/S, 8/B and U/V, which look alike on paper.
+CODE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
+CODE_LENGTH = 8
+ATTACHMENTS_LIMIT = 10
+TITLE_LIMIT = 200
+SHORT_LIMIT = 500
+
+
+class Kind(StrEnum):
+    """What a contribution is; fixed by the phase it was handed in to, never silently converted."""
+
+    STATEMENT = "statement"
+    PROPOSAL = "proposal"
+    COMMENT = "comment"
+
+
+class ContributionState(StrEnum):
+    """Whether the submitter stands by it. A withdrawn one stays on file."""
+
+    RECEIVED = "received"
+    WITHDRAWN = "withdrawn"
+
+
+class PublicationState(StrEnum):
+    """What the public sees of it."""
+
+    PENDING = "pending"  # waits for a moderator
+    PUBLISHED = "published"  # as it is, or through a redaction
+    WITHHELD = "withheld"  # kept from the public, with a reason
+    PRIVATE = "private"  # the submitter does not want it published
+    RETRACTED = "retracted"  # the submitter took it back from the public
+
+
+#: Which publication state may follow which, and nothing else.
+PUBLICATION_MOVES: dict[PublicationState, frozenset[PublicationState]] = {
+    PublicationState.PENDING: frozenset(
+        {PublicationState.PUBLISHED, PublicationState.WITHHELD, PublicationState.RETRACTED}
+    ),
+    PublicationState.PUBLISHED: frozenset(
+        {
+            PublicationState.PENDING,
+            PublicationState.PUBLISHED,
+            PublicationState.WITHHELD,
+            PublicationState.RETRACTED,
+        }
+    ),
+    PublicationState.WITHHELD: frozenset(
+        {
+            PublicationState.PENDING,
+            PublicationState.PUBLISHED,
+            PublicationState.WITHHELD,
+            PublicationState.RETRACTED,
+        }
+    ),
+    PublicationState.PRIVATE: frozenset(),
+    PublicationState.RETRACTED: frozenset(),
+}
+
+
+class Contribution(SQLModel, table=True):
+    """Something somebody handed in, by whatever channel. Only the states below `# state` ever change."""
+
+    __tablename__ = "contribution"
+    __table_args__ = (
+        UniqueConstraint("procedure_id", "submission_key"),
+        UniqueConstraint("procedure_id", "entry_number"),
+        Index("ix_contribution_procedure_id_publication_id", "procedure_id", "publication", "id"),
+        Index("ix_contribution_procedure_id_publication_cell", "procedure_id", "publication", "cell"),
+        Index("ix_contribution_municipality_id_publication_id", "municipality_id", "publication", "id"),
+        Index("ix_contribution_procedure_id_source_id", "procedure_id", "source_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    municipality_id: int = Field(foreign_key="municipality.id")
+    procedure_id: int = Field(foreign_key="procedure.id")
+    phase_id: int | None = Field(default=None, foreign_key="phase.id", index=True)
+    kind: str
+    channel: str
+    #: "BP-12-0031": procedure key and entry number.
+    reference: str
+    entry_number: int
+    access_code: str = Field(unique=True)
+    submission_key: str
+    #: What an import calls it, so that importing twice changes nothing.
+    source_id: str = ""
+    #: The date that counts.
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    written_on: date | None = None
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: str
+    is_late: bool = False
+    language: str = "de"
+    title: str = ""
+    text: str = ""
+    category: str = ""
+    #: Name under which an informal contribution may appear; never the person's own name by default.
+    pseudonym: str = ""
+    on_behalf_of: str = ""
+    submitter_id: int | None = Field(default=None, foreign_key="person.id", index=True)
+    wants_publication: bool = False
+    #: What it refers to, if not the whole plan.
+    document_id: int | None = Field(default=None, foreign_key="document.id")
+    section: str = ""
+    place_words: str = ""
+    place_id: int | None = Field(default=None)
+    #: Where, as WKB in EPSG:25832 (metres); a point on it in degrees; its cell.
+    geometry: bytes | None = None
+    geometry_kind: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    cell: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    #: A comment's contribution, or what this one adds something to.
+    parent_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
+    supplements_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
+    # state
+    state: str = ContributionState.RECEIVED.value
+    publication: str = PublicationState.PENDING.value
+    redaction_id: int | None = None
+    #: Counts decisions on publication, so that nobody decides on what has been decided meanwhile.
+    decisions: int = 0
+
+
+class Attachment(SQLModel, table=True):
+    """A file that came with a contribution, by content hash; the public copy carries no place or camera data."""
+
+    __tablename__ = "attachment"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contribution_id: int = Field(sa_column_kwargs={"index": True}, foreign_key="contribution.id")
+    position: int
+    sha256: str = Field(index=True)
+    public_sha256: str = ""
+    public_media_type: str = ""
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    #: The scan or original file of what came on paper or by mail, as opposed to what was enclosed.
+    is_original: bool = False
+
+
+class Receipt(SQLModel, table=True):
+    """That it was received, when, and what exactly: the hash is taken over all that was handed in."""
+
+    __tablename__ = "receipt"
+
+    contribution_id: int = Field(foreign_key="contribution.id", primary_key=True)
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    payload_sha256: str
+
+
+@dataclass(frozen=True)
+class AttachedFile:
+    """A stored file to attach, as `files.accept_upload` describes it."""
+
+    sha256: str
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    public_sha256: str = ""
+    public_media_type: str = ""
+    is_original: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is handed in. Text or an attachment is the only thing required (BauGB §3(2), R-3.2)."""
+
+    kind: Kind
+    channel: str
+    #: Any unguessable string made once per form: the same key twice is the same contribution.
+    key: str
+    title: str = ""
+    text: str = ""
+    person: PersonInput = field(default_factory=PersonInput)
+    on_behalf_of: str = ""
+    pseudonym: str = ""
+    category: str = ""
+    language: str = "de"
+    wants_publication: bool = False
+    document_id: int | None = None
+    section: str = ""
+    place_words: str = ""
+    place_id: int | None = None
+    located: Located | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    written_on: date | None = None
+    #: When it reached the city; None means now.
+    received_at: datetime | None = None
+    parent: Contribution | None = None
+    supplements: Contribution | None = None
+    source_id: str = ""
+    wants_letter: bool = False
+
+
+def submit(
+    session: Session, submission: Submission, *, procedure: Procedure, by: Actor, now: datetime
+) -> Contribution:
+    """Take in a contribution: the row, its files, its receipt, its journal entry and the notice, in one transaction.
+
+    The same `key` again gives the contribution that is already there. A statement after the end of the
+    period is kept and marked late (BauGB §4a(5)).
+
+    Raises Refusal NOT_ALLOWED (channel), WRONG_STATE (procedure not public), EMPTY_CONTRIBUTION ("text"),
+    TEXT_TOO_LONG, ATTACHMENTS_TOO_MANY, WRITTEN_AFTER_RECEIVED ("written_on"), RECEIVED_IN_FUTURE
+    ("received_at"), KIND_NOT_OPEN, PHASE_NOT_STARTED, PHASE_CLOSED, UNKNOWN_REFERENCE ("document_id").
+    """
+    assert procedure.id is not None
+    _check_channel(submission, procedure, by)
+    number = procedures.next_entry_number(session, procedure)
+    earlier = session.exec(
+        select(Contribution).where(
+            Contribution.procedure_id == procedure.id, Contribution.submission_key == submission.key
+        )
+    ).first()
+    if earlier:
+        procedure.last_entry_number = number - 1
+        session.add(procedure)
+        return earlier
+    received_at = submission.received_at or now
+    _check_content(session, submission, procedure, received_at, now)
+    phase = _phase(session, submission, procedure, received_at)
+    person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
+    located = submission.located
+    contribution = Contribution(
+        municipality_id=procedure.municipality_id,
+        procedure_id=procedure.id,
+        phase_id=phase.id if phase else None,
+        kind=submission.kind.value,
+        channel=submission.channel,
+        reference=f"{procedure.key}-{number:04d}",
+        entry_number=number,
+        access_code=new_access_code(),
+        submission_key=submission.key,
+        source_id=submission.source_id,
+        received_at=received_at,
+        written_on=submission.written_on,
+        recorded_at=now,
+        recorded_by=by.label,
+        is_late=bool(phase and phase.is_formal and not phase.is_in_time(received_at)),
+        language=submission.language,
+        title=normalise(submission.title, field="title", limit=TITLE_LIMIT),
+        text=normalise(submission.text, field="text"),
+        category=submission.category,
+        pseudonym=submission.pseudonym,
+        on_behalf_of=submission.on_behalf_of,
+        submitter_id=person.id if person else None,
+        wants_publication=submission.wants_publication,
+        document_id=submission.document_id,
+        section=submission.section,
+        place_words=submission.place_words,
+        place_id=submission.place_id,
+        geometry=located.wkb if located else None,
+        geometry_kind=located.kind if located else "",
+        lon=located.lon if located else None,
+        lat=located.lat if located else None,
+        cell=located.cell if located else None,
+        parent_id=submission.parent.id if submission.parent else None,
+        supplements_id=submission.supplements.id if submission.supplements else None,
+        publication=(
+            PublicationState.PENDING.value if submission.wants_publication else PublicationState.PRIVATE.value
+        ),
+    )
+    session.add(contribution)
+    session.flush()
+    assert contribution.id is not None
+    attachments = [
+        Attachment(
+            contribution_id=contribution.id,
+            position=position,
+            sha256=file.sha256,
+            public_sha256=file.public_sha256,
+            public_media_type=file.public_media_type,
+            filename=file.filename,
+            media_type=file.media_type,
+            size=file.size,
+            pages=file.pages,
+            is_original=file.is_original,
+        )
+        for position, file in enumerate(submission.attachments)
+    ]
+    session.add_all(attachments)
+    sealed = payload_sha256(contribution, person, attachments)
+    session.add(Receipt(contribution_id=contribution.id, issued_at=now, payload_sha256=sealed))
+    search.index(session, contribution.id, Scope.ORIGINAL, contribution.title, contribution.text)
+    _leave_receipt_notice(session, contribution, submission, now)
+    journal.append(
+        session,
+        municipality_id=procedure.municipality_id,
+        verb="contribution_received",
+        by=by,
+        at=now,
+        procedure_id=procedure.id,
+        subject=f"contribution:{contribution.id}",
+        facts={
+            "reference": contribution.reference,
+            "kind": contribution.kind,
+            "channel": contribution.channel,
+            "received_at": received_at.isoformat(),
+            "late": contribution.is_late,
+            "payload_sha256": sealed,
+        },
+    )
+    return contribution
+
+
+#: What somebody must be allowed to do who uses a channel.
+_NEEDED = {
+    channels.Entry.PUBLIC: Permission.TAKE_PART,
+    channels.Entry.CLERK: Permission.RECORD_INTAKE,
+    channels.Entry.IMPORT: Permission.IMPORT,
+}
+
+
+def _check_channel(submission: Submission, procedure: Procedure, by: Actor) -> None:
+    needed = _NEEDED[channels.by_key(submission.channel).entry]
+    if not may(by, needed, municipality_id=procedure.municipality_id, procedure_id=procedure.id):
+        raise Refusal(Code.NOT_ALLOWED)
+    public = procedure.state in (ProcedureState.PUBLISHED.value, ProcedureState.CONCLUDED.value)
+    if not public and needed is not Permission.IMPORT:
+        raise Refusal(Code.WRONG_STATE, state=procedure.state)
+
+
+def _check_content(
+    session: Session, submission: Submission, procedure: Procedure, received_at: datetime, now: datetime
+) -> None:
+    if not submission.text.strip() and not submission.attachments and not submission.title.strip():
+        raise Refusal(Code.EMPTY_CONTRIBUTION, "text")
+    if len(submission.attachments) > ATTACHMENTS_LIMIT:
+        raise Refusal(Code.ATTACHMENTS_TOO_MANY, "attachments", limit=ATTACHMENTS_LIMIT)
+    for name in ("on_behalf_of", "section", "place_words", "pseudonym", "category"):
+        if len(getattr(submission, name)) > SHORT_LIMIT:
+            raise Refusal(Code.TEXT_TOO_LONG, name, limit=SHORT_LIMIT, length=len(getattr(submission, name)))
+    if received_at > now:
+        raise Refusal(Code.RECEIVED_IN_FUTURE, "received_at")
+    if submission.written_on and submission.written_on > local_date(received_at):
+        raise Refusal(Code.WRITTEN_AFTER_RECEIVED, "written_on")
+    if submission.document_id is not None:
+        document = session.get(procedures.Document, submission.document_id)
+        if document is None or document.procedure_id != procedure.id:
+            raise Refusal(Code.UNKNOWN_REFERENCE, "document_id")
+    for other in (submission.parent, submission.supplements):
+        if other is not None and other.procedure_id != procedure.id:
+            raise Refusal(Code.UNKNOWN_REFERENCE)
+
+
+def _phase(
+    session: Session, submission: Submission, procedure: Procedure, received_at: datetime
+) -> Phase | None:
+    """The phase it belongs to at the moment of its receipt; whatever channel it came by."""
+    assert procedure.id is not None
+    phases = procedures.phases_of(session, procedure.id)
+    if submission.supplements is not None:
+        return next((phase for phase in phases if phase.id == submission.supplements.phase_id), None)
+    opens = Opens(submission.kind.value)
+    phase = procedures.phase_for(phases, opens, received_at)
+    if phase is not None:
+        return phase
+    inviting = [each for each in phases if opens.value in each.opens]
+    if channels.by_key(submission.channel).entry is channels.Entry.IMPORT and inviting:
+        return inviting[0]
+    if not inviting:
+        raise Refusal(Code.KIND_NOT_OPEN)
+    if all(each.state(received_at) is procedures.PhaseState.OVER for each in inviting):
+        raise Refusal(Code.PHASE_CLOSED, ended=inviting[-1].ends_on)
+    raise Refusal(Code.PHASE_NOT_STARTED, starts=inviting[0].starts_on)
+
+
+def _leave_receipt_notice(
+    session: Session, contribution: Contribution, submission: Submission, now: datetime
+) -> None:
+    person = submission.person
+    facts = {"reference": contribution.reference}
+    common: dict[str, Any] = {
+        "municipality_id": contribution.municipality_id,
+        "contribution_id": contribution.id,
+        "kind": "receipt",
+        "to_name": person.name,
+        "language": submission.language,
+        "now": now,
+        "facts": facts,
+    }
+    if submission.source_id:
+        return  # taken over from another system, which has confirmed it in its own time
+    if person.email:
+        notices.leave(session, way=notices.NoticeWay.MAIL, address=person.email, **common)
+    if submission.wants_letter or (person.street and not person.email):
+        lines = [person.name, person.street, f"{person.postcode} {person.city}".strip()]
+        address = "\n".join(line for line in lines if line)
+        notices.leave(session, way=notices.NoticeWay.LETTER, address=address, **common)
+
+
+def new_access_code() -> str:
+    """Eight characters that nobody can guess and nobody misreads: 23^8 are 78 thousand million codes."""
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+
+
+def read_access_code(typed: str) -> str | None:
+    """A code as somebody typed it (spaces, hyphens, lower case) in its stored spelling; None if it cannot be one."""
+    code = "".join(character for character in typed.upper() if character.isalnum())
+    if len(code) != CODE_LENGTH or any(character not in CODE_ALPHABET for character in code):
+        return None
+    return code
+
+
+def payload_sha256(
+    contribution: Contribution, person: Person | None, attachments: Sequence[Attachment]
+) -> str:
+    """The seal of a receipt: SHA-256 over everything that was handed in, in one canonical spelling."""
+    return journal.digest(
+        {
+            "reference": contribution.reference,
+            "kind": contribution.kind,
+            "channel": contribution.channel,
+            "received_at": contribution.received_at.isoformat(),
+            "written_on": contribution.written_on.isoformat() if contribution.written_on else None,
+            "title": contribution.title,
+            "text": contribution.text,
+            "category": contribution.category,
+            "on_behalf_of": contribution.on_behalf_of,
+            "pseudonym": contribution.pseudonym,
+            "document": contribution.document_id,
+            "section": contribution.section,
+            "place_words": contribution.place_words,
+            "geometry": contribution.geometry.hex() if contribution.geometry else None,
+            "person": (
+                [person.name, person.street, person.postcode, person.city, person.email, person.phone]
+                if person
+                else None
+            ),
+            "attachments": [[file.sha256, file.filename, file.size] for file in attachments],
+        }
+    )
+
+
+# --- what becomes of it ----------------------------------------------------------------------------
+
+
+def set_publication(
+    session: Session,
+    contribution: Contribution,
+    state: PublicationState,
+    *,
+    redaction_id: int | None = None,
+    public_title: str | None = None,
+    public_text: str | None = None,
+) -> None:
+    """Move a contribution to a publication state and keep map counts and public search in step.
+
+    `public_title` and `public_text` are what the public reads if that is not the original.
+    Raises Refusal WRONG_STATE if the table of moves does not know the step.
+    """
+    before = PublicationState(contribution.publication)
+    if state not in PUBLICATION_MOVES[before]:
+        raise Refusal(Code.WRONG_STATE, state=before.value)
+    assert contribution.id is not None
+    was_shown, is_shown = before is PublicationState.PUBLISHED, state is PublicationState.PUBLISHED
+    contribution.publication = state.value
+    contribution.redaction_id = redaction_id if is_shown else None
+    contribution.decisions += 1
+    session.add(contribution)
+    if contribution.cell is not None and was_shown != is_shown:
+        assert contribution.lon is not None
+        assert contribution.lat is not None
+        locations.count(
+            session,
+            procedure_id=contribution.procedure_id,
+            cell=contribution.cell,
+            lon=contribution.lon,
+            lat=contribution.lat,
+            step=1 if is_shown else -1,
+        )
+    if is_shown:
+        title = contribution.title if public_title is None else public_title
+        words = contribution.text if public_text is None else public_text
+        search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.category)
+    elif was_shown:
+        search.remove(session, contribution.id, Scope.PUBLIC)
+    session.flush()
+
+
+def retract(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> None:
+    """The submitter takes it back from the public; it stays on file and is weighed like any other.
+
+    Raises Refusal ALREADY_WITHDRAWN if it is not, or no longer, meant for the public.
+    """
+    if contribution.publication in (PublicationState.RETRACTED.value, PublicationState.PRIVATE.value):
+        raise Refusal(Code.ALREADY_WITHDRAWN)
+    set_publication(session, contribution, PublicationState.RETRACTED)
+    _note(session, contribution, "contribution_retracted", by=by, now=now)
+
+
+def withdraw(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> None:
+    """The submitter no longer stands by it. It stays on file, marked (R-3.5). Raises ALREADY_WITHDRAWN."""
+    if contribution.state == ContributionState.WITHDRAWN.value:
+        raise Refusal(Code.ALREADY_WITHDRAWN)
+    contribution.state = ContributionState.WITHDRAWN.value
+    if contribution.publication not in (PublicationState.RETRACTED.value, PublicationState.PRIVATE.value):
+        set_publication(session, contribution, PublicationState.RETRACTED)
+    session.add(contribution)
+    _note(session, contribution, "contribution_withdrawn", by=by, now=now)
+
+
+def _note(session: Session, contribution: Contribution, verb: str, *, by: Actor, now: datetime) -> None:
+    journal.append(
+        session,
+        municipality_id=contribution.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=contribution.procedure_id,
+        subject=f"contribution:{contribution.id}",
+        facts={"reference": contribution.reference},
+    )
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+
+def by_access_code(session: Session, municipality_id: int, typed: str) -> Contribution | None:
+    """The contribution that this code belongs to, in this municipality, or None."""
+    code = read_access_code(typed)
+    if code is None:
+        return None
+    return session.exec(
+        select(Contribution).where(
+            Contribution.access_code == code, Contribution.municipality_id == municipality_id
+        )
+    ).first()
+
+
+def by_key(session: Session, procedure_id: int, submission_key: str) -> Contribution | None:
+    """The contribution that was handed in with this form, or None."""
+    return session.exec(
+        select(Contribution).where(
+            Contribution.procedure_id == procedure_id, Contribution.submission_key == submission_key
+        )
+    ).first()
+
+
+def by_id(session: Session, municipality_id: int, contribution_id: int) -> Contribution | None:
+    """The contribution with this id, if it belongs to the municipality."""
+    contribution = session.get(Contribution, contribution_id)
+    return contribution if contribution and contribution.municipality_id == municipality_id else None
+
+
+def attachments_of(session: Session, contribution_id: int) -> list[Attachment]:
+    """The files of a contribution in their order."""
+    return list(
+        session.exec(
+            select(Attachment)
+            .where(Attachment.contribution_id == contribution_id)
+            .order_by(Attachment.position)  # type: ignore[arg-type]
+        ).all()
+    )
+
+
+def receipt_of(session: Session, contribution_id: int) -> Receipt:
+    """The receipt of a contribution; there always is one. Raises Refusal NOT_FOUND otherwise."""
+    receipt = session.get(Receipt, contribution_id)
+    if receipt is None:
+        raise Refusal(Code.NOT_FOUND)
+    return receipt
+
+
+def submitter_of(session: Session, contribution: Contribution) -> tuple[Person | None, Organisation | None]:
+    """Who handed it in, as far as they said."""
+    person = session.get(Person, contribution.submitter_id) if contribution.submitter_id else None
+    organisation = (
+        session.get(Organisation, person.organisation_id) if person and person.organisation_id else None
+    )
+    return person, organisation
+
+
+def supplements_to(session: Session, contribution_id: int) -> list[Contribution]:
+    """What was added later, oldest first."""
+    return list(
+        session.exec(
+            select(Contribution)
+            .where(Contribution.supplements_id == contribution_id)
+            .order_by(Contribution.id)  # type: ignore[arg-type]
+        ).all()
+    )
+
+
+def published_count(session: Session, procedure_id: int) -> int:
+    """How many contributions of a procedure the public can read."""
+    return session.exec(
+        select(func.count()).where(
+            Contribution.procedure_id == procedure_id,
+            Contribution.publication == PublicationState.PUBLISHED.value,
+        )
+    ).one()

@@ -1,0 +1,101 @@
+"""What somebody has begun to write and not yet handed in: kept on the server, found again by a secret address.
+
+Errors, time-outs and going back lose nothing, without an account and without JavaScript. The secret doubles as the
+submission key, so that sending a draft twice makes one contribution.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations.tables import Json, UtcDateTime
+
+#: How long an untouched draft is kept.
+KEPT = timedelta(days=60)
+
+
+class Draft(SQLModel, table=True):
+    """An unfinished contribution. `data` are the form's values, `files` what `files.accept_upload` said of each."""
+
+    __tablename__ = "draft"
+
+    #: SHA-256 of the secret in the address, which itself is never stored.
+    key: str = Field(primary_key=True)
+    municipality_id: int = Field(foreign_key="municipality.id", index=True)
+    procedure_id: int = Field(foreign_key="procedure.id")
+    kind: str
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    files: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    contribution_id: int | None = Field(default=None, foreign_key="contribution.id")
+
+
+def key_of(secret: str) -> str:
+    """The stored key of a secret, which is the submission key too."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """An unguessable secret for an address."""
+    return secrets.token_urlsafe(24)
+
+
+def begin(
+    session: Session,
+    secret: str,
+    *,
+    municipality_id: int,
+    procedure_id: int,
+    kind: str,
+    data: dict[str, Any],
+    now: datetime,
+) -> Draft:
+    """Keep the first words of a draft."""
+    draft = Draft(
+        key=key_of(secret),
+        municipality_id=municipality_id,
+        procedure_id=procedure_id,
+        kind=kind,
+        data=data,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(draft)
+    session.flush()
+    return draft
+
+
+def find(session: Session, secret: str, *, municipality_id: int) -> Draft | None:
+    """The draft behind a secret, if it belongs to the municipality."""
+    draft = session.get(Draft, key_of(secret))
+    return draft if draft and draft.municipality_id == municipality_id else None
+
+
+def write(
+    session: Session,
+    draft: Draft,
+    data: dict[str, Any],
+    *,
+    now: datetime,
+    files: list[dict[str, Any]] | None = None,
+) -> None:
+    """Add to a draft: values given replace those of the same name, all others stay."""
+    draft.data = {**draft.data, **data}
+    if files is not None:
+        draft.files = files
+    draft.updated_at = now
+    session.add(draft)
+    session.flush()
+
+
+def forget_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> int:
+    """Delete drafts that nobody touched for a long time; returns how many."""
+    old = select(Draft.key).where(Draft.updated_at < now - kept)
+    count = len(session.exec(old).all())
+    session.execute(delete(Draft).where(Draft.updated_at < now - kept))  # type: ignore[arg-type]
+    return count

@@ -1,0 +1,91 @@
+"""Where published contributions are: counts per cell and zoom level, so that a map never counts rows.
+
+A cell is the Z-order index of a point (geo/geometry.py); dropping its last bits gives the cell of a coarser
+zoom. For every second zoom level one row per occupied cell keeps how many published contributions lie in it
+and the sums of their coordinates. A cluster is then one row, whether it stands for two contributions or for
+twenty thousand. Counted up and down in the transaction that shows or hides a contribution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Column, and_, or_, text
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations.tables import BigKey
+from geo.geometry import CELL_ZOOM
+
+#: Zoom levels (web mercator tiles) for which counts are kept.
+LEVELS = tuple(range(4, 23, 2))
+
+
+class MapCell(SQLModel, table=True):
+    """How many published contributions of a procedure lie in one cell of one level."""
+
+    __tablename__ = "map_cell"
+
+    procedure_id: int = Field(foreign_key="procedure.id", primary_key=True)
+    level: int = Field(primary_key=True)
+    cell: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    count: int
+    sum_lon: float
+    sum_lat: float
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Several contributions near each other: how many, and the mean of their places in degrees."""
+
+    cell: int
+    count: int
+    lon: float
+    lat: float
+
+
+_COUNT = text(
+    "INSERT INTO map_cell (procedure_id, level, cell, count, sum_lon, sum_lat)"
+    " VALUES (:procedure_id, :level, :cell, :step, :lon, :lat)"
+    " ON CONFLICT (procedure_id, level, cell) DO UPDATE SET count = map_cell.count + excluded.count,"
+    " sum_lon = map_cell.sum_lon + excluded.sum_lon, sum_lat = map_cell.sum_lat + excluded.sum_lat"
+)
+
+
+def count(session: Session, *, procedure_id: int, cell: int, lon: float, lat: float, step: int) -> None:
+    """Count a contribution in (`step` 1) or out (`step` -1) on every level."""
+    session.execute(
+        _COUNT,
+        [
+            {
+                "procedure_id": procedure_id,
+                "level": level,
+                "cell": cell >> 2 * (CELL_ZOOM - level),
+                "step": step,
+                "lon": lon * step,
+                "lat": lat * step,
+            }
+            for level in LEVELS
+        ],
+    )
+
+
+def level_for(zoom: int, finer: int = 2) -> int:
+    """The level whose cells are about 256 / 2**finer pixels wide at a zoom; always one that is kept."""
+    wanted = max(LEVELS[0], min(LEVELS[-1], zoom + finer))
+    return wanted - wanted % 2
+
+
+def clusters(
+    session: Session, procedure_id: int, level: int, ranges: Sequence[tuple[int, int]], *, limit: int = 2000
+) -> list[Cluster]:
+    """The occupied cells of a level within the given half-open ranges of full-depth cells."""
+    shift = 2 * (CELL_ZOOM - level)
+    within = or_(
+        *(and_(MapCell.cell >= low >> shift, MapCell.cell < (high - 1 >> shift) + 1) for low, high in ranges)
+    )  # type: ignore[arg-type]
+    rows = session.exec(
+        select(MapCell)
+        .where(MapCell.procedure_id == procedure_id, MapCell.level == level, MapCell.count > 0, within)
+        .order_by(MapCell.cell)  # type: ignore[arg-type]
+        .limit(limit)
+    ).all()
+    return [Cluster(row.cell, row.count, row.sum_lon / row.count, row.sum_lat / row.count) for row in rows]

@@ -1,0 +1,360 @@
+"""What the public sees: a queue, a claim so that two never decide the same, decisions with reasons, all undoable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Column, Index, delete, func, or_
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations import contributions, journal
+from consultations.contributions import Contribution, PublicationState
+from consultations.permissions import Actor, Permission, may
+from consultations.refusals import Code, Refusal
+from consultations.tables import BigKey, UtcDateTime
+from consultations.text import normalise
+
+#: How long a moderator has an item to themselves after opening it.
+CLAIM = timedelta(minutes=15)
+
+
+class Action(StrEnum):
+    """What a moderator may decide."""
+
+    PUBLISH = "publish"
+    REDACT = "redact"
+    WITHHOLD = "withhold"
+    UNDO = "undo"
+
+
+class Reason(StrEnum):
+    """Why something is kept from the public, or words of it: each tied to a published rule."""
+
+    PERSONAL_DATA = "personal_data"
+    THIRD_PARTY = "third_party"
+    INSULT = "insult"
+    UNLAWFUL = "unlawful"
+    ADVERTISING = "advertising"
+    OFF_TOPIC = "off_topic"
+    DUPLICATE = "duplicate"
+    COPYRIGHT = "copyright"
+
+
+class Redaction(SQLModel, table=True):
+    """What the public reads instead of the original, with the name of who made it. Never changed."""
+
+    __tablename__ = "redaction"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contribution_id: int = Field(foreign_key="contribution.id", index=True)
+    title: str
+    text: str
+    made_by: str
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    #: Attachments (positions) that the public must not see, comma separated.
+    hidden_attachments: str = ""
+
+
+class ModerationDecision(SQLModel, table=True):
+    """One decision on publication. Never changed; an undo is a decision of its own."""
+
+    __tablename__ = "moderation_decision"
+    __table_args__ = (Index("ix_moderation_decision_contribution_id_id", "contribution_id", "id"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contribution_id: int = Field(foreign_key="contribution.id")
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    by_name: str = ""
+    action: str
+    reason: str = ""
+    explanation: str = ""
+    redaction_id: int | None = Field(default=None, foreign_key="redaction.id")
+    #: State and redaction before, so that an undo leads back exactly there.
+    before: str
+    before_redaction_id: int | None = None
+
+
+class Claim(SQLModel, table=True):
+    """Who has an item open, until when."""
+
+    __tablename__ = "moderation_claim"
+
+    contribution_id: int = Field(foreign_key="contribution.id", primary_key=True)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    name: str
+    until: datetime = Field(sa_type=UtcDateTime)
+
+
+def _require(by: Actor, contribution: Contribution) -> None:
+    if not may(
+        by,
+        Permission.MODERATE,
+        municipality_id=contribution.municipality_id,
+        procedure_id=contribution.procedure_id,
+    ):
+        raise Refusal(Code.NOT_ALLOWED)
+
+
+def claim(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> Claim:
+    """Have an item to oneself for a while; claiming again renews. Raises NOT_ALLOWED, CLAIMED_BY_OTHER (name, until)."""
+    _require(by, contribution)
+    assert contribution.id is not None
+    assert by.person_id is not None
+    session.refresh(contribution, with_for_update=True)
+    held = session.get(Claim, contribution.id)
+    if held and held.person_id != by.person_id and held.until > now:
+        raise Refusal(Code.CLAIMED_BY_OTHER, name=held.name, until=held.until)
+    if held is None:
+        held = Claim(contribution_id=contribution.id, person_id=by.person_id, name=by.name, until=now + CLAIM)
+    held.person_id, held.name, held.until = by.person_id, by.name, now + CLAIM
+    session.add(held)
+    session.flush()
+    return held
+
+
+def release(session: Session, contribution: Contribution, *, by: Actor) -> None:
+    """Give an item back to the queue."""
+    session.execute(
+        delete(Claim).where(Claim.contribution_id == contribution.id, Claim.person_id == by.person_id)  # type: ignore[arg-type]
+    )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a moderator decides. `title` and `text` are the public version when words are blacked out."""
+
+    action: Action
+    reason: Reason | None = None
+    explanation: str = ""
+    title: str = ""
+    text: str = ""
+    hidden_attachments: tuple[int, ...] = ()
+
+
+def decide(
+    session: Session,
+    contribution: Contribution,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+    expected_decisions: int | None = None,
+) -> ModerationDecision:
+    """Publish, publish with a redaction, or keep from the public with a reason. The original stays untouched.
+
+    Raises Refusal NOT_ALLOWED, CLAIMED_BY_OTHER, DECIDED_MEANWHILE (`expected_decisions` is what the
+    moderator saw), REASON_REQUIRED ("reason"), WRONG_STATE (the submitter does not want it public).
+    """
+    _require(by, contribution)
+    session.refresh(contribution, with_for_update=True)
+    if expected_decisions is not None and expected_decisions != contribution.decisions:
+        raise Refusal(Code.DECIDED_MEANWHILE)
+    assert contribution.id is not None
+    held = session.get(Claim, contribution.id)
+    if held and held.person_id != by.person_id and held.until > now:
+        raise Refusal(Code.CLAIMED_BY_OTHER, name=held.name, until=held.until)
+    if decision.action is not Action.PUBLISH and decision.reason is None:
+        raise Refusal(Code.REASON_REQUIRED, "reason")
+    before, before_redaction = contribution.publication, contribution.redaction_id
+    redaction_id = None
+    if decision.action is Action.REDACT:
+        redaction = Redaction(
+            contribution_id=contribution.id,
+            title=normalise(decision.title, field="title"),
+            text=normalise(decision.text, field="text"),
+            made_by=by.label,
+            made_at=now,
+            hidden_attachments=",".join(str(position) for position in sorted(decision.hidden_attachments)),
+        )
+        session.add(redaction)
+        session.flush()
+        redaction_id = redaction.id
+        contributions.set_publication(
+            session,
+            contribution,
+            PublicationState.PUBLISHED,
+            redaction_id=redaction_id,
+            public_title=redaction.title,
+            public_text=redaction.text,
+        )
+    elif decision.action is Action.PUBLISH:
+        contributions.set_publication(session, contribution, PublicationState.PUBLISHED)
+    else:
+        contributions.set_publication(session, contribution, PublicationState.WITHHELD)
+    return _record(
+        session,
+        contribution,
+        decision,
+        by=by,
+        now=now,
+        redaction_id=redaction_id,
+        before=before,
+        before_redaction_id=before_redaction,
+    )
+
+
+def undo(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> ModerationDecision:
+    """Take the last decision back: state and public version are as before it. Raises NOTHING_TO_UNDO, NOT_ALLOWED."""
+    _require(by, contribution)
+    session.refresh(contribution, with_for_update=True)
+    assert contribution.id is not None
+    undone = 0
+    last: ModerationDecision | None = None
+    for each in history(session, contribution.id):
+        if each.action == Action.UNDO.value:
+            undone += 1
+        elif undone:
+            undone -= 1
+        else:
+            last = each
+            break
+    if last is None:
+        raise Refusal(Code.NOTHING_TO_UNDO)
+    before, before_redaction = contribution.publication, contribution.redaction_id
+    redaction = session.get(Redaction, last.before_redaction_id) if last.before_redaction_id else None
+    contributions.set_publication(
+        session,
+        contribution,
+        PublicationState(last.before),
+        redaction_id=last.before_redaction_id,
+        public_title=redaction.title if redaction else None,
+        public_text=redaction.text if redaction else None,
+    )
+    return _record(
+        session,
+        contribution,
+        Decision(Action.UNDO),
+        by=by,
+        now=now,
+        redaction_id=last.before_redaction_id,
+        before=before,
+        before_redaction_id=before_redaction,
+    )
+
+
+def _record(
+    session: Session,
+    contribution: Contribution,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+    redaction_id: int | None,
+    before: str,
+    before_redaction_id: int | None,
+) -> ModerationDecision:
+    assert contribution.id is not None
+    row = ModerationDecision(
+        contribution_id=contribution.id,
+        at=now,
+        by=by.label,
+        by_name=by.name,
+        action=decision.action.value,
+        reason=decision.reason.value if decision.reason else "",
+        explanation=decision.explanation,
+        redaction_id=redaction_id,
+        before=before,
+        before_redaction_id=before_redaction_id,
+    )
+    session.add(row)
+    session.execute(delete(Claim).where(Claim.contribution_id == contribution.id))  # type: ignore[arg-type]
+    journal.append(
+        session,
+        municipality_id=contribution.municipality_id,
+        verb=f"moderation_{decision.action.value}",
+        by=by,
+        at=now,
+        procedure_id=contribution.procedure_id,
+        subject=f"contribution:{contribution.id}",
+        facts={"reference": contribution.reference, "reason": row.reason, "state": contribution.publication},
+    )
+    return row
+
+
+def history(session: Session, contribution_id: int) -> list[ModerationDecision]:
+    """All decisions on a contribution, newest first."""
+    return list(
+        session.exec(
+            select(ModerationDecision)
+            .where(ModerationDecision.contribution_id == contribution_id)
+            .order_by(ModerationDecision.id.desc())  # type: ignore[union-attr]
+        ).all()
+    )
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """A contribution in the queue, with who has it open (if somebody else may still decide on it)."""
+
+    contribution: Contribution
+    claimed_by: str
+    claimed_person_id: int | None
+
+
+def queue(
+    session: Session,
+    municipality_id: int,
+    *,
+    now: datetime,
+    procedure_ids: Sequence[int] | None = None,
+    after_id: int = 0,
+    limit: int = 25,
+) -> list[QueueItem]:
+    """What awaits a decision, oldest entry first, `limit` items after `after_id`.
+
+    `procedure_ids` restricts it to the procedures somebody may moderate; None means all.
+    """
+    question = (
+        select(Contribution, Claim)
+        .outerjoin(Claim, (Claim.contribution_id == Contribution.id) & (Claim.until > now))  # type: ignore[arg-type]
+        .where(
+            Contribution.municipality_id == municipality_id,
+            Contribution.publication == PublicationState.PENDING.value,
+            Contribution.id > after_id,  # type: ignore[operator]
+        )
+        .order_by(Contribution.id)  # type: ignore[arg-type]
+        .limit(limit)
+    )
+    if procedure_ids is not None:
+        question = question.where(Contribution.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
+    return [
+        QueueItem(contribution, held.name if held else "", held.person_id if held else None)
+        for contribution, held in session.exec(question).all()
+    ]
+
+
+def next_free(
+    session: Session,
+    municipality_id: int,
+    *,
+    by: Actor,
+    now: datetime,
+    procedure_ids: Sequence[int] | None = None,
+) -> Contribution | None:
+    """The oldest item that nobody else has open, for a moderator who wants the next one."""
+    question = (
+        select(Contribution)
+        .outerjoin(Claim, (Claim.contribution_id == Contribution.id) & (Claim.until > now))  # type: ignore[arg-type]
+        .where(
+            Contribution.municipality_id == municipality_id,
+            Contribution.publication == PublicationState.PENDING.value,
+            or_(Claim.person_id == None, Claim.person_id == by.person_id),  # type: ignore[arg-type]  # noqa: E711
+        )
+        .order_by(Contribution.id)  # type: ignore[arg-type]
+        .limit(1)
+    )
+    if procedure_ids is not None:
+        question = question.where(Contribution.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
+    return session.exec(question).first()
+
+
+def waiting_count(session: Session, municipality_id: int) -> int:
+    """How many contributions await a decision."""
+    return session.exec(
+        select(func.count()).where(
+            Contribution.municipality_id == municipality_id,
+            Contribution.publication == PublicationState.PENDING.value,
+        )
+    ).one()

@@ -1,0 +1,219 @@
+"""Named places and map layers of a municipality: what an address search finds and what a map can show."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, delete
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations import journal
+from consultations.permissions import Actor
+from consultations.tables import Json, UtcDateTime
+from consultations.text import stems
+from geo.geometry import Located
+
+
+class PlaceKind(StrEnum):
+    """What a named place is."""
+
+    DISTRICT = "district"
+    STREET = "street"
+    PARCEL = "parcel"
+    ADDRESS = "address"
+    LANDMARK = "landmark"
+
+
+class Place(SQLModel, table=True):
+    """A place people can choose by name; geometry as WKB in EPSG:25832 (metres)."""
+
+    __tablename__ = "place"
+    __table_args__ = (Index("ix_place_municipality_id_kind_sort", "municipality_id", "kind", "sort"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    municipality_id: int = Field(foreign_key="municipality.id")
+    kind: str
+    name: str
+    #: Folded name, for searching and sorting.
+    sort: str
+    district: str = ""
+    geometry: bytes
+    min_x: float
+    min_y: float
+    max_x: float
+    max_y: float
+    lon: float
+    lat: float
+    cell: int
+    #: Which import it came from, so that the next one replaces it.
+    layer_id: int | None = Field(default=None, foreign_key="layer.id", index=True)
+
+
+class LayerRole(StrEnum):
+    """What a layer is used for."""
+
+    BOUNDARY = "boundary"
+    DISTRICTS = "districts"
+    STREETS = "streets"
+    BUILDINGS = "buildings"
+    WATER = "water"
+    GREEN = "green"
+    PARCELS = "parcels"
+    PLAN = "plan"
+    OTHER = "other"
+
+
+class Layer(SQLModel, table=True):
+    """A map layer of the municipality or of one procedure.
+
+    Files are kept twice by content hash: as delivered, and normalised (FlatGeobuf, EPSG:25832). Services
+    (WMS, WMTS, XYZ) have a `service` address instead and always an attribution.
+    """
+
+    __tablename__ = "layer"
+    __table_args__ = (Index("ix_layer_municipality_id_procedure_id", "municipality_id", "procedure_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    municipality_id: int = Field(foreign_key="municipality.id")
+    procedure_id: int | None = Field(default=None, foreign_key="procedure.id")
+    role: str = LayerRole.OTHER.value
+    title: str
+    source: str = ""
+    licence: str = ""
+    attribution: str = ""
+    style: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    is_visible: bool = True
+    position: int = 0
+    original_sha256: str = ""
+    original_name: str = ""
+    normalised_sha256: str = ""
+    service: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    #: What was read: format, CRS, counts, bounds, repairs.
+    report: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    imported_at: datetime = Field(sa_type=UtcDateTime)
+    #: Set when a newer import took its place.
+    replaced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def fold(name: str) -> str:
+    """A name as it is searched and sorted: lower case, without accents, "ß" as "ss", St./Str. spelled out."""
+    lowered = name.casefold().replace("str.", "strasse").replace("-", " ")
+    table = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+    return " ".join(lowered.translate(table).split())
+
+
+@dataclass(frozen=True)
+class PlaceInput:
+    """A place as read from a layer."""
+
+    kind: PlaceKind
+    name: str
+    located: Located
+    district: str = ""
+
+
+def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: Actor, now: datetime) -> Layer:
+    """Put a layer into the catalogue; one of the same role and owner is marked replaced, its places go."""
+    question = select(Layer).where(
+        Layer.municipality_id == layer.municipality_id,
+        Layer.procedure_id == layer.procedure_id,
+        Layer.role == layer.role,
+        Layer.title == layer.title,
+        Layer.replaced_at == None,  # noqa: E711
+    )
+    for old in session.exec(question).all():
+        old.replaced_at = now
+        session.add(old)
+        session.execute(delete(Place).where(Place.layer_id == old.id))  # type: ignore[arg-type]
+    session.add(layer)
+    session.flush()
+    for each in places:
+        session.add(
+            Place(
+                municipality_id=layer.municipality_id,
+                kind=each.kind.value,
+                name=each.name,
+                sort=fold(each.name),
+                district=each.district,
+                geometry=each.located.wkb,
+                min_x=each.located.min_x,
+                min_y=each.located.min_y,
+                max_x=each.located.max_x,
+                max_y=each.located.max_y,
+                lon=each.located.lon,
+                lat=each.located.lat,
+                cell=each.located.cell,
+                layer_id=layer.id,
+            )
+        )
+    journal.append(
+        session,
+        municipality_id=layer.municipality_id,
+        verb="layer_added",
+        by=by,
+        at=now,
+        procedure_id=layer.procedure_id,
+        subject=f"layer:{layer.id}",
+        facts={
+            "title": layer.title,
+            "role": layer.role,
+            "sha256": layer.original_sha256,
+            "places": len(places),
+        },
+    )
+    return layer
+
+
+def layers_of(session: Session, municipality_id: int, procedure_id: int | None = None) -> list[Layer]:
+    """The layers in force of the municipality itself, or of one procedure, in drawing order."""
+    return list(
+        session.exec(
+            select(Layer)
+            .where(
+                Layer.municipality_id == municipality_id,
+                Layer.procedure_id == procedure_id,
+                Layer.replaced_at == None,  # noqa: E711
+            )
+            .order_by(Layer.position, Layer.id)  # type: ignore[arg-type]
+        ).all()
+    )
+
+
+def find(
+    session: Session, municipality_id: int, words: str, *, kinds: tuple[PlaceKind, ...] = (), limit: int = 20
+) -> list[Place]:
+    """Places whose folded name begins with the words, then those that contain them; by name."""
+    wanted = fold(words).replace("%", "").replace("_", "")
+    if not wanted or not stems(words):
+        return []
+    question = select(Place).where(Place.municipality_id == municipality_id)
+    if kinds:
+        question = question.where(Place.kind.in_([kind.value for kind in kinds]))  # type: ignore[attr-defined]
+    starts = session.exec(
+        question.where(Place.sort.startswith(wanted)).order_by(Place.sort, Place.id).limit(limit)  # type: ignore[attr-defined,arg-type]
+    ).all()
+    if len(starts) >= limit:
+        return list(starts)
+    inside = session.exec(
+        question.where(Place.sort.contains(wanted), ~Place.sort.startswith(wanted))  # type: ignore[attr-defined]
+        .order_by(Place.sort, Place.id)  # type: ignore[arg-type]
+        .limit(limit - len(starts))
+    ).all()
+    return [*starts, *inside]
+
+
+def names(session: Session, municipality_id: int, kind: PlaceKind) -> list[Place]:
+    """All places of a kind by name, without those of the same name and kind listed twice."""
+    rows = session.exec(
+        select(Place)
+        .where(Place.municipality_id == municipality_id, Place.kind == kind.value)
+        .order_by(Place.sort, Place.id)  # type: ignore[arg-type]
+    ).all()
+    return list({(row.sort, row.district): row for row in reversed(rows)}.values())[::-1]
+
+
+def by_id(session: Session, municipality_id: int, place_id: int) -> Place | None:
+    """The place with this id, if it belongs to the municipality."""
+    place = session.get(Place, place_id)
+    return place if place and place.municipality_id == municipality_id else None

@@ -1,0 +1,836 @@
+"""Procedures, their phases and their documents: what people take part in.
+
+A procedure is one plan's way from first notice to resolution. Its phases say when something is open
+and what (`opens`); nobody else asks about dates. What was published once stays readable: every later
+change leaves a numbered version behind.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, func, or_
+from sqlmodel import Field, Session, SQLModel, select
+
+from consultations import journal
+from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
+from consultations.permissions import Actor, Permission, may
+from consultations.refusals import Code, Refusal
+from consultations.tables import Json, UtcDateTime
+from geo.geometry import Located
+
+
+class ProcedureState(StrEnum):
+    """Where a procedure stands for the public."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    CONCLUDED = "concluded"
+    WITHDRAWN = "withdrawn"
+
+
+#: Which state may follow which.
+TRANSITIONS: dict[ProcedureState, frozenset[ProcedureState]] = {
+    ProcedureState.DRAFT: frozenset({ProcedureState.PUBLISHED}),
+    ProcedureState.PUBLISHED: frozenset({ProcedureState.CONCLUDED, ProcedureState.WITHDRAWN}),
+    ProcedureState.CONCLUDED: frozenset({ProcedureState.PUBLISHED}),
+    ProcedureState.WITHDRAWN: frozenset({ProcedureState.PUBLISHED}),
+}
+
+#: What the public can see.
+PUBLIC_STATES = (
+    ProcedureState.PUBLISHED.value,
+    ProcedureState.CONCLUDED.value,
+    ProcedureState.WITHDRAWN.value,
+)
+
+
+class PhaseKind(StrEnum):
+    """The step of the procedure a phase is."""
+
+    EARLY = "early"  # BauGB §3(1)
+    PUBLICATION = "publication"  # BauGB §3(2)
+    REPEATED = "repeated"  # BauGB §4a(3)
+    AGENCIES = "agencies"  # BauGB §4
+    CO_CREATION = "co_creation"
+    DISCUSSION_MEETING = "discussion_meeting"
+    WEIGHING = "weighing"
+    RESOLUTION = "resolution"
+    IN_FORCE = "in_force"
+
+
+class Opens(StrEnum):
+    """What a phase invites people to do."""
+
+    STATEMENT = "statement"
+    PROPOSAL = "proposal"
+    COMMENT = "comment"
+
+
+class DocumentKind(StrEnum):
+    """What a document is in the procedure."""
+
+    PLAN_DRAWING = "plan_drawing"
+    EXPLANATORY_REPORT = "explanatory_report"
+    ENVIRONMENTAL_REPORT = "environmental_report"
+    ENVIRONMENTAL_STATEMENT = "environmental_statement"
+    EXPERT_REPORT = "expert_report"
+    ANNOUNCEMENT = "announcement"
+    RESULT = "result"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class PhaseTemplate:
+    """A phase as a template proposes it. `days` is a proposal for the planner, not a legal computation."""
+
+    kind: PhaseKind
+    opens: tuple[Opens, ...] = ()
+    days: int | None = None
+    is_formal: bool = False
+
+
+@dataclass(frozen=True)
+class ProcedureTemplate:
+    """What a planner starts from."""
+
+    key: str
+    phases: tuple[PhaseTemplate, ...]
+    version: str = "2026-11"
+
+
+TEMPLATES: tuple[ProcedureTemplate, ...] = (
+    ProcedureTemplate(
+        "development_plan",
+        (
+            PhaseTemplate(PhaseKind.PUBLICATION, (Opens.STATEMENT,), 31, is_formal=True),
+            PhaseTemplate(PhaseKind.WEIGHING),
+            PhaseTemplate(PhaseKind.RESOLUTION),
+            PhaseTemplate(PhaseKind.IN_FORCE),
+        ),
+    ),
+    ProcedureTemplate(
+        "early_participation",
+        (
+            PhaseTemplate(PhaseKind.EARLY, (Opens.STATEMENT, Opens.COMMENT), 28, is_formal=True),
+            PhaseTemplate(PhaseKind.WEIGHING),
+            PhaseTemplate(PhaseKind.PUBLICATION, (Opens.STATEMENT,), 31, is_formal=True),
+        ),
+    ),
+    ProcedureTemplate(
+        "informal_dialogue",
+        (
+            PhaseTemplate(PhaseKind.CO_CREATION, (Opens.PROPOSAL, Opens.COMMENT), 42),
+            PhaseTemplate(PhaseKind.WEIGHING),
+        ),
+    ),
+)
+
+
+def template(key: str) -> ProcedureTemplate:
+    """The template with this key. Raises Refusal NOT_FOUND."""
+    for each in TEMPLATES:
+        if each.key == key:
+            return each
+    raise Refusal(Code.NOT_FOUND, "template", name=key)
+
+
+class Procedure(SQLModel, table=True):
+    """One plan's way from first notice to resolution."""
+
+    __tablename__ = "procedure"
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "slug"),
+        UniqueConstraint("municipality_id", "key"),
+        Index("ix_procedure_municipality_id_state", "municipality_id", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    municipality_id: int = Field(foreign_key="municipality.id")
+    #: Short name in reference numbers, as in "BP-12-0031".
+    key: str
+    slug: str
+    template: str
+    template_version: str
+    state: str = ProcedureState.DRAFT.value
+    title: str
+    #: One or two plain sentences.
+    summary: str = ""
+    #: Markdown.
+    description: str = ""
+    #: The same texts in other languages: {"en": {"title", "summary", "description", "location_words"}}.
+    translations: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    #: The area in words, so that people see that they are meant (Anstoßwirkung).
+    location_words: str = ""
+    district: str = ""
+    #: Who answers questions: {"name", "office", "phone", "email", "hours"}.
+    contact: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    #: Other easy ways in, BauGB §3(2) S.2: [{"place", "address", "hours", "step_free", "note"}].
+    access_options: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    #: Plan area in EPSG:25832 (metres) with its bounding box, and a point in degrees for the overview.
+    plan_area: bytes | None = None
+    min_x: float | None = None
+    min_y: float | None = None
+    max_x: float | None = None
+    max_y: float | None = None
+    lon: float | None = None
+    lat: float | None = None
+    #: What was read from the plan's file (format, CRS, counts, repairs), for the planner.
+    plan_report: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    version: int = 0
+    last_entry_number: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ProcedureVersion(SQLModel, table=True):
+    """What the public could read from a moment on. Never changed."""
+
+    __tablename__ = "procedure_version"
+    __table_args__ = (UniqueConstraint("procedure_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    procedure_id: int = Field(foreign_key="procedure.id")
+    number: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    #: What was changed and why, in the planner's words; shown to everybody.
+    note: str = ""
+    snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class Phase(SQLModel, table=True):
+    """A stretch of a procedure with a start, an end, and what it opens."""
+
+    __tablename__ = "phase"
+    __table_args__ = (Index("ix_phase_procedure_id_starts_on", "procedure_id", "starts_on"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    procedure_id: int = Field(foreign_key="procedure.id")
+    kind: str
+    title: str = ""
+    note: str = ""
+    starts_on: date | None = None
+    #: Last day, inclusive, until 24:00 local time.
+    ends_on: date | None = None
+    #: Until when what arrives is in time, if later than `ends_on` (weekend, holiday).
+    effective_end: date | None = None
+    opens: list[str] = Field(default_factory=list, sa_type=Json)
+    is_formal: bool = False
+    position: int = 0
+
+    def state(self, now: datetime) -> PhaseState:
+        """COMING, OPEN or OVER at a moment; a phase without a start is yet to come."""
+        if self.starts_on is None:
+            return PhaseState.COMING
+        return phase_state(self.starts_on, self.ends_on, now, effective_end=self.effective_end)
+
+    def days_left(self, now: datetime) -> int | None:
+        """Whole days until the last day; 0 on the last day itself, None without an end."""
+        return days_left(self.ends_on, now, effective_end=self.effective_end)
+
+    def is_in_time(self, received_at: datetime) -> bool:
+        """Whether something received at this moment counts as in time."""
+        return is_in_time(received_at, self.effective_end or self.ends_on)
+
+
+class Document(SQLModel, table=True):
+    """A document of a procedure; its files are its versions."""
+
+    __tablename__ = "document"
+    __table_args__ = (Index("ix_document_procedure_id_position", "procedure_id", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    procedure_id: int = Field(foreign_key="procedure.id")
+    kind: str = DocumentKind.OTHER.value
+    title: str
+    position: int = 0
+    is_withdrawn: bool = False
+
+
+class DocumentVersion(SQLModel, table=True):
+    """A file of a document, by content hash. Never replaced: a new file is a new version."""
+
+    __tablename__ = "document_version"
+    __table_args__ = (UniqueConstraint("document_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    document_id: int = Field(foreign_key="document.id")
+    number: int
+    sha256: str = Field(index=True)
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    #: Text for readers who cannot use the file; extracted, or typed by the planner.
+    text: str = ""
+    note: str = ""
+    uploaded_at: datetime = Field(sa_type=UtcDateTime)
+    uploaded_by: str
+
+
+@dataclass(frozen=True)
+class PhaseInput:
+    """A phase as entered; `id` names an existing one."""
+
+    kind: PhaseKind
+    title: str = ""
+    note: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
+    effective_end: date | None = None
+    opens: tuple[Opens, ...] = ()
+    is_formal: bool = False
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class ProcedureInput:
+    """A procedure as entered; texts in the municipality's first language, others in `translations`."""
+
+    key: str
+    title: str
+    summary: str = ""
+    description: str = ""
+    slug: str = ""
+    location_words: str = ""
+    district: str = ""
+    translations: dict[str, Any] = field(default_factory=dict)
+    contact: dict[str, Any] = field(default_factory=dict)
+    access_options: tuple[dict[str, Any], ...] = ()
+    phases: tuple[PhaseInput, ...] = ()
+
+
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
+
+def slugify(title: str) -> str:
+    """An address from a title: "Grüne Höfe (BP 12)" → "gruene-hoefe-bp-12"; never empty."""
+    plain = unicodedata.normalize("NFKD", title.translate(_GERMAN)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80].strip("-") or "verfahren"
+
+
+def _check_phases(phases: Iterable[PhaseInput]) -> None:
+    for number, phase in enumerate(phases):
+        if phase.ends_on and not phase.starts_on:
+            raise Refusal(Code.DATES_REVERSED, f"phases-{number}-starts_on", phase=phase.kind.value)
+        if phase.starts_on and phase.ends_on and phase.ends_on < phase.starts_on:
+            raise Refusal(Code.DATES_REVERSED, f"phases-{number}-ends_on", phase=phase.kind.value)
+
+
+def _check_names(session: Session, municipality_id: int, entered: ProcedureInput, own_id: int | None) -> str:
+    slug = slugify(entered.slug or entered.title)
+    for column, value, name in ((Procedure.key, entered.key, "key"), (Procedure.slug, slug, "slug")):
+        other = session.exec(
+            select(Procedure.id).where(Procedure.municipality_id == municipality_id, column == value)
+        ).first()
+        if other is not None and other != own_id:
+            raise Refusal(Code.NAME_TAKEN, name, name=value)
+    return slug
+
+
+def create(
+    session: Session,
+    entered: ProcedureInput,
+    *,
+    municipality_id: int,
+    template_key: str,
+    by: Actor,
+    now: datetime,
+) -> Procedure:
+    """A new procedure as a draft, with the phases entered (or those of the template, undated).
+
+    Raises Refusal NOT_ALLOWED, NAME_TAKEN (key, slug), DATES_REVERSED (phases-N-ends_on).
+    """
+    if not may(by, Permission.PLAN, municipality_id=municipality_id):
+        raise Refusal(Code.NOT_ALLOWED)
+    chosen = template(template_key)
+    _check_phases(entered.phases)
+    slug = _check_names(session, municipality_id, entered, None)
+    procedure = Procedure(
+        municipality_id=municipality_id,
+        key=entered.key,
+        slug=slug,
+        template=chosen.key,
+        template_version=chosen.version,
+        title=entered.title,
+        created_at=now,
+    )
+    _fill(procedure, entered, slug)
+    session.add(procedure)
+    session.flush()
+    phases = entered.phases or tuple(
+        PhaseInput(kind=each.kind, opens=each.opens, is_formal=each.is_formal) for each in chosen.phases
+    )
+    _set_phases(session, procedure, phases)
+    _note(session, procedure, "procedure_created", by=by, now=now, facts={"template": chosen.key})
+    return procedure
+
+
+def _fill(procedure: Procedure, entered: ProcedureInput, slug: str) -> None:
+    for name in (
+        "key",
+        "title",
+        "summary",
+        "description",
+        "location_words",
+        "district",
+        "translations",
+        "contact",
+    ):
+        setattr(procedure, name, getattr(entered, name))
+    procedure.access_options = list(entered.access_options)
+    procedure.slug = slug
+
+
+def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseInput]) -> None:
+    assert procedure.id is not None
+    existing = {phase.id: phase for phase in phases_of(session, procedure.id)}
+    for position, each in enumerate(entered):
+        phase = existing.pop(each.id, None) or Phase(procedure_id=procedure.id, kind=each.kind.value)
+        phase.kind = each.kind.value
+        phase.title, phase.note = each.title, each.note
+        phase.starts_on, phase.ends_on, phase.effective_end = each.starts_on, each.ends_on, each.effective_end
+        phase.opens = [opened.value for opened in each.opens]
+        phase.is_formal, phase.position = each.is_formal, position
+        session.add(phase)
+    for left_over in existing.values():
+        session.delete(left_over)
+    session.flush()
+
+
+def _note(
+    session: Session, procedure: Procedure, verb: str, *, by: Actor, now: datetime, facts: dict[str, Any]
+) -> None:
+    journal.append(
+        session,
+        municipality_id=procedure.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=procedure.id,
+        subject=f"procedure:{procedure.id}",
+        facts=facts,
+    )
+
+
+def _require_planner(by: Actor, procedure: Procedure) -> None:
+    if not may(by, Permission.PLAN, municipality_id=procedure.municipality_id, procedure_id=procedure.id):
+        raise Refusal(Code.NOT_ALLOWED)
+
+
+def change(
+    session: Session,
+    procedure: Procedure,
+    entered: ProcedureInput,
+    *,
+    by: Actor,
+    now: datetime,
+    note: str = "",
+    expected_version: int | None = None,
+) -> Procedure:
+    """Change texts, contacts and phases. Once published, the change is a new public version and `note` says why.
+
+    Raises Refusal NOT_ALLOWED, NAME_TAKEN, DATES_REVERSED, REASON_REQUIRED (published, no note) and
+    CHANGED_MEANWHILE when somebody else saved since `expected_version` was read.
+    """
+    _require_planner(by, procedure)
+    if expected_version is not None and expected_version != procedure.version:
+        raise Refusal(Code.CHANGED_MEANWHILE)
+    _check_phases(entered.phases)
+    if procedure.state != ProcedureState.DRAFT.value and not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    slug = _check_names(session, procedure.municipality_id, entered, procedure.id)
+    _fill(procedure, entered, slug)
+    session.add(procedure)
+    if entered.phases:
+        _set_phases(session, procedure, entered.phases)
+    record_change(session, procedure, by=by, now=now, note=note)
+    return procedure
+
+
+def record_change(session: Session, procedure: Procedure, *, by: Actor, now: datetime, note: str) -> None:
+    """Count a change; if the public can see the procedure, keep what it can read from now on."""
+    procedure.version += 1
+    session.add(procedure)
+    session.flush()
+    if procedure.state != ProcedureState.DRAFT.value:
+        assert procedure.id is not None
+        session.add(
+            ProcedureVersion(
+                procedure_id=procedure.id,
+                number=procedure.version,
+                at=now,
+                by=by.label,
+                note=note,
+                snapshot=snapshot(session, procedure),
+            )
+        )
+    _note(
+        session,
+        procedure,
+        "procedure_changed",
+        by=by,
+        now=now,
+        facts={"version": procedure.version, "note": note},
+    )
+
+
+def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
+    """All that the public can read of a procedure, as plain JSON."""
+    assert procedure.id is not None
+    public = (
+        "key",
+        "title",
+        "summary",
+        "description",
+        "translations",
+        "location_words",
+        "district",
+        "contact",
+    )
+    return {
+        **{name: getattr(procedure, name) for name in public},
+        "access_options": procedure.access_options,
+        "plan_area": procedure.plan_area.hex() if procedure.plan_area else None,
+        "phases": [
+            {
+                "kind": phase.kind,
+                "title": phase.title,
+                "note": phase.note,
+                "starts_on": phase.starts_on.isoformat() if phase.starts_on else None,
+                "ends_on": phase.ends_on.isoformat() if phase.ends_on else None,
+                "opens": phase.opens,
+            }
+            for phase in phases_of(session, procedure.id)
+        ],
+        "documents": [
+            {
+                "title": document.title,
+                "kind": document.kind,
+                "number": current.number,
+                "sha256": current.sha256,
+            }
+            for document, versions in documents_of(session, procedure.id)
+            for current in versions[:1]
+            if not document.is_withdrawn
+        ],
+    }
+
+
+def missing_for_publication(session: Session, procedure: Procedure) -> tuple[str, ...]:
+    """What a consultation still lacks before the public may see it: field names, in order of the form.
+
+    Issue-independent minimum: people must know what it is about, where, when, and whom to ask, and
+    there must be a way to take part that needs no computer (BayDiG Art. 12, BauGB §3(2) S.2).
+    """
+    assert procedure.id is not None
+    phases = phases_of(session, procedure.id)
+    opening = [phase for phase in phases if phase.opens]
+    lacks = {
+        "summary": not procedure.summary.strip(),
+        "location_words": not procedure.location_words.strip(),
+        "phases": not any(phase.starts_on and phase.ends_on for phase in opening),
+        "contact": not (procedure.contact.get("phone") and procedure.contact.get("name")),
+        "access_options": not any(option.get("place") for option in procedure.access_options),
+    }
+    return tuple(name for name, missing in lacks.items() if missing)
+
+
+def publish(session: Session, procedure: Procedure, *, by: Actor, now: datetime) -> Procedure:
+    """Show a draft (or a concluded or withdrawn procedure again) to the public.
+
+    Raises Refusal NOT_ALLOWED, WRONG_STATE, NOT_READY with `missing` (field names).
+    """
+    _require_planner(by, procedure)
+    missing = missing_for_publication(session, procedure)
+    if missing:
+        raise Refusal(Code.NOT_READY, missing[0], missing=", ".join(missing))
+    _move(procedure, ProcedureState.PUBLISHED)
+    procedure.published_at = procedure.published_at or now
+    session.add(procedure)
+    _note(session, procedure, "procedure_published", by=by, now=now, facts={})
+    record_change(session, procedure, by=by, now=now, note="")
+    return procedure
+
+
+def conclude(session: Session, procedure: Procedure, *, by: Actor, now: datetime, note: str) -> Procedure:
+    """Say that a procedure has come to its end; it stays readable. Raises Refusal WRONG_STATE, REASON_REQUIRED."""
+    return _finish(session, procedure, ProcedureState.CONCLUDED, by=by, now=now, note=note)
+
+
+def withdraw(session: Session, procedure: Procedure, *, by: Actor, now: datetime, note: str) -> Procedure:
+    """Give a procedure up; it stays readable. Raises Refusal WRONG_STATE, REASON_REQUIRED."""
+    return _finish(session, procedure, ProcedureState.WITHDRAWN, by=by, now=now, note=note)
+
+
+def _finish(
+    session: Session, procedure: Procedure, state: ProcedureState, *, by: Actor, now: datetime, note: str
+) -> Procedure:
+    _require_planner(by, procedure)
+    if not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    _move(procedure, state)
+    record_change(session, procedure, by=by, now=now, note=note)
+    return procedure
+
+
+def _move(procedure: Procedure, state: ProcedureState) -> None:
+    if state not in TRANSITIONS[ProcedureState(procedure.state)]:
+        raise Refusal(Code.WRONG_STATE, state=procedure.state)
+    procedure.state = state.value
+
+
+def set_plan_area(
+    session: Session,
+    procedure: Procedure,
+    located: Located,
+    *,
+    by: Actor,
+    now: datetime,
+    report: dict[str, Any] | None = None,
+    note: str = "",
+) -> None:
+    """Set where the plan applies. Raises Refusal NOT_ALLOWED, PLAN_AREA_INVALID (not an area)."""
+    _require_planner(by, procedure)
+    if located.kind != "area":
+        raise Refusal(Code.PLAN_AREA_INVALID, "plan_area", kind=located.kind)
+    procedure.plan_area = located.wkb
+    procedure.min_x, procedure.min_y = located.min_x, located.min_y
+    procedure.max_x, procedure.max_y = located.max_x, located.max_y
+    procedure.lon, procedure.lat = located.lon, located.lat
+    procedure.plan_report = report or {}
+    record_change(session, procedure, by=by, now=now, note=note)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A stored file as `files.accept_upload` describes it."""
+
+    sha256: str
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    text: str = ""
+
+
+def add_document(
+    session: Session,
+    procedure: Procedure,
+    file: FileFacts,
+    *,
+    title: str,
+    kind: DocumentKind,
+    by: Actor,
+    now: datetime,
+    document: Document | None = None,
+    note: str = "",
+) -> DocumentVersion:
+    """Attach a file: a new document, or the next version of the one given; earlier versions stay readable."""
+    _require_planner(by, procedure)
+    assert procedure.id is not None
+    if document is None:
+        count = session.exec(select(func.count()).where(Document.procedure_id == procedure.id)).one()
+        document = Document(procedure_id=procedure.id, kind=kind.value, title=title, position=count)
+    else:
+        document.title, document.kind = title, kind.value
+    session.add(document)
+    session.flush()
+    assert document.id is not None
+    number = session.exec(
+        select(func.max(DocumentVersion.number)).where(DocumentVersion.document_id == document.id)
+    ).one()
+    version = DocumentVersion(
+        document_id=document.id,
+        number=(number or 0) + 1,
+        sha256=file.sha256,
+        filename=file.filename,
+        media_type=file.media_type,
+        size=file.size,
+        pages=file.pages,
+        text=file.text,
+        note=note,
+        uploaded_at=now,
+        uploaded_by=by.label,
+    )
+    session.add(version)
+    session.flush()
+    _note(
+        session,
+        procedure,
+        "document_added",
+        by=by,
+        now=now,
+        facts={"document": document.id, "number": version.number, "sha256": file.sha256, "title": title},
+    )
+    record_change(session, procedure, by=by, now=now, note=note or title)
+    return version
+
+
+def withdraw_document(
+    session: Session, procedure: Procedure, document: Document, *, by: Actor, now: datetime, note: str
+) -> None:
+    """Take a document off the list; it stays readable under its address and says so. Raises REASON_REQUIRED."""
+    _require_planner(by, procedure)
+    if not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    document.is_withdrawn = True
+    session.add(document)
+    record_change(session, procedure, by=by, now=now, note=note)
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+
+def by_slug(session: Session, municipality_id: int, slug: str) -> Procedure | None:
+    """The municipality's procedure at this address, in whatever state."""
+    return session.exec(
+        select(Procedure).where(Procedure.municipality_id == municipality_id, Procedure.slug == slug)
+    ).first()
+
+
+def by_id(session: Session, municipality_id: int, procedure_id: int) -> Procedure | None:
+    """The procedure with this id, if it belongs to the municipality."""
+    procedure = session.get(Procedure, procedure_id)
+    return procedure if procedure and procedure.municipality_id == municipality_id else None
+
+
+def phases_of(session: Session, procedure_id: int) -> list[Phase]:
+    """The phases in their order."""
+    return list(
+        session.exec(
+            select(Phase).where(Phase.procedure_id == procedure_id).order_by(Phase.position, Phase.id)
+        ).all()  # type: ignore[arg-type]
+    )
+
+
+def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, list[Phase]]:
+    """The phases of several procedures by procedure id, in one query."""
+    found: dict[int, list[Phase]] = {procedure_id: [] for procedure_id in procedure_ids}
+    rows = session.exec(
+        select(Phase)
+        .where(Phase.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
+        .order_by(Phase.position, Phase.id)  # type: ignore[arg-type]
+    ).all()
+    for phase in rows:
+        found[phase.procedure_id].append(phase)
+    return found
+
+
+def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, list[DocumentVersion]]]:
+    """The documents in their order, each with its versions, newest first; two queries."""
+    documents = session.exec(
+        select(Document).where(Document.procedure_id == procedure_id).order_by(Document.position, Document.id)  # type: ignore[arg-type]
+    ).all()
+    versions = session.exec(
+        select(DocumentVersion)
+        .join(Document, Document.id == DocumentVersion.document_id)  # type: ignore[arg-type]
+        .where(Document.procedure_id == procedure_id)
+        .order_by(DocumentVersion.number.desc())  # type: ignore[attr-defined]
+    ).all()
+    return [(each, [version for version in versions if version.document_id == each.id]) for each in documents]
+
+
+def versions_of(session: Session, procedure_id: int) -> list[ProcedureVersion]:
+    """What the public could read, newest first."""
+    return list(
+        session.exec(
+            select(ProcedureVersion)
+            .where(ProcedureVersion.procedure_id == procedure_id)
+            .order_by(ProcedureVersion.number.desc())  # type: ignore[attr-defined]
+        ).all()
+    )
+
+
+def public(
+    session: Session,
+    municipality_id: int,
+    *,
+    words: str = "",
+    district: str = "",
+    limit: int = 200,
+) -> list[Procedure]:
+    """The procedures the public can see, newest first, optionally by words (title, summary, place) or district."""
+    question = select(Procedure).where(
+        Procedure.municipality_id == municipality_id,
+        Procedure.state.in_(PUBLIC_STATES),  # type: ignore[attr-defined]
+    )
+    for word in words.split()[:8]:
+        pattern = f"%{word.replace('%', '').replace('_', '')}%"
+        question = question.where(
+            or_(
+                *(
+                    column.ilike(pattern)  # type: ignore[attr-defined]
+                    for column in (
+                        Procedure.title,
+                        Procedure.summary,
+                        Procedure.location_words,
+                        Procedure.district,
+                        Procedure.key,
+                    )
+                )
+            )
+        )
+    if district:
+        question = question.where(Procedure.district == district)
+    return list(session.exec(question.order_by(Procedure.published_at.desc()).limit(limit)).all())  # type: ignore[union-attr]
+
+
+def for_staff(session: Session, municipality_id: int) -> list[Procedure]:
+    """All procedures of the municipality, newest first."""
+    return list(
+        session.exec(
+            select(Procedure)
+            .where(Procedure.municipality_id == municipality_id)
+            .order_by(Procedure.id.desc())  # type: ignore[union-attr]
+        ).all()
+    )
+
+
+def current_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
+    """The phase to speak of: the first open one that invites, else the first open, the next coming, the last over."""
+    by_state = {state: [phase for phase in phases if phase.state(now) is state] for state in PhaseState}
+    for phase in by_state[PhaseState.OPEN]:
+        if phase.opens:
+            return phase
+    dated_to_come = sorted(
+        (phase for phase in by_state[PhaseState.COMING] if phase.starts_on),
+        key=lambda phase: phase.starts_on or date.max,
+    )
+    for candidates in (by_state[PhaseState.OPEN], dated_to_come, by_state[PhaseState.OVER][-1:]):
+        if candidates:
+            return candidates[0]
+    return phases[0] if phases else None
+
+
+def phase_for(phases: Sequence[Phase], opens: Opens, now: datetime) -> Phase | None:
+    """The phase a contribution of this kind belongs to now: an open one; else, for a statement, the
+    last one that was open, since what is late is kept and marked, never dropped (BauGB §4a(5))."""
+    inviting = [phase for phase in phases if opens.value in phase.opens]
+    for phase in inviting:
+        if phase.state(now) is PhaseState.OPEN:
+            return phase
+    if opens is Opens.STATEMENT:
+        over = [phase for phase in inviting if phase.state(now) is PhaseState.OVER]
+        return over[-1] if over else None
+    return None
+
+
+def localised(procedure: Procedure, language: str, name: str) -> str:
+    """A text of the procedure in a language, or in the municipality's first language where it is missing."""
+    translated = procedure.translations.get(language, {}).get(name, "")
+    return str(translated or getattr(procedure, name))
+
+
+def next_entry_number(session: Session, procedure: Procedure) -> int:
+    """Count up the procedure's entries; the row is locked until the transaction ends."""
+    session.refresh(procedure, with_for_update=True)
+    procedure.last_entry_number += 1
+    session.add(procedure)
+    session.flush()
+    return procedure.last_entry_number

@@ -1,0 +1,125 @@
+"""Assembly: reads like a table of contents."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from consultations.files import FileStore, FolderStore, S3Store
+from consultations.refusals import Code, Refusal
+from participation import jobs, web
+from participation.database import make_engine
+from participation.security import SecurityMiddleware
+from participation.settings import LANGUAGES, ROOT, Settings
+from participation.static import StaticFiles
+
+#: The kinds of visit, in the order in which their routes are tried.
+ROOMS: tuple[str, ...] = (
+    "home",
+    "hearings",
+    "statements",
+    "contributions",
+    "maps",
+    "account",
+    "desk",
+    "intake",
+    "moderation",
+    "planning",
+    "administration",
+)
+
+
+class LanguageMiddleware:
+    """Takes the language off the path: `/en/karte` is `/karte` in English."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            first, *others = LANGUAGES
+            language, path = first, scope["path"]
+            for code in others:
+                if path == f"/{code}" or path.startswith(f"/{code}/"):
+                    language, path = code, path[len(code) + 1 :] or "/"
+            scope = dict(
+                scope, language=language, path_without_language=path, path=path, raw_path=path.encode()
+            )
+        await self.app(scope, receive, send)
+
+
+def open_files(settings: Settings) -> FileStore:
+    """Where files are kept: an S3-compatible store where one is set, otherwise the data folder."""
+    if not settings.files_url:
+        return FolderStore(settings.data_dir / "files")
+    bucket, _, prefix = settings.files_url.removeprefix("s3://").partition("/")
+    return S3Store(
+        bucket,
+        endpoint=settings.s3_endpoint,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        prefix=prefix,
+    )
+
+
+def create_app(settings: Settings, *, clock: "object | None" = None) -> Starlette:
+    """The application for these settings. `clock` (a function that gives the moment) is for tests.
+
+    Nothing is read from the environment in here and no heavy library is loaded.
+    """
+    for room in ROOMS:
+        importlib.import_module(f"participation.pages.{room}")
+    house = web.House(
+        settings=settings,
+        engine=make_engine(settings.database_url),
+        files=open_files(settings),
+        static=StaticFiles(ROOT / "static"),
+        clock=clock if callable(clock) else lambda: datetime.now(UTC),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with jobs.worker(house, enabled=settings.in_process_worker):
+            yield
+        house.engine.dispose()
+
+    async def refusal(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Refusal)
+        return await web.in_thread(web.refused, house, request, problem)
+
+    async def http_error(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, HTTPException)
+        known = {404: Code.NOT_FOUND, 413: Code.UPLOAD_TOO_LARGE, 403: Code.NOT_ALLOWED}
+        code = known.get(problem.status_code)
+        if code is None:
+            return PlainTextResponse(problem.detail + "\n", problem.status_code, headers=problem.headers)
+        return await web.in_thread(web.refused, house, request, Refusal(code, limit=settings.upload_limit_mb))
+
+    async def healthz(request: Request) -> Response:
+        await web.in_thread(web.check_database, house)
+        return PlainTextResponse("ok\n")
+
+    routes = [
+        Route("/healthz", healthz),
+        Route("/static/{hash}/{path:path}", house.static.respond),
+        *(
+            Route(page.path, web.endpoint(page, house), methods=list(page.methods), name=page.name)
+            for page in web.PAGES.values()
+        ),
+    ]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(LanguageMiddleware), Middleware(SecurityMiddleware, settings=settings)],
+        exception_handlers={Refusal: refusal, HTTPException: http_error},
+    )
+    app.state.house = house
+    return app

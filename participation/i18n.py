@@ -1,0 +1,114 @@
+"""Languages: catalogues, and dates and numbers as people write them.
+
+Messages are English in templates and code; each other language has one `.po` file per room in
+`participation/locale/<language>/`. All files of a language are one catalogue.
+"""
+
+import gettext as _gettext
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import Translations
+
+from consultations.deadlines import LEGAL_TIME
+
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+
+#: German dates for Germany; English for readers in Europe (2 March 2027).
+_LOCALES = {"de": Locale("de", "DE"), "en": Locale("en", "GB")}
+
+
+def catalogue(language: str) -> Catalog:
+    """All messages of a language in one catalogue. Raises ValueError where two rooms translate differently."""
+    merged = Catalog(locale=language)
+    for path in sorted((LOCALE_FOLDER / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if not message.id:
+                    continue
+                known = merged.get(message.id, message.context)
+                if known is not None and known.string != message.string:
+                    raise ValueError(f"{path.name}: {message.id!r} is translated differently in another file")
+                merged[message.id] = message
+    return merged
+
+
+@cache
+def translations(language: str) -> _gettext.NullTranslations:
+    """The messages of a language, ready to use; English needs none."""
+    if not (LOCALE_FOLDER / language).is_dir():
+        return _gettext.NullTranslations()
+    compiled = BytesIO()
+    write_mo(compiled, catalogue(language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(LEGAL_TIME)
+
+
+def date_long(day: date, language: str) -> str:
+    """Dienstag, 2. März 2027"""
+    return format_date(
+        day, "EEEE, d. MMMM y" if language == "de" else "EEEE, d MMMM y", locale=_LOCALES[language]
+    )
+
+
+def date_short(day: date, language: str) -> str:
+    """2. März 2027"""
+    return format_date(day, "d. MMMM y" if language == "de" else "d MMMM y", locale=_LOCALES[language])
+
+
+def datetime_long(moment: datetime, language: str) -> str:
+    """2. März 2027, 14:05 Uhr: legal time, to the minute."""
+    pattern = "d. MMMM y, HH:mm 'Uhr'" if language == "de" else "d MMMM y, HH:mm"
+    return format_datetime(_local(moment), pattern, locale=_LOCALES[language])
+
+
+def datetime_exact(moment: datetime, language: str) -> str:
+    """2. März 2027, 14:05:33 Uhr (MEZ): legal time, to the second, with its zone."""
+    local = _local(moment)
+    zones = {"de": ("MEZ", "MESZ"), "en": ("CET", "CEST")}
+    zone = zones[language][bool(local.dst())]
+    pattern = "d. MMMM y, HH:mm:ss 'Uhr'" if language == "de" else "d MMMM y, HH:mm:ss"
+    return f"{format_datetime(local, pattern, locale=_LOCALES[language])} ({zone})"
+
+
+def time_short(moment: datetime, language: str) -> str:
+    """14:05"""
+    return format_time(_local(moment), "HH:mm", locale=_LOCALES[language])
+
+
+def number(value: float, language: str) -> str:
+    """12.345,5"""
+    return str(format_decimal(value, locale=_LOCALES[language]))
+
+
+def filesize(octets: int, language: str) -> str:
+    """3,4 MB (decimal units, one decimal above 10 kB)."""
+    for unit, size in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if octets >= size:
+            return f"{number(round(octets / size, 1 if octets < 100 * size else 0), language)} {unit}"
+    return f"{octets} B"
+
+
+#: Filters of the templates; each takes the language as its last argument.
+FILTERS: dict[str, Callable[..., str]] = {
+    "date_long": date_long,
+    "date_short": date_short,
+    "datetime_long": datetime_long,
+    "datetime_exact": datetime_exact,
+    "time_short": time_short,
+    "number": number,
+    "filesize": filesize,
+}

@@ -1,0 +1,82 @@
+"""What the domain's refusals say to people. One sentence each: what is wrong, and what to do."""
+
+from consultations.refusals import Code
+
+#: Marks a message for the catalogues.
+N_ = str
+
+MESSAGES: dict[Code, str] = {
+    Code.NOT_ALLOWED: N_("You may not do this here. Ask an administrator for the role you need."),
+    Code.NOT_FOUND: N_("We could not find this."),
+    Code.EMPTY_CONTRIBUTION: N_("Please write something or attach a file."),
+    Code.TEXT_TOO_LONG: N_("This is longer than %(limit)s characters. Please attach long texts as a file."),
+    Code.WRITTEN_AFTER_RECEIVED: N_("The date of writing cannot be later than the date of receipt."),
+    Code.RECEIVED_IN_FUTURE: N_("The date of receipt cannot lie in the future."),
+    Code.PHASE_NOT_STARTED: N_("This has not begun yet. It starts on %(starts)s."),
+    Code.PHASE_CLOSED: N_("This has ended on %(ended)s."),
+    Code.KIND_NOT_OPEN: N_("This consultation does not take contributions of this kind."),
+    Code.UNKNOWN_REFERENCE: N_("What this refers to does not belong to this consultation."),
+    Code.LOCATION_REQUIRED: N_("Please choose a place: on the map, from the list or in words."),
+    Code.LOCATION_INVALID: N_("This place cannot be used. Please choose it again."),
+    Code.ALREADY_WITHDRAWN: N_("This has already been withdrawn."),
+    Code.ATTACHMENTS_TOO_MANY: N_("Please attach no more than %(limit)s files."),
+    Code.UNKNOWN_CHANNEL: N_("There is no way of handing in called “%(channel)s”."),
+    Code.FILE_EMPTY: N_("The file “%(filename)s” is empty."),
+    Code.FILE_TYPE_NOT_ALLOWED: N_("We cannot take “%(filename)s”. Please send one of these: %(allowed)s."),
+    Code.FILE_NOT_WHAT_IT_SAYS: N_(
+        "The file “%(filename)s” is not what its ending says. Please save it again, for example as PDF."
+    ),
+    Code.FILE_BROKEN: N_("The file “%(filename)s” is damaged and cannot be opened. Please save it again."),
+    Code.FILE_ENCRYPTED: N_("The file “%(filename)s” has a password. Please save it without one."),
+    Code.FILE_HAS_MACROS: N_(
+        "The file “%(filename)s” contains macros. Please save it without them, or as PDF."
+    ),
+    Code.FILE_EXPANDS_TOO_MUCH: N_(
+        "The file “%(filename)s” unpacks to more than we can take. Please save it again, for example as PDF."
+    ),
+    Code.PICTURE_TOO_LARGE: N_(
+        "The picture “%(filename)s” has %(megapixels)s megapixels; at most %(limit)s are possible. "
+        "Please make it smaller."
+    ),
+    Code.FILE_STORE_UNREACHABLE: N_(
+        "Files cannot be kept at the moment. Your text is still here: please try again in a moment, or send it "
+        "without files."
+    ),
+    Code.DATES_REVERSED: N_("The end cannot be before the start."),
+    Code.NAME_TAKEN: N_("“%(name)s” is already taken. Please choose another one."),
+    Code.NOT_READY: N_("Something is still missing before this can be published."),
+    Code.WRONG_STATE: N_("This is not possible in its present state."),
+    Code.PLAN_AREA_INVALID: N_("A plan area has to be an area, not a point or a line."),
+    Code.CHANGED_MEANWHILE: N_(
+        "Somebody else has changed this meanwhile. Please look at the new version first."
+    ),
+    Code.CLAIMED_BY_OTHER: N_("%(name)s is working on this until %(until)s."),
+    Code.DECIDED_MEANWHILE: N_(
+        "Somebody else has decided on this meanwhile. Please look at the decision first."
+    ),
+    Code.REASON_REQUIRED: N_("Please give a reason."),
+    Code.NOTHING_TO_UNDO: N_("There is no decision to take back."),
+    Code.DATABASE_BUSY: N_("The server is very busy. Nothing is lost: please send it again in a moment."),
+    Code.DISK_FULL: N_(
+        "The server has no room left. Your text is still here: please try again later or call us."
+    ),
+    Code.TOO_MANY_TRIES: N_("There were too many tries. Please wait a few minutes, or call us."),
+    Code.UPLOAD_TOO_LARGE: N_(
+        "This is larger than %(limit)s MB. Please send a smaller file, or bring or post it."
+    ),
+    Code.FORM_INCOMPLETE: N_("Please check the marked fields."),
+}
+
+#: HTTP status for a refusal that no form takes up; 422 for all others.
+STATUS: dict[Code, int] = {
+    Code.NOT_ALLOWED: 403,
+    Code.NOT_FOUND: 404,
+    Code.CHANGED_MEANWHILE: 409,
+    Code.CLAIMED_BY_OTHER: 409,
+    Code.DECIDED_MEANWHILE: 409,
+    Code.UPLOAD_TOO_LARGE: 413,
+    Code.TOO_MANY_TRIES: 429,
+    Code.DATABASE_BUSY: 503,
+    Code.FILE_STORE_UNREACHABLE: 503,
+    Code.DISK_FULL: 507,
+}

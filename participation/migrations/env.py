@@ -1,0 +1,35 @@
+"""Alembic's way in. `participation.database.migrate` hands over a connection; the command line makes its own."""
+
+from alembic import context
+from participation.database import make_engine, metadata
+from participation.identity import Identity  # noqa: F401  (tables)
+from participation.jobs import Job  # noqa: F401  (tables)
+from participation.settings import load
+from sqlalchemy import Connection
+
+
+def _is_ours(name: str | None, kind: str) -> bool:
+    """Full-text tables are made by hand in the migrations and differ between the databases."""
+    return not (kind == "table" and (name or "").startswith("search_index"))
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        compare_type=True,
+        include_name=lambda name, kind, parents: _is_ours(name, kind),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _run(given)
+    given.commit()
+else:
+    with make_engine(load().database_url).execution_options(writes=True).connect() as own:
+        _run(own)
+        own.commit()

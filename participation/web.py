@@ -1,0 +1,628 @@
+"""The web storey's one idea: a `Visit`, a page that says who may enter, a handler that is a plain function.
+
+A handler is an ordinary function `def show(visit: Visit) -> Response`. It runs in a worker thread inside one
+unit of work: what it returns is committed (unsafe methods), what it raises is rolled back. Pages that are the
+same for everybody (`shared=True`) are made once per change: as long as the municipality's journal has not moved
+on and the day is the same, the finished page is sent again without touching a thread.
+"""
+
+import gzip
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote, urlencode
+
+import jinja2
+from sqlalchemy import Engine
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from wtforms import Form
+
+from consultations import municipalities
+from consultations.deadlines import local_date
+from consultations.files import FileStore
+from consultations.municipalities import Municipality
+from consultations.permissions import PUBLIC, Actor, Permission, may
+from consultations.procedures import Procedure
+from consultations.refusals import Code, Refusal
+from consultations.text import excerpt, plain_paragraphs, render_markdown
+from participation import i18n, identity
+from participation.database import unit_of_work
+from participation.messages import MESSAGES, STATUS
+from participation.settings import LANGUAGES, ROOT, Settings
+from participation.static import StaticFiles
+
+FormT = TypeVar("FormT", bound=Form)
+
+DISPLAY_COOKIE = "digilog_display"
+THEMES = ("system", "light", "dark")
+TEXT_SIZES = ("normal", "large", "huge")
+SHARED_PAGES_KEPT = 2000
+
+
+# --- routes ----------------------------------------------------------------------------------------
+
+Handler = Callable[["Visit"], Response]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A route with everything the house wants to know about it."""
+
+    path: str
+    name: str
+    may: Permission
+    methods: tuple[str, ...]
+    handler: Handler
+    shared: bool
+    body_limit: int
+
+
+#: Every page by name, in the order in which they were written; filled by `page`.
+PAGES: dict[str, Page] = {}
+
+SMALL_BODY = 2_000_000
+
+
+def page(
+    path: str,
+    *,
+    name: str,
+    may: Permission,
+    methods: tuple[str, ...] = ("GET",),
+    shared: bool = False,
+    body_limit: int = SMALL_BODY,
+) -> Callable[[Handler], Handler]:
+    """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
+
+    `shared`: the page is the same for every visitor without an account, given municipality, language, look
+    and address; it may then be kept. `body_limit`: octets of a request's body.
+    """
+
+    def register(handler: Handler) -> Handler:
+        if name in PAGES:
+            raise ValueError(f"two pages are called {name}")
+        PAGES[name] = Page(path, name, may, methods, handler, shared, body_limit)
+        return handler
+
+    return register
+
+
+def path_for(name: str, /, **params: object) -> str:
+    """The path of a page; parameters that are not in its path become the query. Raises KeyError for unknown names."""
+    path = PAGES[name].path
+    query = {}
+    for key, value in params.items():
+        for slot in (f"{{{key}}}", f"{{{key}:int}}", f"{{{key}:path}}"):
+            if slot in path:
+                path = path.replace(slot, quote(str(value), safe="/" if slot.endswith(":path}") else ""))
+                break
+        else:
+            if value is not None and value != "":
+                query[key] = value
+    return f"{path}?{urlencode(query, doseq=True)}" if query else path
+
+
+# --- what the application carries ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KeptPage:
+    """A finished page: its octets plain and compressed, and its ETag."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+    content_type: str
+
+
+@dataclass
+class House:
+    """What lives as long as the process: settings, database, files, templates, kept pages."""
+
+    settings: Settings
+    engine: Engine
+    files: FileStore
+    static: StaticFiles
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def environments(self) -> dict[str, jinja2.Environment]:
+        """The templates of each language."""
+        return {language: _environment(language) for language in LANGUAGES}
+
+    def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
+        """Remember a finished page; the oldest go when there are too many."""
+        self.kept[key] = kept
+        while len(self.kept) > SHARED_PAGES_KEPT:
+            self.kept.popitem(last=False)
+
+
+def _environment(language: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    words = i18n.translations(language)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {
+        name: (lambda value, *rest, _function=function: _function(value, *rest, language))
+        for name, function in i18n.FILTERS.items()
+    }
+    environment.filters |= {
+        "markdown": render_markdown,
+        "paragraphs": plain_paragraphs,
+        "excerpt": excerpt,
+    }
+    return environment
+
+
+# --- the visit -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How to reach the town, as base.html shows it on every page; each may be empty."""
+
+    office: str = ""
+    phone: str = ""
+    email: str = ""
+    address: str = ""
+    hours: str = ""
+    step_free: str = ""
+
+
+@dataclass(frozen=True)
+class Town:
+    """What every page shows of the municipality."""
+
+    name: str
+    logo: str
+    contact: Contact
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """The signed-in person as base.html shows them."""
+
+    name: str
+    is_staff: bool
+
+
+class Visit:
+    """One request by one person: who, where, in which language, at which moment.
+
+    The moment is frozen, so that one request never sees two days.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        house: House,
+        session: Session,
+        municipality: Municipality,
+        actor: Actor,
+        form_data: FormData | None = None,
+    ) -> None:
+        self.request = request
+        self.house = house
+        self.session = session
+        self.municipality_row = municipality
+        self.actor_row = actor
+        self.form_data = form_data if form_data is not None else FormData()
+        self.language: str = request.scope["language"]
+        self.now = request.scope["now"]
+        self._look = _look(request)
+        self.cookies_to_set: list[tuple[str, str, int]] = []
+
+    # who and when
+
+    @property
+    def municipality_id(self) -> int:
+        assert self.municipality_row.id is not None
+        return self.municipality_row.id
+
+    @property
+    def today(self) -> date:
+        return local_date(self.now)
+
+    @property
+    def by(self) -> Actor:
+        """Who acts, for the verbs of the domain."""
+        return self.actor_row
+
+    def may(self, permission: Permission, procedure: Procedure | None = None) -> bool:
+        """Whether the visitor may do this here; for a procedure, or for any one of the municipality."""
+        return bool(
+            may(
+                self.actor_row,
+                permission,
+                municipality_id=self.municipality_id,
+                procedure_id=procedure.id if procedure else None,
+                anywhere=procedure is None,
+            )
+        )
+
+    def require(self, permission: Permission, procedure: Procedure | None = None) -> None:
+        """Raises Refusal NOT_ALLOWED unless the visitor may."""
+        if not self.may(permission, procedure):
+            raise Refusal(Code.NOT_ALLOWED)
+
+    # what templates read
+
+    @cached_property
+    def municipality(self) -> Town:
+        known = {
+            name: str(self.municipality_row.contact.get(name, "")) for name in Contact.__dataclass_fields__
+        }
+        contact = self.municipality_row.contact
+        if not known["address"]:
+            known["address"] = "\n".join(
+                line
+                for line in (
+                    contact.get("street", ""),
+                    f"{contact.get('postcode', '')} {contact.get('city', '')}".strip(),
+                )
+                if line
+            )
+        return Town(
+            self.municipality_row.name, str(self.municipality_row.theme.get("logo", "")), Contact(**known)
+        )
+
+    @cached_property
+    def actor(self) -> Visitor | None:
+        if not self.actor_row.is_signed_in:
+            return None
+        return Visitor(self.actor_row.name, self.may(Permission.ENTER_STAFF))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(code for code in self.municipality_row.languages if code in LANGUAGES)
+
+    @property
+    def theme(self) -> str:
+        return self._look[0]
+
+    @property
+    def text_size(self) -> str:
+        return self._look[1]
+
+    @property
+    def theme_url(self) -> str:
+        colours = repr(sorted(self.municipality_row.theme.items()))
+        return f"/theme.css?v={hashlib.sha256(colours.encode()).hexdigest()[:12]}"
+
+    @cached_property
+    def nav(self) -> tuple[tuple[str, str, bool], ...]:
+        here = self.request.scope["route_name"]
+        entries = (
+            ("hearings", self.gettext("Consultations"), ("home", "hearings", "hearing")),
+            ("map", self.gettext("Map"), ("map",)),
+            ("lookup", self.gettext("Look up my contribution"), ("lookup", "contribution")),
+            ("offline", self.gettext("Take part without the internet"), ("offline",)),
+        )
+        return tuple(
+            (label, self.url(name), here in names) for name, label, names in entries if name in PAGES
+        )
+
+    def gettext(self, message: str, **facts: object) -> str:
+        """A message in the visitor's language, with its values filled in."""
+        translated = i18n.translations(self.language).gettext(message)
+        return translated % facts if facts else translated
+
+    def ngettext(self, one: str, many: str, number: int, **facts: object) -> str:
+        """A message that counts, in the visitor's language."""
+        return i18n.translations(self.language).ngettext(one, many, number) % {"num": number, **facts}
+
+    def url(self, name: str, /, **params: object) -> str:
+        """The address of a page in the visitor's language."""
+        return self._prefix(self.language) + path_for(name, **params)
+
+    def _prefix(self, language: str) -> str:
+        return "" if language == next(iter(LANGUAGES)) else f"/{language}"
+
+    def alternate(self, language: str) -> str:
+        """This page in another language."""
+        query = self.request.url.query
+        path = self.request.scope["path_without_language"]
+        return self._prefix(language) + quote(path) + (f"?{query}" if query else "")
+
+    def absolute(self, name: str, /, **params: object) -> str:
+        """The full address of a page, for mails, letters and feeds: by configured host, never by the request's."""
+        hosts = municipalities.hosts_of(self.session, self.municipality_id)
+        return public_address(self.house.settings, hosts) + self.url(name, **params)
+
+    def static(self, path: str) -> str:
+        """The address of a file in static/, with its hash."""
+        return self.house.static.url(path)
+
+    # forms
+
+    @property
+    def is_post(self) -> bool:
+        return self.request.method == "POST"
+
+    def form(self, kind: type[FormT], **defaults: Any) -> FormT:
+        """A form filled with what was sent (POST: body, GET: query) or with defaults, speaking the language."""
+        sent: Mapping[str, Any] | FormData | None = (
+            self.form_data if self.is_post else self.request.query_params
+        )
+        data = _MultiDict(sent) if sent else None
+        return kind(data, data=defaults, meta={"locales": [self.language], "gettext": self.gettext})
+
+    def uploads(self, name: str) -> list[UploadFile]:
+        """The files sent under a name; an empty file field sends none."""
+        return [
+            value
+            for value in self.form_data.getlist(name)
+            if isinstance(value, UploadFile) and value.filename
+        ]
+
+    def explain(self, refusal: Refusal) -> str:
+        """A refusal as a sentence in the visitor's language."""
+        return explain(refusal, self.language)
+
+    def reject(self, form: Form, refusal: Refusal) -> None:
+        """Take back what this request did so far and put the refusal to the form, at its field if it names one."""
+        self.session.rollback()
+        message = self.explain(refusal)
+        target = form._fields.get(refusal.field or "")
+        if target is not None:
+            target.errors = [*target.errors, message]
+        else:
+            form.form_errors.append(message)
+
+    # answers
+
+    def render(self, template: str, page: object = None, *, status: int = 200, **extra: object) -> Response:
+        """An HTML page. `page` is a frozen dataclass with everything the template shows; forms go in `extra`."""
+        environment = self.house.environments[self.language]
+        body = environment.get_template(template).render(visit=self, page=page, **extra)
+        return Response(body, status, media_type="text/html; charset=utf-8")
+
+    def redirect(self, name: str, /, **params: object) -> Response:
+        """Go on to another page (303)."""
+        return RedirectResponse(self.url(name, **params), status_code=303)
+
+    def set_cookie(self, name: str, value: str, *, max_age: int) -> None:
+        """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
+        self.cookies_to_set.append((name, value, max_age))
+
+    def not_found(self) -> NoReturn:
+        """Raises Refusal NOT_FOUND."""
+        raise Refusal(Code.NOT_FOUND)
+
+
+class _MultiDict:
+    """What WTForms wants to read a form from; files are left to `Visit.uploads`."""
+
+    def __init__(self, sent: Any) -> None:
+        self._sent = sent
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sent)
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sent
+
+    def getlist(self, name: str) -> list[str]:
+        return [value for value in self._sent.getlist(name) if isinstance(value, str)]
+
+
+def public_address(settings: Settings, hosts: list[str]) -> str:
+    """Scheme, host and port under which a municipality is reached from outside."""
+    port = f":{settings.public_port}" if settings.public_port else ""
+    return f"{settings.public_url_scheme}://{hosts[0] if hosts else 'localhost'}{port}"
+
+
+def explain(refusal: Refusal, language: str) -> str:
+    """A refusal as a sentence; dates and moments among its facts are spelled in the language."""
+    facts: dict[str, object] = {}
+    for name, value in refusal.facts.items():
+        if isinstance(value, datetime):
+            facts[name] = i18n.datetime_long(value, language)
+        elif isinstance(value, date):
+            facts[name] = i18n.date_long(value, language)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            facts[name] = i18n.number(value, language)
+        else:
+            facts[name] = value
+    return i18n.translations(language).gettext(MESSAGES[refusal.code]) % facts
+
+
+def _look(request: Request) -> tuple[str, str]:
+    theme, _, size = request.cookies.get(DISPLAY_COOKIE, "").partition(".")
+    return (theme if theme in THEMES else THEMES[0], size if size in TEXT_SIZES else TEXT_SIZES[0])
+
+
+# --- running a page --------------------------------------------------------------------------------
+
+
+def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
+    """The ASGI-side of a page: read the form, run the handler in a thread, keep shared pages."""
+
+    async def run(request: Request) -> Response:
+        request.scope["now"] = house.clock()
+        request.scope["route_name"] = page.name
+        token = request.cookies.get(identity.COOKIE, "")
+        shareable = page.shared and not token and request.method in ("GET", "HEAD")
+        key: tuple[object, ...] | None = None
+        if shareable:
+            key = await _shared_key(request, house)
+            kept = house.kept.get(key) if key else None
+            if kept:
+                return _send_kept(request, kept)
+        form = FormData()
+        if request.method not in ("GET", "HEAD"):
+            form = await request.form(max_files=40, max_fields=2000, max_part_size=page.body_limit)
+        try:
+            response: Response = await run_in_threadpool(_handle, page, house, request, token, form)
+        finally:
+            await form.close()
+        if key and response.status_code == 200:
+            kept = _finished(response)
+            house.keep(key, kept)
+            return _send_kept(request, kept)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return run
+
+
+async def _shared_key(request: Request, house: House) -> tuple[object, ...] | None:
+    site = await house_site(house, request)
+    if site is None:
+        return None
+    return (
+        *site,
+        local_date(request.scope["now"]),
+        request.scope["language"],
+        _look(request),
+        request.scope["path_without_language"],
+        request.url.query,
+    )
+
+
+_SITE = (
+    "SELECT host.municipality_id, (SELECT max(sequence) FROM journal_entry entry"
+    " WHERE entry.municipality_id = host.municipality_id) FROM municipality_host host WHERE host.host = {}"
+)
+
+
+async def house_site(house: House, request: Request) -> tuple[int, int] | None:
+    """Municipality and revision behind the request's host: the one read that a kept page costs."""
+    host = host_of(request)
+    if house.engine.dialect.name == "sqlite":
+        return _read_site_sqlite(house, host)
+    return await run_in_threadpool(_read_site, house, host)
+
+
+def _read_site_sqlite(house: House, host: str) -> tuple[int, int] | None:
+    """Straight in the event loop: two index look-ups are cheaper than the way into a thread."""
+    connection = house.__dict__.get("_site_connection")
+    if connection is None:
+        connection = house.__dict__["_site_connection"] = house.engine.raw_connection()
+    found = connection.cursor().execute(_SITE.format("?"), (host,)).fetchone()
+    return (found[0], found[1] or 0) if found else None
+
+
+def _read_site(house: House, host: str) -> tuple[int, int] | None:
+    with house.engine.connect() as connection:
+        found = connection.exec_driver_sql(_SITE.format("%s"), (host,)).fetchone()
+    return (found[0], found[1] or 0) if found else None
+
+
+def host_of(request: Request) -> str:
+    """The host name that was asked for, without port, in lower case."""
+    return (request.url.hostname or "").lower()
+
+
+def _finished(response: Response) -> KeptPage:
+    body = bytes(response.body)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return KeptPage(body, gzip.compress(body, 6, mtime=0), etag, response.headers["content-type"])
+
+
+def _send_kept(request: Request, kept: KeptPage) -> Response:
+    headers = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
+    if kept.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Type"] = kept.content_type
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(kept.compressed, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(kept.body, headers=headers)
+
+
+def _handle(page: Page, house: House, request: Request, token: str, form: FormData) -> Response:
+    writes = request.method not in ("GET", "HEAD")
+    with _visit(house, request, token, form, write=writes) as visit:
+        if not visit.may(page.may):
+            return _turn_away(visit)
+        response = page.handler(visit)
+    for name, value, max_age in visit.cookies_to_set:
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+    return response
+
+
+@contextmanager
+def _visit(house: House, request: Request, token: str, form: FormData, *, write: bool) -> Iterator[Visit]:
+    """A visit within its unit of work. Raises Refusal NOT_FOUND if no municipality answers under the host."""
+    with unit_of_work(house.engine, write=write) as session:
+        municipality = municipalities.by_host(session, host_of(request))
+        if municipality is None and house.settings.default_municipality:
+            municipality = municipalities.by_key(session, house.settings.default_municipality)
+        if municipality is None:
+            raise Refusal(Code.NOT_FOUND)
+        now = request.scope["now"]
+        actor = identity.actor_of_token(session, token, now=now) if token else PUBLIC
+        yield Visit(request, house, session, municipality, actor, form)
+
+
+def _turn_away(visit: Visit) -> Response:
+    """Ask to sign in where that could help, and say no where it cannot."""
+    if visit.actor is None and visit.request.method == "GET":
+        return visit.redirect("sign_in", next=visit.alternate(visit.language))
+    raise Refusal(Code.NOT_ALLOWED)
+
+
+in_thread = run_in_threadpool
+
+
+def check_database(house: House) -> None:
+    """Raises if the database does not answer."""
+    with house.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def refused(house: House, request: Request, refusal: Refusal) -> Response:
+    """The page for a refusal that no form took up, in the visitor's language and the town's look."""
+    status = STATUS.get(refusal.code, 422)
+    return error_page(house, request, status, explain(refusal, request.scope.get("language", "de")))
+
+
+def error_page(house: House, request: Request, status: int, message: str) -> Response:
+    """An error page; plain text where no municipality answers under the host."""
+    request.scope.setdefault("route_name", "")
+    request.scope.setdefault("now", house.clock())
+    try:
+        with _visit(house, request, "", FormData(), write=False) as visit:
+            template = f"errors/{status}.html"
+            if template not in visit.house.environments[visit.language].list_templates():
+                template = "errors/error.html"
+            response = visit.render(template, ErrorPage(status, message), status=status)
+    except Refusal:
+        response = Response(message + "\n", status, media_type="text/plain; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    """What an error page says."""
+
+    status: int
+    message: str
