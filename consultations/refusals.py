@@ -9,6 +9,10 @@ class Code(StrEnum):
     # who
     NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
+    SIGN_IN_FAILED = "sign_in_failed"
+    PASSWORD_TOO_SHORT = "password_too_short"
+    INVITATION_EXPIRED = "invitation_expired"
+    PROVIDER_UNREACHABLE = "provider_unreachable"
     # what was handed in
     EMPTY_CONTRIBUTION = "empty_contribution"
     TEXT_TOO_LONG = "text_too_long"

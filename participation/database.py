@@ -29,6 +29,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
 )
 from consultations.refusals import Code, Refusal
 from consultations.tables import metadata
+from participation import identity  # noqa: F401
 from participation.settings import ROOT
 
 #: How long a writer waits for its turn before the visitor is told that the server is busy.

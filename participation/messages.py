@@ -8,6 +8,10 @@ N_ = str
 MESSAGES: dict[Code, str] = {
     Code.NOT_ALLOWED: N_("You may not do this here. Ask an administrator for the role you need."),
     Code.NOT_FOUND: N_("We could not find this."),
+    Code.SIGN_IN_FAILED: N_("This did not work. Please check your e-mail address and your password."),
+    Code.PASSWORD_TOO_SHORT: N_("Please choose a password of at least %(limit)s characters."),
+    Code.INVITATION_EXPIRED: N_("This link has been used or is too old. Please ask your administrator for a new one."),
+    Code.PROVIDER_UNREACHABLE: N_("The sign-in service does not answer. Please try again later, or use your password."),
     Code.EMPTY_CONTRIBUTION: N_("Please write something or attach a file."),
     Code.TEXT_TOO_LONG: N_("This is longer than %(limit)s characters. Please attach long texts as a file."),
     Code.WRITTEN_AFTER_RECEIVED: N_("The date of writing cannot be later than the date of receipt."),
@@ -71,6 +75,8 @@ MESSAGES: dict[Code, str] = {
 STATUS: dict[Code, int] = {
     Code.NOT_ALLOWED: 403,
     Code.NOT_FOUND: 404,
+    Code.INVITATION_EXPIRED: 410,
+    Code.PROVIDER_UNREACHABLE: 503,
     Code.CHANGED_MEANWHILE: 409,
     Code.CLAIMED_BY_OTHER: 409,
     Code.DECIDED_MEANWHILE: 409,

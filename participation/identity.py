@@ -1,0 +1,720 @@
+"""How somebody signs in, and what a browser's cookie stands for.
+
+A person is not an account: `consultations.people` owns the person, here are only the ways in. Sessions are rows:
+listed for their owner, revocable, rotated at sign-in. The cookie holds a random token, the row only its SHA-256, so
+that a stolen database opens no session.
+
+Whoever is to work for a town is invited by an administrator and chooses the password alone; nobody else ever sees it.
+With OpenID Connect (Authlib) the account at the town's own provider is linked at the first sign-in, by the verified
+e-mail address that was invited.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import UniqueConstraint, delete, func
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from consultations import journal, people
+from consultations.municipalities import Municipality
+from consultations.people import Person, RoleAssignment
+from consultations.permissions import PUBLIC, SYSTEM, Actor, Permission, Role, may
+from consultations.refusals import Code, Refusal
+from consultations.tables import Json, JsonObject, UtcDateTime
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+#: The cookie of a session; it holds the token.
+COOKIE = "digilog_session"
+#: The cookie that ties a browser to the sign-in it has begun at an OpenID provider.
+OPENID_COOKIE = "digilog_openid"
+
+MINIMUM_PASSWORD_LENGTH = 12
+#: Longer ones are not more secret, only slower.
+MAXIMUM_PASSWORD_LENGTH = 500
+
+IDLE = timedelta(hours=12)
+ABSOLUTE = timedelta(days=7)
+#: A session's last use is noted no more often than this.
+SEEN_STEP = timedelta(minutes=5)
+OPENID_PATIENCE = timedelta(minutes=15)
+INVITATION_VALID = timedelta(days=7)
+
+
+class Kind(StrEnum):
+    """The ways to sign in."""
+
+    PASSWORD = "password"
+    OIDC = "oidc"
+
+
+class Identity(SQLModel, table=True):
+    """One way in for one person: a password, or an account at an OpenID provider."""
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("kind", "email"), UniqueConstraint("issuer", "subject"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    kind: str
+    #: In lower case; None where an OpenID provider tells no address.
+    email: str | None = Field(default=None)
+    #: Argon2id in its own notation; empty until the invited person has chosen a password.
+    password_hash: str = ""
+    issuer: str | None = Field(default=None)
+    subject: str | None = Field(default=None)
+    #: SHA-256 of the token in the link with which the person chooses a password, once.
+    invitation_hash: str | None = Field(default=None, unique=True)
+    invitation_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    is_active: bool = True
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SignIn(SQLModel, table=True):
+    """A session: who came in when, with what, and until when. Without a person: a sign-in that has only begun."""
+
+    __tablename__ = "sign_in"
+
+    #: SHA-256 of the token, in hexadecimal digits; the token itself is only in the browser.
+    id: str = Field(primary_key=True)
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
+    identity_id: int | None = Field(default=None, foreign_key="identity.id", index=True)
+    #: What Authlib keeps between the way to the provider and back; afterwards the provider's session id ("sid").
+    data: JsonObject = Field(default_factory=dict, sa_type=Json)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    user_agent: str = ""
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it still counts: not revoked, not past its end, not unused for too long."""
+        return self.revoked_at is None and now < self.expires_at and now < self.seen_at + IDLE
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# --- passwords -------------------------------------------------------------------------------------
+
+
+@cache
+def _hasher() -> PasswordHash:
+    return PasswordHash((Argon2Hasher(),))
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked where there is no account, so that the answer takes equally long."""
+    return _hasher().hash(secrets.token_urlsafe())
+
+
+def _password_hash(password: str) -> str:
+    if len(password) < MINIMUM_PASSWORD_LENGTH:
+        raise Refusal(Code.PASSWORD_TOO_SHORT, "password", limit=MINIMUM_PASSWORD_LENGTH)
+    if len(password) > MAXIMUM_PASSWORD_LENGTH:
+        raise Refusal(Code.TEXT_TOO_LONG, "password", limit=MAXIMUM_PASSWORD_LENGTH)
+    return _hasher().hash(password)
+
+
+def normal_email(email: str) -> str:
+    """An address as it is compared: without spaces around it, in lower case."""
+    return email.strip().lower()
+
+
+def by_email(session: Session, email: str) -> Identity | None:
+    """The password identity with this address, or None."""
+    return session.exec(
+        select(Identity).where(Identity.kind == Kind.PASSWORD, Identity.email == normal_email(email))
+    ).first()
+
+
+def create_password_identity(
+    session: Session, person: Person, email: str, password: str, *, by: Actor, now: datetime
+) -> Identity:
+    """Give somebody a password (at the server's console, or for the demo; others are invited).
+
+    Raises Refusal NOT_ALLOWED, NAME_TAKEN (the address has an account), PASSWORD_TOO_SHORT.
+    """
+    _require_manager(session, person, by)
+    hashed = _password_hash(password)
+    identity = _new_password_identity(session, person, email, now=now)
+    identity.password_hash = hashed
+    session.flush()
+    _record(session, identity, "identity_created", by=by, now=now)
+    return identity
+
+
+def _new_password_identity(session: Session, person: Person, email: str, *, now: datetime) -> Identity:
+    email = normal_email(email)
+    if by_email(session, email) is not None:
+        raise Refusal(Code.NAME_TAKEN, "email", name=email)
+    assert person.id is not None
+    identity = Identity(person_id=person.id, kind=Kind.PASSWORD.value, email=email, created_at=now)
+    session.add(identity)
+    session.flush()
+    return identity
+
+
+def check_password(session: Session, email: str, password: str, *, now: datetime) -> Identity:
+    """The identity with this address, if the password is right. Reads only, and takes about 0.1 s on purpose.
+
+    An unknown address, one without a password and one that is switched off take as long as a wrong password and say
+    the same. Raises Refusal SIGN_IN_FAILED.
+    """
+    identity = by_email(session, email)
+    usable = identity is not None and identity.is_active and identity.password_hash != ""
+    known = identity.password_hash if identity is not None and usable else _nobodys_hash()
+    right = _hasher().verify(password[: MAXIMUM_PASSWORD_LENGTH + 1], known)
+    if identity is None or not usable or not right:
+        raise Refusal(Code.SIGN_IN_FAILED)
+    return identity
+
+
+def change_password(
+    session: Session, identity: Identity, old: str, new: str, *, by: Actor, now: datetime
+) -> None:
+    """Change one's own password; all other ways in of the session list are closed by the caller with `revoke_all`.
+
+    Raises Refusal NOT_ALLOWED (somebody else's), SIGN_IN_FAILED at field "old", PASSWORD_TOO_SHORT at "password".
+    """
+    if by.person_id != identity.person_id:
+        raise Refusal(Code.NOT_ALLOWED)
+    if not _hasher().verify(old, identity.password_hash or _nobodys_hash()):
+        raise Refusal(Code.SIGN_IN_FAILED, "old")
+    identity.password_hash = _password_hash(new)
+    session.add(identity)
+    session.flush()
+    _record(session, identity, "password_changed", by=by, now=now)
+
+
+# --- who may manage whose ways in ------------------------------------------------------------------
+
+
+def may_manage(session: Session, person: Person, by: Actor) -> bool:
+    """Whether `by` may invite the person anew or switch their sign-in off.
+
+    Everywhere the person holds a role `by` must be administrator: else the administrator of one town could take over
+    an account that has more rights than they have themselves.
+    """
+    if by.label == SYSTEM.label and by.person_id is None:
+        return True
+    if may(by, Permission.OPERATE):
+        return True
+    places = session.exec(
+        select(RoleAssignment.municipality_id).where(RoleAssignment.person_id == person.id).distinct()
+    ).all()
+    if not places:
+        return any(grant.role is Role.ADMINISTRATOR for grant in by.grants)
+    return all(
+        place is not None and bool(may(by, Permission.ADMINISTER, municipality_id=place)) for place in places
+    )
+
+
+def _require_manager(session: Session, person: Person, by: Actor) -> None:
+    if not may_manage(session, person, by):
+        raise Refusal(Code.NOT_ALLOWED)
+
+
+def _record(session: Session, identity: Identity, verb: str, *, by: Actor, now: datetime) -> None:
+    """Into the file of every municipality in which the person has a role."""
+    places = session.exec(
+        select(RoleAssignment.municipality_id)
+        .where(
+            RoleAssignment.person_id == identity.person_id, col(RoleAssignment.municipality_id).is_not(None)
+        )
+        .distinct()
+        .order_by(col(RoleAssignment.municipality_id))
+    ).all()
+    for municipality_id in places:
+        if municipality_id is not None:
+            journal.append(
+                session,
+                municipality_id=municipality_id,
+                verb=verb,
+                by=by,
+                at=now,
+                subject=f"person:{identity.person_id}",
+                facts={"kind": identity.kind},
+            )
+
+
+# --- invitations -----------------------------------------------------------------------------------
+
+
+def invite(
+    session: Session, *, name: str, email: str, municipality_id: int, by: Actor, now: datetime
+) -> tuple[Person, str]:
+    """Make somebody known who is to work for the municipality: the person, and the token of the link to hand over.
+
+    Whoever has an account already (from another municipality) is found by the address and keeps it: then the token
+    is empty. Roles are given with `people.grant`. Raises Refusal NOT_ALLOWED.
+    """
+    if not may(by, Permission.ADMINISTER, municipality_id=municipality_id):
+        raise Refusal(Code.NOT_ALLOWED)
+    known = by_email(session, email)
+    if known is not None:
+        person = session.get(Person, known.person_id)
+        assert person is not None
+        return person, ""
+    person = Person(name=name.strip(), email=normal_email(email), created_at=now)
+    session.add(person)
+    session.flush()
+    identity = _new_password_identity(session, person, email, now=now)
+    return person, _new_invitation(session, identity, now=now)
+
+
+def renew_invitation(session: Session, identity: Identity, *, by: Actor, now: datetime) -> str:
+    """A new link to choose a password with, for who has lost theirs; links made before no longer work.
+
+    Until it is used the old password stays. Raises Refusal NOT_ALLOWED, WRONG_STATE (no password identity).
+    """
+    person = session.get(Person, identity.person_id)
+    assert person is not None
+    _require_manager(session, person, by)
+    if identity.kind != Kind.PASSWORD:
+        raise Refusal(Code.WRONG_STATE)
+    _record(session, identity, "identity_invited", by=by, now=now)
+    return _new_invitation(session, identity, now=now)
+
+
+def _new_invitation(session: Session, identity: Identity, *, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    identity.invitation_hash = _hashed(token)
+    identity.invitation_expires_at = now + INVITATION_VALID
+    session.add(identity)
+    session.flush()
+    return token
+
+
+def invited(session: Session, token: str, *, now: datetime) -> Identity:
+    """The identity that an invitation's link is for. Raises Refusal INVITATION_EXPIRED (used, too old, unknown)."""
+    identity = session.exec(select(Identity).where(Identity.invitation_hash == _hashed(token))).first()
+    if (
+        identity is None
+        or not identity.is_active
+        or identity.invitation_expires_at is None
+        or now >= identity.invitation_expires_at
+    ):
+        raise Refusal(Code.INVITATION_EXPIRED)
+    return identity
+
+
+def accept_invitation(session: Session, token: str, password: str, *, now: datetime) -> Identity:
+    """Choose the password with the link; the link is used up and every open session of the person ends.
+
+    Raises Refusal INVITATION_EXPIRED, PASSWORD_TOO_SHORT.
+    """
+    identity = invited(session, token, now=now)
+    identity.password_hash = _password_hash(password)
+    identity.invitation_hash = identity.invitation_expires_at = None
+    session.add(identity)
+    session.flush()
+    person = people.actor_of(session, identity.person_id)
+    assert person is not None
+    revoke_all(session, identity.person_id, now=now)
+    _record(session, identity, "password_chosen", by=person, now=now)
+    return identity
+
+
+def identities_of(session: Session, person_ids: Collection[int]) -> dict[int, list[Identity]]:
+    """The ways in of several people, oldest first; one query for all of them."""
+    found: dict[int, list[Identity]] = {person_id: [] for person_id in person_ids}
+    for identity in session.exec(
+        select(Identity).where(col(Identity.person_id).in_(person_ids)).order_by(col(Identity.id))
+    ):
+        found[identity.person_id].append(identity)
+    return found
+
+
+def set_active(session: Session, person: Person, active: bool, *, by: Actor, now: datetime) -> None:
+    """Switch all ways in of a person off (their sessions end at once) or on again.
+
+    Raises Refusal NOT_ALLOWED, also for one's own account: nobody shuts themselves out by mistake.
+    """
+    _require_manager(session, person, by)
+    if person.id is None or person.id == by.person_id:
+        raise Refusal(Code.NOT_ALLOWED)
+    for identity in identities_of(session, [person.id])[person.id]:
+        if identity.is_active != active:
+            identity.is_active = active
+            session.add(identity)
+            session.flush()
+            _record(session, identity, "identity_enabled" if active else "identity_disabled", by=by, now=now)
+    if not active:
+        revoke_all(session, person.id, now=now)
+
+
+# --- sessions --------------------------------------------------------------------------------------
+
+
+def sign_in(
+    session: Session,
+    person_id: int,
+    *,
+    now: datetime,
+    user_agent: str = "",
+    previous_token: str = "",
+    identity: Identity | None = None,
+    data: JsonObject | None = None,
+) -> str:
+    """Open a session; the token for the cookie. The browser's earlier session ends, so that none is carried over."""
+    if previous_token:
+        sign_out(session, previous_token, now=now)
+    session.execute(delete(SignIn).where(col(SignIn.expires_at) < now - ABSOLUTE))
+    if identity is not None:
+        identity.last_used_at = now
+        session.add(identity)
+    return _open(
+        session,
+        now=now,
+        lasts=ABSOLUTE,
+        person_id=person_id,
+        identity_id=identity.id if identity else None,
+        user_agent=user_agent,
+        data=data or {},
+    )
+
+
+def _open(session: Session, *, now: datetime, lasts: timedelta, user_agent: str, **columns: Any) -> str:
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignIn(
+            id=_hashed(token),
+            created_at=now,
+            seen_at=now,
+            expires_at=now + lasts,
+            user_agent=" ".join(user_agent.split())[:200],
+            **columns,
+        )
+    )
+    session.flush()
+    return token
+
+
+def actor_of_token(session: Session, token: str, *, now: datetime) -> Actor:
+    """Whom a cookie stands for: PUBLIC where there is no session, or one that is over or switched off.
+
+    A use is noted at most every five minutes, and only where the unit of work may write.
+    """
+    if not token:
+        return PUBLIC
+    found = session.exec(
+        select(SignIn, Identity)
+        .join(Identity, col(Identity.id) == SignIn.identity_id, isouter=True)
+        .where(SignIn.id == _hashed(token))
+    ).first()
+    if found is None:
+        return PUBLIC
+    row, identity = found
+    if row.person_id is None or not row.is_open(now) or (identity is not None and not identity.is_active):
+        return PUBLIC
+    if now - row.seen_at >= SEEN_STEP and _may_write(session):
+        row.seen_at = now
+        session.add(row)
+        session.flush()
+    return people.actor_of(session, row.person_id) or PUBLIC
+
+
+def _may_write(session: Session) -> bool:
+    return bool(session.get_bind().get_execution_options().get("writes", False))
+
+
+def sessions_of(session: Session, person_id: int, *, now: datetime) -> list[SignIn]:
+    """The open sessions of a person, last used first."""
+    rows = session.exec(
+        select(SignIn)
+        .where(SignIn.person_id == person_id, col(SignIn.revoked_at).is_(None), SignIn.expires_at > now)
+        .order_by(col(SignIn.seen_at).desc(), col(SignIn.id))
+    ).all()
+    return [row for row in rows if row.is_open(now)]
+
+
+def id_of_token(token: str) -> str:
+    """The id of the session that a token belongs to."""
+    return _hashed(token)
+
+
+def sign_out(session: Session, token: str, *, now: datetime) -> None:
+    """End the session of this token; an unknown one is no matter."""
+    row = session.get(SignIn, _hashed(token))
+    if row is not None:
+        _close(session, row, now)
+
+
+def revoke(session: Session, sign_in_id: str, *, by: Actor, now: datetime) -> None:
+    """End one of one's own sessions. Raises Refusal NOT_FOUND (somebody else's too: nobody learns of it)."""
+    row = session.get(SignIn, sign_in_id)
+    if row is None or row.person_id is None or row.person_id != by.person_id:
+        raise Refusal(Code.NOT_FOUND)
+    _close(session, row, now)
+
+
+def revoke_all(session: Session, person_id: int, *, now: datetime, except_token: str = "") -> int:
+    """End all sessions of a person, but for the one of `except_token`; how many there were."""
+    kept = _hashed(except_token) if except_token else ""
+    rows = [row for row in sessions_of(session, person_id, now=now) if row.id != kept]
+    for row in rows:
+        _close(session, row, now)
+    return len(rows)
+
+
+def _close(session: Session, row: SignIn, now: datetime) -> None:
+    if row.revoked_at is None:
+        row.revoked_at = now
+        session.add(row)
+        session.flush()
+
+
+# --- OpenID Connect --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An OpenID provider as the settings name it. `municipalities`: keys of those it serves; empty means all."""
+
+    key: str
+    label: str
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    municipalities: tuple[str, ...] = ()
+
+    def serves(self, municipality_key: str) -> bool:
+        return not self.municipalities or municipality_key in self.municipalities
+
+
+def providers(configured: Sequence[Mapping[str, Any]]) -> tuple[Provider, ...]:
+    """The providers of the setting DIGILOG_OIDC. Raises ValueError for one that is incomplete or doubled."""
+    found = []
+    for entry in configured:
+        missing = [name for name in ("key", "label", "issuer", "client_id") if not entry.get(name)]
+        if missing:
+            raise ValueError(f"DIGILOG_OIDC: {entry.get('key', 'a provider')} lacks {', '.join(missing)}")
+        found.append(
+            Provider(
+                key=str(entry["key"]),
+                label=str(entry["label"]),
+                issuer=str(entry["issuer"]),
+                client_id=str(entry["client_id"]),
+                client_secret=str(entry.get("client_secret", "")),
+                municipalities=tuple(entry.get("municipalities", ())),
+            )
+        )
+    if len({provider.key for provider in found}) != len(found):
+        raise ValueError("DIGILOG_OIDC: two providers have the same key")
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a provider says of somebody who has signed in there."""
+
+    issuer: str
+    subject: str
+    #: Only if the provider has verified it; else empty.
+    verified_email: str = ""
+    #: The provider's own session, for signing out from there.
+    sid: str = ""
+
+
+@cache
+def _client(provider: Provider) -> Any:
+    """Authlib's client; it remembers the provider's metadata and keys."""
+    from authlib.integrations.starlette_client import OAuth
+
+    return OAuth().register(
+        name=provider.key,
+        client_id=provider.client_id,
+        client_secret=provider.client_secret,
+        server_metadata_url=f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration",
+        client_kwargs={"scope": "openid email", "code_challenge_method": "S256", "timeout": 10},
+    )
+
+
+async def openid_begin(provider: Provider, request: "Request", redirect_uri: str) -> tuple[str, JsonObject]:
+    """The provider's address to send the browser to, and what must be kept until it comes back.
+
+    State, nonce and the PKCE verifier are among what is kept. Raises Refusal PROVIDER_UNREACHABLE.
+    """
+    kept: JsonObject = {}
+    request.scope["session"] = kept
+    try:
+        response = await _client(provider).authorize_redirect(request, redirect_uri)
+    except Exception as problem:
+        raise _refusal_for(problem) from problem
+    return str(response.headers["location"]), dict(kept)
+
+
+async def openid_finish(provider: Provider, request: "Request", kept: JsonObject) -> Claims:
+    """Who has signed in there, from the address the provider sent the browser back to.
+
+    State, nonce, signature, issuer, audience and life span are checked by Authlib. Raises Refusal SIGN_IN_FAILED
+    (refused there, forged, too old), PROVIDER_UNREACHABLE.
+    """
+    request.scope["session"] = dict(kept)
+    client = _client(provider)
+    try:
+        token = await client.authorize_access_token(request)
+        claims: Mapping[str, Any] = token["userinfo"]
+        if not claims.get("email"):
+            told = await client.userinfo(token=token)
+            if told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
+                raise Refusal(Code.SIGN_IN_FAILED)
+            claims = {**told, **claims}
+    except Refusal:
+        raise
+    except Exception as problem:
+        raise _refusal_for(problem) from problem
+    email = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
+    return Claims(str(claims["iss"]), str(claims["sub"]), normal_email(email), str(claims.get("sid") or ""))
+
+
+def _refusal_for(problem: Exception) -> Exception:
+    """What a problem on the way to or from a provider means to the visitor; a mistake of ours stays what it is."""
+    import httpx2
+    from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
+
+    if isinstance(problem, httpx2.HTTPError | json.JSONDecodeError):
+        return Refusal(Code.PROVIDER_UNREACHABLE)
+    if isinstance(problem, AuthlibBaseError | JoseError | KeyError):
+        return Refusal(Code.SIGN_IN_FAILED)
+    return problem
+
+
+def begin_openid(session: Session, kept: JsonObject, *, now: datetime, user_agent: str = "") -> str:
+    """Keep what must be kept until the browser comes back; the token for its cookie."""
+    return _open(session, now=now, lasts=OPENID_PATIENCE, user_agent=user_agent, data=kept)
+
+
+def openid_kept(session: Session, token: str, *, now: datetime) -> JsonObject:
+    """What `begin_openid` kept. Raises Refusal SIGN_IN_FAILED when the browser is another one or took too long."""
+    row = session.get(SignIn, _hashed(token)) if token else None
+    if row is None or row.person_id is not None or not row.is_open(now):
+        raise Refusal(Code.SIGN_IN_FAILED)
+    return row.data
+
+
+def identity_of_claims(
+    session: Session, provider: Provider, claims: Claims, *, now: datetime
+) -> Identity | None:
+    """The identity that belongs to an account at a provider; None if nobody has given it a role here.
+
+    Known by issuer and subject. The first time, it is linked by the verified address to the one person whom an
+    administrator has invited with it; a provider for certain municipalities only links people who work for no other.
+    """
+    known = session.exec(
+        select(Identity).where(Identity.issuer == claims.issuer, Identity.subject == claims.subject)
+    ).first()
+    if known is not None:
+        return known if known.is_active else None
+    if not claims.verified_email:
+        return None
+    candidates = session.exec(
+        select(Person)
+        .join(RoleAssignment, col(RoleAssignment.person_id) == Person.id)
+        .join(Identity, col(Identity.person_id) == Person.id)
+        .where(
+            func.lower(Identity.email) == claims.verified_email,
+            Identity.kind == Kind.PASSWORD,
+            col(Identity.is_active),
+        )
+        .distinct()
+    ).all()
+    if len(candidates) != 1 or not _is_served(session, provider, candidates[0]):
+        return None
+    person = candidates[0]
+    assert person.id is not None
+    identity = Identity(
+        person_id=person.id,
+        kind=Kind.OIDC.value,
+        email=claims.verified_email,
+        issuer=claims.issuer,
+        subject=claims.subject,
+        created_at=now,
+    )
+    session.add(identity)
+    session.flush()
+    actor = people.actor_of(session, person.id)
+    assert actor is not None
+    _record(session, identity, "identity_linked", by=actor, now=now)
+    return identity
+
+
+def _is_served(session: Session, provider: Provider, person: Person) -> bool:
+    if not provider.municipalities:
+        return True
+    keys = session.exec(
+        select(Municipality.key)
+        .join(RoleAssignment, col(RoleAssignment.municipality_id) == Municipality.id, isouter=True)
+        .where(RoleAssignment.person_id == person.id)
+    ).all()
+    everywhere = session.exec(
+        select(RoleAssignment).where(
+            RoleAssignment.person_id == person.id, col(RoleAssignment.municipality_id).is_(None)
+        )
+    ).first()
+    return everywhere is None and all(provider.serves(key) for key in keys)
+
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+async def openid_logout(provider: Provider, logout_token: str, *, now: datetime) -> Claims:
+    """Whom a provider signs out behind the browser's back (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+
+    Raises Refusal SIGN_IN_FAILED unless the token is the provider's own, fresh, and says log-out; PROVIDER_UNREACHABLE.
+    """
+    from joserfc import jwt
+    from joserfc.jwk import KeySet
+
+    client = _client(provider)
+    try:
+        metadata = await client.load_server_metadata()
+        keys = KeySet.import_key_set(await client.fetch_jwk_set())
+        algorithms = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        signed = jwt.decode(logout_token, keys, algorithms=[name for name in algorithms if name != "none"])
+        claims = signed.claims
+        jwt.JWTClaimsRegistry(
+            now=int(now.timestamp()),
+            leeway=120,
+            iss={"essential": True, "value": metadata["issuer"]},
+            aud={"essential": True, "value": provider.client_id},
+            iat={"essential": True},
+            exp={"essential": True},
+            jti={"essential": True},
+        ).validate(claims)
+    except Exception as problem:
+        raise _refusal_for(problem) from problem
+    events = claims.get("events")
+    says_so = isinstance(events, dict) and LOGOUT_EVENT in events
+    if not says_so or "nonce" in claims or not (claims.get("sub") or claims.get("sid")):
+        raise Refusal(Code.SIGN_IN_FAILED)
+    return Claims(str(claims["iss"]), str(claims.get("sub") or ""), sid=str(claims.get("sid") or ""))
+
+
+def sign_out_claims(session: Session, claims: Claims, *, now: datetime) -> int:
+    """End the sessions that came in by the account (or the session) a provider has signed out; how many."""
+    rows = session.exec(
+        select(SignIn)
+        .join(Identity, col(Identity.id) == SignIn.identity_id)
+        .where(Identity.issuer == claims.issuer, col(SignIn.revoked_at).is_(None), SignIn.expires_at > now)
+        .where((Identity.subject == claims.subject) if claims.subject else col(Identity.subject).is_not(None))
+    ).all()
+    ended = [row for row in rows if not claims.sid or row.data.get("sid") == claims.sid]
+    for row in ended:
+        _close(session, row, now)
+    return len(ended)
