@@ -1,16 +1,32 @@
 """Alembic's way in. `participation.database.migrate` hands over a connection; the command line makes its own."""
 
+from typing import Literal
+
 from alembic import context
+from sqlalchemy import JSON, Connection
+from sqlmodel.sql.sqltypes import AutoString
+
+from consultations.tables import UtcDateTime
 from participation.database import make_engine, metadata
 from participation.identity import Identity  # noqa: F401  (tables)
 from participation.jobs import Job  # noqa: F401  (tables)
 from participation.settings import load
-from sqlalchemy import Connection
 
 
 def _is_ours(name: str | None, kind: str) -> bool:
     """Full-text tables are made by hand in the migrations and differ between the databases."""
     return not (kind == "table" and (name or "").startswith("search_index"))
+
+
+def _spell(kind: str, item: object, context_of_autogenerate: object) -> str | Literal[False]:
+    """Migrations import nothing of ours: our column types are spelled as what the database sees."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime()"
+    if kind == "type" and isinstance(item, AutoString):
+        return "sa.String()"
+    if kind == "type" and isinstance(item, JSON):
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    return False
 
 
 def _run(connection: Connection) -> None:
@@ -19,6 +35,7 @@ def _run(connection: Connection) -> None:
         target_metadata=metadata,
         render_as_batch=True,
         compare_type=True,
+        render_item=_spell,
         include_name=lambda name, kind, parents: _is_ours(name, kind),
     )
     with context.begin_transaction():
