@@ -1,0 +1,171 @@
+"""The command `digilog`: everything that the person who runs a server does from the console."""
+
+import json
+import logging
+import secrets
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from participation.settings import Settings, load
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+) -> None:
+    """Serve the town; settings come from the environment."""
+    settings = load()
+    if not settings.secret.get_secret_value():
+        raise typer.BadParameter("DIGILOG_SECRET must be set (at least 32 characters)")
+    _serve(host, port, workers)
+
+
+def _serve(host: str, port: int, workers: int = 1) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        "participation.__main__:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=load().trust_proxy,
+    )
+
+
+def application() -> object:
+    """The ASGI application for a server process."""
+    from participation.app import create_app
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return create_app(load())
+
+
+@app.command()
+def work() -> None:
+    """Do waiting work (mails, imports, exports) in a process of its own, until stopped."""
+    from participation import jobs
+    from participation.app import create_app
+
+    house = create_app(load()).state.house
+    stop = threading.Event()
+    try:
+        jobs.work(house, stop)
+    except KeyboardInterrupt:
+        stop.set()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    from participation.database import make_engine
+    from participation.database import migrate as run
+
+    run(make_engine(load().database_url))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".cache/demo"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew.")] = False,
+    samples: Annotated[bool, typer.Option("--samples", help="Add the real samples, where they exist.")] = False,
+) -> None:
+    """A demo town with everything in it, for looking around."""
+    from participation import demo as town
+
+    settings = town.prepare(data, port=port, fresh=fresh, samples=samples)
+    print(town.welcome(port), flush=True)
+    _export(settings)
+    _serve("127.0.0.1", port)
+
+
+def _export(settings: Settings) -> None:
+    """Hand settings to the server process through the environment, as an operator would."""
+    import os
+
+    for name, value in settings.model_dump(exclude_defaults=True, mode="json").items():
+        os.environ[f"DIGILOG_{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
+    os.environ["DIGILOG_SECRET"] = settings.secret.get_secret_value()
+
+
+@app.command()
+def verify() -> None:
+    """Check the journal's chain, every file's hash and every receipt; name what was tampered with."""
+    from consultations import evidence
+    from participation.app import open_files
+    from participation.database import make_engine, unit_of_work
+
+    settings = load()
+    found = 0
+    with unit_of_work(make_engine(settings.database_url)) as session:
+        for finding in evidence.examine(session, open_files(settings)):
+            found += 1
+            print(f"{finding.subject}: {finding.problem}")
+        extent = evidence.extent(session)
+    print(
+        f"{extent.journal_entries} journal entries, {extent.contributions} contributions, "
+        f"{extent.documents} documents: {found or 'no'} problem{'' if found == 1 else 's'}"
+    )
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def staff(
+    email: str,
+    role: Annotated[str, typer.Option(help="clerk, moderator, planner, administrator or operator.")],
+    municipality: Annotated[str, typer.Option(help="Key of the municipality; not for an operator.")] = "",
+    name: Annotated[str, typer.Option(help="The person's name.")] = "",
+) -> None:
+    """Give somebody a role, with a first password that is printed once."""
+    from consultations import municipalities, people
+    from consultations.permissions import SYSTEM, Role
+    from participation import identity
+    from participation.database import make_engine, unit_of_work
+
+    now = datetime.now(UTC)
+    with unit_of_work(make_engine(load().database_url), write=True) as session:
+        town = municipalities.by_key(session, municipality)
+        if town is None and Role(role) is not Role.OPERATOR:
+            raise typer.BadParameter(f"there is no municipality {municipality!r}")
+        person = people.Person(name=name or email, email=email, created_at=now)
+        session.add(person)
+        session.flush()
+        people.grant(
+            session, person, Role(role), municipality_id=town.id if town else None, by=SYSTEM, now=now
+        )
+        password = secrets.token_urlsafe(12)
+        identity.create_password_identity(session, person, email, password, by=SYSTEM, now=now)
+    print(f"{email} signs in with the password {password}")
+
+
+@app.command("check-translations")
+def check_translations() -> None:
+    """Name every message that a language lacks."""
+    from participation.translations import gaps
+
+    found = sorted(gaps(), key=lambda gap: (gap.language, gap.problem, gap.place))
+    for gap in found:
+        print(f"{gap.place}: {gap.language}: {gap.problem}: {gap.message!r}")
+    print(f"{len(found) or 'no'} gap{'' if len(found) == 1 else 's'}")
+    raise typer.Exit(1 if found else 0)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()
