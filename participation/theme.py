@@ -21,12 +21,14 @@ TOKENS: Mapping[str, str] = {
     "accent": "#a8481f",  # second colour: what is current or near its end
     "paper": "#faf8f5",  # background of the page, nearly white
     "corners": "soft",  # square | soft | round
+    "logo": "",  # path of the town's logo on this site; empty: a neutral one
 }
 """Every token a municipality may set, with the value it has when it does not."""
 
 CORNERS: Mapping[str, str] = {"square": "0rem", "soft": ".5rem", "round": ".875rem"}
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
+_PATH = re.compile(r"(/[\w.-]+)+")
 
 
 class ThemeRefused(ValueError):
@@ -36,7 +38,9 @@ class ThemeRefused(ValueError):
     was measured and ``needed`` what it must be at least.
     """
 
-    def __init__(self, token: str, reason: str, ratio: float | None = None, needed: float | None = None) -> None:
+    def __init__(
+        self, token: str, reason: str, ratio: float | None = None, needed: float | None = None
+    ) -> None:
         measured = f" ({ratio:.2f}:1, needs {needed}:1)" if ratio is not None else ""
         super().__init__(f"theme token {token!r}: {reason}{measured}")
         self.token, self.reason, self.ratio, self.needed = token, reason, ratio, needed
@@ -62,15 +66,18 @@ class Colour:
         """The colour at ``lightness`` 0 to 1, ``chroma`` 0 to about 0.37, ``hue`` in radians.
 
         Where the screen cannot show so much chroma, the strongest it can show is taken: lightness and hue stay.
+        Rounded to what ``hex`` can say, so that what is measured is what the browser gets.
         """
         low, high = 0.0, chroma
         linear = _oklch_to_linear(lightness, chroma, hue)
         if not _shown(linear):
             for _ in range(24):
                 middle = (low + high) / 2
-                low, high = (middle, high) if _shown(_oklch_to_linear(lightness, middle, hue)) else (low, middle)
+                low, high = (
+                    (middle, high) if _shown(_oklch_to_linear(lightness, middle, hue)) else (low, middle)
+                )
             linear = _oklch_to_linear(lightness, low, hue)
-        return cls(*(_encode(min(1.0, max(0.0, channel))) for channel in linear))
+        return cls(*(round(_encode(min(1.0, max(0.0, channel))) * 255) / 255 for channel in linear))
 
     def oklch(self) -> tuple[float, float, float]:
         """Lightness, chroma and hue (radians)."""
@@ -108,6 +115,8 @@ def theme_css(tokens: Mapping[str, str]) -> str:
         if name not in TOKENS:
             raise ThemeRefused(name, "unknown")
     chosen = {**TOKENS, **tokens}
+    if chosen["logo"] and not _PATH.fullmatch(chosen["logo"]):
+        raise ThemeRefused("logo", "format")
     if chosen["corners"] not in CORNERS:
         raise ThemeRefused("corners", "choice")
     brand, accent, paper = (_read(name, chosen[name]) for name in ("brand", "accent", "paper"))
@@ -210,8 +219,7 @@ def _glow(colour: Colour, ground: Colour, needed: float) -> Colour:
 def _moved(colour: Colour, ground: Colour, needed: float, step: float) -> Colour:
     lightness = colour.oklch()[0]
     moved = colour
-    # Measured on the rounded value, for that is what the browser gets.
-    while contrast(Colour.from_hex(moved.hex()), ground) < needed and 0 < lightness < 1:
+    while contrast(moved, ground) < needed and 0 <= lightness <= 1:
         lightness += step
         moved = _at(colour, lightness)
     return moved
