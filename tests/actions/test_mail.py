@@ -115,13 +115,13 @@ class Moody:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(
+    async def handle_DATA(  # noqa: N802 - the library's name
         self, server: protocol.SMTP, session: protocol.Session, envelope: protocol.Envelope
-    ) -> str:  # noqa: N802
+    ) -> str:
         name = envelope.rcpt_tos[0]
         return f"{name[4:7]} no" if name.startswith("data") else "250 OK"
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(  # noqa: N802 - the library's name
         self,
         server: protocol.SMTP,
         session: protocol.Session,
