@@ -5,17 +5,22 @@ submission key, so that sending a draft twice makes one contribution.
 """
 
 import hashlib
+import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete
-from sqlmodel import Field, Session, SQLModel, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.tables import Json, UtcDateTime
+from consultations.text import normalise
 
 #: How long an untouched draft is kept.
 KEPT = timedelta(days=60)
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class Draft(SQLModel, table=True):
@@ -41,8 +46,21 @@ def key_of(secret: str) -> str:
 
 
 def new_secret() -> str:
-    """An unguessable secret for an address."""
+    """An unguessable secret for an address: 192 random bits in 32 letters that need no escaping."""
     return secrets.token_urlsafe(24)
+
+
+def is_secret(value: str) -> bool:
+    """Whether this could be one of our secrets, so that nobody names a draft by a word that others guess."""
+    return _SECRET.fullmatch(value) is not None
+
+
+def _storable(data: dict[str, Any]) -> dict[str, Any]:
+    """What was typed without what no database keeps (NUL, lone surrogates); never shortened."""
+    return {
+        name: normalise(value, limit=2 * len(value) + 100) if isinstance(value, str) else value
+        for name, value in data.items()
+    }
 
 
 def begin(
@@ -55,24 +73,29 @@ def begin(
     data: dict[str, Any],
     now: datetime,
 ) -> Draft:
-    """Keep the first words of a draft."""
+    """Keep the first words of a draft. Sent twice at the same moment, it is one draft with the words of either."""
     draft = Draft(
         key=key_of(secret),
         municipality_id=municipality_id,
         procedure_id=procedure_id,
         kind=kind,
-        data=data,
+        data=_storable(data),
         created_at=now,
         updated_at=now,
     )
-    session.add(draft)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(draft)
+            session.flush()
+    except IntegrityError:
+        draft = session.get_one(Draft, draft.key, with_for_update=True)
     return draft
 
 
-def find(session: Session, secret: str, *, municipality_id: int) -> Draft | None:
-    """The draft behind a secret, if it belongs to the municipality."""
-    draft = session.get(Draft, key_of(secret))
+def find(session: Session, secret: str, *, municipality_id: int, lock: bool = False) -> Draft | None:
+    """The draft behind a secret, if it belongs to the municipality. `lock` it before changing it: of two requests
+    at the same moment the second then sees what the first did."""
+    draft = session.get(Draft, key_of(secret), with_for_update=lock or None)
     return draft if draft and draft.municipality_id == municipality_id else None
 
 
@@ -85,7 +108,7 @@ def write(
     files: list[dict[str, Any]] | None = None,
 ) -> None:
     """Add to a draft: values given replace those of the same name, all others stay."""
-    draft.data = {**draft.data, **data}
+    draft.data = {**draft.data, **_storable(data)}
     if files is not None:
         draft.files = files
     draft.updated_at = now
@@ -93,9 +116,18 @@ def write(
     session.flush()
 
 
+def hand_over(session: Session, draft: Draft, contribution_id: int, *, now: datetime) -> None:
+    """The draft became this contribution: its address leads there from now on, its own copy of the words is gone."""
+    draft.contribution_id = contribution_id
+    draft.data, draft.files = {}, []
+    draft.updated_at = now
+    session.add(draft)
+    session.flush()
+
+
 def forget_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> int:
     """Delete drafts that nobody touched for a long time; returns how many."""
-    old = select(Draft.key).where(Draft.updated_at < now - kept)
+    old = select(Draft.key).where(col(Draft.updated_at) < now - kept)
     count = len(session.exec(old).all())
-    session.execute(delete(Draft).where(Draft.updated_at < now - kept))  # type: ignore[arg-type]
+    session.execute(delete(Draft).where(col(Draft.updated_at) < now - kept))
     return count
