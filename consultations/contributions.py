@@ -7,16 +7,16 @@ own state (`PublicationState`) and, where words have to be blacked out, a redact
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, Index, UniqueConstraint, func
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, procedures, search
-from consultations.deadlines import local_date
+from consultations.deadlines import PhaseState, local_date
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
@@ -247,6 +247,7 @@ def submit(
         session.add(procedure)
         return earlier
     received_at = submission.received_at or now
+    submission = _normalised(submission)
     _check_content(session, submission, procedure, received_at, now)
     phase = _phase(session, submission, procedure, received_at)
     person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
@@ -268,8 +269,8 @@ def submit(
         recorded_by=by.label,
         is_late=bool(phase and phase.is_formal and not phase.is_in_time(received_at)),
         language=submission.language,
-        title=normalise(submission.title, field="title", limit=TITLE_LIMIT),
-        text=normalise(submission.text, field="text"),
+        title=submission.title,
+        text=submission.text,
         category=submission.category,
         pseudonym=submission.pseudonym,
         on_behalf_of=submission.on_behalf_of,
@@ -333,6 +334,23 @@ def submit(
     return contribution
 
 
+_SHORT_FIELDS = ("on_behalf_of", "section", "place_words", "pseudonym", "category")
+
+
+def _normalised(submission: Submission) -> Submission:
+    """What was typed as it is stored. Raises Refusal TEXT_TOO_LONG with the field's name."""
+    short = {
+        name: normalise(getattr(submission, name), field=name, limit=SHORT_LIMIT).strip()
+        for name in _SHORT_FIELDS
+    }
+    return replace(
+        submission,
+        title=normalise(submission.title, field="title", limit=TITLE_LIMIT).strip(),
+        text=normalise(submission.text, field="text"),
+        **short,
+    )
+
+
 #: What somebody must be allowed to do who uses a channel.
 _NEEDED = {
     channels.Entry.PUBLIC: Permission.TAKE_PART,
@@ -353,13 +371,10 @@ def _check_channel(submission: Submission, procedure: Procedure, by: Actor) -> N
 def _check_content(
     session: Session, submission: Submission, procedure: Procedure, received_at: datetime, now: datetime
 ) -> None:
-    if not submission.text.strip() and not submission.attachments and not submission.title.strip():
+    if not submission.text.strip() and not submission.attachments and not submission.title:
         raise Refusal(Code.EMPTY_CONTRIBUTION, "text")
     if len(submission.attachments) > ATTACHMENTS_LIMIT:
         raise Refusal(Code.ATTACHMENTS_TOO_MANY, "attachments", limit=ATTACHMENTS_LIMIT)
-    for name in ("on_behalf_of", "section", "place_words", "pseudonym", "category"):
-        if len(getattr(submission, name)) > SHORT_LIMIT:
-            raise Refusal(Code.TEXT_TOO_LONG, name, limit=SHORT_LIMIT, length=len(getattr(submission, name)))
     if received_at > now:
         raise Refusal(Code.RECEIVED_IN_FUTURE, "received_at")
     if submission.written_on and submission.written_on > local_date(received_at):
@@ -390,7 +405,7 @@ def _phase(
         return inviting[0]
     if not inviting:
         raise Refusal(Code.KIND_NOT_OPEN)
-    if all(each.state(received_at) is procedures.PhaseState.OVER for each in inviting):
+    if all(each.state(received_at) is PhaseState.OVER for each in inviting):
         raise Refusal(Code.PHASE_CLOSED, ended=inviting[-1].ends_on)
     raise Refusal(Code.PHASE_NOT_STARTED, starts=inviting[0].starts_on)
 
@@ -579,7 +594,7 @@ def attachments_of(session: Session, contribution_id: int) -> list[Attachment]:
         session.exec(
             select(Attachment)
             .where(Attachment.contribution_id == contribution_id)
-            .order_by(Attachment.position)  # type: ignore[arg-type]
+            .order_by(col(Attachment.position))
         ).all()
     )
 
@@ -607,7 +622,7 @@ def supplements_to(session: Session, contribution_id: int) -> list[Contribution]
         session.exec(
             select(Contribution)
             .where(Contribution.supplements_id == contribution_id)
-            .order_by(Contribution.id)  # type: ignore[arg-type]
+            .order_by(col(Contribution.id))
         ).all()
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from consultations import journal
 from consultations.contributions import Attachment, Contribution, Receipt, payload_sha256
@@ -44,8 +44,8 @@ def _receipts(session: Session) -> Iterator[Finding]:
     while True:
         rows = session.exec(
             select(Contribution)
-            .where(Contribution.id > last)  # type: ignore[operator]
-            .order_by(Contribution.id)  # type: ignore[arg-type]
+            .where(col(Contribution.id) > last)
+            .order_by(col(Contribution.id))
             .limit(BATCH)
         ).all()
         if not rows:
@@ -61,24 +61,24 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
     subjects = [f"contribution:{row.id}" for row in rows]
     receipts = {
         receipt.contribution_id: receipt
-        for receipt in session.exec(select(Receipt).where(Receipt.contribution_id.in_(ids))).all()  # type: ignore[attr-defined]
+        for receipt in session.exec(select(Receipt).where(col(Receipt.contribution_id).in_(ids))).all()
     }
     attachments: dict[int, list[Attachment]] = {}
     for file in session.exec(
-        select(Attachment).where(Attachment.contribution_id.in_(ids)).order_by(Attachment.position)  # type: ignore[attr-defined,arg-type]
+        select(Attachment).where(col(Attachment.contribution_id).in_(ids)).order_by(col(Attachment.position))
     ).all():
         attachments.setdefault(file.contribution_id, []).append(file)
     people = {
         person.id: person
         for person in session.exec(
-            select(Person).where(Person.id.in_([row.submitter_id for row in rows if row.submitter_id]))  # type: ignore[union-attr]
+            select(Person).where(col(Person.id).in_([row.submitter_id for row in rows if row.submitter_id]))
         ).all()
     }
     sealed = {
         entry.subject: str(entry.facts.get("payload_sha256"))
         for entry in session.exec(
             select(JournalEntry).where(
-                JournalEntry.subject.in_(subjects),  # type: ignore[attr-defined]
+                col(JournalEntry.subject).in_(subjects),
                 JournalEntry.verb == "contribution_received",
             )
         ).all()
@@ -104,15 +104,15 @@ def _vanished(session: Session) -> Iterator[Finding]:
     while True:
         entries = session.exec(
             select(JournalEntry)
-            .where(JournalEntry.verb == "contribution_received", JournalEntry.id > last)  # type: ignore[operator]
-            .order_by(JournalEntry.id)  # type: ignore[arg-type]
+            .where(JournalEntry.verb == "contribution_received", col(JournalEntry.id) > last)
+            .order_by(col(JournalEntry.id))
             .limit(BATCH)
         ).all()
         if not entries:
             return
         last = entries[-1].id or 0
         wanted = {int(entry.subject.partition(":")[2]): entry.subject for entry in entries}
-        found = set(session.exec(select(Contribution.id).where(Contribution.id.in_(list(wanted)))).all())  # type: ignore[union-attr]
+        found = set(session.exec(select(Contribution.id).where(col(Contribution.id).in_(list(wanted)))).all())
         for contribution_id, subject in wanted.items():
             if contribution_id not in found:
                 yield Finding(subject, "vanished")

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, func, select, text
-from sqlmodel import Field, Session, SQLModel
-from sqlmodel import select as sm_select
+from sqlalchemy import Column, Index, UniqueConstraint, func, text, tuple_
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.permissions import Actor
 from consultations.tables import BigKey, Json, UtcDateTime
@@ -51,7 +50,8 @@ def digest(value: Any) -> str:
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 
-def _entry_hash(entry: JournalEntry) -> str:
+def _entry_hash(entry: Any) -> str:
+    """The hash of an entry, be it a table object or a plain row."""
     return digest(
         [
             entry.previous_hash,
@@ -86,22 +86,22 @@ def append(
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(71, :key)"), {"key": municipality_id})
-    last = session.execute(
-        select(JournalEntry.sequence, JournalEntry.hash)  # type: ignore[call-overload]
+    last = session.exec(
+        select(JournalEntry.sequence, JournalEntry.hash)
         .where(JournalEntry.municipality_id == municipality_id)
-        .order_by(JournalEntry.sequence.desc())  # type: ignore[attr-defined]
+        .order_by(col(JournalEntry.sequence).desc())
         .limit(1)
     ).first()
     entry = JournalEntry(
         municipality_id=municipality_id,
-        sequence=last.sequence + 1 if last else 1,
+        sequence=last[0] + 1 if last else 1,
         at=at,
         actor=by.label,
         verb=verb,
         procedure_id=procedure_id,
         subject=subject,
         facts=json.loads(json.dumps(facts or {}, default=str)),
-        previous_hash=last.hash if last else FIRST_HASH,
+        previous_hash=last[1] if last else FIRST_HASH,
         hash="",
     )
     entry.hash = _entry_hash(entry)
@@ -113,9 +113,9 @@ def append(
 def revision(session: Session, municipality_id: int) -> int:
     """The highest sequence number: it changes whenever anything of the municipality changes."""
     return (
-        session.execute(
-            select(func.max(JournalEntry.sequence)).where(JournalEntry.municipality_id == municipality_id)  # type: ignore[arg-type]
-        ).scalar()
+        session.exec(
+            select(func.max(JournalEntry.sequence)).where(JournalEntry.municipality_id == municipality_id)
+        ).one()
         or 0
     )
 
@@ -135,16 +135,14 @@ def verify(session: Session, *, batch: int = 2000) -> Iterator[Break]:
     An altered entry gives `altered`, a missing one `missing`, a re-hashed one breaks the link of
     its successor (`unlinked`). Memory use is bounded by `batch`.
     """
-    previous: JournalEntry | None = None
+    entries = SQLModel.metadata.tables[JournalEntry.__tablename__]
+    previous: Any = None
     after: tuple[int, int] = (0, 0)
     while True:
-        rows = session.exec(
-            sm_select(JournalEntry)
-            .where(
-                (JournalEntry.municipality_id > after[0])
-                | ((JournalEntry.municipality_id == after[0]) & (JournalEntry.sequence > after[1]))
-            )
-            .order_by(JournalEntry.municipality_id, JournalEntry.sequence)  # type: ignore[arg-type]
+        rows = session.execute(
+            entries.select()
+            .where(tuple_(entries.c.municipality_id, entries.c.sequence) > tuple_(*after))
+            .order_by(entries.c.municipality_id, entries.c.sequence)
             .limit(batch)
         ).all()
         if not rows:
@@ -162,4 +160,3 @@ def verify(session: Session, *, batch: int = 2000) -> Iterator[Break]:
                 yield Break(entry.municipality_id, entry.sequence, "altered")
             previous = entry
         after = (rows[-1].municipality_id, rows[-1].sequence)
-        session.expunge_all()

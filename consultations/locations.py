@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, and_, or_, text
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.tables import BigKey
 from geo.geometry import CELL_ZOOM
@@ -79,13 +79,12 @@ def clusters(
 ) -> list[Cluster]:
     """The occupied cells of a level within the given half-open ranges of full-depth cells."""
     shift = 2 * (CELL_ZOOM - level)
-    within = or_(
-        *(and_(MapCell.cell >= low >> shift, MapCell.cell < (high - 1 >> shift) + 1) for low, high in ranges)
-    )  # type: ignore[arg-type]
+    cell = col(MapCell.cell)
+    within = or_(*(and_(cell >= low >> shift, cell <= high - 1 >> shift) for low, high in ranges))
     rows = session.exec(
         select(MapCell)
         .where(MapCell.procedure_id == procedure_id, MapCell.level == level, MapCell.count > 0, within)
-        .order_by(MapCell.cell)  # type: ignore[arg-type]
+        .order_by(cell)
         .limit(limit)
     ).all()
     return [Cluster(row.cell, row.count, row.sum_lon / row.count, row.sum_lat / row.count) for row in rows]

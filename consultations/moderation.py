@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Column, Index, delete, func, or_
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import contributions, journal
 from consultations.contributions import Contribution, PublicationState
@@ -117,7 +117,9 @@ def claim(session: Session, contribution: Contribution, *, by: Actor, now: datet
 def release(session: Session, contribution: Contribution, *, by: Actor) -> None:
     """Give an item back to the queue."""
     session.execute(
-        delete(Claim).where(Claim.contribution_id == contribution.id, Claim.person_id == by.person_id)  # type: ignore[arg-type]
+        delete(Claim).where(
+            col(Claim.contribution_id) == contribution.id, col(Claim.person_id) == by.person_id
+        )
     )
 
 
@@ -259,7 +261,7 @@ def _record(
         before_redaction_id=before_redaction_id,
     )
     session.add(row)
-    session.execute(delete(Claim).where(Claim.contribution_id == contribution.id))  # type: ignore[arg-type]
+    session.execute(delete(Claim).where(col(Claim.contribution_id) == contribution.id))
     journal.append(
         session,
         municipality_id=contribution.municipality_id,
@@ -279,7 +281,7 @@ def history(session: Session, contribution_id: int) -> list[ModerationDecision]:
         session.exec(
             select(ModerationDecision)
             .where(ModerationDecision.contribution_id == contribution_id)
-            .order_by(ModerationDecision.id.desc())  # type: ignore[union-attr]
+            .order_by(col(ModerationDecision.id).desc())
         ).all()
     )
 
@@ -308,17 +310,17 @@ def queue(
     """
     question = (
         select(Contribution, Claim)
-        .outerjoin(Claim, (Claim.contribution_id == Contribution.id) & (Claim.until > now))  # type: ignore[arg-type]
+        .outerjoin(Claim, (col(Claim.contribution_id) == Contribution.id) & (col(Claim.until) > now))
         .where(
             Contribution.municipality_id == municipality_id,
             Contribution.publication == PublicationState.PENDING.value,
-            Contribution.id > after_id,  # type: ignore[operator]
+            col(Contribution.id) > after_id,
         )
-        .order_by(Contribution.id)  # type: ignore[arg-type]
+        .order_by(col(Contribution.id))
         .limit(limit)
     )
     if procedure_ids is not None:
-        question = question.where(Contribution.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
+        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
     return [
         QueueItem(contribution, held.name if held else "", held.person_id if held else None)
         for contribution, held in session.exec(question).all()
@@ -336,17 +338,17 @@ def next_free(
     """The oldest item that nobody else has open, for a moderator who wants the next one."""
     question = (
         select(Contribution)
-        .outerjoin(Claim, (Claim.contribution_id == Contribution.id) & (Claim.until > now))  # type: ignore[arg-type]
+        .outerjoin(Claim, (col(Claim.contribution_id) == Contribution.id) & (col(Claim.until) > now))
         .where(
             Contribution.municipality_id == municipality_id,
             Contribution.publication == PublicationState.PENDING.value,
-            or_(Claim.person_id == None, Claim.person_id == by.person_id),  # type: ignore[arg-type]  # noqa: E711
+            or_(col(Claim.person_id).is_(None), col(Claim.person_id) == by.person_id),
         )
-        .order_by(Contribution.id)  # type: ignore[arg-type]
+        .order_by(col(Contribution.id))
         .limit(1)
     )
     if procedure_ids is not None:
-        question = question.where(Contribution.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
+        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
     return session.exec(question).first()
 
 

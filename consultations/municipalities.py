@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor, Permission, may
@@ -68,7 +68,7 @@ def by_host(session: Session, host: str) -> Municipality | None:
     """The municipality that answers under this host name, or None."""
     return session.exec(
         select(Municipality)
-        .join(MunicipalityHost, MunicipalityHost.municipality_id == Municipality.id)  # type: ignore[arg-type]
+        .join(MunicipalityHost, col(MunicipalityHost.municipality_id) == Municipality.id)
         .where(MunicipalityHost.host == host.lower())
     ).first()
 
@@ -80,7 +80,7 @@ def by_key(session: Session, key: str) -> Municipality | None:
 
 def every(session: Session) -> list[Municipality]:
     """All municipalities by name."""
-    return list(session.exec(select(Municipality).order_by(Municipality.name)).all())
+    return list(session.exec(select(Municipality).order_by(col(Municipality.name))).all())
 
 
 def hosts_of(session: Session, municipality_id: int) -> list[str]:
@@ -89,7 +89,7 @@ def hosts_of(session: Session, municipality_id: int) -> list[str]:
         session.exec(
             select(MunicipalityHost.host)
             .where(MunicipalityHost.municipality_id == municipality_id)
-            .order_by(MunicipalityHost.host)
+            .order_by(col(MunicipalityHost.host))
         ).all()
     )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.tables import Json, UtcDateTime
 
@@ -88,9 +88,9 @@ def waiting_mail(session: Session, now: datetime, *, limit: int = 50) -> Sequenc
         .where(
             Notice.state == NoticeState.WAITING.value,
             Notice.way == NoticeWay.MAIL.value,
-            (Notice.not_before == None) | (Notice.not_before <= now),  # type: ignore[operator]  # noqa: E711
+            (col(Notice.not_before).is_(None)) | (col(Notice.not_before) <= now),
         )
-        .order_by(Notice.id)  # type: ignore[arg-type]
+        .order_by(col(Notice.id))
         .limit(limit)
     ).all()
 
@@ -102,6 +102,6 @@ def of_municipality(
     return session.exec(
         select(Notice)
         .where(Notice.municipality_id == municipality_id, Notice.state == state.value)
-        .order_by(Notice.id)  # type: ignore[arg-type]
+        .order_by(col(Notice.id))
         .limit(limit)
     ).all()

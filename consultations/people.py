@@ -1,16 +1,20 @@
 """People and organisations. A person is not an account: whoever writes a letter is a `Person` too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor, Grant, Permission, Role, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import UtcDateTime
+from consultations.text import normalise
+
+#: Characters that a name, a street or an address may have.
+NAME_LIMIT = 500
 
 
 class OrganisationKind(StrEnum):
@@ -90,12 +94,21 @@ class PersonInput:
         return not any((self.name, self.street, self.email, self.phone, self.organisation))
 
 
+def _normalised(entered: PersonInput) -> PersonInput:
+    names = ("name", "street", "postcode", "city", "email", "phone", "organisation")
+    clean = {name: normalise(getattr(entered, name), field=name, limit=NAME_LIMIT).strip() for name in names}
+    return replace(entered, **clean)
+
+
 def add(session: Session, entered: PersonInput, *, municipality_id: int, now: datetime) -> Person | None:
     """Keep a person as they described themselves; None if they said nothing about themselves.
+
+    Raises Refusal TEXT_TOO_LONG with the field's name.
 
     Never merged with an earlier row: equal names are a candidate for linking, not an identity
     (law-and-standards R-6.2).
     """
+    entered = _normalised(entered)
     if entered.is_anonymous:
         return None
     organisation_id = None
@@ -139,7 +152,9 @@ def actor_of(session: Session, person_id: int) -> Actor | None:
     grants = tuple(
         Grant(Role(row.role), row.municipality_id, row.procedure_id)
         for row in session.exec(
-            select(RoleAssignment).where(RoleAssignment.person_id == person_id).order_by(RoleAssignment.id)  # type: ignore[arg-type]
+            select(RoleAssignment)
+            .where(RoleAssignment.person_id == person_id)
+            .order_by(col(RoleAssignment.id))
         ).all()
     )
     return Actor(f"person:{person_id}", person_id, person.name or person.email, grants)
@@ -223,8 +238,8 @@ def staff_of(session: Session, municipality_id: int) -> list[tuple[Person, RoleA
         (person, row)
         for person, row in session.exec(
             select(Person, RoleAssignment)
-            .join(RoleAssignment, RoleAssignment.person_id == Person.id)  # type: ignore[arg-type]
+            .join(RoleAssignment, col(RoleAssignment.person_id) == Person.id)
             .where(RoleAssignment.municipality_id == municipality_id)
-            .order_by(Person.name, RoleAssignment.role)
+            .order_by(col(Person.name), col(RoleAssignment.role))
         ).all()
     ]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, delete
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor
@@ -120,12 +120,12 @@ def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: A
         Layer.procedure_id == layer.procedure_id,
         Layer.role == layer.role,
         Layer.title == layer.title,
-        Layer.replaced_at == None,  # noqa: E711
+        col(Layer.replaced_at).is_(None),
     )
     for old in session.exec(question).all():
         old.replaced_at = now
         session.add(old)
-        session.execute(delete(Place).where(Place.layer_id == old.id))  # type: ignore[arg-type]
+        session.execute(delete(Place).where(col(Place.layer_id) == old.id))
     session.add(layer)
     session.flush()
     for each in places:
@@ -173,9 +173,9 @@ def layers_of(session: Session, municipality_id: int, procedure_id: int | None =
             .where(
                 Layer.municipality_id == municipality_id,
                 Layer.procedure_id == procedure_id,
-                Layer.replaced_at == None,  # noqa: E711
+                col(Layer.replaced_at).is_(None),
             )
-            .order_by(Layer.position, Layer.id)  # type: ignore[arg-type]
+            .order_by(col(Layer.position), col(Layer.id))
         ).all()
     )
 
@@ -189,15 +189,17 @@ def find(
         return []
     question = select(Place).where(Place.municipality_id == municipality_id)
     if kinds:
-        question = question.where(Place.kind.in_([kind.value for kind in kinds]))  # type: ignore[attr-defined]
+        question = question.where(col(Place.kind).in_([kind.value for kind in kinds]))
     starts = session.exec(
-        question.where(Place.sort.startswith(wanted)).order_by(Place.sort, Place.id).limit(limit)  # type: ignore[attr-defined,arg-type]
+        question.where(col(Place.sort).startswith(wanted))
+        .order_by(col(Place.sort), col(Place.id))
+        .limit(limit)
     ).all()
     if len(starts) >= limit:
         return list(starts)
     inside = session.exec(
-        question.where(Place.sort.contains(wanted), ~Place.sort.startswith(wanted))  # type: ignore[attr-defined]
-        .order_by(Place.sort, Place.id)  # type: ignore[arg-type]
+        question.where(col(Place.sort).contains(wanted), ~col(Place.sort).startswith(wanted))
+        .order_by(col(Place.sort), col(Place.id))
         .limit(limit - len(starts))
     ).all()
     return [*starts, *inside]
@@ -208,7 +210,7 @@ def names(session: Session, municipality_id: int, kind: PlaceKind) -> list[Place
     rows = session.exec(
         select(Place)
         .where(Place.municipality_id == municipality_id, Place.kind == kind.value)
-        .order_by(Place.sort, Place.id)  # type: ignore[arg-type]
+        .order_by(col(Place.sort), col(Place.id))
     ).all()
     return list({(row.sort, row.district): row for row in reversed(rows)}.values())[::-1]
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint, func, or_
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
@@ -704,8 +704,10 @@ def phases_of(session: Session, procedure_id: int) -> list[Phase]:
     """The phases in their order."""
     return list(
         session.exec(
-            select(Phase).where(Phase.procedure_id == procedure_id).order_by(Phase.position, Phase.id)
-        ).all()  # type: ignore[arg-type]
+            select(Phase)
+            .where(Phase.procedure_id == procedure_id)
+            .order_by(col(Phase.position), col(Phase.id))
+        ).all()
     )
 
 
@@ -714,8 +716,8 @@ def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, l
     found: dict[int, list[Phase]] = {procedure_id: [] for procedure_id in procedure_ids}
     rows = session.exec(
         select(Phase)
-        .where(Phase.procedure_id.in_(procedure_ids))  # type: ignore[attr-defined]
-        .order_by(Phase.position, Phase.id)  # type: ignore[arg-type]
+        .where(col(Phase.procedure_id).in_(procedure_ids))
+        .order_by(col(Phase.position), col(Phase.id))
     ).all()
     for phase in rows:
         found[phase.procedure_id].append(phase)
@@ -725,13 +727,15 @@ def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, l
 def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, list[DocumentVersion]]]:
     """The documents in their order, each with its versions, newest first; two queries."""
     documents = session.exec(
-        select(Document).where(Document.procedure_id == procedure_id).order_by(Document.position, Document.id)  # type: ignore[arg-type]
+        select(Document)
+        .where(Document.procedure_id == procedure_id)
+        .order_by(col(Document.position), col(Document.id))
     ).all()
     versions = session.exec(
         select(DocumentVersion)
-        .join(Document, Document.id == DocumentVersion.document_id)  # type: ignore[arg-type]
+        .join(Document, col(Document.id) == DocumentVersion.document_id)
         .where(Document.procedure_id == procedure_id)
-        .order_by(DocumentVersion.number.desc())  # type: ignore[attr-defined]
+        .order_by(col(DocumentVersion.number).desc())
     ).all()
     return [(each, [version for version in versions if version.document_id == each.id]) for each in documents]
 
@@ -742,7 +746,7 @@ def versions_of(session: Session, procedure_id: int) -> list[ProcedureVersion]:
         session.exec(
             select(ProcedureVersion)
             .where(ProcedureVersion.procedure_id == procedure_id)
-            .order_by(ProcedureVersion.number.desc())  # type: ignore[attr-defined]
+            .order_by(col(ProcedureVersion.number).desc())
         ).all()
     )
 
@@ -758,14 +762,14 @@ def public(
     """The procedures the public can see, newest first, optionally by words (title, summary, place) or district."""
     question = select(Procedure).where(
         Procedure.municipality_id == municipality_id,
-        Procedure.state.in_(PUBLIC_STATES),  # type: ignore[attr-defined]
+        col(Procedure.state).in_(PUBLIC_STATES),
     )
     for word in words.split()[:8]:
         pattern = f"%{word.replace('%', '').replace('_', '')}%"
         question = question.where(
             or_(
                 *(
-                    column.ilike(pattern)  # type: ignore[attr-defined]
+                    col(column).ilike(pattern)
                     for column in (
                         Procedure.title,
                         Procedure.summary,
@@ -778,7 +782,7 @@ def public(
         )
     if district:
         question = question.where(Procedure.district == district)
-    return list(session.exec(question.order_by(Procedure.published_at.desc()).limit(limit)).all())  # type: ignore[union-attr]
+    return list(session.exec(question.order_by(col(Procedure.published_at).desc()).limit(limit)).all())
 
 
 def for_staff(session: Session, municipality_id: int) -> list[Procedure]:
@@ -787,7 +791,7 @@ def for_staff(session: Session, municipality_id: int) -> list[Procedure]:
         session.exec(
             select(Procedure)
             .where(Procedure.municipality_id == municipality_id)
-            .order_by(Procedure.id.desc())  # type: ignore[union-attr]
+            .order_by(col(Procedure.id).desc())
         ).all()
     )
 

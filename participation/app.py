@@ -1,9 +1,9 @@
 """Assembly: reads like a table of contents."""
 
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +17,7 @@ from consultations.files import FileStore, FolderStore, S3Store
 from consultations.refusals import Code, Refusal
 from participation import jobs, web
 from participation.database import make_engine
+from participation.house import House, read_clock
 from participation.security import SecurityMiddleware
 from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
@@ -70,19 +71,19 @@ def open_files(settings: Settings) -> FileStore:
     )
 
 
-def create_app(settings: Settings, *, clock: "object | None" = None) -> Starlette:
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Starlette:
     """The application for these settings. `clock` (a function that gives the moment) is for tests.
 
     Nothing is read from the environment in here and no heavy library is loaded.
     """
     for room in ROOMS:
         importlib.import_module(f"participation.pages.{room}")
-    house = web.House(
+    house = House(
         settings=settings,
         engine=make_engine(settings.database_url),
         files=open_files(settings),
         static=StaticFiles(ROOT / "static"),
-        clock=clock if callable(clock) else lambda: datetime.now(UTC),
+        clock=clock,
     )
 
     @asynccontextmanager

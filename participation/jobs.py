@@ -12,17 +12,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, SQLModel, or_, select
+from sqlmodel import Field, Session, SQLModel, col, or_, select
 from starlette.concurrency import run_in_threadpool
 
 from consultations.tables import Json, UtcDateTime
 from participation.database import unit_of_work
-
-if TYPE_CHECKING:
-    from participation.web import House
+from participation.house import House
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +62,7 @@ class Job(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-Work = Callable[["House", Job], dict[str, Any]]
+Work = Callable[[House, Job], dict[str, Any]]
 
 #: What each kind of job does.
 KINDS: dict[str, Work] = {}
@@ -100,7 +98,7 @@ def enqueue(
     return waiting
 
 
-def report_progress(house: "House", job_id: int, percent: int, note: str) -> None:
+def report_progress(house: House, job_id: int, percent: int, note: str) -> None:
     """Say how far a job is, in a unit of work of its own, and renew its lease."""
     with unit_of_work(house.engine, write=True) as session:
         row = session.get(Job, job_id)
@@ -110,19 +108,19 @@ def report_progress(house: "House", job_id: int, percent: int, note: str) -> Non
             session.add(row)
 
 
-def _lease(house: "House", name: str) -> Job | None:
+def _lease(house: House, name: str) -> Job | None:
     now = house.clock()
     with unit_of_work(house.engine, write=True) as session:
         row = session.exec(
             select(Job)
             .where(
-                Job.run_at <= now,
+                col(Job.run_at) <= now,
                 or_(
                     Job.state == JobState.WAITING.value,
-                    (Job.state == JobState.RUNNING.value) & (Job.leased_until < now),  # type: ignore[operator]
+                    (col(Job.state) == JobState.RUNNING.value) & (col(Job.leased_until) < now),
                 ),
             )
-            .order_by(Job.run_at, Job.id)  # type: ignore[arg-type]
+            .order_by(col(Job.run_at), col(Job.id))
             .limit(1)
             .with_for_update(skip_locked=True)
         ).first()
@@ -134,21 +132,24 @@ def _lease(house: "House", name: str) -> Job | None:
         return row
 
 
-def _is_anything_waiting(house: "House") -> bool:
+def _is_anything_waiting(house: House) -> bool:
     """A cheap look before a writing one, so that an idle worker never takes the writers' line."""
     now = house.clock()
     with unit_of_work(house.engine) as session:
         return (
             session.exec(
                 select(Job.id)
-                .where(Job.state.in_((JobState.WAITING.value, JobState.RUNNING.value)), Job.run_at <= now)  # type: ignore[attr-defined]
+                .where(
+                    col(Job.state).in_((JobState.WAITING.value, JobState.RUNNING.value)),
+                    col(Job.run_at) <= now,
+                )
                 .limit(1)
             ).first()
             is not None
         )
 
 
-def run_one(house: "House", name: str = "worker") -> bool:
+def run_one(house: House, name: str = "worker") -> bool:
     """Do one waiting job, if there is one. A job that raises is tried again later, at most `MAX_TRIES` times."""
     if not _is_anything_waiting(house):
         return False
@@ -170,7 +171,7 @@ def run_one(house: "House", name: str = "worker") -> bool:
     return True
 
 
-def _put_back(house: "House", row: Job, problem: str) -> None:
+def _put_back(house: House, row: Job, problem: str) -> None:
     with unit_of_work(house.engine, write=True) as session:
         again = session.get(Job, row.id)
         if again is None:
@@ -183,10 +184,10 @@ def _put_back(house: "House", row: Job, problem: str) -> None:
 
 
 #: What a worker does between jobs, such as delivering waiting notices; each returns whether it did anything.
-ROUNDS: list[Callable[["House"], bool]] = []
+ROUNDS: list[Callable[[House], bool]] = []
 
 
-def work(house: "House", stop: threading.Event, *, name: str | None = None) -> None:
+def work(house: House, stop: threading.Event, *, name: str | None = None) -> None:
     """Do waiting jobs and rounds until asked to stop."""
     name = name or f"worker-{secrets.token_hex(4)}"
     while not stop.is_set():
@@ -202,7 +203,7 @@ def work(house: "House", stop: threading.Event, *, name: str | None = None) -> N
 
 
 @asynccontextmanager
-async def worker(house: "House", *, enabled: bool) -> AsyncIterator[None]:
+async def worker(house: House, *, enabled: bool) -> AsyncIterator[None]:
     """A worker beside the server, in a thread of its own, for as long as the block lasts."""
     if not enabled:
         yield

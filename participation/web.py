@@ -8,17 +8,15 @@ on and the day is the same, the finished page is sent again without touching a t
 
 import gzip
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import cached_property
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, cached_property
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import jinja2
-from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -28,7 +26,6 @@ from wtforms import Form
 
 from consultations import municipalities
 from consultations.deadlines import local_date
-from consultations.files import FileStore
 from consultations.municipalities import Municipality
 from consultations.permissions import PUBLIC, Actor, Permission, may
 from consultations.procedures import Procedure
@@ -36,16 +33,15 @@ from consultations.refusals import Code, Refusal
 from consultations.text import excerpt, plain_paragraphs, render_markdown
 from participation import i18n, identity
 from participation.database import unit_of_work
+from participation.house import House, KeptPage
 from participation.messages import MESSAGES, STATUS
 from participation.settings import LANGUAGES, ROOT, Settings
-from participation.static import StaticFiles
 
 FormT = TypeVar("FormT", bound=Form)
 
 DISPLAY_COOKIE = "digilog_display"
 THEMES = ("system", "light", "dark")
 TEXT_SIZES = ("normal", "large", "huge")
-SHARED_PAGES_KEPT = 2000
 
 
 # --- routes ----------------------------------------------------------------------------------------
@@ -111,44 +107,13 @@ def path_for(name: str, /, **params: object) -> str:
     return f"{path}?{urlencode(query, doseq=True)}" if query else path
 
 
-# --- what the application carries ------------------------------------------------------------------
+# --- templates -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class KeptPage:
-    """A finished page: its octets plain and compressed, and its ETag."""
-
-    body: bytes
-    compressed: bytes
-    etag: str
-    content_type: str
-
-
-@dataclass
-class House:
-    """What lives as long as the process: settings, database, files, templates, kept pages."""
-
-    settings: Settings
-    engine: Engine
-    files: FileStore
-    static: StaticFiles
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
-
-    @cached_property
-    def environments(self) -> dict[str, jinja2.Environment]:
-        """The templates of each language."""
-        return {language: _environment(language) for language in LANGUAGES}
-
-    def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
-        """Remember a finished page; the oldest go when there are too many."""
-        self.kept[key] = kept
-        while len(self.kept) > SHARED_PAGES_KEPT:
-            self.kept.popitem(last=False)
-
-
-def _environment(language: str) -> jinja2.Environment:
-    environment = jinja2.Environment(
+@cache
+def environment(language: str) -> jinja2.Environment:
+    """The templates in a language: autoescaped, undefined names are errors, filters speak the language."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -158,17 +123,17 @@ def _environment(language: str) -> jinja2.Environment:
         auto_reload=False,
     )
     words = i18n.translations(language)
-    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters |= {
+    templates.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    templates.filters |= {
         name: (lambda value, *rest, _function=function: _function(value, *rest, language))
         for name, function in i18n.FILTERS.items()
     }
-    environment.filters |= {
+    templates.filters |= {
         "markdown": render_markdown,
         "paragraphs": plain_paragraphs,
         "excerpt": excerpt,
     }
-    return environment
+    return templates
 
 
 # --- the visit -------------------------------------------------------------------------------------
@@ -362,7 +327,8 @@ class Visit:
             self.form_data if self.is_post else self.request.query_params
         )
         data = _MultiDict(sent) if sent else None
-        return kind(data, data=defaults, meta={"locales": [self.language], "gettext": self.gettext})
+        filled: FormT = kind(data, data=defaults, meta={"locales": [self.language], "gettext": self.gettext})
+        return filled
 
     def uploads(self, name: str) -> list[UploadFile]:
         """The files sent under a name; an empty file field sends none."""
@@ -390,8 +356,7 @@ class Visit:
 
     def render(self, template: str, page: object = None, *, status: int = 200, **extra: object) -> Response:
         """An HTML page. `page` is a frozen dataclass with everything the template shows; forms go in `extra`."""
-        environment = self.house.environments[self.language]
-        body = environment.get_template(template).render(visit=self, page=page, **extra)
+        body = environment(self.language).get_template(template).render(visit=self, page=page, **extra)
         return Response(body, status, media_type="text/html; charset=utf-8")
 
     def redirect(self, name: str, /, **params: object) -> Response:
@@ -611,7 +576,7 @@ def error_page(house: House, request: Request, status: int, message: str) -> Res
     try:
         with _visit(house, request, "", FormData(), write=False) as visit:
             template = f"errors/{status}.html"
-            if template not in visit.house.environments[visit.language].list_templates():
+            if template not in environment(visit.language).list_templates():
                 template = "errors/error.html"
             response = visit.render(template, ErrorPage(status, message), status=status)
     except Refusal:

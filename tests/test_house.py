@@ -21,7 +21,7 @@ STOREYS = ("participation", "consultations", "geo")
 FLOORS: dict[str, dict[str, int]] = {
     "participation": {"__main__": 5, "app": 4, "pages": 3, "web": 2},
     "consultations": {
-        "exports": 6,
+        **dict.fromkeys(["exports", "evidence"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals"], 5),
         "contributions": 4,
         "procedures": 3,
@@ -42,7 +42,7 @@ HEAVY = {"pandas", "geopandas", "folium", "pyogrio", "openpyxl", "sklearn", "mat
 """Costs a second and a hundred megabytes: imported only inside functions."""
 
 MAY_QUERY = {"participation.database", "participation.identity", "participation.jobs", "participation.web"}
-MAY_KNOW_THE_TIME = {"participation.settings", "participation.web", "participation.__main__"}
+MAY_KNOW_THE_TIME = {"participation.settings", "participation.house", "participation.__main__"}
 """Everybody else is told: ``now`` is an argument. (Measuring how long something takes is not asking the time.)"""
 
 CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}

@@ -1,0 +1,47 @@
+"""What lives as long as the process: settings, database, files, the files of the browser, finished pages, the clock."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from consultations.files import FileStore
+from participation.settings import Settings
+from participation.static import StaticFiles
+
+PAGES_KEPT = 2000
+
+
+@dataclass(frozen=True)
+class KeptPage:
+    """A finished page: its octets plain and compressed, and its ETag."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+    content_type: str
+
+
+def read_clock() -> datetime:
+    """The moment, in UTC: the only place in the server where the clock is read."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class House:
+    """What pages and jobs need of the process they run in."""
+
+    settings: Settings
+    engine: Engine
+    files: FileStore
+    static: StaticFiles
+    clock: Callable[[], datetime] = read_clock
+    kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
+
+    def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
+        """Remember a finished page; the oldest go when there are too many."""
+        self.kept[key] = kept
+        while len(self.kept) > PAGES_KEPT:
+            self.kept.popitem(last=False)

@@ -1,0 +1,83 @@
+"""`digilog verify`: whatever was altered or lost afterwards is named."""
+
+import io
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from consultations import evidence
+from consultations.contributions import AttachedFile
+from consultations.files import FolderStore
+from consultations.people import PersonInput
+from tests import cast
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "files")
+
+
+@pytest.fixture
+def town(session: Session, store: FolderStore) -> cast.Town:
+    town = cast.found(session)
+    kept = store.put(io.BytesIO(b"Ein Foto"))
+    town.hand_in(
+        session,
+        "Mit Anhang",
+        person=PersonInput(name="Rosa Beispiel", street="Weg 1"),
+        attachments=(AttachedFile(kept.sha256, "foto.txt", "text/plain", kept.size),),
+    )
+    town.hand_in(session, "Ohne Anhang")
+    session.commit()
+    return town
+
+
+def findings(session: Session, store: FolderStore) -> list[str]:
+    return [
+        f"{finding.subject.partition(':')[0]}: {finding.problem}"
+        for finding in evidence.examine(session, store)
+    ]
+
+
+def test_untouched_evidence_is_clean(session: Session, store: FolderStore, town: cast.Town) -> None:
+    assert findings(session, store) == []
+    assert evidence.extent(session).contributions == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE contribution SET text = 'Ganz anders' WHERE entry_number = 1", ["contribution: content_altered"]),
+        ("UPDATE person SET name = 'Andere' WHERE street = 'Weg 1'", ["contribution: content_altered"]),
+        ("UPDATE attachment SET filename = 'anders.txt'", ["contribution: content_altered"]),
+        ("UPDATE receipt SET payload_sha256 = 'x' WHERE contribution_id = 2",
+         ["contribution: receipt_altered", "contribution: content_altered"]),
+        ("DELETE FROM receipt WHERE contribution_id = 2", ["contribution: receipt_missing"]),
+    ],
+)  # fmt: skip
+def test_altered_rows_are_named(
+    session: Session, store: FolderStore, town: cast.Town, change: str, found: list[str]
+) -> None:
+    session.execute(text(change))
+    session.commit()
+    assert findings(session, store) == found
+
+
+def test_a_vanished_contribution_is_named(session: Session, store: FolderStore, town: cast.Town) -> None:
+    for table in ("receipt", "contribution"):
+        column = "contribution_id" if table == "receipt" else "id"
+        session.execute(text(f"DELETE FROM {table} WHERE {column} = 2"))
+    session.commit()
+    assert findings(session, store) == ["contribution: vanished"]
+
+
+def test_a_lost_and_an_altered_file_are_named(session: Session, store: FolderStore, town: cast.Town) -> None:
+    (sha256,) = store.hashes()
+    place = next(path for path in (Path(store._place(sha256)),))
+    place.chmod(0o644)
+    place.write_bytes(b"Ein anderes Foto")
+    assert findings(session, store) == ["attachment: file_altered"]
+    place.unlink()
+    assert findings(session, store) == ["attachment: file_missing"]
