@@ -339,7 +339,7 @@ _SHORT_FIELDS = ("on_behalf_of", "section", "place_words", "pseudonym", "categor
 
 def _normalised(submission: Submission) -> Submission:
     """What was typed as it is stored. Raises Refusal TEXT_TOO_LONG with the field's name."""
-    short = {
+    short: dict[str, Any] = {
         name: normalise(getattr(submission, name), field=name, limit=SHORT_LIMIT).strip()
         for name in _SHORT_FIELDS
     }
@@ -347,6 +347,7 @@ def _normalised(submission: Submission) -> Submission:
         submission,
         title=normalise(submission.title, field="title", limit=TITLE_LIMIT).strip(),
         text=normalise(submission.text, field="text"),
+        person=people.normalised(submission.person),
         **short,
     )
 

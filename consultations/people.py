@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -91,12 +92,17 @@ class PersonInput:
     @property
     def is_anonymous(self) -> bool:
         """Nothing that says who it is."""
-        return not any((self.name, self.street, self.email, self.phone, self.organisation))
+        return not any(
+            (self.name, self.street, self.postcode, self.city, self.email, self.phone, self.organisation)
+        )
 
 
-def _normalised(entered: PersonInput) -> PersonInput:
+def normalised(entered: PersonInput) -> PersonInput:
+    """Contact data as they are stored. Raises Refusal TEXT_TOO_LONG with the field's name."""
     names = ("name", "street", "postcode", "city", "email", "phone", "organisation")
-    clean = {name: normalise(getattr(entered, name), field=name, limit=NAME_LIMIT).strip() for name in names}
+    clean: dict[str, Any] = {
+        name: normalise(getattr(entered, name), field=name, limit=NAME_LIMIT).strip() for name in names
+    }
     return replace(entered, **clean)
 
 
@@ -108,7 +114,7 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
     Never merged with an earlier row: equal names are a candidate for linking, not an identity
     (law-and-standards R-6.2).
     """
-    entered = _normalised(entered)
+    entered = normalised(entered)
     if entered.is_anonymous:
         return None
     organisation_id = None
