@@ -9,6 +9,7 @@ class Code(StrEnum):
     # who
     NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
+    FROM_ELSEWHERE = "from_elsewhere"
     SIGN_IN_FAILED = "sign_in_failed"
     PASSWORD_TOO_SHORT = "password_too_short"
     INVITATION_EXPIRED = "invitation_expired"
@@ -53,6 +54,7 @@ class Code(StrEnum):
     DATABASE_BUSY = "database_busy"
     DISK_FULL = "disk_full"
     TOO_MANY_TRIES = "too_many_tries"
+    REFERENCE_REQUIRED = "reference_required"
     UPLOAD_TOO_LARGE = "upload_too_large"
     FORM_INCOMPLETE = "form_incomplete"
 

@@ -4,10 +4,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from sqlalchemy import Engine
 
 from consultations.files import FileStore
+from participation import security
+from participation.security import Limiter
 from participation.settings import Settings
 from participation.static import StaticFiles
 
@@ -39,6 +42,11 @@ class House:
     static: StaticFiles
     clock: Callable[[], datetime] = read_clock
     kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        """Counts tries, see participation/security.py."""
+        return security.limiter(self.settings, self.engine, self.clock)
 
     def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
         """Remember a finished page; the oldest go when there are too many."""

@@ -8,10 +8,18 @@ N_ = str
 MESSAGES: dict[Code, str] = {
     Code.NOT_ALLOWED: N_("You may not do this here. Ask an administrator for the role you need."),
     Code.NOT_FOUND: N_("We could not find this."),
+    Code.FROM_ELSEWHERE: N_(
+        "For your safety this was not accepted, because it did not come from this website."
+        " Please open the page here again and send it once more."
+    ),
     Code.SIGN_IN_FAILED: N_("This did not work. Please check your e-mail address and your password."),
     Code.PASSWORD_TOO_SHORT: N_("Please choose a password of at least %(limit)s characters."),
-    Code.INVITATION_EXPIRED: N_("This link has been used or is too old. Please ask your administrator for a new one."),
-    Code.PROVIDER_UNREACHABLE: N_("The sign-in service does not answer. Please try again later, or use your password."),
+    Code.INVITATION_EXPIRED: N_(
+        "This link has been used or is too old. Please ask your administrator for a new one."
+    ),
+    Code.PROVIDER_UNREACHABLE: N_(
+        "The sign-in service does not answer. Please try again later, or use your password."
+    ),
     Code.EMPTY_CONTRIBUTION: N_("Please write something or attach a file."),
     Code.TEXT_TOO_LONG: N_("This is longer than %(limit)s characters. Please attach long texts as a file."),
     Code.WRITTEN_AFTER_RECEIVED: N_("The date of writing cannot be later than the date of receipt."),
@@ -65,6 +73,9 @@ MESSAGES: dict[Code, str] = {
         "The server has no room left. Your text is still here: please try again later or call us."
     ),
     Code.TOO_MANY_TRIES: N_("There were too many tries. Please wait a few minutes, or call us."),
+    Code.REFERENCE_REQUIRED: N_(
+        "Please also enter the reference number. You find it on your receipt, next to the code."
+    ),
     Code.UPLOAD_TOO_LARGE: N_(
         "This is larger than %(limit)s MB. Please send a smaller file, or bring or post it."
     ),
@@ -75,6 +86,7 @@ MESSAGES: dict[Code, str] = {
 STATUS: dict[Code, int] = {
     Code.NOT_ALLOWED: 403,
     Code.NOT_FOUND: 404,
+    Code.FROM_ELSEWHERE: 403,
     Code.INVITATION_EXPIRED: 410,
     Code.PROVIDER_UNREACHABLE: 503,
     Code.CHANGED_MEANWHILE: 409,

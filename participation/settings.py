@@ -71,6 +71,15 @@ class Settings(BaseSettings):
         default=None, description="Port in addresses of mails and letters, if not the usual."
     )
     in_process_worker: bool = Field(default=True, description="Whether the server itself does waiting work.")
+    submissions_per_minute: int = Field(
+        default=60,
+        ge=1,
+        description="Contributions that one network address may hand in per minute; a library shares one address.",
+    )
+    shared_limits: bool = Field(
+        default=False,
+        description="Whether tries are counted in the database: needed with several server processes.",
+    )
     trust_proxy: bool = Field(
         default=False, description="Whether X-Forwarded-For/-Proto of the proxy are believed."
     )

@@ -8,7 +8,8 @@ on and the day is the same, the finished page is sent again without touching a t
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -38,6 +39,7 @@ from participation.messages import MESSAGES, STATUS
 from participation.settings import LANGUAGES, ROOT, Settings
 
 FormT = TypeVar("FormT", bound=Form)
+ResultT = TypeVar("ResultT")
 
 DISPLAY_COOKIE = "digilog_display"
 THEMES = ("system", "light", "dark")
@@ -46,7 +48,8 @@ TEXT_SIZES = ("normal", "large", "huge")
 
 # --- routes ----------------------------------------------------------------------------------------
 
-Handler = Callable[["Visit"], Response]
+#: An `async` handler runs in the event loop, for pages that wait for another server.
+Handler = Callable[["Visit"], Response | Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -367,6 +370,18 @@ class Visit:
         """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
         self.cookies_to_set.append((name, value, max_age))
 
+    async def in_thread(self, work: Callable[[], ResultT], *, write: bool = False) -> ResultT:
+        """Run `work` in a worker thread with a unit of work of its own as `visit.session`; for `async` handlers.
+
+        What it returns is committed (with `write`), what it raises is rolled back.
+        """
+
+        def run() -> ResultT:
+            with unit_of_work(self.house.engine, write=write) as self.session:
+                return work()
+
+        return await run_in_threadpool(run)
+
     def not_found(self) -> NoReturn:
         """Raises Refusal NOT_FOUND."""
         raise Refusal(Code.NOT_FOUND)
@@ -426,6 +441,7 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
     async def run(request: Request) -> Response:
         request.scope["now"] = house.clock()
         request.scope["route_name"] = page.name
+        request.scope["body_limit"] = page.body_limit
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         key: tuple[object, ...] | None = None
@@ -438,7 +454,10 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
         if request.method not in ("GET", "HEAD"):
             form = await request.form(max_files=40, max_fields=2000, max_part_size=page.body_limit)
         try:
-            response: Response = await run_in_threadpool(_handle, page, house, request, token, form)
+            if inspect.iscoroutinefunction(page.handler):
+                response = await _handle_waiting(page, house, request, token, form)
+            else:
+                response = await run_in_threadpool(_handle, page, house, request, token, form)
         finally:
             await form.close()
         if key and response.status_code == 200:
@@ -521,6 +540,26 @@ def _handle(page: Page, house: House, request: Request, token: str, form: FormDa
         if not visit.may(page.may):
             return _turn_away(visit)
         response = page.handler(visit)
+        assert isinstance(response, Response)
+    return _with_cookies(visit, response)
+
+
+async def _handle_waiting(page: Page, house: House, request: Request, token: str, form: FormData) -> Response:
+    """A handler that waits for somebody else: no unit of work is open meanwhile (see `Visit.in_thread`)."""
+
+    def enter() -> Visit | Response:
+        with _visit(house, request, token, form, write=False) as visit:
+            return visit if visit.may(page.may) else _turn_away(visit)
+
+    entered = await run_in_threadpool(enter)
+    if isinstance(entered, Response):
+        return entered
+    answer = page.handler(entered)
+    assert not isinstance(answer, Response)
+    return _with_cookies(entered, await answer)
+
+
+def _with_cookies(visit: Visit, response: Response) -> Response:
     for name, value, max_age in visit.cookies_to_set:
         response.set_cookie(
             name,
@@ -528,7 +567,7 @@ def _handle(page: Page, house: House, request: Request, token: str, form: FormDa
             max_age=max_age,
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=visit.request.url.scheme == "https",
         )
     return response
 

@@ -23,7 +23,7 @@ FLOORS: dict[str, dict[str, int]] = {
     "consultations": {
         **dict.fromkeys(["exports", "evidence"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals"], 5),
-        "contributions": 4,
+        **dict.fromkeys(["contributions", "nearby"], 4),
         "procedures": 3,
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
     },
@@ -41,7 +41,10 @@ DATABASE = {"sqlmodel", "sqlalchemy", "alembic", "psycopg", "sqlite3"}
 HEAVY = {"pandas", "geopandas", "folium", "pyogrio", "openpyxl", "sklearn", "matplotlib"}
 """Costs a second and a hundred megabytes: imported only inside functions."""
 
-MAY_QUERY = {"participation.database", "participation.identity", "participation.jobs", "participation.web"}
+MAY_QUERY = {
+    *("participation.database", "participation.identity", "participation.jobs", "participation.web"),
+    "participation.security",  # A counter, where several processes share it.
+}
 MAY_KNOW_THE_TIME = {"participation.settings", "participation.house", "participation.__main__"}
 """Everybody else is told: ``now`` is an argument. (Measuring how long something takes is not asking the time.)"""
 

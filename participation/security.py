@@ -1,0 +1,478 @@
+"""What keeps visitors safe from others: who may send forms here, what a browser may load, how much and how often.
+
+`SecurityMiddleware` wraps every request; the rate limits are asked for by the pages that need them.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    text,
+)
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from consultations.refusals import Code, Refusal
+from participation.settings import Settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: A page whose address holds one of these keeps the address to itself.
+SECRET_PARAMETERS = frozenset({"token", "code"})
+
+#: Octets of a body where the page says nothing else.
+BODY_LIMIT = 2_000_000
+#: So much of a refused body is still taken in, because browsers show an answer only when they have sent all.
+DRAIN_OCTETS = 4_000_000_000
+DRAIN_SECONDS = 300.0
+
+
+# --- headers ---------------------------------------------------------------------------------------
+
+
+def content_security_policy(settings: Settings) -> str:
+    """What a page may load: our own files only, and pictures of the map services that are configured."""
+    pictures = " ".join(
+        ["'self'", "data:", *sorted({_origin(str(source["url"])) for source in settings.map_sources})]
+    )
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            f"img-src {pictures}",
+            "connect-src 'self'",
+            "font-src 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ]
+    )
+
+
+def _origin(url: str) -> str:
+    """The origin of a map service for the policy; `{s}` (one of several servers) becomes `*`."""
+    parts = urlsplit(url.replace("{s}", "*"))
+    if parts.scheme not in ("http", "https") or not parts.netloc or set(parts.netloc) & set(" ;,'\""):
+        raise ValueError(f"DIGILOG_MAP_SOURCES: {url!r} is not a web address")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+PERMISSIONS_POLICY = "geolocation=(self), camera=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+
+
+def _add_headers(headers: MutableHeaders, scope: Scope, policy: str) -> None:
+    # What a page has chosen itself (a downloaded file with a policy stricter than this) stays.
+    headers.setdefault("Content-Security-Policy", policy)
+    headers["X-Content-Type-Options"] = "nosniff"
+    # Never the path of an address that is a secret. (Not "no-referrer": with it, forms on such a page would be sent
+    # with "Origin: null", which the check below takes for what it usually is: somebody else's page.)
+    secret = SECRET_PARAMETERS & scope.get("path_params", {}).keys()
+    headers.setdefault("Referrer-Policy", "strict-origin" if secret else "same-origin")
+    headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if scope["scheme"] == "https":
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+# --- who sends -------------------------------------------------------------------------------------
+
+
+def comes_from_us(method: str, headers: Headers, scheme: str) -> bool:
+    """Whether a request that changes something was sent by one of our own pages, or by no browser at all.
+
+    Browsers say so themselves, and no page of another site can make them lie: by `Sec-Fetch-Site`, older ones and
+    those on unencrypted addresses by `Origin` or `Referer`. Who sends none of them is a program, and holds no
+    visitor's cookies. A neighbouring host of the same site is another site.
+    """
+    if method in SAFE_METHODS:
+        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    sender = headers.get("origin", headers.get("referer"))
+    if sender is None:
+        return True
+    try:
+        parts = urlsplit(sender)
+    except ValueError:
+        return False
+    if parts.scheme not in (("https",) if scheme == "https" else ("http", "https")):
+        return False
+    return parts.netloc.lower() == headers.get("host", "").lower()
+
+
+# --- how much --------------------------------------------------------------------------------------
+
+
+class _Body:
+    """The body of one request as it comes in: counted, refused above its limit, and drained when refused."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._taken = 0
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
+        self._announced = int(announced) if announced.isdigit() else 0
+        self.ended = self._announced == 0 and "transfer-encoding" not in headers
+        #: A client that asks first whether it may send need not send at all.
+        self._asks_first = headers.get("expect", "").lower() == "100-continue"
+
+    @property
+    def limit(self) -> int:
+        return int(self._scope.get("body_limit", BODY_LIMIT))
+
+    async def receive(self) -> Message:
+        """The next part. Raises Refusal UPLOAD_TOO_LARGE above the limit, at once if the size was announced."""
+        if not self.ended and self._announced > self.limit:
+            raise self._refusal()
+        message = await self._next()
+        if self._taken > self.limit:
+            raise self._refusal()
+        return message
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._taken += len(message.get("body", b""))
+            self.ended = self.ended or not message.get("more_body", False)
+        else:
+            self.ended = True
+        return message
+
+    def _refusal(self) -> Refusal:
+        return Refusal(Code.UPLOAD_TOO_LARGE, limit=max(1, self.limit // 1_000_000))
+
+    async def drain(self) -> bool:
+        """Take in and forget what is still to come, so that the browser shows our answer; whether it came to an end."""
+        if self.ended:
+            return True
+        if self._asks_first and self._taken == 0:
+            return False
+        give_up = time.monotonic() + DRAIN_SECONDS
+        while not self.ended and self._taken < DRAIN_OCTETS and time.monotonic() < give_up:
+            await self._next()
+        return self.ended
+
+
+# --- all of it, around every request ---------------------------------------------------------------
+
+
+class SecurityMiddleware:
+    """Checks where unsafe requests come from, limits their bodies, and sends the headers with every answer.
+
+    A page's own limit is `scope["body_limit"]` (octets), set before its body is read. A refusal is shown by the
+    application's own handler for `Refusal`, so that it is a page like any other.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._policy = content_security_policy(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(scope, receive)
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                _add_headers(headers, scope, self._policy)
+                if not await body.drain():
+                    headers["Connection"] = "close"
+            await send(message)
+
+        if comes_from_us(scope["method"], Headers(scope=scope), scope["scheme"]):
+            await self.app(scope, body.receive, send_safely)
+        else:
+            show: Any = scope["app"].exception_handlers[Refusal]
+            response = await show(Request(scope), Refusal(Code.FROM_ELSEWHERE))
+            await response(scope, body.receive, send_safely)
+
+
+# --- how often -------------------------------------------------------------------------------------
+
+
+class Action(StrEnum):
+    """What is counted."""
+
+    #: Contributions of one address; generous, because a library or a school has one address for all.
+    SUBMIT = "submit"
+    #: Failed sign-ins with one account from one address.
+    SIGN_IN = "sign_in"
+    #: Failed sign-ins from one address, with whatever account.
+    SIGN_IN_ADDRESS = "sign_in_address"
+    #: Wrong access codes from one address.
+    CODE = "code"
+    #: Wrong access codes from everywhere.
+    CODE_ANYWHERE = "code_anywhere"
+    #: Wrong access codes for one reference number from one address.
+    CODE_OF_REFERENCE = "code_of_reference"
+
+
+RATES = {
+    Action.SIGN_IN: "8 per 10 minutes",
+    Action.SIGN_IN_ADDRESS: "60 per 10 minutes",
+    Action.CODE: "10 per 10 minutes",
+    Action.CODE_ANYWHERE: "300 per hour",
+    Action.CODE_OF_REFERENCE: "10 per 10 minutes",
+}
+
+
+@dataclass(frozen=True)
+class Limiter:
+    """Counts tries; made by `limiter`."""
+
+    rates: dict[Action, RateLimitItem]
+    strategy: FixedWindowRateLimiter
+    clock: Callable[[], float]
+    secret: bytes
+
+    def _key(self, key: tuple[str, ...]) -> str:
+        """Who tried, as a keyed digest: no list of addresses and accounts comes into being."""
+        return hmac.digest(self.secret, "\0".join(key).encode(), "sha256").hex()
+
+    def is_used_up(self, action: Action, *key: str) -> bool:
+        """Whether no further try is left, without counting one."""
+        return not self.strategy.test(self.rates[action], self._key(key))
+
+    def count(self, action: Action, *key: str) -> bool:
+        """Count one try; False if it is one too many."""
+        return bool(self.strategy.hit(self.rates[action], self._key(key)))
+
+    def forget(self, action: Action, *key: str) -> None:
+        """Forget the tries, because one has succeeded."""
+        self.strategy.clear(self.rates[action], self._key(key))
+
+    def refusal(self, action: Action, *key: str) -> Refusal:
+        """TOO_MANY_TRIES, with the seconds until there is a next try."""
+        reset = self.strategy.get_window_stats(self.rates[action], self._key(key)).reset_time
+        return Refusal(Code.TOO_MANY_TRIES, retry_after=max(1, round(reset - self.clock())))
+
+
+def limiter(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Limiter:
+    """Counts in memory, or (`DIGILOG_SHARED_LIMITS`) in a table that all server processes share.
+
+    The clock is the application's; what is counted in memory is forgotten by the machine's.
+    """
+
+    def seconds() -> float:
+        return clock().timestamp()
+
+    storage: Storage = MemoryStorage()
+    if settings.shared_limits:
+        storage = TableStorage(_counting_engine(settings, engine), seconds)
+    rates = {Action.SUBMIT: f"{settings.submissions_per_minute} per minute"} | RATES
+    return Limiter(
+        {action: parse(rate) for action, rate in rates.items()},
+        FixedWindowRateLimiter(storage),
+        seconds,
+        hashlib.sha256(b"limits" + settings.secret.get_secret_value().encode()).digest(),
+    )
+
+
+def check_rate(limiter: Limiter, action: Action, *key: str) -> None:
+    """Count one try. Raises Refusal TOO_MANY_TRIES (`retry_after` seconds) if it is one too many."""
+    if not limiter.count(action, *key):
+        raise limiter.refusal(action, *key)
+
+
+def address_of(scope: Scope) -> str:
+    """The visitor's network address for counting; of IPv6 the /64, because a household has all of it."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+# sign-in
+
+
+def check_sign_in(limiter: Limiter, account: str, address: str) -> None:
+    """Before a password is looked at. Raises Refusal TOO_MANY_TRIES after too many wrong ones.
+
+    Counted per account *and* address: nobody can lock somebody else out from afar.
+    """
+    for action, key in ((Action.SIGN_IN, (account, address)), (Action.SIGN_IN_ADDRESS, (address,))):
+        if limiter.is_used_up(action, *key):
+            raise limiter.refusal(action, *key)
+
+
+def sign_in_failed(limiter: Limiter, account: str, address: str) -> None:
+    """Count a wrong password (or an unknown account: no difference)."""
+    limiter.count(Action.SIGN_IN, account, address)
+    limiter.count(Action.SIGN_IN_ADDRESS, address)
+
+
+def sign_in_succeeded(limiter: Limiter, account: str, address: str) -> None:
+    """Forget the wrong tries of whoever knew the password in the end."""
+    limiter.forget(Action.SIGN_IN, account, address)
+
+
+# access codes
+
+
+def check_code(limiter: Limiter, address: str, reference: str = "") -> None:
+    """Before an access code is looked up, alone or with the reference number of its receipt.
+
+    After too many wrong codes (from this address, or from everywhere) the reference number is asked for in addition:
+    a guesser must then hit one code of one contribution, and whoever holds a receipt always gets in.
+    Raises Refusal REFERENCE_REQUIRED at "reference"; TOO_MANY_TRIES only for one reference from one address.
+    """
+    if reference:
+        if limiter.is_used_up(Action.CODE_OF_REFERENCE, reference, address):
+            raise limiter.refusal(Action.CODE_OF_REFERENCE, reference, address)
+    elif limiter.is_used_up(Action.CODE, address) or limiter.is_used_up(Action.CODE_ANYWHERE):
+        raise Refusal(Code.REFERENCE_REQUIRED, "reference")
+
+
+def code_was_wrong(limiter: Limiter, address: str, reference: str = "") -> None:
+    """Count a wrong access code."""
+    if reference:
+        limiter.count(Action.CODE_OF_REFERENCE, reference, address)
+    else:
+        limiter.count(Action.CODE, address)
+        limiter.count(Action.CODE_ANYWHERE)
+
+
+def same_code(typed: str, known: str) -> bool:
+    """Whether two codes are equal, in a time that does not tell how far they agree."""
+    return hmac.compare_digest(typed.encode(), known.encode())
+
+
+# --- counting in a table ---------------------------------------------------------------------------
+
+_metadata = MetaData()
+
+#: Counts are worth nothing after their minutes: the table is no part of the schema that migrations carry on, is made
+#: where it is missing, and need not survive a crash.
+_TRIES = Table(
+    "tries",
+    _metadata,
+    Column("key", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("expires_at", Float, nullable=False, index=True),
+    prefixes=["/*! tries */"],
+)
+
+_COUNT = text(
+    "INSERT INTO tries (key, count, expires_at) VALUES (:key, :amount, :now + :expiry)"
+    " ON CONFLICT (key) DO UPDATE SET"
+    " count = CASE WHEN tries.expires_at <= :now THEN :amount ELSE tries.count + :amount END,"
+    " expires_at = CASE WHEN tries.expires_at <= :now THEN :now + :expiry ELSE tries.expires_at END"
+    " RETURNING count"
+)
+
+
+def _counting_engine(settings: Settings, engine: Engine) -> Engine:
+    """Where counts are kept: PostgreSQL itself, beside SQLite a file of its own.
+
+    A count must be kept even if the visitor's own unit of work is rolled back, so it is never part of that; and
+    SQLite lets one connection write at a time, which would be waiting for itself.
+    """
+    if engine.dialect.name != "sqlite":
+        return engine
+    folder = Path(engine.url.database or "").parent if engine.url.database else settings.data_dir
+    counting = create_engine(f"sqlite:///{folder / 'tries.sqlite'}", connect_args={"timeout": 10.0})
+
+    @event.listens_for(counting, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+
+    return counting
+
+
+class TableStorage(Storage):
+    """Counts of the library `limits` in an SQL table, shared by all processes of a server."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._engine = engine
+        self._clock = clock
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two processes that start together must not both find it missing.
+                connection.execute(text("SELECT pg_advisory_xact_lock(72, 1)"))
+            _metadata.create_all(connection)
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        return ()
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count; the number so far in the present window of `expiry` seconds."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            so_far = int(
+                connection.execute(
+                    _COUNT, {"key": key, "amount": amount, "now": now, "expiry": expiry}
+                ).scalar_one()
+            )
+            if so_far == amount:
+                connection.execute(_TRIES.delete().where(_TRIES.c.expires_at <= now))
+            return so_far
+
+    def _read(self, connection: Connection, key: str) -> tuple[int, float]:
+        row = connection.execute(_TRIES.select().where(_TRIES.c.key == key)).mappings().first()
+        now = self._clock()
+        if row is None or row["expires_at"] <= now:
+            return 0, now
+        return int(row["count"]), float(row["expires_at"])
+
+    def get(self, key: str) -> int:
+        """The number so far."""
+        with self._engine.connect() as connection:
+            return self._read(connection, key)[0]
+
+    def get_expiry(self, key: str) -> float:
+        """When the present window ends, in seconds since 1970."""
+        with self._engine.connect() as connection:
+            return self._read(connection, key)[1]
+
+    def check(self) -> bool:
+        """Whether the table can be read."""
+        self.get("")
+        return True
+
+    def reset(self) -> int:
+        """Forget everything; how many counts there were."""
+        with self._engine.begin() as connection:
+            return connection.execute(_TRIES.delete()).rowcount
+
+    def clear(self, key: str) -> None:
+        """Forget one count."""
+        with self._engine.begin() as connection:
+            connection.execute(_TRIES.delete().where(_TRIES.c.key == key))
