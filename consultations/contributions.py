@@ -515,12 +515,12 @@ def set_publication(
             lat=contribution.lat,
             step=1 if is_shown else -1,
         )
+    if was_shown:
+        search.remove(session, contribution.id, Scope.PUBLIC)
     if is_shown:
         title = contribution.title if public_title is None else public_title
         words = contribution.text if public_text is None else public_text
         search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.category)
-    elif was_shown:
-        search.remove(session, contribution.id, Scope.PUBLIC)
     session.flush()
 
 

@@ -1,15 +1,16 @@
 """Full text: stems made here, indexed by the database, so that SQLite and PostgreSQL find the same.
 
-SQLite keeps the stems in an FTS5 table (`search_index`), PostgreSQL in `search_index.stems` with an index over
-`to_tsvector('simple', stems)`. Two scopes per contribution: what was handed in (staff), and what the public reads.
+PostgreSQL has an index over `to_tsvector('simple', stems)`, SQLite an FTS5 table (`search_index`) beside the stems.
+Two scopes per contribution: what was handed in (staff), and what the public reads.
 """
 
 from collections.abc import Sequence
 from enum import IntEnum
 
-from sqlalchemy import TextClause, bindparam, text
-from sqlmodel import Session
+from sqlalchemy import Column, Index, TextClause, bindparam, text
+from sqlmodel import Field, Session, SQLModel, select
 
+from consultations.tables import BigKey
 from consultations.text import stems
 
 
@@ -20,48 +21,71 @@ class Scope(IntEnum):
     PUBLIC = 1
 
 
-def _key(contribution_id: int, scope: Scope) -> int:
-    return contribution_id * 2 + scope.value
+class SearchEntry(SQLModel, table=True):
+    """The stems of one contribution in one scope.
+
+    Ids are never used again: FTS5 loses rows when one id is deleted and inserted repeatedly within a transaction
+    (seen with SQLite 3.40).
+    """
+
+    __tablename__ = "search_entry"
+    __table_args__ = (
+        Index("ix_search_entry_contribution_id_scope", "contribution_id", "scope"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    contribution_id: int = Field(foreign_key="contribution.id")
+    scope: int
+    stems: str
 
 
 def index(session: Session, contribution_id: int, scope: Scope, *texts: str, language: str = "de") -> None:
-    """Make the words of a contribution findable, replacing those of before."""
-    remove(session, contribution_id, scope)
-    words = " ".join(stem for part in texts if part for stem in stems(part, language))
-    session.execute(
-        text("INSERT INTO search_index (rowid, stems) VALUES (:key, :stems)")
-        if _is_sqlite(session)
-        else text("INSERT INTO search_index (id, stems) VALUES (:key, :stems)"),
-        {"key": _key(contribution_id, scope), "stems": words},
+    """Make the words of a contribution findable. What was indexed before has to be removed first."""
+    entry = SearchEntry(
+        contribution_id=contribution_id,
+        scope=scope.value,
+        stems=" ".join(stem for part in texts if part for stem in stems(part, language)),
     )
+    session.add(entry)
+    session.flush()
+    if _is_sqlite(session):
+        session.execute(
+            text("INSERT INTO search_index (rowid, stems) VALUES (:id, :stems)"),
+            {"id": entry.id, "stems": entry.stems},
+        )
 
 
 def remove(session: Session, contribution_id: int, scope: Scope) -> None:
     """Forget the words of a contribution."""
-    column = "rowid" if _is_sqlite(session) else "id"
-    session.execute(
-        text(f"DELETE FROM search_index WHERE {column} = :key"), {"key": _key(contribution_id, scope)}
-    )
+    entries = session.exec(
+        select(SearchEntry).where(
+            SearchEntry.contribution_id == contribution_id, SearchEntry.scope == scope.value
+        )
+    ).all()
+    for entry in entries:
+        if _is_sqlite(session):
+            session.execute(text("DELETE FROM search_index WHERE rowid = :id"), {"id": entry.id})
+        session.delete(entry)
+    session.flush()
 
 
 def matching(session: Session, words: str, scope: Scope, *, language: str = "de") -> TextClause | None:
     """A condition on `contribution.id` that holds for all contributions with every one of the words.
 
-    The last word also matches as a beginning. None if there is nothing to search for.
+    Each word also matches as a beginning. None if there is nothing to search for.
     """
     wanted = _wanted(words, language)
     if not wanted:
         return None
     if _is_sqlite(session):
-        spelled = " ".join(f'"{stem}"' for stem in wanted) + "*"
-        return text(
-            "contribution.id IN (SELECT rowid / 2 FROM search_index WHERE search_index MATCH :fts_words"
-            " AND rowid % 2 = :fts_scope)"
-        ).bindparams(bindparam("fts_words", spelled), bindparam("fts_scope", scope.value))
-    spelled = " & ".join(f"'{stem}'" for stem in wanted) + ":*"
+        spelled = " ".join(f'"{stem}"*' for stem in wanted)
+        found = "id IN (SELECT rowid FROM search_index WHERE search_index MATCH :fts_words)"
+    else:
+        spelled = " & ".join(f"'{stem}':*" for stem in wanted)
+        found = "to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words)"
     return text(
-        "contribution.id IN (SELECT id / 2 FROM search_index"
-        " WHERE to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words) AND id % 2 = :fts_scope)"
+        f"contribution.id IN (SELECT contribution_id FROM search_entry WHERE scope = :fts_scope AND {found})"
     ).bindparams(bindparam("fts_words", spelled), bindparam("fts_scope", scope.value))
 
 

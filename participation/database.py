@@ -26,6 +26,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     people,
     places,
     procedures,
+    search,
 )
 from consultations.refusals import Code, Refusal
 from consultations.tables import metadata

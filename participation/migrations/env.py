@@ -14,8 +14,8 @@ from participation.settings import load
 
 
 def _is_ours(name: str | None, kind: str) -> bool:
-    """Full-text tables are made by hand in the migrations and differ between the databases."""
-    return not (kind == "table" and (name or "").startswith("search_index"))
+    """Full-text tables and indexes are made by hand in the migrations and differ between the databases."""
+    return not (name or "").startswith(("search_index", "ix_search_entry_stems"))
 
 
 def _spell(kind: str, item: object, context_of_autogenerate: object) -> str | Literal[False]:

@@ -607,6 +607,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_redaction_contribution_id"), ["contribution_id"], unique=False)
 
     op.create_table(
+        "search_entry",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contribution_id", sa.Integer(), nullable=False),
+        sa.Column("scope", sa.Integer(), nullable=False),
+        sa.Column("stems", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contribution_id"],
+            ["contribution.id"],
+            name=op.f("fk_search_entry_contribution_id_contribution"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_entry")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("search_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_search_entry_contribution_id_scope", ["contribution_id", "scope"], unique=False
+        )
+
+    op.create_table(
         "sign_in",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=True),
@@ -660,14 +679,14 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute("CREATE VIRTUAL TABLE search_index USING fts5(stems, tokenize='unicode61')")
     else:
-        op.execute("CREATE TABLE search_index (id BIGINT PRIMARY KEY, stems TEXT NOT NULL)")
         op.execute(
-            "CREATE INDEX ix_search_index_stems ON search_index USING gin (to_tsvector('simple', stems))"
+            "CREATE INDEX ix_search_entry_stems ON search_entry USING gin (to_tsvector('simple', stems))"
         )
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE search_index")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TABLE search_index")
     with op.batch_alter_table("moderation_decision", schema=None) as batch_op:
         batch_op.drop_index("ix_moderation_decision_contribution_id_id")
 
@@ -678,6 +697,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sign_in_expires_at"))
 
     op.drop_table("sign_in")
+    with op.batch_alter_table("search_entry", schema=None) as batch_op:
+        batch_op.drop_index("ix_search_entry_contribution_id_scope")
+
+    op.drop_table("search_entry")
     with op.batch_alter_table("redaction", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_redaction_contribution_id"))
 
