@@ -23,19 +23,7 @@ from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
 #: The kinds of visit, in the order in which their routes are tried.
-ROOMS: tuple[str, ...] = (
-    "home",
-    "hearings",
-    "statements",
-    "contributions",
-    "maps",
-    "account",
-    "desk",
-    "intake",
-    "moderation",
-    "planning",
-    "administration",
-)
+ROOMS: tuple[str, ...] = ("patterns",)
 
 
 class LanguageMiddleware:
