@@ -8,6 +8,7 @@ its default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -79,6 +80,22 @@ class Length:
         return _counted(self.days, ("Tag", "Tage"), ("day", "days"))
 
 
+COUNTED_BY: Mapping[Counting, str] = {
+    Counting.START: "BGB §187(2), §188(2) alt.2, §188(3); GmS-OGB 6.7.1972 – GmS-OGB 2/71",
+    Counting.EVENT: "BGB §187(1), §188(2) alt.1, §188(3)",
+    Counting.AFTER_END: "BGB §187(1) or §187(2), §188(2), §188(3)",
+    Counting.FROM_START: "BGB §187(1) or §187(2), §188(2)",
+    Counting.BACKWARD: "BGB §187(1), §188(2)",
+    Counting.HOURS: "Regulation 1182/71 Art. 3(1)",
+    Counting.NONE: "",
+}
+SHIFTED_BY: Mapping[Shift, str] = {
+    Shift.NEXT_WORKING_DAY: "BGB §193",
+    Shift.CONTESTED: "BGB §193; VwVfG §31(4)",
+    Shift.NONE: "",
+}
+
+
 def _counted(number: int, german: tuple[str, str], english: tuple[str, str]) -> Both:
     plural = number != 1
     return Both(f"{number} {german[plural]}", f"{number} {english[plural]}")
@@ -105,6 +122,24 @@ class Rule:
     in_force_from: date | None = None
     in_force_until: date | None = None
     verified: bool = True
+    #: Sources of the counting and of the shift, where they are not the usual ones of the BGB.
+    counted_by: str = ""
+    shifted_by: str = ""
+
+    @property
+    def counting_source(self) -> str:
+        """Where it stands how this period is counted."""
+        return self.counted_by or COUNTED_BY[self.counting]
+
+    @property
+    def shift_source(self) -> str:
+        """Where it stands what happens at weekends and on holidays."""
+        return self.shifted_by or SHIFTED_BY[self.shift] or self.source
+
+    @property
+    def basis(self) -> str:
+        """Where the period stands and how it is counted, in one text."""
+        return "; ".join(filter(None, (self.source, self.counting_source)))
 
     def in_force_on(self, day: date) -> bool:
         """Whether this version of the text was in force on that day."""
@@ -166,26 +201,33 @@ RULES: tuple[Rule, ...] = (
         Counting.NONE, severity=Severity.INFO,
     ),
     Rule(
-        "baugb_publication", "BauGB 2023-07-07",
-        "BauGB §3(2) S.1; BGB §187(2), §188(2) alt.2, §188(3); GmS-OGB 6.7.1972 – GmS-OGB 2/71",
+        "baugb_publication", "BauGB 2023-07-07", "BauGB §3(2) S.1",
         Both("Veröffentlichung des Planentwurfs", "Publication of the draft plan"),
         Counting.START, _MONTH, floor_days=30, shift=Shift.CONTESTED, in_force_from=date(2023, 7, 7),
     ),
     Rule(
-        "baugb_publication", "BauGB 2017-05-13",
-        "BauGB §3(2) S.1 (until 2023-07-06); BGB §187(2), §188(2) alt.2, §188(3); GmS-OGB 6.7.1972 – GmS-OGB 2/71",
+        "baugb_publication", "BauGB 2017-05-13", "BauGB §3(2) S.1 (until 2023-07-06)",
         Both("Öffentliche Auslegung des Planentwurfs", "Public display of the draft plan"),
         Counting.START, _MONTH, floor_days=30, shift=Shift.CONTESTED,
         in_force_from=date(2017, 5, 13), in_force_until=date(2023, 7, 6), verified=False,
     ),
     Rule(
-        "baugb_publication", "BBauG 1960",
-        "BBauG 1960 §2(6) S.1; BauGB §3(2) S.1 (until 2017-05-12); GmS-OGB 6.7.1972 – GmS-OGB 2/71",
+        "baugb_publication", "BBauG 1960", "BBauG 1960 §2(6) S.1; BauGB §3(2) S.1 (until 2017-05-12)",
         Both("Öffentliche Auslegung des Planentwurfs (altes Recht)", "Public display of the draft plan (old law)"),
         Counting.START, _MONTH, shift=Shift.NONE, in_force_until=date(2017, 5, 12),
     ),
     Rule(
-        "baugb_agencies", "BauGB 2023-07-07", "BauGB §4(2) S.3; BGB §187(1), §188(2) alt.1, §188(3), §193",
+        "baugb_announcement", "BauGB 2023-07-07", "BauGB §3(2) S.4, S.5",
+        Both("Bekanntmachung vor dem Beginn", "Announcement before the start"),
+        Counting.NONE, in_force_from=date(2023, 7, 7),
+    ),
+    Rule(
+        "baugb_announcement", "BauGB 2004-07-20", "BauGB §3(2) S.2 (until 2023-07-06)",
+        Both("Bekanntmachung eine Woche vor dem Beginn", "Announcement one week before the start"),
+        Counting.BACKWARD, Length(days=7), in_force_until=date(2023, 7, 6), verified=False,
+    ),
+    Rule(
+        "baugb_agencies", "BauGB 2023-07-07", "BauGB §4(2) S.3",
         Both("Stellungnahmen der Behörden", "Statements of public agencies"),
         Counting.EVENT, _MONTH, floor_days=30, shift=Shift.NEXT_WORKING_DAY,
     ),
@@ -204,79 +246,87 @@ RULES: tuple[Rule, ...] = (
         Counting.NONE, severity=Severity.WARN,
     ),
     Rule(
-        "baugb_approval", "BauGB 2023-07-07", "BauGB §6(4) S.1, S.4; BGB §187(1), §188(2) alt.1, §188(3)",
+        "baugb_approval", "BauGB 2023-07-07", "BauGB §6(4) S.1, S.4",
         Both("Genehmigung des Flächennutzungsplans", "Approval of the land-use plan"),
         Counting.EVENT, _MONTH, in_force_from=date(2023, 7, 7),
     ),
     Rule(
-        "baugb_consent", "BauGB 2025-10-30", "BauGB §36a(1) S.4; BGB §187(1), §188(2) alt.1, §188(3)",
+        "baugb_consent", "BauGB 2025-10-30", "BauGB §36a(1) S.4",
         Both("Zustimmung der Gemeinde (Bau-Turbo)", "Consent of the municipality (Bau-Turbo)"),
         Counting.EVENT, Length(months=3), in_force_from=date(2025, 10, 30),
     ),
     Rule(
-        "baugb_consent_participation", "BauGB 2025-10-30", "BauGB §36a(2) S.1-2; BGB §190",
+        "baugb_consent_participation", "BauGB 2025-10-30", "BauGB §36a(2) S.1-2",
         Both("Beteiligung der Öffentlichkeit vor der Zustimmung", "Participation of the public before the consent"),
         Counting.NONE, at_most=_MONTH, in_force_from=date(2025, 10, 30),
+        counted_by="BGB §190",
     ),
     Rule(
-        "baugb_defects", "BauGB 2007-01-01", "BauGB §215(1); BGB §187(1), §188(2) alt.1, §188(3), §193",
+        "baugb_defects", "BauGB 2007-01-01", "BauGB §215(1)",
         Both("Rüge von Mängeln des Plans", "Complaint about defects of the plan"),
         Counting.EVENT, Length(months=12), shift=Shift.NEXT_WORKING_DAY,
     ),
     # --- VwVfG, old and new ------------------------------------------------------------------------------------
     Rule(
-        "vwvfg_display", "VwVfG until 2026-07-28", "VwVfG §73(3) S.1 (old); Art. 73(3) BayVwVfG; VwVfG §31(4)",
+        "vwvfg_display", "VwVfG until 2026-07-28", "VwVfG §73(3) S.1 (old); Art. 73(3) BayVwVfG",
         Both("Auslegung des Plans", "Display of the plan"), Counting.START, _MONTH, in_force_until=_BEFORE_INFZUG,
+        shifted_by="VwVfG §31(4)",
     ),
     Rule(
-        "vwvfg_display", "VwVfG 2026-07-29", "VwVfG §73(1) S.1, §27b; BGB §187(2), §188(2) alt.2; VwVfG §31(4)",
+        "vwvfg_display", "VwVfG 2026-07-29", "VwVfG §73(1) S.1, §27b",
         Both("Auslegung des Plans im Internet", "Display of the plan on the internet"),
         Counting.START, _MONTH, in_force_from=_INFZUG,
+        shifted_by="VwVfG §31(4)",
     ),
     Rule(
-        "vwvfg_display_begins", "VwVfG 2026-07-29", "VwVfG §73(1) S.1; BGB §187(1), §188(2)",
+        "vwvfg_display_begins", "VwVfG 2026-07-29", "VwVfG §73(1) S.1",
         Both("Beginn der Auslegung nach Eingang des vollständigen Plans", "Begin of the display after the complete plan"),
         Counting.EVENT, Length(days=21), in_force_from=_INFZUG,
     ),
     Rule(
-        "vwvfg_objections", "VwVfG until 2026-07-28", "VwVfG §73(4) (old); Art. 73(4) BayVwVfG; VwVfG §31(3)",
+        "vwvfg_objections", "VwVfG until 2026-07-28", "VwVfG §73(4) (old); Art. 73(4) BayVwVfG",
         Both("Einwendungen bis zwei Wochen nach der Auslegung", "Objections until two weeks after the display"),
         Counting.AFTER_END, _TWO_WEEKS, shift=Shift.NEXT_WORKING_DAY, in_force_until=_BEFORE_INFZUG,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "vwvfg_objections", "VwVfG 2026-07-29", "VwVfG §73(2) S.1; BGB §187; VwVfG §31(3)",
+        "vwvfg_objections", "VwVfG 2026-07-29", "VwVfG §73(2) S.1",
         Both("Einwendungen bis sechs Wochen ab der Auslegung", "Objections up to six weeks from the display"),
         Counting.FROM_START, Length(days=42), shift=Shift.NEXT_WORKING_DAY, in_force_from=_INFZUG,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "vwvfg_change", "VwVfG until 2026-07-28", "VwVfG §73(8) (old); BGB §187(1), §188(2); VwVfG §31(3)",
+        "vwvfg_change", "VwVfG until 2026-07-28", "VwVfG §73(8) (old)",
         Both("Änderung des Plans", "Change of the plan"),
         Counting.EVENT, _TWO_WEEKS, shift=Shift.NEXT_WORKING_DAY, in_force_until=_BEFORE_INFZUG,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "vwvfg_change", "VwVfG 2026-07-29", "VwVfG §73c(1); BGB §187(1), §188(2); VwVfG §31(3)",
+        "vwvfg_change", "VwVfG 2026-07-29", "VwVfG §73c(1)",
         Both("Änderung des Plans", "Change of the plan"),
         Counting.EVENT, _TWO_WEEKS, shift=Shift.NEXT_WORKING_DAY, in_force_from=_INFZUG,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "vwvfg_hearing_notice", "VwVfG until 2026-07-28", "VwVfG §73(6) S.2 (old); BGB §187(1), §188(2)",
+        "vwvfg_hearing_notice", "VwVfG until 2026-07-28", "VwVfG §73(6) S.2 (old)",
         Both("Bekanntmachung des Erörterungstermins", "Notice of the discussion meeting"),
         Counting.BACKWARD, Length(days=7), in_force_until=_BEFORE_INFZUG,
     ),
     Rule(
-        "vwvfg_hearing_notice", "VwVfG 2026-07-29", "VwVfG §73b(2) S.1; BGB §187(1), §188(2)",
+        "vwvfg_hearing_notice", "VwVfG 2026-07-29", "VwVfG §73b(2) S.1",
         Both("Bekanntmachung des Erörterungstermins", "Notice of the discussion meeting"),
         Counting.BACKWARD, Length(days=7), in_force_from=_INFZUG,
     ),
     Rule(
-        "vwvfg_hearing_closes", "VwVfG 2026-07-29", "VwVfG §73b; BGB §187(1), §188(2)",
+        "vwvfg_hearing_closes", "VwVfG 2026-07-29", "VwVfG §73b",
         Both("Abschluss der Erörterung", "Close of the discussion"),
         Counting.EVENT, Length(months=3), severity=Severity.WARN, in_force_from=_INFZUG,
     ),
     Rule(
-        "vwvfg_online_consultation", "VwVfG 2026-07-29", "VwVfG §27c(2) S.2; BGB §187(2), §188(2)",
+        "vwvfg_online_consultation", "VwVfG 2026-07-29", "VwVfG §27c(2) S.2",
         Both("Online-Konsultation", "Online consultation"),
         Counting.START, Length(days=7), shift=Shift.NEXT_WORKING_DAY, severity=Severity.WARN,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
         "vwvfg_announcement", "VwVfG until 2026-07-28", "VwVfG §27a (old), §73(5) (old)",
@@ -292,83 +342,92 @@ RULES: tuple[Rule, ...] = (
         Both("Wahl zwischen altem und neuem Recht", "Choice between old and new law"), Counting.NONE,
     ),
     Rule(
-        "vwvfg_decision", "VwVfG 2026-07-29", "VwVfG §74(4), (5), §31(4); BGB §187(2), §188(2)",
+        "vwvfg_decision", "VwVfG 2026-07-29", "VwVfG §74(4), (5)",
         Both("Auslegung des Beschlusses", "Display of the decision"),
         Counting.START, _TWO_WEEKS, in_force_from=_INFZUG,
+        shifted_by="VwVfG §31(4)",
     ),
     # --- UVPG, ROG, BImSchG ------------------------------------------------------------------------------------
     Rule(
-        "uvpg_objections", "UVPG until 2026-07-28", "UVPG §21(2) (old); BGB §187(1) or §187(2), §188(2), (3); VwVfG §31(3)",
+        "uvpg_objections", "UVPG until 2026-07-28", "UVPG §21(2) (old)",
         Both("Äußerungen bis einen Monat nach der Auslegung", "Statements until one month after the display"),
         Counting.AFTER_END, _MONTH, shift=Shift.NEXT_WORKING_DAY, in_force_until=_BEFORE_INFZUG,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "uvpg_sup_display", "UVPG 2026-07-29", "UVPG §42(2); BGB §187(2), §188(2) alt.2",
+        "uvpg_sup_display", "UVPG 2026-07-29", "UVPG §42(2)",
         Both("Auslegung in der Strategischen Umweltprüfung", "Display in the strategic environmental assessment"),
         Counting.START, _MONTH,
+        shifted_by="VwVfG §31(4)",
     ),
     Rule(
-        "uvpg_sup_statements", "UVPG 2026-07-29", "UVPG §42(3); BGB §187(1) or §187(2), §188(2), (3), §193",
+        "uvpg_sup_statements", "UVPG 2026-07-29", "UVPG §42(3)",
         Both("Äußerungen mindestens einen Monat nach der Auslegung", "Statements at least one month after the display"),
         Counting.AFTER_END, _MONTH, shift=Shift.NEXT_WORKING_DAY,
     ),
     Rule(
-        "rog_publication", "ROG 2023-09-28", "ROG §9(2) S.2, S.4; BGB §187(2), §188(2) alt.2 (Bavaria deviates: BayLplG)",
+        "rog_publication", "ROG 2026-08-19", "ROG §9(2) S.2, S.4 (Bavaria deviates: BayLplG)",
         Both("Veröffentlichung eines Raumordnungsplans", "Publication of a regional plan"),
         Counting.START, _MONTH, at_most=Length(months=3), shift=Shift.CONTESTED,
     ),
     Rule(
-        "rog_lead", "ROG 2023-09-28", "ROG §9(2) S.3; BGB §187(1), §188(2)",
+        "rog_lead", "ROG 2026-08-19", "ROG §9(2) S.3",
         Both("Bekanntmachung eine Woche vor der Veröffentlichung", "Announcement one week before the publication"),
         Counting.BACKWARD, Length(days=7),
     ),
     Rule(
-        "bimschg_display", "BImSchG 2024-07-09", "BImSchG §10(3) S.2; BGB §187(2), §188(2) alt.2",
+        "bimschg_display", "BImSchG 2026-08-19", "BImSchG §10(3) S.2",
         Both("Auslegung im Genehmigungsverfahren", "Display in the licensing procedure"), Counting.START, _MONTH,
+        shifted_by="VwVfG §31(4)",
     ),
     Rule(
-        "bimschg_objections", "BImSchG 2024-07-09", "BImSchG §10(3) S.8; VwVfG §31(3)",
+        "bimschg_objections", "BImSchG 2026-08-19", "BImSchG §10(3) S.8",
         Both("Einwendungen bis zwei Wochen nach der Auslegung", "Objections until two weeks after the display"),
         Counting.AFTER_END, _TWO_WEEKS, shift=Shift.NEXT_WORKING_DAY,
+        shifted_by="VwVfG §31(3)",
     ),
     Rule(
-        "bimschg_objections_ied", "BImSchG 2024-07-09", "BImSchG §10(3) S.8; VwVfG §31(3)",
+        "bimschg_objections_ied", "BImSchG 2026-08-19", "BImSchG §10(3) S.8",
         Both("Einwendungen bis einen Monat nach der Auslegung (IED)", "Objections until one month after the display (IED)"),
         Counting.AFTER_END, _MONTH, shift=Shift.NEXT_WORKING_DAY,
+        shifted_by="VwVfG §31(3)",
     ),
     # --- courts, municipal instruments, rights of persons -------------------------------------------------------
     Rule(
-        "vwgo_review", "VwGO 2007-01-01", "VwGO §47(2) S.1, §57(2); ZPO §222; BGB §187(1), §188(2) alt.1",
+        "vwgo_review", "VwGO 2007-01-01", "VwGO §47(2) S.1",
         Both("Normenkontrolle des Plans", "Judicial review of the plan"),
         Counting.EVENT, Length(months=12), shift=Shift.NEXT_WORKING_DAY,
+        shifted_by="VwGO §57(2); ZPO §222(2)",
     ),
     Rule(
-        "go_assembly_held", "GO 2026", "GO Art. 18(2); BGB §187(1), §188(2) alt.1",
+        "go_assembly_held", "GO 2026", "GO Art. 18(2)",
         Both("Bürgerversammlung auf Antrag", "Citizens' assembly on request"),
         Counting.EVENT, Length(months=3), verified=False,
     ),
     Rule(
-        "go_assembly", "GO 2026", "GO Art. 18(4) S.1, S.2; BGB §187(1), §188(2) alt.1",
+        "go_assembly", "GO 2026", "GO Art. 18(4) S.1, S.2",
         Both("Behandlung einer Empfehlung der Bürgerversammlung", "Treatment of a recommendation of the citizens' assembly"),
         Counting.EVENT, Length(months=3), verified=False,
+        counted_by="BGB §187(1), §188(2) alt.1, §188(3), §209",
     ),
     Rule(
-        "go_petition_admission", "GO 2026", "GO Art. 18b(4); BGB §187(1), §188(2) alt.1",
+        "go_petition_admission", "GO 2026", "GO Art. 18b(4)",
         Both("Zulässigkeit eines Bürgerantrags", "Admissibility of a citizens' petition"),
         Counting.EVENT, _MONTH, verified=False,
     ),
     Rule(
-        "go_petition", "GO 2026", "GO Art. 18b(5); BGB §187(1), §188(2) alt.1",
+        "go_petition", "GO 2026", "GO Art. 18b(5)",
         Both("Behandlung eines Bürgerantrags", "Treatment of a citizens' petition"),
         Counting.EVENT, Length(months=3), verified=False,
     ),
     Rule(
-        "gdpr_request", "GDPR 2018-05-25", "GDPR Art. 12(3); Regulation 1182/71 Art. 3(1), (2)(c), (4)",
+        "gdpr_request", "GDPR 2018-05-25", "GDPR Art. 12(3)",
         Both("Antwort auf ein Ersuchen zum Datenschutz", "Answer to a data protection request"),
         Counting.EVENT, _MONTH, at_most=Length(months=3), shift=Shift.NEXT_WORKING_DAY, verified=False,
+        counted_by="Regulation 1182/71 Art. 3(1), (2)(c)", shifted_by="Regulation 1182/71 Art. 3(4)",
     ),
     Rule(
-        "gdpr_breach", "GDPR 2018-05-25", "GDPR Art. 33(1); Regulation 1182/71 Art. 3(1), (4)",
+        "gdpr_breach", "GDPR 2018-05-25", "GDPR Art. 33(1)",
         Both("Meldung einer Datenpanne", "Notification of a data breach"),
         Counting.HOURS, Length(hours=72), verified=False,
     ),
@@ -378,9 +437,10 @@ RULES: tuple[Rule, ...] = (
         Counting.EVENT, _MONTH, severity=Severity.WARN,
     ),
     Rule(
-        "moderation_complaint", "DSA 2024-02-17", "DSA Art. 20(1); Regulation 1182/71 Art. 3 (adopted voluntarily)",
+        "moderation_complaint", "DSA 2024-02-17", "DSA Art. 20(1)",
         Both("Beschwerde gegen eine Moderationsentscheidung", "Complaint against a moderation decision"),
         Counting.EVENT, Length(months=6), shift=Shift.NEXT_WORKING_DAY, verified=False,
+        counted_by="Regulation 1182/71 Art. 3(1), (2)(c)", shifted_by="Regulation 1182/71 Art. 3(4)",
     ),
     Rule(
         "age", "BGB", "BGB §187(2) S.2, §188(2)", Both("Lebensalter", "Age"), Counting.NONE, severity=Severity.INFO,

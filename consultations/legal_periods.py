@@ -10,14 +10,15 @@ Pure: rules come from `law`, working days from the given seat, contested reading
 from __future__ import annotations
 
 import difflib
-import re
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from consultations.computation import Answer, Computation, End, Impossible, length_of
 from consultations.deadlines import (
     LEGAL_TIME,
     age_on,
@@ -30,571 +31,52 @@ from consultations.deadlines import (
     resting,
     start_counted,
 )
-from consultations.law import (
-    ENGINE_VERSION,
-    OLD_VWVFG_CHOICE_UNTIL,
-    Both,
-    Counting,
-    Length,
-    Policy,
-    Rule,
-    Severity,
-    Shift,
-    rule,
-    rule_of_version,
+from consultations.law import OLD_VWVFG_CHOICE_UNTIL, Both, Length, Policy, Rule, rule, rule_of_version
+from consultations.legal_facts import (
+    AgeFacts,
+    AgenciesFacts,
+    AnnouncedFacts,
+    AnnouncementFacts,
+    ApprovalFacts,
+    BreachFacts,
+    ChangeFacts,
+    ComplaintFacts,
+    ConsentFacts,
+    Days,
+    DisplayEndFacts,
+    DisplayFacts,
+    EventFacts,
+    Facts,
+    FeedbackFacts,
+    FreeFacts,
+    HearingFacts,
+    HistoricFacts,
+    ImmissionFacts,
+    LateFacts,
+    LawChoiceFacts,
+    Moments,
+    NewDisplayFacts,
+    OutageFacts,
+    PeriodFacts,
+    PublicationFacts,
+    ReceiptFacts,
+    RegionalPlanFacts,
+    RenewedFacts,
+    RequestFacts,
+    SimplifiedFacts,
 )
-from consultations.reasons import VERDICTS, Fact, Sentence, kind_of_day
+from consultations.reasons import Sentence
 from consultations.seats import Seat, SeatBook
 
 _DAY = timedelta(days=1)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
 _OLD, _NEW = "VwVfG until 2026-07-28", "VwVfG 2026-07-29"
-
-Result = date | datetime | str | int | bool | list[str] | None
-
-
-class Impossible(ValueError):
-    """An input no answer exists for; says which field and why."""
-
-    def __init__(self, why: str, field: str | None = None) -> None:
-        self.field = field
-        self.why = why
-        super().__init__(f"{field}: {why}" if field else why)
-
-
-# --- answers --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a computation: what follows from which source."""
-
-    why: Sentence
-    source: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to know before going on; BLOCK cannot be passed, WARN needs a recorded reason."""
-
-    severity: Severity
-    code: str
-    reason: str
-    why: Sentence
-    source: str
-
-
-@dataclass(frozen=True)
-class End:
-    """An end of a period (its last day), with the sentence why and its source."""
-
-    day: date
-    why: Sentence
-    source: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to one question.
-
-    `minimum_end` is the earliest lawful last day, `recommended_end` the safe one, `effective_end` the day until
-    which statements are in time (None while no end is announced, and when the announced one is blocked).
-    `results` holds everything by the names of the JSON interface.
-    """
-
-    question: str
-    law_versions: tuple[str, ...]
-    results: Mapping[str, Result]
-    minimum_end: End | None
-    recommended_end: End | None
-    effective_end: End | None
-    findings: tuple[Finding, ...]
-    steps: tuple[Step, ...]
-    #: Fields of the input that this question does not use.
-    unused: tuple[str, ...] = ()
-
-    @property
-    def severity(self) -> Severity | None:
-        """The gravest severity among the findings, None without any."""
-        order = list(Severity)
-        return min((finding.severity for finding in self.findings), key=order.index, default=None)
-
-    def as_data(self) -> dict[str, Any]:
-        """The results as JSON values: days and moments as ISO 8601 text, moments with the offset of Berlin."""
-        return {name: _plain(value) for name, value in self.results.items()}
-
-    def explanation(self) -> dict[str, Any]:
-        """Ends, findings and steps as JSON values with both languages: what a certificate stores as proof."""
-
-        def said(why: Sentence, source: str) -> dict[str, str]:
-            return {"de": why.text("de"), "en": why.text("en"), "source": source}
-
-        return {
-            "engine_version": ENGINE_VERSION,
-            "law_versions": list(self.law_versions),
-            **{
-                name: None if end is None else {"day": end.day.isoformat(), **said(end.why, end.source)}
-                for name, end in (
-                    ("minimum_end", self.minimum_end),
-                    ("recommended_end", self.recommended_end),
-                    ("effective_end", self.effective_end),
-                )
-            },
-            "findings": [
-                {"severity": one.severity.value, "code": one.code, **said(one.why, one.source)}
-                for one in self.findings
-            ],
-            "steps": [said(step.why, step.source) for step in self.steps],
-        }
-
-
-def _plain(value: Result) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
-
-
-@dataclass
-class _Computation:
-    """Collects the steps and findings of one answer; everything that is counted is counted here."""
-
-    seat: Seat
-    policy: Policy
-    results: dict[str, Result] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
-    minimum_end: End | None = None
-    recommended_end: End | None = None
-    effective_end: End | None = None
-    judged: bool = False
-
-    def step(self, code: str, source: str, **facts: Fact) -> None:
-        self.steps.append(Step(Sentence(code, facts), source))
-
-    def find(self, code: str, source: str, **facts: Fact) -> None:
-        verdict = VERDICTS[code]
-        finding = Finding(verdict.severity, code, verdict.reason, Sentence(code, facts), source)
-        if finding not in self.findings:
-            self.findings.append(finding)
-
-    def use(self, law: Rule, on: date | None = None) -> Rule:
-        """Note a rule as used, and what is to know about its version on the day in question."""
-        if law not in self.rules:
-            self.rules.append(law)
-        if on is not None and law.in_force_from is not None and on < law.in_force_from:
-            self.find(
-                "law_not_yet_in_force", law.source, version=law.law_version, since=law.in_force_from, day=on
-            )
-        if on is not None and law.in_force_until is not None and on > law.in_force_until:
-            self.find("law_by_choice_only", law.source, version=law.law_version, until=law.in_force_until)
-        if not law.verified:
-            self.find("law_not_verified", law.source)
-        return law
-
-    def kind(self, day: date) -> Both:
-        return kind_of_day(day, (self.seat.holiday(day, "de"), self.seat.holiday(day, "en")))
-
-    def from_start(self, law: Rule, first_day: date) -> date:
-        length = _length(law)
-        end = start_counted(first_day, length)
-        self.step("counted_from_start", law.source, start=first_day, length=length, end=end)
-        return end
-
-    def from_event(self, law: Rule, event: date) -> date:
-        length = _length(law)
-        end = event_counted(event, length)
-        self.step("counted_from_event", law.source, event=event, length=length, end=end)
-        return end
-
-    def after_display(self, law: Rule, display_end: date) -> tuple[date, date, date]:
-        """A period after a display: the reading of §187(2), that of §187(1), and the one that counts."""
-        length = _length(law)
-        counted, event = start_counted(display_end + _DAY, length), event_counted(display_end, length)
-        end = max(counted, event) if self.policy.later_reading_after_display else min(counted, event)
-        if counted == event:
-            self.step("after_display", law.source, length=length, end=end)
-        else:
-            self.step(
-                "two_readings_after", law.source, length=length, counted=counted, event_counted=event, end=end
-            )
-        return counted, event, end
-
-    def minimum(self, law: Rule, base: date) -> tuple[date, date | None, date]:
-        """Month end, end of the floor in days (None without a floor) and the later of both."""
-        end = self.from_start(law, base) if law.counting is Counting.START else self.from_event(law, base)
-        floor_end = None
-        minimum = end
-        if law.floor_days is not None:
-            counted = start_counted if law.counting is Counting.START else event_counted
-            floor_end = counted(base, Length(days=law.floor_days))
-            minimum = max(end, floor_end)
-            self.step("floor", law.source, days=law.floor_days, end=floor_end)
-            self.step("later_end", law.source, end=minimum)
-        self.minimum_end = End(minimum, Sentence("minimum", {"end": minimum}), law.source)
-        return end, floor_end, minimum
-
-    def shifted(self, law: Rule, day: date, seat: Seat | None = None) -> date:
-        """The day, or the next working day where the rule shifts; written down as a step."""
-        seat = seat or self.seat
-        if seat.is_working_day(day):
-            self.step("working_day", law.source, end=day)
-            return day
-        kind = kind_of_day(day, (seat.holiday(day, "de"), seat.holiday(day, "en")))
-        shifts = law.shift is Shift.NEXT_WORKING_DAY or (
-            law.shift is Shift.CONTESTED and self.policy.shift_publication_end
-        )
-        if not shifts:
-            self.step("not_shifted", law.source, day=day, kind=kind)
-            return day
-        end = seat.working_day_from(day)
-        code = "shifted_contested" if law.shift is Shift.CONTESTED else "shifted"
-        self.step(code, law.source, day=day, kind=kind, end=end)
-        return end
-
-    def recommend(self, law: Rule, day: date, seat: Seat | None = None) -> date:
-        end = self.shifted(law, day, seat)
-        self.recommended_end = End(end, self.steps[-1].why, law.source)
-        if closed := self.seat.closing_day(end):
-            self.find("closing_day", law.source, day=end, name=closed)
-        return end
-
-    def effective(self, end: date, source: str) -> None:
-        self.effective_end = End(end, Sentence("effective", {"end": end}), source)
-
-    def statutory(self, law: Rule, unshifted: date, seat: Seat | None = None) -> date:
-        """A period nobody announces: it ends by law, shifted where the rule shifts."""
-        self.minimum_end = End(unshifted, self.steps[-1].why, law.source)
-        end = self.recommend(law, unshifted, seat)
-        self.effective(end, law.source)
-        return end
-
-    def judge_announced(self, law: Rule, announced: date | None, minimum: date) -> None:
-        """Hold an announced end against the minimum: shorter is BLOCK, longer binds (both R-2.4)."""
-        if announced is None:
-            return
-        self.judged = True
-        self.step("announced", law.source, end=announced)
-        if announced < minimum:
-            if law.severity is Severity.BLOCK:
-                self.find("announced_end_before_minimum", law.source, announced=announced, minimum=minimum)
-                self.results["effective_end"] = None
-                return
-            self.find("announced_end_short", law.source, announced=announced, minimum=minimum)
-        end = self.shifted(law, announced)
-        if end != announced:
-            self.find(
-                "announced_end_on_non_working_day",
-                law.source, announced=announced, kind=self.kind(announced), effective=end,
-            )  # fmt: skip
-        self.step("effective", law.source, end=end)
-        self.effective(end, law.source)
-        self.results["effective_end"] = end
-
-    def judge_lead(self, law: Rule, announced_on: date | None, start: date) -> None:
-        """Hold the day of an announcement against the start: before it, and if the rule says so, a week before."""
-        if announced_on is None:
-            return
-        self.judged = True
-        days = full_days_between(announced_on, start)
-        if announced_on >= start:
-            self.find("announcement_not_before_start", law.source, announced=announced_on, start=start)
-        elif law.counting is Counting.BACKWARD and earliest_event(announced_on, _length(law)) > start:
-            self.find(
-                "lead_too_short",
-                law.source, announced=announced_on, event=start, days=days, length=_length(law),
-            )  # fmt: skip
-        elif law.counting is not Counting.BACKWARD and days < self.policy.advised_lead_days:
-            self.find("lead_under_one_week", law.source, announced=announced_on)
-
-    def free_period(self, law: Rule, start: date | None, end: date | None, short: str) -> None:
-        """A period without a statutory minimum: its days, and whether it is unusually short."""
-        self.step("no_statutory_period", law.source)
-        self.results["statutory_minimum"] = None
-        if start is None or end is None:
-            return
-        if end < start:
-            raise Impossible("the end is before the start", "end")
-        days = (end - start).days + 1
-        self.judged = True
-        self.step("days_open", law.source, start=start, end=end, days=days)
-        self.results["days"] = days
-        if days < self.policy.advised_free_period_days:
-            self.find(short, law.source, days=days, advised=self.policy.advised_free_period_days)
-        self.effective(end, law.source)
-
-    def answer(self, question: str, unused: tuple[str, ...]) -> Answer:
-        results = dict(self.results)
-        listed = [one.code for one in self.findings if VERDICTS[one.code].listed]
-        if listed:
-            results["warnings"] = listed
-        if self.judged:
-            grave = [one for one in self.findings if one.severity is not Severity.INFO]
-            grave.sort(key=lambda one: list(Severity).index(one.severity))
-            results["validation"] = grave[0].severity.value if grave else "OK"
-            if grave:
-                results["reason"] = grave[0].reason
-        versions = dict.fromkeys(law.law_version for law in self.rules)
-        return Answer(
-            question, tuple(versions), results, self.minimum_end, self.recommended_end, self.effective_end,
-            tuple(self.findings), tuple(self.steps), unused,
-        )  # fmt: skip
-
-
-def _length(law: Rule) -> Length:
-    if law.length is None:
-        raise ValueError(f"{law.key} has no length")
-    return law.length
-
-
-# --- inputs ---------------------------------------------------------------------------------------------------
-
-
-def _sane_day(day: date) -> date:
-    if not 1900 <= day.year <= 2100:
-        raise ValueError("the year must be between 1900 and 2100")
-    return day
-
-
-# Moments and pairs are read here, not by pydantic, which would also take "1234567" for seconds since 1970.
-
-
-def _read_day(value: object) -> date:
-    if isinstance(value, date):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return date.fromisoformat(value)
-    raise ValueError("expected an existing day like 2027-02-01")
-
-
-def _read_moment(value: object) -> datetime:
-    if isinstance(value, str) and _MOMENT.fullmatch(value):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
-        raise ValueError("expected a moment like 2026-03-31T23:59:59+02:00")
-    # A moment without a zone is what the clock on the wall of the office said.
-    value = value.replace(tzinfo=LEGAL_TIME) if value.tzinfo is None else value.astimezone(LEGAL_TIME)
-    _sane_day(value)
-    return value
-
-
-def _read_day_or_moment(value: object) -> date:
-    if isinstance(value, datetime) or (isinstance(value, str) and len(value) > 10):
-        return _read_moment(value)
-    return _sane_day(_read_day(value))
-
-
-def _pairs(read: Callable[[object], date]) -> Callable[[object], object]:
-    """A reader of one pair [from, to], a list of pairs, or the text "from/to"."""
-
-    def pairs(value: object) -> object:
-        if isinstance(value, str):
-            value = value.split("/")
-        if not isinstance(value, list | tuple):
-            raise ValueError("expected [from, to] or a list of such pairs")
-        if value and not isinstance(value[0], list | tuple):
-            value = [value]
-        for pair in value:
-            if not isinstance(pair, list | tuple) or len(pair) != 2:
-                raise ValueError("expected [from, to] or a list of such pairs")
-        return tuple((read(first), read(last)) for first, last in value)
-
-    return pairs
-
-
-def _some_length(value: object) -> object:
-    if isinstance(value, Length):
-        return value
-    found = (
-        re.fullmatch(r"\s*(\d{1,3})\s*(month|week|day)s?\s*", str(value)) if isinstance(value, str) else None
-    )
-    if not found or int(found[1]) == 0:
-        raise ValueError("expected a length like '1 month', '2 weeks' or '10 days'")
-    number, unit = int(found[1]), found[2]
-    return Length(months=number) if unit == "month" else Length(days=number * (7 if unit == "week" else 1))
-
-
-Day = Annotated[date, AfterValidator(_sane_day)]
-Moment = Annotated[datetime, BeforeValidator(_read_moment)]
-DayOrMoment = Annotated[date | datetime, BeforeValidator(_read_day_or_moment)]
-Days = tuple[date, date]
-Moments = tuple[datetime, datetime]
-SomeLength = Annotated[Length, BeforeValidator(_some_length)]
-
-
-class Facts(BaseModel):
-    """What a question needs to know. Fields it does not use are kept aside and reported, not guessed at."""
-
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True, arbitrary_types_allowed=True)
-
-    #: The name of a known seat, instead of the seat of the municipality that asks.
-    city: str | None = None
-
-
-class PublicationFacts(Facts):
-    start: Day
-    announced_end: Day | None = None
-    announced_on: Day | None = None
-    online_since: Moment | None = None
-    important_reason: bool = False
-
-
-class HistoricFacts(Facts):
-    start: Day
-    floor_days: int | None = None
-    displayed_until: Day | None = None
-
-
-class SimplifiedFacts(Facts):
-    variant: str
-    start: Day | None = None
-    end: Day | None = None
-    announced_end: Day | None = None
-    announced_on: Day | None = None
-
-
-class FreeFacts(Facts):
-    start: Day
-    end: Day | None = None
-
-
-class AgenciesFacts(Facts):
-    request_received: Day
-    announced_end: Day | None = None
-
-
-class RenewedFacts(Facts):
-    change_touches_interests: bool = True
-    obvious: bool = True
-    start: Day | None = None
-    end: Day | None = None
-
-
-class LateFacts(Facts):
-    track: Literal["public", "agency"] = "public"
-    hint_given: bool = True
-    content_known: bool
-    should_have_been_known: bool = False
-    relevant_for_lawfulness: bool
-
-
-class ConsentFacts(Facts):
-    request_received: Day
-    public_participation: SomeLength | None = None
-
-
-class ApprovalFacts(Facts):
-    application_received: Day
-    extended_by: SomeLength | None = None
-
-
-class AnnouncedFacts(Facts):
-    announced_on: Day
-
-
-class DisplayFacts(Facts):
-    display_start: Day
-    display_end: Day | None = None
-
-
-class NewDisplayFacts(Facts):
-    display_start: Day
-    display_end: Day | None = None
-    announced_end: Day | None = None
-    plan_complete_on: Day | None = None
-
-
-class DisplayEndFacts(Facts):
-    display_end: Day
-    display_start: Day | None = None
-
-
-class ImmissionFacts(Facts):
-    display_start: Day
-    display_end: Day | None = None
-    ied: bool = False
-
-
-class LawChoiceFacts(Facts):
-    authority: str
-    initiated_on: Day
-
-
-class ChangeFacts(Facts):
-    notified_on: Day
-    law_version: Literal["old", "new"] = "new"
-
-
-class HearingFacts(Facts):
-    hearing_on: Day | None = None
-    announced_on: Day | None = None
-    objection_end: Day | None = None
-    law_version: Literal["old", "new"] = "new"
-
-
-class PeriodFacts(Facts):
-    start: Day
-    end: Day
-
-
-class AnnouncementFacts(Facts):
-    procedure: str
-    ortsueblich_on: Day | None = None
-    web_on: Day | None = None
-    start: Day | None = None
-
-
-class RegionalPlanFacts(Facts):
-    start: Day | None = None
-    statement_end: Day | None = None
-    announced_on: Day | None = None
-
-
-class EventFacts(Facts):
-    event: Day
-    recess: Annotated[tuple[Days, ...], BeforeValidator(_pairs(_read_day))] = ()
-
-
-class RequestFacts(Facts):
-    received: Day
-    months: int = 1
-
-
-class FeedbackFacts(Facts):
-    received: Day
-
-
-class BreachFacts(Facts):
-    aware_at: Moment
-
-
-class ComplaintFacts(Facts):
-    decision_notified: Day
-
-
-class AgeFacts(Facts):
-    born: Day
-    on: Day
-
-
-class ReceiptFacts(Facts):
-    effective_end: Day
-    received: DayOrMoment
-    channel: str = "letter"
-    start: Day | None = None
-    opened: DayOrMoment | None = None
-    postmark: Day | None = None
-
-
-class OutageFacts(Facts):
-    period_end: Day
-    period_start: Day | None = None
-    outage: Annotated[tuple[Moments, ...], BeforeValidator(_pairs(_read_moment))]
 
 
 # --- BauGB ----------------------------------------------------------------------------------------------------
 
 
-def _publication(facts: PublicationFacts, c: _Computation) -> None:
+def _publication(facts: PublicationFacts, c: Computation) -> None:
     start = facts.start
     law = c.use(rule("baugb_publication", on=start))
     if facts.online_since is not None:
@@ -622,13 +104,14 @@ def _publication(facts: PublicationFacts, c: _Computation) -> None:
         "recommended_end": recommended,
         "days_displayed_minimum": (minimum - start).days + 1,
     }
-    c.judge_lead(law, facts.announced_on, start)
+    if facts.announced_on is not None:
+        c.judge_lead(c.use(rule("baugb_announcement", on=start)), facts.announced_on, start)
     c.judge_announced(law, facts.announced_end, minimum)
     if facts.important_reason and facts.announced_end is not None and facts.announced_end <= recommended:
         c.find("important_reason_without_longer_period", law.source)
 
 
-def _publication_historic(facts: HistoricFacts, c: _Computation) -> None:
+def _publication_historic(facts: HistoricFacts, c: Computation) -> None:
     law = c.use(rule_of_version("baugb_publication", "BBauG 1960"), facts.start)
     minimum = c.from_start(law, facts.start)
     if facts.floor_days is not None:
@@ -638,14 +121,14 @@ def _publication_historic(facts: HistoricFacts, c: _Computation) -> None:
         minimum = max(minimum, floor_end)
         c.step("floor", law.source, days=facts.floor_days, end=floor_end)
         c.step("later_end", law.source, end=minimum)
-    c.minimum_end = End(minimum, Sentence("minimum", {"end": minimum}), law.source)
+    c.minimum_end = End(minimum, Sentence("minimum", {"end": minimum}), law.basis)
     displayed_until = facts.displayed_until or minimum
     if displayed_until < minimum:
         c.find("display_too_short", law.source, given=displayed_until, minimum=minimum)
     c.results |= {"minimum_end": minimum, "sufficient": displayed_until >= minimum}
 
 
-def _simplified(facts: SimplifiedFacts, c: _Computation) -> None:
+def _simplified(facts: SimplifiedFacts, c: Computation) -> None:
     law = c.use(rule("baugb_simplified"))
     if facts.variant.startswith("publication"):
         if facts.start is None:
@@ -664,15 +147,15 @@ def _simplified(facts: SimplifiedFacts, c: _Computation) -> None:
     c.results |= {"environment_info_types_required": False, "hint_no_environmental_assessment": True}
 
 
-def _early_public(facts: FreeFacts, c: _Computation) -> None:
+def _early_public(facts: FreeFacts, c: Computation) -> None:
     c.free_period(c.use(rule("baugb_early_public")), facts.start, facts.end, "free_period_short")
 
 
-def _early_agencies(facts: FreeFacts, c: _Computation) -> None:
+def _early_agencies(facts: FreeFacts, c: Computation) -> None:
     c.free_period(c.use(rule("baugb_early_agencies")), facts.start, facts.end, "free_period_short")
 
 
-def _agencies(facts: AgenciesFacts, c: _Computation) -> None:
+def _agencies(facts: AgenciesFacts, c: Computation) -> None:
     law = c.use(rule("baugb_agencies"))
     month_end, floor_end, minimum = c.minimum(law, facts.request_received)
     recommended = c.recommend(law, minimum)
@@ -687,7 +170,7 @@ def _agencies(facts: AgenciesFacts, c: _Computation) -> None:
     c.judge_announced(law, facts.announced_end, minimum)
 
 
-def _renewed(facts: RenewedFacts, c: _Computation) -> None:
+def _renewed(facts: RenewedFacts, c: Computation) -> None:
     law = c.use(rule("baugb_renewed"))
     needed = facts.change_touches_interests or not facts.obvious
     c.step("renewal_needed" if needed else "renewal_not_needed", law.source)
@@ -698,7 +181,7 @@ def _renewed(facts: RenewedFacts, c: _Computation) -> None:
     c.results |= {"renewed_publication_required": needed, "must_document_reason": not needed}
 
 
-def _late_statement(facts: LateFacts, c: _Computation) -> None:
+def _late_statement(facts: LateFacts, c: Computation) -> None:
     law = c.use(rule("baugb_late"))
     if facts.track == "public" and not facts.hint_given:
         c.find("hint_missing", law.source)
@@ -711,7 +194,7 @@ def _late_statement(facts: LateFacts, c: _Computation) -> None:
     c.results["may_be_disregarded"] = free
 
 
-def _consent(facts: ConsentFacts, c: _Computation) -> None:
+def _consent(facts: ConsentFacts, c: Computation) -> None:
     law = c.use(rule("baugb_consent"), facts.request_received)
     base_end = end = c.from_event(law, facts.request_received)
     if facts.public_participation is not None:
@@ -724,14 +207,14 @@ def _consent(facts: ConsentFacts, c: _Computation) -> None:
             c.find("participation_too_long", limit.source, length=limit.at_most)
             length = limit.at_most
         end = event_counted(base_end, length)
-        c.step("consent_extended", limit.source, length=length, end=end)
+        c.step("consent_extended", limit.basis, length=length, end=end)
     c.statutory(law, end)
     act_by = c.seat.working_day_until(end)
     c.step("deemed_granted", law.source, end=end, act=act_by)
     c.results |= {"base_end": base_end, "end": end, "deemed_granted_after": end, "act_by_working_day": act_by}
 
 
-def _approval(facts: ApprovalFacts, c: _Computation) -> None:
+def _approval(facts: ApprovalFacts, c: Computation) -> None:
     law = c.use(rule("baugb_approval"), facts.application_received)
     end = c.from_event(law, facts.application_received)
     if facts.extended_by is not None:
@@ -743,7 +226,7 @@ def _approval(facts: ApprovalFacts, c: _Computation) -> None:
     c.results |= {"end": end, "deemed_granted_after": end, "act_by_working_day": act_by}
 
 
-def _defects(facts: AnnouncedFacts, c: _Computation) -> None:
+def _defects(facts: AnnouncedFacts, c: Computation) -> None:
     law = c.use(rule("baugb_defects"))
     unshifted = c.from_event(law, facts.announced_on)
     c.results |= {"end_unshifted": unshifted, "end": c.statutory(law, unshifted)}
@@ -752,10 +235,10 @@ def _defects(facts: AnnouncedFacts, c: _Computation) -> None:
 # --- plan approval and its relatives --------------------------------------------------------------------------
 
 
-def _display_end(c: _Computation, law: Rule, start: date, given: date | None) -> tuple[date, date]:
+def _display_end(c: Computation, law: Rule, start: date, given: date | None) -> tuple[date, date]:
     """The earliest end of a display and the one to count from; a display ends on its last day, even on Sundays."""
     minimum = c.from_start(law, start)
-    c.minimum_end = End(minimum, c.steps[-1].why, law.source)
+    c.minimum_end = End(minimum, c.steps[-1].why, law.basis)
     if given is not None:
         if given < start:
             raise Impossible("the display ends before it starts", "display_end")
@@ -767,7 +250,7 @@ def _display_end(c: _Computation, law: Rule, start: date, given: date | None) ->
     return minimum, used
 
 
-def _display_old(facts: DisplayFacts, c: _Computation) -> None:
+def _display_old(facts: DisplayFacts, c: Computation) -> None:
     minimum, used = _display_end(
         c,
         c.use(rule_of_version("vwvfg_display", _OLD), facts.display_start),
@@ -785,18 +268,18 @@ def _display_old(facts: DisplayFacts, c: _Computation) -> None:
     }
 
 
-def _display_new(facts: NewDisplayFacts, c: _Computation) -> None:
+def _display_new(facts: NewDisplayFacts, c: Computation) -> None:
     display = c.use(rule_of_version("vwvfg_display", _NEW), facts.display_start)
     minimum, _ = _display_end(c, display, facts.display_start, facts.display_end)
     law = c.use(rule_of_version("vwvfg_objections", _NEW))
-    length = _length(law)
+    length = length_of(law)
     counted, not_counted = (
         start_counted(facts.display_start, length),
         event_counted(facts.display_start, length),
     )
-    c.step("two_readings_from", law.source, length=length, counted=counted, event_counted=not_counted)
+    c.step("two_readings_from", law.basis, length=length, counted=counted, event_counted=not_counted)
     earliest = c.shifted(law, counted)
-    c.minimum_end = End(earliest, c.steps[-1].why, law.source)
+    c.minimum_end = End(earliest, c.steps[-1].why, law.basis)
     recommended = c.recommend(law, not_counted if c.policy.six_weeks_skip_first_day else counted)
     c.results |= {
         "minimum_display_end": minimum,
@@ -820,7 +303,7 @@ def _display_new(facts: NewDisplayFacts, c: _Computation) -> None:
             c.find("display_begins_late", begins.source, given=facts.display_start, latest=latest)
 
 
-def _uvp_old(facts: DisplayEndFacts, c: _Computation) -> None:
+def _uvp_old(facts: DisplayEndFacts, c: Computation) -> None:
     if facts.display_start is not None:
         display = c.use(rule_of_version("vwvfg_display", _OLD), facts.display_start)
         minimum, _ = _display_end(c, display, facts.display_start, facts.display_end)
@@ -834,7 +317,7 @@ def _uvp_old(facts: DisplayEndFacts, c: _Computation) -> None:
     }
 
 
-def _sup(facts: DisplayFacts, c: _Computation) -> None:
+def _sup(facts: DisplayFacts, c: Computation) -> None:
     display = c.use(rule("uvpg_sup_display"))
     minimum, used = _display_end(c, display, facts.display_start, facts.display_end)
     law = c.use(rule("uvpg_sup_statements"))
@@ -847,7 +330,7 @@ def _sup(facts: DisplayFacts, c: _Computation) -> None:
     }
 
 
-def _immission(facts: ImmissionFacts, c: _Computation) -> None:
+def _immission(facts: ImmissionFacts, c: Computation) -> None:
     display = c.use(rule("bimschg_display"))
     _, used = _display_end(c, display, facts.display_start, facts.display_end)
     law = c.use(rule("bimschg_objections_ied" if facts.ied else "bimschg_objections"))
@@ -856,7 +339,7 @@ def _immission(facts: ImmissionFacts, c: _Computation) -> None:
     c.results |= {"display_end": used, "objection_end_unshifted": unshifted, "objection_end": end}
 
 
-def _law_choice(facts: LawChoiceFacts, c: _Computation) -> None:
+def _law_choice(facts: LawChoiceFacts, c: Computation) -> None:
     law = c.use(rule("vwvfg_choice"))
     if not facts.authority.startswith("federal"):
         # The state's procedure act still has the old text; special federal acts may import the new one (R-1.1).
@@ -871,7 +354,7 @@ def _law_choice(facts: LawChoiceFacts, c: _Computation) -> None:
     c.results |= {"allowed": allowed, "default": allowed[-1], "must_record_choice": len(allowed) > 1}
 
 
-def _plan_change(facts: ChangeFacts, c: _Computation) -> None:
+def _plan_change(facts: ChangeFacts, c: Computation) -> None:
     law = c.use(
         rule_of_version("vwvfg_change", _NEW if facts.law_version == "new" else _OLD), facts.notified_on
     )
@@ -879,14 +362,14 @@ def _plan_change(facts: ChangeFacts, c: _Computation) -> None:
     c.results |= {"end_unshifted": unshifted, "end": c.statutory(law, unshifted)}
 
 
-def _hearing(facts: HearingFacts, c: _Computation) -> None:
+def _hearing(facts: HearingFacts, c: Computation) -> None:
     law = c.use(rule_of_version("vwvfg_hearing_notice", _NEW if facts.law_version == "new" else _OLD))
-    length = _length(law)
+    length = length_of(law)
     if facts.hearing_on is None and facts.announced_on is None and facts.objection_end is None:
         raise Impossible("one of hearing_on, announced_on and objection_end is needed", "hearing_on")
     if facts.hearing_on is not None:
         latest = latest_notice(facts.hearing_on, length)
-        c.step("backward", law.source, event=facts.hearing_on, length=length, end=latest)
+        c.step("backward", law.basis, event=facts.hearing_on, length=length, end=latest)
         c.results |= {
             "latest_announcement": latest,
             "full_days_between": full_days_between(facts.announced_on or latest, facts.hearing_on),
@@ -894,7 +377,7 @@ def _hearing(facts: HearingFacts, c: _Computation) -> None:
         c.judge_lead(law, facts.announced_on, facts.hearing_on)
     if facts.announced_on is not None:
         earliest = earliest_event(facts.announced_on, length)
-        c.step("earliest", law.source, notice=facts.announced_on, length=length, end=earliest)
+        c.step("earliest", law.basis, notice=facts.announced_on, length=length, end=earliest)
         c.results["earliest_hearing"] = earliest
     if facts.objection_end is not None:
         closing = c.use(rule("vwvfg_hearing_closes"))
@@ -905,7 +388,7 @@ def _hearing(facts: HearingFacts, c: _Computation) -> None:
             c.find("hearing_closes_late", closing.source, latest=latest)
 
 
-def _online_consultation(facts: PeriodFacts, c: _Computation) -> None:
+def _online_consultation(facts: PeriodFacts, c: Computation) -> None:
     if facts.end < facts.start:
         raise Impossible("the end is before the start", "end")
     law = c.use(rule("vwvfg_online_consultation"))
@@ -914,7 +397,7 @@ def _online_consultation(facts: PeriodFacts, c: _Computation) -> None:
     c.judge_announced(law, facts.end, minimum)
 
 
-def _decision_display(facts: DisplayFacts, c: _Computation) -> None:
+def _decision_display(facts: DisplayFacts, c: Computation) -> None:
     law = c.use(rule("vwvfg_decision"), facts.display_start)
     minimum, used = _display_end(c, law, facts.display_start, facts.display_end)
     c.step("service", law.source, end=used)
@@ -922,7 +405,7 @@ def _decision_display(facts: DisplayFacts, c: _Computation) -> None:
     c.results |= {"minimum_display_end": minimum, "served_after": used}
 
 
-def _announcement_date(facts: AnnouncementFacts, c: _Computation) -> None:
+def _announcement_date(facts: AnnouncementFacts, c: Computation) -> None:
     customary, web, start = facts.ortsueblich_on, facts.web_on, facts.start
     if customary is None and web is None:
         raise Impossible("one of ortsueblich_on and web_on is needed", "ortsueblich_on")
@@ -934,7 +417,7 @@ def _announcement_date(facts: AnnouncementFacts, c: _Computation) -> None:
         if decisive is None:
             raise Impossible("is missing", "web_on" if new_law else "ortsueblich_on")
     elif facts.procedure.startswith("bauleitplan"):
-        law = c.use(rule("baugb_publication"))
+        law = c.use(rule("baugb_announcement", on=start))
         decisive = None if customary is None or web is None else max(customary, web)
         c.judged = True
         if decisive is None:
@@ -964,17 +447,17 @@ def _announcement_date(facts: AnnouncementFacts, c: _Computation) -> None:
         )
 
 
-def _regional_plan(facts: RegionalPlanFacts, c: _Computation) -> None:
+def _regional_plan(facts: RegionalPlanFacts, c: Computation) -> None:
     lead = c.use(rule("rog_lead"))
     if facts.start is None and facts.announced_on is None:
         raise Impossible("one of start and announced_on is needed", "start")
     if facts.announced_on is not None:
-        earliest = earliest_event(facts.announced_on, _length(lead))
-        c.step("earliest", lead.source, notice=facts.announced_on, length=_length(lead), end=earliest)
+        earliest = earliest_event(facts.announced_on, length_of(lead))
+        c.step("earliest", lead.basis, notice=facts.announced_on, length=length_of(lead), end=earliest)
         c.results["earliest_start"] = earliest
     if facts.start is None:
         return
-    c.results["latest_announcement"] = latest_notice(facts.start, _length(lead))
+    c.results["latest_announcement"] = latest_notice(facts.start, length_of(lead))
     c.judge_lead(lead, facts.announced_on, facts.start)
     law = c.use(rule("rog_publication"))
     _, _, minimum = c.minimum(law, facts.start)
@@ -991,24 +474,24 @@ def _regional_plan(facts: RegionalPlanFacts, c: _Computation) -> None:
 # --- courts, municipal instruments, rights of persons ---------------------------------------------------------
 
 
-def _review(facts: AnnouncedFacts, c: _Computation) -> None:
+def _review(facts: AnnouncedFacts, c: Computation) -> None:
     law = c.use(rule("vwgo_review"))
     unshifted = c.from_event(law, facts.announced_on)
     c.results |= {"end_unshifted": unshifted, "end": c.statutory(law, unshifted)}
 
 
-def _rested(c: _Computation, law: Rule, event: date, end: date, recess: tuple[Days, ...]) -> date:
+def _rested(c: Computation, law: Rule, event: date, end: date, recess: tuple[Days, ...]) -> date:
     for first, last in recess:
         if last < first:
             raise Impossible("a recess ends before it starts", "recess")
     rested = resting(event + _DAY, end, recess)
     if rested != end:
-        c.step("rested", law.source, end=rested)
+        c.step("rested", law.basis, end=rested)
     return rested
 
 
-def _council_deadline(key: str) -> Callable[[EventFacts, _Computation], None]:
-    def answer(facts: EventFacts, c: _Computation) -> None:
+def _council_deadline(key: str) -> Callable[[EventFacts, Computation], None]:
+    def answer(facts: EventFacts, c: Computation) -> None:
         law = c.use(rule(key))
         end = _rested(c, law, facts.event, c.from_event(law, facts.event), facts.recess)
         c.statutory(law, end)
@@ -1019,44 +502,44 @@ def _council_deadline(key: str) -> Callable[[EventFacts, _Computation], None]:
     return answer
 
 
-def _data_request(facts: RequestFacts, c: _Computation) -> None:
+def _data_request(facts: RequestFacts, c: Computation) -> None:
     law = c.use(rule("gdpr_request"))
     longest = law.at_most.months if law.at_most else 1
     if not 1 <= facts.months <= longest:
         raise Impossible(f"expected 1 to {longest}", "months")
     length = Length(months=facts.months)
     unshifted = event_counted(facts.received, length)
-    c.step("counted_from_event", law.source, event=facts.received, length=length, end=unshifted)
+    c.step("counted_from_event", law.counting_source, event=facts.received, length=length, end=unshifted)
     end = c.statutory(law, unshifted)
     target = c.seat.working_day_until(unshifted)
     c.step("act_by", law.source, end=target)
     c.results |= {"end_unshifted": unshifted, "end": end, "internal_target": target}
 
 
-def _data_breach(facts: BreachFacts, c: _Computation) -> None:
+def _data_breach(facts: BreachFacts, c: Computation) -> None:
     law = c.use(rule("gdpr_breach"))
-    length = _length(law)
+    length = length_of(law)
     # Hours elapse; the wall clock may jump meanwhile. So count in UTC and only show it in legal time.
     instant = datetime.fromtimestamp(facts.aware_at.timestamp(), tz=LEGAL_TIME)
     act_by = datetime.fromtimestamp(facts.aware_at.timestamp() + length.hours * 3600, tz=LEGAL_TIME)
-    c.step("hours", law.source, length=length, event=instant, end=act_by)
+    c.step("hours", law.basis, length=length, event=instant, end=act_by)
     c.results["act_by"] = act_by
 
 
-def _accessibility_feedback(facts: FeedbackFacts, c: _Computation) -> None:
+def _accessibility_feedback(facts: FeedbackFacts, c: Computation) -> None:
     law = c.use(rule("accessibility_feedback"))
     end = c.from_event(law, facts.received)
     c.statutory(law, end)
     c.results |= {"end": end, "act_by_working_day": c.seat.working_day_until(end)}
 
 
-def _moderation_complaint(facts: ComplaintFacts, c: _Computation) -> None:
+def _moderation_complaint(facts: ComplaintFacts, c: Computation) -> None:
     law = c.use(rule("moderation_complaint"))
     unshifted = c.from_event(law, facts.decision_notified)
     c.results |= {"minimum_end_unshifted": unshifted, "minimum_end": c.statutory(law, unshifted)}
 
 
-def _age(facts: AgeFacts, c: _Computation) -> None:
+def _age(facts: AgeFacts, c: Computation) -> None:
     law = c.use(rule("age"))
     if facts.on < facts.born:
         raise Impossible("the day is before the birth", "on")
@@ -1065,7 +548,7 @@ def _age(facts: AgeFacts, c: _Computation) -> None:
     c.results["age"] = years
 
 
-def _receipt(facts: ReceiptFacts, c: _Computation) -> None:
+def _receipt(facts: ReceiptFacts, c: Computation) -> None:
     law = c.use(rule("receipt"))
     received = facts.received
     if isinstance(received, datetime):
@@ -1109,7 +592,7 @@ def _found_in_the_morning(facts: ReceiptFacts, policy: Policy) -> bool:
     return "before_midnight" in facts.channel or facts.received.hour < policy.first_emptying_before_hour
 
 
-def _outage(facts: OutageFacts, c: _Computation) -> None:
+def _outage(facts: OutageFacts, c: Computation) -> None:
     law = c.use(rule("availability"))
     period = (facts.period_start or date.min, facts.period_end)
     minutes = _minutes_down(facts.outage, *period)
@@ -1156,7 +639,7 @@ class Question(Generic[AnyFacts]):
     short: str
     title: Both
     facts: type[AnyFacts]
-    answer: Callable[[AnyFacts, _Computation], None]
+    answer: Callable[[AnyFacts, Computation], None]
     #: The holidays at the seat of the court count, not those of the municipality.
     at_court: bool = False
 
@@ -1310,11 +793,11 @@ def ask(
     if not isinstance(facts, question.facts):
         raise Impossible(f"{name} needs {question.facts.__name__}")
     where, nameless = _seat_of(facts, seat, seats)
-    computation = _Computation(where, policy or Policy())
+    computation = Computation(where, policy or Policy())
     try:
         if question.at_court and seats is not None:
             computation.seat = seats.court_of(where)
-            computation.step("court_seat", rule("vwgo_review").source, court=computation.seat.name)
+            computation.step("court_seat", rule("vwgo_review").shift_source, court=computation.seat.name)
         question.answer(facts, computation)
         _note_calendar(computation, nameless)
     except Impossible:
@@ -1340,11 +823,11 @@ def _seat_of(facts: Facts, seat: Seat | None, seats: SeatBook | None) -> tuple[S
     return seats.default, True
 
 
-def _note_calendar(c: _Computation, nameless: bool) -> None:
+def _note_calendar(c: Computation, nameless: bool) -> None:
     ends = [end.day for end in (c.minimum_end, c.recommended_end, c.effective_end) if end is not None]
     if not ends:
         return
-    if nameless:
+    if nameless and c.recommended_end is not None:
         c.find("seat_unknown", "BGB §193", name=c.seat.name)
     if c.seat.valid_from is not None and min(ends) < c.seat.valid_from:
         c.find("calendar_older", c.seat.source, since=c.seat.valid_from)
@@ -1352,7 +835,6 @@ def _note_calendar(c: _Computation, nameless: bool) -> None:
 
 def _as_json(values: Mapping[str, object]) -> str:
     """JSON text of mixed values, so that pydantic reads dates and ISO texts by the same strict rules."""
-    import json
 
     def plain(value: object) -> object:
         if isinstance(value, date):

@@ -66,12 +66,12 @@ SENTENCES: Mapping[str, Both] = {
         "The documents were online only on {online}. So the first day is {start}.",
     ),
     "counted_from_start": Both(
-        "Der erste Tag ist {start}. Er zählt mit. Die Dauer von {length} endet mit dem Ablauf von {end}.",
-        "The first day is {start}. It counts. The period of {length} ends at the end of {end}.",
+        "Der erste Tag ist {start}. Er zählt mit. Dauer: {length}, bis zum Ablauf von {end}.",
+        "The first day is {start}. It counts. Length: {length}, until the end of {end}.",
     ),
     "counted_from_event": Both(
-        "Der Tag des Ereignisses ist {event}. Er zählt nicht mit. Die Dauer von {length} endet mit dem Ablauf von {end}.",
-        "The day of the event is {event}. It does not count. The period of {length} ends at the end of {end}.",
+        "Der Tag des Ereignisses ist {event}. Er zählt nicht mit. Dauer: {length}, bis zum Ablauf von {end}.",
+        "The day of the event is {event}. It does not count. Length: {length}, until the end of {end}.",
     ),
     "floor": Both(
         "Es müssen aber mindestens {days} Tage sein. Sie enden mit dem Ablauf von {end}.",
@@ -239,8 +239,8 @@ SENTENCES: Mapping[str, Both] = {
         "The announcement on {announced} is not before the first day {start}.",
     ),
     "lead_too_short": Both(
-        "Zwischen Bekanntmachung ({announced}) und {event} liegen nur {days} volle Tage. Nötig sind {length}.",
-        "There are only {days} full days between the announcement ({announced}) and {event}. {length} are needed.",
+        "Zwischen Bekanntmachung ({announced}) und {event} liegen nur {days} volle Tage. Nötig ist {length}.",
+        "There are only {days} full days between the announcement ({announced}) and {event}. {length} is needed.",
     ),
     "lead_under_one_week": Both(
         "Zwischen Bekanntmachung ({announced}) und Beginn liegt weniger als eine Woche. Das ist erlaubt, manche "
@@ -387,9 +387,9 @@ VERDICTS: Mapping[str, Verdict] = {
 }  # fmt: skip
 
 
-def kind_of_day(day: date, holidays: tuple[str | None, str | None]) -> Both:
+def kind_of_day(holidays: tuple[str | None, str | None]) -> Both:
     """What makes a day no working day, in both languages; `holidays` is its name in German and English."""
     german, english = holidays
     if german:
         return Both(f"ein Feiertag ({german})", f"a public holiday ({english})")
-    return Both("ein Samstag", "a Saturday") if day.weekday() == 5 else Both("ein Sonntag", "a Sunday")
+    return Both("kein Werktag", "no working day")
