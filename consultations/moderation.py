@@ -202,16 +202,7 @@ def undo(session: Session, contribution: Contribution, *, by: Actor, now: dateti
     _require(by, contribution)
     session.refresh(contribution, with_for_update=True)
     assert contribution.id is not None
-    undone = 0
-    last: ModerationDecision | None = None
-    for each in history(session, contribution.id):
-        if each.action == Action.UNDO.value:
-            undone += 1
-        elif undone:
-            undone -= 1
-        else:
-            last = each
-            break
+    last = last_to_undo(history(session, contribution.id))
     if last is None:
         raise Refusal(Code.NOTHING_TO_UNDO)
     before, before_redaction = contribution.publication, contribution.redaction_id
@@ -234,6 +225,19 @@ def undo(session: Session, contribution: Contribution, *, by: Actor, now: dateti
         before=before,
         before_redaction_id=before_redaction,
     )
+
+
+def last_to_undo(past: Sequence[ModerationDecision]) -> ModerationDecision | None:
+    """Of all decisions on a contribution, newest first: the latest that was not taken back yet."""
+    undone = 0
+    for each in past:
+        if each.action == Action.UNDO.value:
+            undone += 1
+        elif undone:
+            undone -= 1
+        else:
+            return each
+    return None
 
 
 def _record(
@@ -352,11 +356,51 @@ def next_free(
     return session.exec(question).first()
 
 
-def waiting_count(session: Session, municipality_id: int) -> int:
-    """How many contributions await a decision."""
-    return session.exec(
-        select(func.count()).where(
-            Contribution.municipality_id == municipality_id,
-            Contribution.publication == PublicationState.PENDING.value,
-        )
-    ).one()
+def claim_on(session: Session, contribution_id: int, *, now: datetime) -> Claim | None:
+    """Who has the item open at this moment, if anybody."""
+    held = session.get(Claim, contribution_id)
+    return held if held and held.until > now else None
+
+
+def waiting_count(
+    session: Session, municipality_id: int, *, procedure_ids: Sequence[int] | None = None
+) -> int:
+    """How many contributions await a decision; `procedure_ids` as for `queue`."""
+    question = select(func.count()).where(
+        Contribution.municipality_id == municipality_id,
+        Contribution.publication == PublicationState.PENDING.value,
+    )
+    if procedure_ids is not None:
+        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
+    return session.exec(question).one()
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision and what it was about."""
+
+    decision: ModerationDecision
+    contribution: Contribution
+
+
+def decisions(
+    session: Session,
+    municipality_id: int,
+    *,
+    procedure_ids: Sequence[int] | None = None,
+    before_id: int | None = None,
+    limit: int = 25,
+) -> list[Decided]:
+    """Decisions on a municipality's contributions, newest first, `limit` of them before `before_id`."""
+    question = (
+        select(ModerationDecision, Contribution)
+        .join(Contribution, col(Contribution.id) == ModerationDecision.contribution_id)
+        .where(Contribution.municipality_id == municipality_id)
+        .order_by(col(ModerationDecision.id).desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        question = question.where(col(ModerationDecision.id) < before_id)
+    if procedure_ids is not None:
+        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
+    return [Decided(decision, contribution) for decision, contribution in session.exec(question).all()]

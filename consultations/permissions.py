@@ -130,3 +130,18 @@ def may(
         ):
             return Verdict(True, grant.role.value)
     return Verdict(False, "no_role")
+
+
+def reach(actor: Actor, permission: Permission, municipality_id: int) -> tuple[int, ...] | None:
+    """The procedures of a municipality for which somebody may; None means every one of them."""
+    if may(actor, permission, municipality_id=municipality_id):
+        return None
+    return tuple(
+        sorted(
+            grant.procedure_id
+            for grant in actor.grants
+            if permission in GRANTS[grant.role]
+            and grant.municipality_id == municipality_id
+            and grant.procedure_id is not None
+        )
+    )

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, func, or_
+from sqlalchemy import Index, UniqueConstraint, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
@@ -21,6 +21,7 @@ from consultations.deadlines import PhaseState, days_left, is_in_time, phase_sta
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
+from consultations.text import stems
 from geo.geometry import Located
 
 
@@ -575,6 +576,7 @@ def _finish(
     if not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     _move(procedure, state)
+    _note(session, procedure, f"procedure_{state.value}", by=by, now=now, facts={"note": note})
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
 
@@ -700,6 +702,14 @@ def by_id(session: Session, municipality_id: int, procedure_id: int) -> Procedur
     return procedure if procedure and procedure.municipality_id == municipality_id else None
 
 
+def titles(session: Session, procedure_ids: Iterable[int]) -> dict[int, str]:
+    """Titles by procedure id, in one query."""
+    rows = session.exec(
+        select(Procedure.id, Procedure.title).where(col(Procedure.id).in_(list(procedure_ids)))
+    )
+    return {procedure_id: title for procedure_id, title in rows if procedure_id is not None}
+
+
 def phases_of(session: Session, procedure_id: int) -> list[Phase]:
     """The phases in their order."""
     return list(
@@ -740,6 +750,32 @@ def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, li
     return [(each, [version for version in versions if version.document_id == each.id]) for each in documents]
 
 
+def document_version(
+    session: Session, municipality_id: int, document_id: int, number: int
+) -> tuple[Procedure, Document, DocumentVersion] | None:
+    """A version of a document with what it belongs to, if that is the municipality's; withdrawn ones too."""
+    return session.exec(
+        select(Procedure, Document, DocumentVersion)
+        .join(Document, col(Document.procedure_id) == Procedure.id)
+        .join(DocumentVersion, col(DocumentVersion.document_id) == Document.id)
+        .where(
+            Procedure.municipality_id == municipality_id,
+            Document.id == document_id,
+            DocumentVersion.number == number,
+        )
+    ).first()
+
+
+def newest_version(session: Session, document: Document) -> DocumentVersion:
+    """The newest version of a document; there always is one."""
+    return session.exec(
+        select(DocumentVersion)
+        .where(DocumentVersion.document_id == document.id)
+        .order_by(col(DocumentVersion.number).desc())
+        .limit(1)
+    ).one()
+
+
 def versions_of(session: Session, procedure_id: int) -> list[ProcedureVersion]:
     """What the public could read, newest first."""
     return list(
@@ -749,6 +785,29 @@ def versions_of(session: Session, procedure_id: int) -> list[ProcedureVersion]:
             .order_by(col(ProcedureVersion.number).desc())
         ).all()
     )
+
+
+def changed_at(session: Session, procedure_ids: Sequence[int]) -> dict[int, datetime]:
+    """When what the public reads of these procedures was last changed, by procedure id; one query."""
+    rows = session.exec(
+        select(ProcedureVersion.procedure_id, func.max(ProcedureVersion.at))
+        .where(col(ProcedureVersion.procedure_id).in_(procedure_ids))
+        .group_by(col(ProcedureVersion.procedure_id))
+    ).all()
+    return dict(rows)
+
+
+def closing_words(session: Session, procedure_ids: Sequence[int]) -> dict[int, str]:
+    """What was said when these procedures were last concluded or withdrawn, by procedure id; one query."""
+    rows = session.exec(
+        select(journal.JournalEntry)
+        .where(
+            col(journal.JournalEntry.procedure_id).in_(procedure_ids),
+            col(journal.JournalEntry.verb).in_(("procedure_concluded", "procedure_withdrawn")),
+        )
+        .order_by(col(journal.JournalEntry.id))
+    ).all()
+    return {row.procedure_id: str(row.facts["note"]) for row in rows if row.procedure_id is not None}
 
 
 def public(
@@ -764,25 +823,24 @@ def public(
         Procedure.municipality_id == municipality_id,
         col(Procedure.state).in_(PUBLIC_STATES),
     )
-    for word in words.split()[:8]:
-        pattern = f"%{word.replace('%', '').replace('_', '')}%"
-        question = question.where(
-            or_(
-                *(
-                    col(column).ilike(pattern)
-                    for column in (
-                        Procedure.title,
-                        Procedure.summary,
-                        Procedure.location_words,
-                        Procedure.district,
-                        Procedure.key,
-                    )
-                )
-            )
-        )
     if district:
         question = question.where(Procedure.district == district)
-    return list(session.exec(question.order_by(col(Procedure.published_at).desc()).limit(limit)).all())
+    found = session.exec(
+        question.order_by(col(Procedure.published_at).desc(), col(Procedure.id).desc())
+    ).all()
+    wanted = stems(words[:200])[:8]
+    return [procedure for procedure in found if _mentions(procedure, wanted)][:limit]
+
+
+def _mentions(procedure: Procedure, wanted: Sequence[str]) -> bool:
+    """Whether each stem occurs in what a list shows of the procedure, in whatever language; also within a word,
+    because German builds long ones. Compared here and not in SQL: SQLite knows no capital umlauts."""
+    if not wanted:
+        return True
+    texts = [procedure.title, procedure.summary, procedure.location_words, procedure.district, procedure.key]
+    texts += [str(text) for translated in procedure.translations.values() for text in translated.values()]
+    known = stems(" ".join(texts))
+    return all(any(stem in word for word in known) for stem in wanted)
 
 
 def for_staff(session: Session, municipality_id: int) -> list[Procedure]:

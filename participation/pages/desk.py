@@ -1,0 +1,94 @@
+"""Where people at work begin: what waits, what runs, what is stuck."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from starlette.responses import Response
+
+from consultations import moderation, notices, procedures
+from consultations.notices import NoticeState, NoticeWay
+from consultations.permissions import Permission
+from consultations.procedures import Phase, Procedure, ProcedureState
+from participation.web import Visit, page
+
+
+@dataclass(frozen=True)
+class Line:
+    """A procedure in the list: what it is called, where it stands, and until when something is open."""
+
+    id: int
+    key: str
+    title: str
+    state: ProcedureState
+    phase: str
+    ends_on: date | None
+    days_left: int | None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter that waits to be printed and posted."""
+
+    id: int
+    to_name: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The start page of people at work."""
+
+    waiting: int
+    mails_waiting: int
+    mails_failed: int
+    has_mail_server: bool
+    letters: tuple[Letter, ...]
+    procedures: tuple[Line, ...]
+    may_moderate: bool
+    may_record: bool
+    may_plan: bool
+    may_administer: bool
+
+
+def line(procedure: Procedure, phases: Sequence[Phase], visit: Visit) -> Line:
+    """A procedure as one line, spoken of by its current phase."""
+    phase = procedures.current_phase(phases, visit.now)
+    assert procedure.id is not None
+    return Line(
+        procedure.id,
+        procedure.key,
+        procedures.localised(procedure, visit.language, "title"),
+        ProcedureState(procedure.state),
+        phase.kind if phase else "",
+        phase.ends_on if phase else None,
+        phase.days_left(visit.now) if phase else None,
+    )
+
+
+@page("/verwaltung", name="desk", may=Permission.ENTER_STAFF)
+def show(visit: Visit) -> Response:
+    """The desk."""
+    rows = procedures.for_staff(visit.session, visit.municipality_id)
+    phases = procedures.phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
+    waiting = notices.of_municipality(visit.session, visit.municipality_id, NoticeState.WAITING, limit=1000)
+    failed = notices.of_municipality(visit.session, visit.municipality_id, NoticeState.FAILED, limit=1000)
+    letters = [notice for notice in waiting if notice.way == NoticeWay.LETTER.value]
+    return visit.render(
+        "desk/show.html",
+        Desk(
+            waiting=moderation.waiting_count(visit.session, visit.municipality_id),
+            mails_waiting=len(waiting) - len(letters),
+            mails_failed=len(failed),
+            has_mail_server=bool(visit.house.settings.smtp_host),
+            letters=tuple(
+                Letter(notice.id or 0, notice.to_name, str(notice.facts.get("reference", "")))
+                for notice in letters[:20]
+            ),
+            procedures=tuple(line(row, phases[row.id or 0], visit) for row in rows),
+            may_moderate=visit.may(Permission.MODERATE),
+            may_record=visit.may(Permission.RECORD_INTAKE),
+            may_plan=visit.may(Permission.PLAN),
+            may_administer=visit.may(Permission.ADMINISTER),
+        ),
+    )

@@ -1,0 +1,446 @@
+"""The moderator's queue: take the next, decide with a reason, take it back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+from wtforms import Form, HiddenField, RadioField, SelectField, SelectMultipleField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from consultations import channels, contributions, moderation, privacy, procedures
+from consultations.contributions import Contribution, PublicationState
+from consultations.moderation import Action, Decision, Reason
+from consultations.permissions import Permission, reach
+from consultations.refusals import Refusal
+from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+PAGE_LENGTH = 25
+
+#: What a reason is called; each stands in the published rules.
+REASONS: dict[Reason, str] = {
+    Reason.PERSONAL_DATA: N_("Personal data of the person who wrote it"),
+    Reason.THIRD_PARTY: N_("Personal data of somebody else"),
+    Reason.INSULT: N_("Insults somebody"),
+    Reason.UNLAWFUL: N_("Breaks the law"),
+    Reason.ADVERTISING: N_("Advertising"),
+    Reason.OFF_TOPIC: N_("Has nothing to do with this consultation"),
+    Reason.DUPLICATE: N_("Says the same as another contribution of the same person"),
+    Reason.COPYRIGHT: N_("Somebody else's work without permission"),
+}
+
+ACTIONS: dict[Action, str] = {
+    Action.PUBLISH: N_("Publish as it is"),
+    Action.REDACT: N_("Publish with words blacked out"),
+    Action.WITHHOLD: N_("Keep from the public"),
+    Action.UNDO: N_("Decision taken back"),
+}
+
+TRAITS: dict[privacy.Trait, str] = {
+    privacy.Trait.EMAIL: N_("E-mail address"),
+    privacy.Trait.PHONE: N_("Telephone number"),
+    privacy.Trait.PARCEL: N_("Parcel number"),
+    privacy.Trait.NAMED_PERSON: N_("Name of a person"),
+    privacy.Trait.HOUSE_NUMBER: N_("Street with house number"),
+    privacy.Trait.BANK_ACCOUNT: N_("Bank account"),
+    privacy.Trait.NUMBER_PLATE: N_("Number plate"),
+}
+
+
+class DecisionForm(Form):
+    """What a moderator decides."""
+
+    seen = HiddenField()
+    action = RadioField(
+        N_("What may the public see?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[
+            SelectChoice(action.value, ACTIONS[action]) for action in ACTIONS if action is not Action.UNDO
+        ],
+    )
+    reason = SelectField(
+        N_("Reason"),
+        [Optional()],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(each.value, REASONS[each]) for each in REASONS),
+        ],
+    )
+    explanation = TextAreaField(N_("A word to the person who wrote it"))
+    title = TextAreaField(N_("Public title"))
+    text = TextAreaField(N_("Public text"))
+    hidden_attachments = SelectMultipleField(
+        N_("Attachments that stay hidden"),
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item of the queue."""
+
+    id: int
+    reference: str
+    title: str
+    excerpt: str
+    received_at: datetime
+    channel: str
+    kind: str
+    procedure: str
+    is_late: bool
+    held_by: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue, page by page."""
+
+    rows: tuple[Row, ...]
+    waiting: int
+    older: str
+    done: "Done | None"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was decided a moment ago, to be taken back if it was a slip."""
+
+    id: int
+    reference: str
+    action: str
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment as the moderator sees it."""
+
+    position: int
+    filename: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Past:
+    """An earlier decision."""
+
+    at: datetime
+    by: str
+    action: str
+    reason: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One contribution before its moderator."""
+
+    id: int
+    reference: str
+    title: str
+    text: str
+    received_at: datetime
+    channel: str
+    kind: str
+    procedure: str
+    procedure_url: str
+    place: str
+    is_late: bool
+    state: PublicationState
+    is_mine: bool
+    held_by: str
+    hints: tuple[tuple[str, str], ...]
+    files: tuple[File, ...]
+    history: tuple[Past, ...]
+    can_undo: bool
+    done: Done | None
+
+
+def _places(visit: Visit) -> tuple[int, ...] | None:
+    return reach(visit.by, Permission.MODERATE, visit.municipality_id)
+
+
+def _done(visit: Visit) -> Done | None:
+    wanted = visit.request.query_params.get("done", "")
+    row = (
+        contributions.by_id(visit.session, visit.municipality_id, int(wanted)) if wanted.isdecimal() else None
+    )
+    if row is None or row.id is None:
+        return None
+    past = moderation.history(visit.session, row.id)
+    return Done(row.id, row.reference, visit.gettext(ACTIONS[Action(past[0].action)])) if past else None
+
+
+@page("/verwaltung/moderation", name="moderation", may=Permission.MODERATE)
+def queue(visit: Visit) -> Response:
+    """What awaits a decision, oldest first."""
+    after = visit.request.query_params.get("after", "")
+    items = moderation.queue(
+        visit.session,
+        visit.municipality_id,
+        now=visit.now,
+        procedure_ids=_places(visit),
+        after_id=int(after) if after.isdecimal() else 0,
+        limit=PAGE_LENGTH + 1,
+    )
+    shown = items[:PAGE_LENGTH]
+    titles = procedures.titles(visit.session, {item.contribution.procedure_id for item in shown})
+    rows = tuple(
+        Row(
+            id=item.contribution.id or 0,
+            reference=item.contribution.reference,
+            title=item.contribution.title,
+            excerpt=item.contribution.text,
+            received_at=item.contribution.received_at,
+            channel=visit.gettext(channels.by_key(item.contribution.channel).label),
+            kind=item.contribution.kind,
+            procedure=titles[item.contribution.procedure_id],
+            is_late=item.contribution.is_late,
+            held_by=item.claimed_by if item.claimed_person_id != visit.by.person_id else "",
+        )
+        for item in shown
+    )
+    more = visit.url("moderation", after=rows[-1].id) if len(items) > PAGE_LENGTH else ""
+    waiting = moderation.waiting_count(visit.session, visit.municipality_id, procedure_ids=_places(visit))
+    return visit.render("moderation/queue.html", Queue(rows, waiting, more, _done(visit)))
+
+
+@page("/verwaltung/moderation/naechster", name="moderation_next", may=Permission.MODERATE, methods=("POST",))
+def take_next(visit: Visit) -> Response:
+    """Open the oldest item that nobody else has open."""
+    return _on_to_next(visit)
+
+
+def _on_to_next(visit: Visit, **facts: object) -> Response:
+    row = moderation.next_free(
+        visit.session, visit.municipality_id, by=visit.by, now=visit.now, procedure_ids=_places(visit)
+    )
+    if row is None:
+        return visit.redirect("moderation", **facts)
+    moderation.claim(visit.session, row, by=visit.by, now=visit.now)
+    return visit.redirect("moderation_item", id=row.id, **facts)
+
+
+def _load(visit: Visit) -> Contribution:
+    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    if row is None:
+        visit.not_found()
+    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    visit.require(Permission.MODERATE, procedure)
+    return row
+
+
+@page(
+    "/verwaltung/moderation/{id:int}",
+    name="moderation_item",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def item(visit: Visit) -> Response:
+    """One contribution: read it, decide on it."""
+    row = _load(visit)
+    form = visit.form(DecisionForm, seen=str(row.decisions), title=row.title, text=row.text)
+    form.hidden_attachments.choices = _choices(visit, row)
+    if not visit.is_post:
+        return _show(visit, row, form)
+    if not form.validate():
+        return _show(visit, row, form, status=422)
+    try:
+        moderation.decide(
+            visit.session,
+            row,
+            _decision(form),
+            by=visit.by,
+            now=visit.now,
+            expected_decisions=int(form.seen.data) if (form.seen.data or "").isdecimal() else None,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return _show(visit, _load(visit), form, status=409)
+    return _on_to_next(visit, done=row.id)
+
+
+def _decision(form: DecisionForm) -> Decision:
+    return Decision(
+        action=Action(form.action.data),
+        reason=Reason(form.reason.data) if form.reason.data else None,
+        explanation=form.explanation.data or "",
+        title=form.title.data or "",
+        text=form.text.data or "",
+        hidden_attachments=tuple(
+            int(each) for each in form.hidden_attachments.data or () if each.isdecimal()
+        ),
+    )
+
+
+def _choices(visit: Visit, row: Contribution) -> list[Any]:
+    assert row.id is not None
+    return [
+        SelectChoice(str(file.position), file.filename)
+        for file in contributions.attachments_of(visit.session, row.id)
+    ]
+
+
+def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 200) -> Response:
+    assert row.id is not None
+    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    assert procedure is not None
+    held = moderation.claim_on(visit.session, row.id, now=visit.now)
+    past = moderation.history(visit.session, row.id)
+    return visit.render(
+        "moderation/item.html",
+        Item(
+            id=row.id,
+            reference=row.reference,
+            title=row.title,
+            text=row.text,
+            received_at=row.received_at,
+            channel=visit.gettext(channels.by_key(row.channel).label),
+            kind=row.kind,
+            procedure=procedures.localised(procedure, visit.language, "title"),
+            procedure_url=visit.url("hearing", slug=procedure.slug),
+            place=row.place_words,
+            is_late=row.is_late,
+            state=PublicationState(row.publication),
+            is_mine=held is not None and held.person_id == visit.by.person_id,
+            held_by=held.name if held and held.person_id != visit.by.person_id else "",
+            hints=tuple((hint.words, visit.gettext(TRAITS[hint.trait])) for hint in privacy.hints(row.text)),
+            files=tuple(
+                File(
+                    file.position,
+                    file.filename,
+                    file.size,
+                    visit.url("staff_attachment", id=row.id, position=file.position),
+                )
+                for file in contributions.attachments_of(visit.session, row.id)
+            ),
+            history=tuple(
+                Past(
+                    each.at,
+                    each.by_name,
+                    visit.gettext(ACTIONS[Action(each.action)]),
+                    visit.gettext(REASONS[Reason(each.reason)]) if each.reason else "",
+                    each.explanation,
+                )
+                for each in past
+            ),
+            can_undo=moderation.last_to_undo(past) is not None,
+            done=_done(visit),
+        ),
+        status=status,
+        form=form,
+    )
+
+
+@page(
+    "/verwaltung/moderation/{id:int}/oeffnen",
+    name="moderation_claim",
+    may=Permission.MODERATE,
+    methods=("POST",),
+)
+def take(visit: Visit) -> Response:
+    """Have this item to oneself for a while."""
+    row = _load(visit)
+    moderation.claim(visit.session, row, by=visit.by, now=visit.now)
+    return visit.redirect("moderation_item", id=row.id)
+
+
+@page(
+    "/verwaltung/moderation/{id:int}/freigeben",
+    name="moderation_release",
+    may=Permission.MODERATE,
+    methods=("POST",),
+)
+def give_back(visit: Visit) -> Response:
+    """Put this item back into the queue."""
+    row = _load(visit)
+    moderation.release(visit.session, row, by=visit.by)
+    return visit.redirect("moderation")
+
+
+@page(
+    "/verwaltung/moderation/{id:int}/vorschlag",
+    name="moderation_suggest",
+    may=Permission.MODERATE,
+    methods=("POST",),
+)
+def suggest(visit: Visit) -> Response:
+    """The form again, with every hinted passage blacked out as a start; nothing is decided yet."""
+    row = _load(visit)
+    form = visit.form(DecisionForm)
+    form.hidden_attachments.choices = _choices(visit, row)
+    form.action.data = Action.REDACT.value
+    form.text.data = privacy.blacked_out(row.text, privacy.hints(row.text))
+    return _show(visit, row, form)
+
+
+@page(
+    "/verwaltung/moderation/{id:int}/zuruecknehmen",
+    name="moderation_undo",
+    may=Permission.MODERATE,
+    methods=("POST",),
+)
+def take_back(visit: Visit) -> Response:
+    """Take the last decision back."""
+    row = _load(visit)
+    moderation.undo(visit.session, row, by=visit.by, now=visit.now)
+    return visit.redirect("moderation_item", id=row.id)
+
+
+@page("/verwaltung/moderation/entschieden", name="moderation_decided", may=Permission.MODERATE)
+def decided(visit: Visit) -> Response:
+    """What was decided lately, newest first, by whom; each can be opened and taken back."""
+    before = visit.request.query_params.get("before", "")
+    found = moderation.decisions(
+        visit.session,
+        visit.municipality_id,
+        procedure_ids=_places(visit),
+        before_id=int(before) if before.isdecimal() else None,
+        limit=PAGE_LENGTH + 1,
+    )
+    rows = tuple(
+        DecidedRow(
+            row.contribution.id or 0,
+            row.contribution.reference,
+            row.contribution.title or row.contribution.text[:120],
+            row.decision.at,
+            row.decision.by_name,
+            visit.gettext(ACTIONS[Action(row.decision.action)]),
+            visit.gettext(REASONS[Reason(row.decision.reason)]) if row.decision.reason else "",
+        )
+        for row in found[:PAGE_LENGTH]
+    )
+    older = (
+        visit.url("moderation_decided", before=found[PAGE_LENGTH - 1].decision.id)
+        if len(found) > PAGE_LENGTH
+        else ""
+    )
+    return visit.render("moderation/decided.html", Decided(rows, older))
+
+
+@dataclass(frozen=True)
+class DecidedRow:
+    """One decision in the list."""
+
+    id: int
+    reference: str
+    title: str
+    at: datetime
+    by: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The list of decisions, page by page."""
+
+    rows: tuple[DecidedRow, ...]
+    older: str
