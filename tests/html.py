@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, cast
 
 from lxml import html as reader
 from lxml.html import HtmlElement
@@ -78,7 +79,7 @@ def structure_faults(body: bytes) -> list[str]:
     title = page.findtext("head/title")
     if title is None or not title.strip():
         faults.append("the page has no title")
-    headings = page.xpath("//h1|//h2|//h3|//h4|//h5|//h6")
+    headings = _find(page, "//h1|//h2|//h3|//h4|//h5|//h6")
     mains = [heading for heading in headings if heading.tag == "h1"]
     if len(mains) != 1:
         faults.append(f"{len(mains)} main headings (h1) instead of one")
@@ -86,43 +87,47 @@ def structure_faults(body: bytes) -> list[str]:
     for before, after in zip([0, *levels], levels, strict=False):
         if before and after > before + 1:
             faults.append(f"a heading of level {after} follows one of level {before}")
-    if len(page.xpath("//main")) != 1:
+    if len(_find(page, "//main")) != 1:
         faults.append("the page has no main part, or several")
-    ids = page.xpath("//@id")
+    ids = [str(name) for name in _find(page, "//@id")]
     faults += [f"the id {name!r} is there twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
     faults += [
         _describe(field) + " has no label"
-        for field in page.xpath("//input|//select|//textarea")
+        for field in _find(page, "//input|//select|//textarea")
         if _nameless(field)
     ]
-    faults += [_describe(image) + " has no alt" for image in page.xpath("//img[not(@alt)]")]
-    for tag in page.xpath("//a[@href]|//button"):
+    faults += [_describe(image) + " has no alt" for image in _find(page, "//img[not(@alt)]")]
+    for tag in _find(page, "//a[@href]|//button"):
         if not _spoken(tag):
             faults.append(_describe(tag) + " has no text")
     faults += [
         _describe(tag) + " has a style attribute, which our policy forbids"
-        for tag in page.xpath("//*[@style]")
+        for tag in _find(page, "//*[@style]")
     ]
     faults += [
         _describe(tag) + " carries a script or style in the page, which our policy forbids"
-        for tag in page.xpath("//script[not(@src) and not(starts-with(@type, 'application/'))]|//style")
+        for tag in _find(page, "//script[not(@src) and not(starts-with(@type, 'application/'))]|//style")
     ]
     return faults
+
+
+def _find(tag: HtmlElement, path: str, **names: str) -> list[Any]:
+    return cast(list[Any], tag.xpath(path, **names))
 
 
 def _nameless(tag: HtmlElement) -> bool:
     if tag.tag == "input" and (tag.get("type") or "text").lower() in UNNAMED_INPUTS:
         return False
-    if tag.get("aria-label") or tag.get("aria-labelledby") or tag.xpath("ancestor::label"):
+    if tag.get("aria-label") or tag.get("aria-labelledby") or _find(tag, "ancestor::label"):
         return False
     name = tag.get("id")
-    return not (name and tag.getroottree().getroot().xpath("//label[@for=$name]", name=name))
+    return not (name and _find(tag, "//label[@for=$name]", name=name))
 
 
 def _spoken(tag: HtmlElement) -> bool:
     if tag.get("aria-label") or tag.get("aria-labelledby"):
         return True
-    return bool(tag.text_content().strip() or tag.xpath(".//img[normalize-space(@alt)]|.//svg//title"))
+    return bool(tag.text_content().strip() or _find(tag, ".//img[normalize-space(@alt)]|.//svg//title"))
 
 
 def _describe(tag: HtmlElement) -> str:
