@@ -21,6 +21,7 @@ import jinja2
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from wtforms import Form
@@ -49,6 +50,8 @@ TEXT_SIZES = ("normal", "large", "huge")
 # --- routes ----------------------------------------------------------------------------------------
 
 #: An `async` handler runs in the event loop, for pages that wait for another server.
+#: Octets, or how many the settings allow.
+BodyLimit = int | Callable[[Settings], int]
 Handler = Callable[["Visit"], Response | Awaitable[Response]]
 
 
@@ -62,13 +65,15 @@ class Page:
     methods: tuple[str, ...]
     handler: Handler
     shared: bool
-    body_limit: int
+    body_limit: BodyLimit
 
 
 #: Every page by name, in the order in which they were written; filled by `page`.
 PAGES: dict[str, Page] = {}
 
 SMALL_BODY = 2_000_000
+#: Octets that one field of typed text may have; files are not held in memory and may be larger.
+FIELD_LIMIT = 20_000_000
 
 
 def page(
@@ -78,12 +83,12 @@ def page(
     may: Permission,
     methods: tuple[str, ...] = ("GET",),
     shared: bool = False,
-    body_limit: int = SMALL_BODY,
+    body_limit: BodyLimit = SMALL_BODY,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
 
     `shared`: the page is the same for every visitor without an account, given municipality, language, look
-    and address; it may then be kept. `body_limit`: octets of a request's body.
+    and address; it may then be kept. `body_limit`: octets of a request's body, or what makes them of the settings.
     """
 
     def register(handler: Handler) -> Handler:
@@ -441,7 +446,8 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
     async def run(request: Request) -> Response:
         request.scope["now"] = house.clock()
         request.scope["route_name"] = page.name
-        request.scope["body_limit"] = page.body_limit
+        limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
+        request.scope["body_limit"] = limit
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         key: tuple[object, ...] | None = None
@@ -452,7 +458,7 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
                 return _send_kept(request, kept)
         form = FormData()
         if request.method not in ("GET", "HEAD"):
-            form = await request.form(max_files=40, max_fields=2000, max_part_size=page.body_limit)
+            form = await _read_form(request, min(limit, FIELD_LIMIT))
         try:
             if inspect.iscoroutinefunction(page.handler):
                 response = await _handle_waiting(page, house, request, token, form)
@@ -468,6 +474,16 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
         return response
 
     return run
+
+
+async def _read_form(request: Request, field_limit: int) -> FormData:
+    """What was sent. Raises Refusal UPLOAD_TOO_LARGE for a field of more octets, HTTPException for no form at all."""
+    try:
+        return await request.form(max_files=40, max_fields=2000, max_part_size=field_limit)
+    except HTTPException as problem:
+        if "exceeded maximum size" not in problem.detail:
+            raise
+        raise Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000) from problem
 
 
 async def _shared_key(request: Request, house: House) -> tuple[object, ...] | None:
