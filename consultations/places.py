@@ -5,14 +5,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, delete
+from sqlalchemy import Index, delete, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor
+from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import stems
-from geo.geometry import Located
+from geo.geometry import GeometryProblem, Located, from_lonlat, kind_of, read_geojson_geometry
 
 
 class PlaceKind(StrEnum):
@@ -215,7 +216,91 @@ def names(session: Session, municipality_id: int, kind: PlaceKind) -> list[Place
     return list({(row.sort, row.district): row for row in reversed(rows)}.values())[::-1]
 
 
+def in_box(
+    session: Session, municipality_id: int, kind: PlaceKind, box: tuple[float, float, float, float]
+) -> list[Place]:
+    """The places of a kind whose own box meets `box` (west, south, east, north; EPSG:25832, metres)."""
+    west, south, east, north = box
+    return list(
+        session.exec(
+            select(Place)
+            .where(
+                Place.municipality_id == municipality_id,
+                Place.kind == kind.value,
+                Place.max_x >= west,
+                Place.min_x <= east,
+                Place.max_y >= south,
+                Place.min_y <= north,
+            )
+            .order_by(col(Place.sort), col(Place.id))
+        ).all()
+    )
+
+
+def extent(
+    session: Session, municipality_id: int, kind: PlaceKind
+) -> tuple[float, float, float, float] | None:
+    """The box around all places of a kind (west, south, east, north; EPSG:25832, metres), or None without any."""
+    west, south, east, north = session.exec(
+        select(
+            func.min(Place.min_x), func.min(Place.min_y), func.max(Place.max_x), func.max(Place.max_y)
+        ).where(Place.municipality_id == municipality_id, Place.kind == kind.value)
+    ).one()
+    return None if west is None else (west, south, east, north)
+
+
 def by_id(session: Session, municipality_id: int, place_id: int) -> Place | None:
     """The place with this id, if it belongs to the municipality."""
     place = session.get(Place, place_id)
     return place if place and place.municipality_id == municipality_id else None
+
+
+def located(place: Place) -> Located:
+    """A place as what a contribution carries: its whole geometry, with the point on it that stands for it."""
+    return Located(
+        kind_of(place.geometry),
+        place.geometry,
+        place.min_x,
+        place.min_y,
+        place.max_x,
+        place.max_y,
+        place.lon,
+        place.lat,
+        place.cell,
+    )
+
+
+def chosen(
+    session: Session,
+    municipality_id: int,
+    *,
+    geometry: str = "",
+    lon: str = "",
+    lat: str = "",
+    place_id: int | None = None,
+) -> Located | None:
+    """Where somebody means, as a form sends it: GeoJSON in degrees, or `lon` and `lat`, or a place from the list.
+
+    None if nothing was chosen. Raises Refusal LOCATION_INVALID with `problem`, one of `geo.geometry.GEOMETRY_CODES`,
+    and UNKNOWN_REFERENCE ("place_id") for a place that is not the municipality's, or no longer.
+    """
+    try:
+        if geometry:
+            return read_geojson_geometry(geometry)
+        if lon or lat:
+            return from_lonlat(_degrees(lon), _degrees(lat))
+    except GeometryProblem as problem:
+        raise Refusal(Code.LOCATION_INVALID, "place_words", problem=problem.code) from problem
+    if place_id is None:
+        return None
+    place = by_id(session, municipality_id, place_id)
+    if place is None:
+        raise Refusal(Code.UNKNOWN_REFERENCE, "place_id")
+    return located(place)
+
+
+def _degrees(typed: str) -> float:
+    try:
+        return float(typed.replace(",", "."))
+    except ValueError:
+        raise GeometryProblem("not_finite") from None

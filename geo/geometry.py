@@ -540,6 +540,14 @@ def wkb_to_geojson(wkb: bytes, *, decimals: int = 7) -> dict[str, Any]:
     return {"type": geometry["type"], "coordinates": degrees(geometry["coordinates"])}
 
 
+def kind_of(wkb: bytes) -> Kind:
+    """What a stored geometry is: a point, a line or an area, in one part or several."""
+    order = "<" if wkb[0] else ">"
+    (number,) = struct.unpack_from(order + "I", wkb, 1)
+    kinds: dict[int, Kind] = {1: "point", 2: "line", 5: "line", 3: "area", 6: "area"}
+    return kinds[number]
+
+
 def length_on_ground(wkb: bytes) -> float:
     """Length in metres of a stored line, or of an area's outline, on the ground (the grid's scale taken out)."""
     import shapely

@@ -342,3 +342,18 @@ def test_placing_a_point_loads_no_heavy_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("geometry", "kind"),
+    [
+        ({"type": "Point", "coordinates": [10.9, 48.4]}, "point"),
+        ({"type": "LineString", "coordinates": [[10.9, 48.4], [10.91, 48.4]]}, "line"),
+        (
+            {"type": "Polygon", "coordinates": [[[10.9, 48.4], [10.91, 48.4], [10.91, 48.41], [10.9, 48.4]]]},
+            "area",
+        ),
+    ],
+)
+def test_a_stored_geometry_says_what_it_is(geometry: dict[str, Any], kind: str) -> None:
+    assert geo.kind_of(geo.read_geojson_geometry(geometry).wkb) == kind
