@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Column, Index, UniqueConstraint, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import channels, journal, locations, notices, people, procedures, search
+from consultations import channels, journal, locations, notices, people, places, procedures, search
 from consultations.deadlines import PhaseState, local_date
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.procedures import Document, Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, UtcDateTime
@@ -381,7 +381,7 @@ def _check_content(
     if submission.written_on and submission.written_on > local_date(received_at):
         raise Refusal(Code.WRITTEN_AFTER_RECEIVED, "written_on")
     if submission.document_id is not None:
-        document = session.get(procedures.Document, submission.document_id)
+        document = session.get(Document, submission.document_id)
         if document is None or document.procedure_id != procedure.id:
             raise Refusal(Code.UNKNOWN_REFERENCE, "document_id")
     for other in (submission.parent, submission.supplements):
@@ -636,3 +636,59 @@ def published_count(session: Session, procedure_id: int) -> int:
             Contribution.publication == PublicationState.PUBLISHED.value,
         )
     ).one()
+
+
+def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
+    """The topics that published contributions of a procedure name, in alphabetical order."""
+    found = session.exec(
+        select(Contribution.category)
+        .where(
+            Contribution.procedure_id == procedure_id,
+            Contribution.publication == PublicationState.PUBLISHED.value,
+            Contribution.category != "",
+        )
+        .distinct()
+    ).all()
+    return tuple(sorted(found, key=str.casefold))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A contribution with everything that its receipt tells, read once. The rows are not to be changed."""
+
+    contribution: Contribution
+    procedure: Procedure
+    phase: Phase | None
+    receipt: Receipt
+    person: Person | None
+    organisation: Organisation | None
+    attachments: tuple[Attachment, ...]
+    document: Document | None
+    #: The chosen place of the list, if there was one.
+    place_name: str
+    supplements: Contribution | None
+
+
+def record_of(session: Session, contribution: Contribution) -> Record:
+    """Everything about a contribution in a fixed number of reads. Raises Refusal NOT_FOUND without a receipt."""
+    assert contribution.id is not None
+    person, organisation = submitter_of(session, contribution)
+    place = (
+        places.by_id(session, contribution.municipality_id, contribution.place_id)
+        if contribution.place_id
+        else None
+    )
+    return Record(
+        contribution=contribution,
+        procedure=session.get_one(Procedure, contribution.procedure_id),
+        phase=session.get(Phase, contribution.phase_id) if contribution.phase_id else None,
+        receipt=receipt_of(session, contribution.id),
+        person=person,
+        organisation=organisation,
+        attachments=tuple(attachments_of(session, contribution.id)),
+        document=session.get(Document, contribution.document_id) if contribution.document_id else None,
+        place_name=place.name if place else "",
+        supplements=(
+            session.get(Contribution, contribution.supplements_id) if contribution.supplements_id else None
+        ),
+    )
