@@ -115,6 +115,11 @@ def path_for(name: str, /, **params: object) -> str:
     return f"{path}?{urlencode(query, doseq=True)}" if query else path
 
 
+def language_prefix(language: str) -> str:
+    """What an address begins with in a language; nothing in the first one."""
+    return "" if language == next(iter(LANGUAGES)) else f"/{language}"
+
+
 # --- templates -------------------------------------------------------------------------------------
 
 
@@ -303,16 +308,13 @@ class Visit:
 
     def url(self, name: str, /, **params: object) -> str:
         """The address of a page in the visitor's language."""
-        return self._prefix(self.language) + path_for(name, **params)
-
-    def _prefix(self, language: str) -> str:
-        return "" if language == next(iter(LANGUAGES)) else f"/{language}"
+        return language_prefix(self.language) + path_for(name, **params)
 
     def alternate(self, language: str) -> str:
         """This page in another language."""
         query = self.request.url.query
         path = self.request.scope["path_without_language"]
-        return self._prefix(language) + quote(path) + (f"?{query}" if query else "")
+        return language_prefix(language) + quote(path) + (f"?{query}" if query else "")
 
     def absolute(self, name: str, /, **params: object) -> str:
         """The full address of a page, for mails, letters and feeds: by configured host, never by the request's."""
