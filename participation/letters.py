@@ -7,7 +7,7 @@ markup. Layout is in `templates/letters/`, words are here, so that both language
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, partial
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _TEMPLATES = ROOT / "templates" / "letters"
 _FONTS = ROOT / "static" / "vendor" / "letters"
+COPY_CHARACTERS, COPY_LINES = 100_000, 4_000
+"""How much of a text a receipt copies. Beyond it (some 40 pages) it says so: setting a million characters takes
+2 GB and a minute, for anybody who asks."""
 _STANDARDS: "list[typst.PDFStandard]" = ["a-2a", "ua-1"]
 
 
@@ -169,7 +172,7 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
         (_("Publication"), _publication(receipt, _)),
     ]
     own_language = receipt.text_language or language
-    paragraphs = _paragraphs(receipt.text, own_language)
+    copy = _copy(receipt.text)
     data = {
         **_common(receipt.letterhead, language),
         "title": f"{receipt_heading(receipt.kind, language)}: {receipt.reference}",
@@ -197,8 +200,9 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
             "heading": _("What you handed in"),
             "facts": [(label, value) for label, value in content if value],
             "title": _paragraphs(receipt.title, own_language)[0] if receipt.title else "",
-            "paragraphs": paragraphs,
-            "note": "" if receipt.text else _("You handed in no text; the content is in the attached files."),
+            "paragraphs": _paragraphs(copy, own_language),
+            "unprinted": "",
+            "note": _note(receipt, copy, _),
         },
         "files": {
             "heading": _("Attached files"),
@@ -227,6 +231,24 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
         },
     }
     return _typeset("receipt.typ", data, receipt.issued_at, _)
+
+
+def _copy(text: str) -> str:
+    lines = text[:COPY_CHARACTERS].split("\n")
+    return (
+        text if len(text) <= COPY_CHARACTERS and len(lines) <= COPY_LINES else "\n".join(lines[:COPY_LINES])
+    )
+
+
+def _note(receipt: ReceiptContext, copy: str, _: Callable[[str], str]) -> str:
+    if not receipt.text:
+        return _("You handed in no text; the content is in the attached files.")
+    if copy == receipt.text:
+        return ""
+    return _(
+        "The copy ends here; your text goes on and has %(characters)s characters. We have all of it: with your access "
+        "code you can read it."
+    ) % {"characters": i18n.number(len(receipt.text), receipt.language)}
 
 
 def _intro(receipt: ReceiptContext, _: Callable[[str], str]) -> str:
@@ -452,7 +474,7 @@ def _typeset(template: str, data: dict[str, Any], issued_at: datetime, _: Callab
     numbered = False
     for _round in range(_ROUNDS):
         if numbered and "content" in data:
-            data["content"]["note"] = _(
+            data["content"]["unprinted"] = _(
                 "Characters that cannot be printed here are shown by their numbers. We keep your text unchanged."
             )
         try:
@@ -473,7 +495,7 @@ def _typeset(template: str, data: dict[str, Any], issued_at: datetime, _: Callab
             }
             if not missing:
                 raise
-            data = _each_text(data, partial(_numbered, missing=sorted(missing, key=len, reverse=True)))
+            data = _each_text(data, partial(_numbered, missing=missing))
             numbered = True
         else:
             return bytes(made)
@@ -510,7 +532,8 @@ def _number(text: str) -> str:
     return "".join(f"[U+{ord(character):04X}]" for character in text)
 
 
-def _numbered(text: str, missing: Sequence[str]) -> str:
-    for characters in missing:
-        text = text.replace(characters, _number(characters))
-    return text
+def _numbered(text: str, missing: Set[str]) -> str:
+    # Of several characters only those that make one sign together are missing; each alone may well be there.
+    for sign in sorted((sign for sign in missing if len(sign) > 1), key=len, reverse=True):
+        text = text.replace(sign, _number(sign))
+    return text.translate({ord(sign): _number(sign) for sign in missing if len(sign) == 1})

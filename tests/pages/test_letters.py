@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -229,8 +230,9 @@ def test_every_channel_has_the_same_receipt(channel: Any) -> None:
     assert "7KQ4 MXA9" in text_of(receipt_pdf(replace(RECEIPT, channel=channel.key)))
 
 
-def test_the_same_receipt_is_the_same_file() -> None:
-    assert receipt_pdf(RECEIPT) == receipt_pdf(RECEIPT)
+def test_the_same_receipt_is_the_same_file_in_every_thread() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(receipt_pdf, [RECEIPT] * 8))) == 1
 
 
 def test_the_recipient_shows_in_the_window_of_the_envelope() -> None:
@@ -276,6 +278,18 @@ def test_a_long_text_is_copied_whole() -> None:
     assert time.perf_counter() - started < 10
     copied = text_of(made)
     assert all(f"Absatz {number}: mehr" in copied for number in range(1, 901))
+
+
+@pytest.mark.parametrize(
+    "text", ["Mehr Bäume an der Straße. " * 38_000, "a\n" * 300_000, "公" * 900_000, "x" * 1_000_000]
+)
+def test_a_million_characters_end_with_a_word_about_the_rest(text: str) -> None:
+    started = time.perf_counter()
+    made = receipt_pdf(replace(RECEIPT, text=text))
+    assert time.perf_counter() - started < 30
+    said = text_of(made)
+    assert f"Ihr Text geht weiter und hat {len(text):,} Zeichen".replace(",", ".") in said
+    assert len(read(made).pages) < 250
 
 
 def test_other_scripts_and_emoji_are_printed() -> None:
