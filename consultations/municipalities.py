@@ -1,5 +1,6 @@
 """A municipality is a row: hosts, seat and holiday calendar, languages, look, contacts, legal texts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,6 +82,13 @@ def by_key(session: Session, key: str) -> Municipality | None:
 def every(session: Session) -> list[Municipality]:
     """All municipalities by name."""
     return list(session.exec(select(Municipality).order_by(col(Municipality.name))).all())
+
+
+def names_of(session: Session, municipality_ids: Collection[int | None]) -> dict[int | None, str]:
+    """The names of several municipalities by id; one query for all of them."""
+    wanted = [municipality_id for municipality_id in municipality_ids if municipality_id is not None]
+    rows = session.exec(select(Municipality.id, Municipality.name).where(col(Municipality.id).in_(wanted)))
+    return dict(rows.all())
 
 
 def hosts_of(session: Session, municipality_id: int) -> list[str]:

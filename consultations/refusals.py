@@ -11,6 +11,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     FROM_ELSEWHERE = "from_elsewhere"
     SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_IN_INTERRUPTED = "sign_in_interrupted"
     PASSWORD_TOO_SHORT = "password_too_short"
     INVITATION_EXPIRED = "invitation_expired"
     PROVIDER_UNREACHABLE = "provider_unreachable"

@@ -23,7 +23,7 @@ from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
 #: The kinds of visit, in the order in which their routes are tried.
-ROOMS: tuple[str, ...] = ("patterns",)
+ROOMS: tuple[str, ...] = ("home", "hearings", "account", "patterns")
 
 
 class LanguageMiddleware:

@@ -561,7 +561,7 @@ async def openid_begin(provider: Provider, request: "Request", redirect_uri: str
 async def openid_finish(provider: Provider, request: "Request", kept: JsonObject) -> Claims:
     """Who has signed in there, from the address the provider sent the browser back to.
 
-    State, nonce, signature, issuer, audience and life span are checked by Authlib. Raises Refusal SIGN_IN_FAILED
+    State, nonce, signature, issuer, audience and life span are checked by Authlib. Raises Refusal SIGN_IN_INTERRUPTED
     (refused there, forged, too old), PROVIDER_UNREACHABLE.
     """
     request.scope["session"] = dict(kept)
@@ -572,7 +572,7 @@ async def openid_finish(provider: Provider, request: "Request", kept: JsonObject
         if not claims.get("email"):
             told = await client.userinfo(token=token)
             if told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
-                raise Refusal(Code.SIGN_IN_FAILED)
+                raise Refusal(Code.SIGN_IN_INTERRUPTED)
             claims = {**told, **claims}
     except Refusal:
         raise
@@ -591,7 +591,7 @@ def _refusal_for(problem: Exception) -> Exception:
     if isinstance(problem, httpx2.HTTPError | json.JSONDecodeError):
         return Refusal(Code.PROVIDER_UNREACHABLE)
     if isinstance(problem, AuthlibBaseError | JoseError | KeyError):
-        return Refusal(Code.SIGN_IN_FAILED)
+        return Refusal(Code.SIGN_IN_INTERRUPTED)
     return problem
 
 
@@ -601,10 +601,10 @@ def begin_openid(session: Session, kept: JsonObject, *, now: datetime, user_agen
 
 
 def openid_kept(session: Session, token: str, *, now: datetime) -> JsonObject:
-    """What `begin_openid` kept. Raises Refusal SIGN_IN_FAILED when the browser is another one or took too long."""
+    """What `begin_openid` kept. Raises Refusal SIGN_IN_INTERRUPTED when the browser is another one or took too long."""
     row = session.get(SignIn, _hashed(token)) if token else None
     if row is None or row.person_id is not None or not row.is_open(now):
-        raise Refusal(Code.SIGN_IN_FAILED)
+        raise Refusal(Code.SIGN_IN_INTERRUPTED)
     return row.data
 
 
@@ -676,7 +676,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 async def openid_logout(provider: Provider, logout_token: str, *, now: datetime) -> Claims:
     """Whom a provider signs out behind the browser's back (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
-    Raises Refusal SIGN_IN_FAILED unless the token is the provider's own, fresh, and says log-out; PROVIDER_UNREACHABLE.
+    Raises Refusal SIGN_IN_INTERRUPTED unless the token is the provider's own, fresh, and says log-out; PROVIDER_UNREACHABLE.
     """
     from joserfc import jwt
     from joserfc.jwk import KeySet
@@ -702,7 +702,7 @@ async def openid_logout(provider: Provider, logout_token: str, *, now: datetime)
     events = claims.get("events")
     says_so = isinstance(events, dict) and LOGOUT_EVENT in events
     if not says_so or "nonce" in claims or not (claims.get("sub") or claims.get("sid")):
-        raise Refusal(Code.SIGN_IN_FAILED)
+        raise Refusal(Code.SIGN_IN_INTERRUPTED)
     return Claims(str(claims["iss"]), str(claims.get("sub") or ""), sid=str(claims.get("sid") or ""))
 
 

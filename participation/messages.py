@@ -13,6 +13,7 @@ MESSAGES: dict[Code, str] = {
         " Please open the page here again and send it once more."
     ),
     Code.SIGN_IN_FAILED: N_("This did not work. Please check your e-mail address and your password."),
+    Code.SIGN_IN_INTERRUPTED: N_("The sign-in was interrupted or took too long. Please try again."),
     Code.PASSWORD_TOO_SHORT: N_("Please choose a password of at least %(limit)s characters."),
     Code.INVITATION_EXPIRED: N_(
         "This link has been used or is too old. Please ask your administrator for a new one."

@@ -510,7 +510,7 @@ def test_a_linked_account_that_is_switched_off_stays_out(
 def test_a_forged_way_back_signs_nobody_in(openid_provider: OpenIdProvider, forge: Any) -> None:
     provider = provider_at(openid_provider)
     query, kept = there_and_back(provider, "somebody@example.org")
-    with refused(Code.SIGN_IN_FAILED):
+    with refused(Code.SIGN_IN_INTERRUPTED):
         asyncio.run(identity.openid_finish(provider, request(forge(query)), kept))
 
 
@@ -519,7 +519,7 @@ def test_an_id_token_for_another_nonce_signs_nobody_in(openid_provider: OpenIdPr
     query, kept = there_and_back(provider, "somebody@example.org")
     (memory,) = kept.values()
     memory["data"]["nonce"] = "x" * 20
-    with refused(Code.SIGN_IN_FAILED):
+    with refused(Code.SIGN_IN_INTERRUPTED):
         asyncio.run(identity.openid_finish(provider, request(query), kept))
 
 
@@ -539,9 +539,9 @@ def test_what_is_kept_belongs_to_the_browser_and_not_for_long(session: Session, 
     assert identity.openid_kept(session, token, now=NOW) == {"state": 1}
     assert identity.actor_of_token(session, token, now=NOW) == PUBLIC
     for other in ("", "made up", signed_in(session, cast.planner)):
-        with refused(Code.SIGN_IN_FAILED):
+        with refused(Code.SIGN_IN_INTERRUPTED):
             identity.openid_kept(session, other, now=NOW)
-    with refused(Code.SIGN_IN_FAILED):
+    with refused(Code.SIGN_IN_INTERRUPTED):
         identity.openid_kept(session, token, now=NOW + timedelta(minutes=15))
 
 
@@ -627,7 +627,7 @@ def test_a_log_out_token_that_is_not_one_is_refused(
     signing_provider: tuple[Provider, RSAKey], changes: dict[str, Any]
 ) -> None:
     provider, key = signing_provider
-    with refused(Code.SIGN_IN_FAILED):
+    with refused(Code.SIGN_IN_INTERRUPTED):
         asyncio.run(identity.openid_logout(provider, logout_token(key, **changes), now=NOW))
 
 
@@ -638,5 +638,5 @@ def test_a_log_out_token_signed_by_somebody_else_is_refused(
     forged = logout_token(RSAKey.generate_key(2048, {"kid": "1"}))
     unsigned = "eyJhbGciOiJub25lIn0." + forged.split(".")[1] + "."
     for token in (forged, unsigned, "rubbish", ""):
-        with refused(Code.SIGN_IN_FAILED):
+        with refused(Code.SIGN_IN_INTERRUPTED):
             asyncio.run(identity.openid_logout(provider, token, now=NOW))
