@@ -27,6 +27,7 @@ class Code(StrEnum):
     LOCATION_REQUIRED = "location_required"
     LOCATION_INVALID = "location_invalid"
     ALREADY_WITHDRAWN = "already_withdrawn"
+    CODE_UNKNOWN = "code_unknown"
     ATTACHMENTS_TOO_MANY = "attachments_too_many"
     UNKNOWN_CHANNEL = "unknown_channel"
     # files

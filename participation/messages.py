@@ -32,6 +32,9 @@ MESSAGES: dict[Code, str] = {
     Code.LOCATION_REQUIRED: N_("Please choose a place: on the map, from the list or in words."),
     Code.LOCATION_INVALID: N_("This place cannot be used. Please choose it again."),
     Code.ALREADY_WITHDRAWN: N_("This has already been withdrawn."),
+    Code.CODE_UNKNOWN: N_(
+        "We know no contribution with this code. Please compare it with your receipt; it has eight characters."
+    ),
     Code.ATTACHMENTS_TOO_MANY: N_("Please attach no more than %(limit)s files."),
     Code.UNKNOWN_CHANNEL: N_("There is no way of handing in called “%(channel)s”."),
     Code.FILE_EMPTY: N_("The file “%(filename)s” is empty."),
