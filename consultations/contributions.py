@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, Index, UniqueConstraint, func
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, places, procedures, search
@@ -22,7 +23,7 @@ from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Document, Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
-from consultations.tables import BigKey, UtcDateTime
+from consultations.tables import BigKey, UtcDateTime, insert_row
 from consultations.text import normalise
 from geo.geometry import Located
 
@@ -243,8 +244,7 @@ def submit(
         )
     ).first()
     if earlier:
-        procedure.last_entry_number = number - 1
-        session.add(procedure)
+        procedures.give_back_entry_number(session, procedure)
         return earlier
     received_at = submission.received_at or now
     submission = _normalised(submission)
@@ -291,8 +291,7 @@ def submit(
             PublicationState.PENDING.value if submission.wants_publication else PublicationState.PRIVATE.value
         ),
     )
-    session.add(contribution)
-    session.flush()
+    _write(session, contribution)
     assert contribution.id is not None
     attachments = [
         Attachment(
@@ -311,7 +310,7 @@ def submit(
     ]
     session.add_all(attachments)
     sealed = payload_sha256(contribution, person, attachments)
-    session.add(Receipt(contribution_id=contribution.id, issued_at=now, payload_sha256=sealed))
+    insert_row(session, Receipt, contribution_id=contribution.id, issued_at=now, payload_sha256=sealed)
     search.index(session, contribution.id, Scope.ORIGINAL, contribution.title, contribution.text)
     _leave_receipt_notice(session, contribution, submission, now)
     journal.append(
@@ -332,6 +331,13 @@ def submit(
         },
     )
     return contribution
+
+
+def _write(session: Session, contribution: Contribution) -> None:
+    """Insert a contribution and let the session know it as one that it has read."""
+    contribution.id = insert_row(session, Contribution, **contribution.model_dump(exclude={"id"}))
+    make_transient_to_detached(contribution)
+    session.add(contribution)
 
 
 _SHORT_FIELDS = ("on_behalf_of", "section", "place_words", "pseudonym", "category")
@@ -529,6 +535,7 @@ def retract(session: Session, contribution: Contribution, *, by: Actor, now: dat
 
     Raises Refusal ALREADY_WITHDRAWN if it is not, or no longer, meant for the public.
     """
+    session.refresh(contribution, with_for_update=True)  # a moderator may be deciding at this moment
     if contribution.publication in (PublicationState.RETRACTED.value, PublicationState.PRIVATE.value):
         raise Refusal(Code.ALREADY_WITHDRAWN)
     set_publication(session, contribution, PublicationState.RETRACTED)
@@ -537,6 +544,7 @@ def retract(session: Session, contribution: Contribution, *, by: Actor, now: dat
 
 def withdraw(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> None:
     """The submitter no longer stands by it. It stays on file, marked (R-3.5). Raises ALREADY_WITHDRAWN."""
+    session.refresh(contribution, with_for_update=True)
     if contribution.state == ContributionState.WITHDRAWN.value:
         raise Refusal(Code.ALREADY_WITHDRAWN)
     contribution.state = ContributionState.WITHDRAWN.value

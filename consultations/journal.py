@@ -9,14 +9,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, func, text, tuple_
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, text, tuple_
+from sqlmodel import Field, Session, SQLModel, select
 
 from consultations.permissions import Actor
-from consultations.tables import BigKey, Json, UtcDateTime
+from consultations.tables import BigKey, Json, UtcDateTime, insert_row
 
 FIRST_HASH = "0" * 64
 
@@ -77,7 +78,7 @@ def append(
     procedure_id: int | None = None,
     subject: str = "",
     facts: dict[str, Any] | None = None,
-) -> JournalEntry:
+) -> None:
     """Add one entry to the municipality's chain, in the caller's transaction.
 
     On PostgreSQL the municipality's chain is locked until the transaction ends; on SQLite the
@@ -85,29 +86,31 @@ def append(
     tables, not in here, because an entry can never be erased.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(71, :key)"), {"key": municipality_id})
-    last = session.exec(
-        select(JournalEntry.sequence, JournalEntry.hash)
-        .where(JournalEntry.municipality_id == municipality_id)
-        .order_by(col(JournalEntry.sequence).desc())
-        .limit(1)
-    ).first()
-    entry = JournalEntry(
-        municipality_id=municipality_id,
-        sequence=last[0] + 1 if last else 1,
-        at=at,
-        actor=by.label,
-        verb=verb,
-        procedure_id=procedure_id,
-        subject=subject,
-        facts=json.loads(json.dumps(facts or {}, default=str)),
-        previous_hash=last[1] if last else FIRST_HASH,
-        hash="",
-    )
-    entry.hash = _entry_hash(entry)
-    session.add(entry)
-    session.flush()
-    return entry
+        session.connection().execute(_LOCK, {"key": municipality_id})
+    last = session.connection().execute(_LAST, {"wanted": municipality_id}).first()
+    facts = json.loads(json.dumps(facts or {}, default=str))
+    values: dict[str, Any] = {
+        "municipality_id": municipality_id,
+        "sequence": last[0] + 1 if last else 1,
+        "at": at.astimezone(UTC),
+        "actor": by.label,
+        "verb": verb,
+        "procedure_id": procedure_id,
+        "subject": subject,
+        "facts": facts,
+        "previous_hash": last[1] if last else FIRST_HASH,
+    }
+    insert_row(session, JournalEntry, **values, hash=_entry_hash(SimpleNamespace(**values)))
+
+
+_entries = SQLModel.metadata.tables["journal_entry"]
+_LOCK = text("SELECT pg_advisory_xact_lock(71, :key)")
+_LAST = (
+    select(_entries.c.sequence, _entries.c.hash)
+    .where(_entries.c.municipality_id == bindparam("wanted"))
+    .order_by(_entries.c.sequence.desc())
+    .limit(1)
+)
 
 
 def revision(session: Session, municipality_id: int) -> int:
@@ -135,14 +138,13 @@ def verify(session: Session, *, batch: int = 2000) -> Iterator[Break]:
     An altered entry gives `altered`, a missing one `missing`, a re-hashed one breaks the link of
     its successor (`unlinked`). Memory use is bounded by `batch`.
     """
-    entries = SQLModel.metadata.tables[JournalEntry.__tablename__]
     previous: Any = None
     after: tuple[int, int] = (0, 0)
     while True:
         rows = session.execute(
-            entries.select()
-            .where(tuple_(entries.c.municipality_id, entries.c.sequence) > tuple_(*after))
-            .order_by(entries.c.municipality_id, entries.c.sequence)
+            _entries.select()
+            .where(tuple_(_entries.c.municipality_id, _entries.c.sequence) > tuple_(*after))
+            .order_by(_entries.c.municipality_id, _entries.c.sequence)
             .limit(batch)
         ).all()
         if not rows:

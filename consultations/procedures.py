@@ -13,7 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, func
+from sqlalchemy import Index, Integer, UniqueConstraint, bindparam, func, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
@@ -305,6 +306,14 @@ class ProcedureInput:
     access_options: tuple[dict[str, Any], ...] = ()
     phases: tuple[PhaseInput, ...] = ()
 
+
+_procedures = SQLModel.metadata.tables["procedure"]
+_COUNT_ENTRIES = (
+    update(_procedures)
+    .where(_procedures.c.id == bindparam("wanted"))
+    .values(last_entry_number=_procedures.c.last_entry_number + bindparam("step", type_=Integer))
+    .returning(_procedures.c.last_entry_number)
+)
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
@@ -891,8 +900,15 @@ def localised(procedure: Procedure, language: str, name: str) -> str:
 
 def next_entry_number(session: Session, procedure: Procedure) -> int:
     """Count up the procedure's entries; the row is locked until the transaction ends."""
-    session.refresh(procedure, with_for_update=True)
-    procedure.last_entry_number += 1
-    session.add(procedure)
-    session.flush()
-    return procedure.last_entry_number
+    return _count_entries(session, procedure, 1)
+
+
+def give_back_entry_number(session: Session, procedure: Procedure) -> None:
+    """Undo `next_entry_number` within the transaction that called it."""
+    _count_entries(session, procedure, -1)
+
+
+def _count_entries(session: Session, procedure: Procedure, step: int) -> int:
+    number = session.connection().execute(_COUNT_ENTRIES, {"step": step, "wanted": procedure.id}).scalar_one()
+    set_committed_value(procedure, "last_entry_number", number)
+    return int(number)

@@ -10,7 +10,7 @@ from enum import IntEnum
 from sqlalchemy import Column, Index, TextClause, bindparam, text
 from sqlmodel import Field, Session, SQLModel, select
 
-from consultations.tables import BigKey
+from consultations.tables import BigKey, insert_row
 from consultations.text import stems
 
 
@@ -42,18 +42,13 @@ class SearchEntry(SQLModel, table=True):
 
 def index(session: Session, contribution_id: int, scope: Scope, *texts: str, language: str = "de") -> None:
     """Make the words of a contribution findable. What was indexed before has to be removed first."""
-    entry = SearchEntry(
-        contribution_id=contribution_id,
-        scope=scope.value,
-        stems=" ".join(stem for part in texts if part for stem in stems(part, language)),
-    )
-    session.add(entry)
-    session.flush()
+    words = " ".join(stem for part in texts if part for stem in stems(part, language))
+    key = insert_row(session, SearchEntry, contribution_id=contribution_id, scope=scope.value, stems=words)
     if _is_sqlite(session):
-        session.execute(
-            text("INSERT INTO search_index (rowid, stems) VALUES (:id, :stems)"),
-            {"id": entry.id, "stems": entry.stems},
-        )
+        session.connection().execute(_INDEX, {"id": key, "stems": words})
+
+
+_INDEX = text("INSERT INTO search_index (rowid, stems) VALUES (:id, :stems)")
 
 
 def remove(session: Session, contribution_id: int, scope: Scope) -> None:

@@ -1,12 +1,13 @@
 """What all tables share: one registry of names, one way to keep a moment, one way to keep JSON."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Insert, Integer, MetaData, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 #: Names of constraints are fixed, so that Alembic can alter a table on SQLite (batch mode).
 SQLModel.metadata.naming_convention = {
@@ -47,3 +48,19 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 JsonObject = dict[str, Any]
+
+
+@cache
+def _insert(table: type[SQLModel]) -> Insert:
+    return insert(SQLModel.metadata.tables[str(table.__tablename__)])
+
+
+def insert_row(session: Session, table: type[SQLModel], **values: Any) -> int | None:
+    """One INSERT in the session's transaction, without the bookkeeping of objects; returns a whole-number key.
+
+    For what is written often and read back rarely: a tenth of the work of adding an object. Every column that
+    must not be NULL has to be given, since defaults of the class are not applied. What the session still holds
+    back is not flushed first.
+    """
+    key = session.connection().execute(_insert(table), values).inserted_primary_key
+    return key[0] if key and isinstance(key[0], int) else None

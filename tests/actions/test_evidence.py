@@ -66,8 +66,8 @@ def test_altered_rows_are_named(
 
 
 def test_a_vanished_contribution_is_named(session: Session, store: FolderStore, town: cast.Town) -> None:
-    for table in ("receipt", "contribution"):
-        column = "contribution_id" if table == "receipt" else "id"
+    for table in ("search_entry", "receipt", "contribution"):
+        column = "id" if table == "contribution" else "contribution_id"
         session.execute(text(f"DELETE FROM {table} WHERE {column} = 2"))
     session.commit()
     assert findings(session, store) == ["contribution: vanished"]
