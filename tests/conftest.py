@@ -440,8 +440,11 @@ def _failure(response: Response) -> list[str]:
     return [f"{response.status} for {response.url}"]
 
 
+Axe = Callable[..., None]
+
+
 @pytest.fixture(scope="session")
-def axe() -> Callable[..., None]:
+def axe() -> Axe:
     """``axe(page)``: fails with every barrier that axe-core finds (WCAG 2.2 A and AA, and best practice).
 
     ``axe(page, within="#map")`` looks at a part only. The script goes in as a debugger's, past the page's policy. A

@@ -276,14 +276,13 @@ def postgres(owner: int) -> Server:
 def html_validator(owner: int) -> Server:
     """The Nu Html Checker, as a server that takes pages by POST."""
     jar = ROOT / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
-    if shutil.which("java") is None:
-        raise Missing("Java (Debian: apt-get install default-jre-headless), which the HTML validator runs on")
+    java = program("java", "default-jre-headless")
     if not jar.is_file():
         raise Missing("the HTML validator (npm package vnu-jar; ./run test installs it)")
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
     command = [
-        "java",
+        java,
         "-Xmx512m",
         "-Xss1m",
         "-XX:+UseSerialGC",
@@ -325,6 +324,13 @@ def smtp(port: int | None = None) -> Iterator[Server]:
         command, url=f"smtp://127.0.0.1:{port}", ready=lambda: listens(port), folder=folder
     ) as server:
         yield server
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program that tests look at results with. Raises Missing, naming its Debian package."""
+    if path := shutil.which(name):
+        return path
+    raise Missing(f"{name} (Debian: apt-get install {package})")
 
 
 def chromium() -> str:

@@ -19,13 +19,14 @@ STOREYS = ("participation", "consultations", "geo")
 # ------------------------------------------------------------------------------------------------- the table
 
 FLOORS: dict[str, dict[str, int]] = {
-    "participation": {"__main__": 5, "app": 4, "pages": 3, "web": 2},
+    "participation": {"__main__": 5, "app": 4, "pages": 3, **dict.fromkeys(["web", "receipts"], 2)},
     "consultations": {
         **dict.fromkeys(["exports", "evidence"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals"], 5),
         **dict.fromkeys(["contributions", "nearby"], 4),
         "procedures": 3,
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
+        **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
     },
     "geo": {"geometry": 0, "layers": 1, **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2)},
 }
@@ -44,6 +45,7 @@ HEAVY = {"pandas", "geopandas", "folium", "pyogrio", "openpyxl", "sklearn", "mat
 MAY_QUERY = {
     *("participation.database", "participation.identity", "participation.jobs", "participation.web"),
     "participation.security",  # A counter, where several processes share it.
+    "participation.house",  # Holds the engine, and asks it nothing.
 }
 MAY_KNOW_THE_TIME = {"participation.settings", "participation.house", "participation.__main__"}
 """Everybody else is told: ``now`` is an argument. (Measuring how long something takes is not asking the time.)"""
