@@ -371,7 +371,7 @@ RULES: tuple[Rule, ...] = (
         Counting.START, _MONTH, at_most=Length(months=3), shift=Shift.CONTESTED,
     ),
     Rule(
-        "rog_lead", "ROG 2026-08-19", "ROG §9(2) S.3",
+        "rog_lead", "ROG 2026-08-19", "ROG §9(2)",
         Both("Bekanntmachung eine Woche vor der Veröffentlichung", "Announcement one week before the publication"),
         Counting.BACKWARD, Length(days=7),
     ),
@@ -400,18 +400,18 @@ RULES: tuple[Rule, ...] = (
         shifted_by="VwGO §57(2); ZPO §222(2)",
     ),
     Rule(
-        "go_assembly_held", "GO 2026", "GO Art. 18(2)",
+        "go_assembly_held", "GO 2026", "GO Art. 18",
         Both("Bürgerversammlung auf Antrag", "Citizens' assembly on request"),
         Counting.EVENT, Length(months=3), verified=False,
     ),
     Rule(
         "go_assembly", "GO 2026", "GO Art. 18(4) S.1, S.2",
         Both("Behandlung einer Empfehlung der Bürgerversammlung", "Treatment of a recommendation of the citizens' assembly"),
-        Counting.EVENT, Length(months=3), verified=False,
+        Counting.EVENT, Length(months=3),
         counted_by="BGB §187(1), §188(2) alt.1, §188(3), §209",
     ),
     Rule(
-        "go_petition_admission", "GO 2026", "GO Art. 18b(4)",
+        "go_petition_admission", "GO 2026", "GO Art. 18b",
         Both("Zulässigkeit eines Bürgerantrags", "Admissibility of a citizens' petition"),
         Counting.EVENT, _MONTH, verified=False,
     ),

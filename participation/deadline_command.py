@@ -51,7 +51,7 @@ def deadline(
     """Compute a legal period and say why, step by step.
 
     The facts are options named as the fields of the procedure, for example:
-    digilog deadline publication --start 2027-02-01 --city Augsburg
+    digilog deadline publication --start 2027-02-01 --city NAME
     """
     if lang not in LANGUAGES:
         raise typer.BadParameter(f"{lang!r} is not one of {', '.join(LANGUAGES)}", param_hint="--lang")
@@ -98,11 +98,11 @@ def answer_lines(source: BinaryIO, answers: TextIO, problems: TextIO, *, explain
             where += f" ({asked.id})"
             answer = ask(asked.procedure, asked.input, seats=known_seats())
         except Impossible as error:
-            print(f"{where}: {error}", file=problems)
+            print(_one_line(f"{where}: {error}"), file=problems)
             code = 2
             continue
         for name in answer.unused:
-            print(f"{where}: note: {answer.question} does not use the field {name!r}", file=problems)
+            print(_one_line(f"{where}: note: {answer.question} does not use the field {name}"), file=problems)
         said: dict[str, Any] = {"id": asked.id, "result": answer.as_data()}
         if explain:
             said["explanation"] = answer.explanation()
@@ -136,7 +136,7 @@ def _asked(line: bytes | None) -> _Asked:
     if line is None:
         raise Impossible(f"longer than {LONGEST_LINE} bytes")
     try:
-        asked = json.loads(line.decode("utf-8-sig"))
+        asked = json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise Impossible(f"not UTF-8: {error.reason}") from error
     except (ValueError, RecursionError) as error:
@@ -151,6 +151,15 @@ def _asked(line: bytes | None) -> _Asked:
     if not isinstance(values, dict):
         raise Impossible("expected an object", "input")
     return _Asked(identity, procedure, values)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _one_line(text: str) -> str:
+    """A text that came from outside, safe to print: control characters and half characters escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 # --- words for people -----------------------------------------------------------------------------------------
