@@ -83,7 +83,8 @@ class ReceiptContext:
 
     `received_at` and `issued_at` are aware. `submitter` and `address` are lines; with an `address` the PDF is a letter
     for a window envelope. `access_code` has eight characters. `lookup_url` is where the code is typed in.
-    `period_ended` is the last day of the period that a late statement missed.
+    `period_ended` is the last day of the period that a late statement missed. `can_be_told` says that there is an
+    address or e-mail to which a result can go; `greeted` is the name to greet in a mail, empty if unknown.
     """
 
     letterhead: Letterhead
@@ -109,6 +110,8 @@ class ReceiptContext:
     written_on: date | None = None
     on_behalf_of: str = ""
     submitter: tuple[str, ...] = ()
+    greeted: str = ""
+    can_be_told: bool = False
     wants_publication: bool = False
     attachments: tuple[EnclosedFile, ...] = ()
     address: tuple[str, ...] = field(default=())
@@ -283,7 +286,6 @@ def _publication(receipt: ReceiptContext, _: Callable[[str], str]) -> str:
 
 
 def _next_steps(receipt: ReceiptContext, _: Callable[[str], str]) -> list[str]:
-    reachable = bool(receipt.submitter)
     if receipt.kind is Kind.STATEMENT:
         steps = [
             _(
@@ -291,7 +293,7 @@ def _next_steps(receipt: ReceiptContext, _: Callable[[str], str]) -> list[str]:
             ),
             _("The council decides how to deal with it."),
             _("You will be told the result.")
-            if reachable
+            if receipt.can_be_told
             else _(
                 "You did not tell us where to reach you, so we cannot write to you. With your access code you can "
                 "look up the result."

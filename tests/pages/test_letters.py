@@ -65,6 +65,8 @@ RECEIPT = ReceiptContext(
     written_on=date(2027, 2, 27),
     on_behalf_of="Anger e. V.",
     submitter=("Erika Beispiel", "Am Anger 12", "12345 Beispiel"),
+    greeted="Erika Beispiel",
+    can_be_told=True,
     wants_publication=True,
     attachments=(
         EnclosedFile("Brief (Scan).pdf", 1_240_000, "ab" * 32, 2),
@@ -209,7 +211,8 @@ def test_it_tells_what_is_different_this_time() -> None:
         RECEIPT,
         text="",
         title="",
-        submitter=(),
+        submitter=("Erika Beispiel",),
+        can_be_told=False,
         address=(),
         wants_publication=False,
         is_late=True,
@@ -386,7 +389,7 @@ def test_the_receipt_mail_has_what_one_needs_without_the_attachment() -> None:
 
 
 def test_the_receipt_mail_in_english_and_without_a_name() -> None:
-    receipt = replace(RECEIPT, language="en", submitter=(), text="", title="<b>x</b>", attachments=())
+    receipt = replace(RECEIPT, language="en", greeted="", text="", title="<b>x</b>", attachments=())
     subject, text = compose("receipt", "en", receipt=receipt, heading=receipt_heading(receipt.kind, "en"))
     assert subject == "We have received your statement: BP-12-0031"
     assert text.startswith("Hello,\n\nthank you")
