@@ -484,4 +484,44 @@ VECTORS: list[Vector] = [
         {"decision_notified": "2027-02-08", "city": "Augsburg"},
         {"minimum_end_unshifted": "2027-08-08", "minimum_end": "2027-08-09"},
     ),
+    # --- exactly on the line ---
+    (
+        "own-new-at-the-later-reading",
+        "planfeststellung_new",
+        {"display_start": "2026-09-09", "announced_end": "2026-10-21", "city": "Augsburg"},
+        {"validation": "OK", "effective_end": "2026-10-21"},
+    ),
+    (
+        "own-new-begins-on-the-last-day",
+        "planfeststellung_new",
+        {"display_start": "2026-09-08", "plan_complete_on": "2026-08-18", "city": "Augsburg"},
+        {"display_start_by": "2026-09-08", "validation": "OK"},
+    ),
+    (
+        "own-announcement-web-on-the-first-day",
+        "announcement_date",
+        {
+            "procedure": "bauleitplan",
+            "ortsueblich_on": "2026-09-04",
+            "web_on": "2026-09-09",
+            "start": "2026-09-09",
+        },
+        {"validation": "BLOCK"},
+    ),
+    (
+        "own-receipt-before-midnight-compartment-emptied-late",
+        "timeliness",
+        {
+            "effective_end": "2026-07-01",
+            "received": "2026-07-02T10:30:00+02:00",
+            "channel": "night_letterbox_before_midnight_compartment",
+        },
+        {"timely": True, "deemed_received": "2026-07-01"},
+    ),
+    (
+        "own-outage-a-second-over",
+        "publication_outage",
+        {"period_end": "2026-06-30", "outage": ["2026-06-12T00:00:00+02:00", "2026-06-12T04:00:01+02:00"]},
+        {"action": "review"},
+    ),
 ]

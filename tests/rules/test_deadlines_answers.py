@@ -69,6 +69,17 @@ def test_a_block_outweighs_the_warnings_beside_it() -> None:
     assert answer.results["reason"] == "announcement must be before the start"
 
 
+def test_a_whole_week_of_lead_is_enough_and_a_day_less_is_mentioned() -> None:
+    assert not publication(start=date(2026, 6, 9), announced_on=date(2026, 6, 1)).findings
+    shorter = publication(start=date(2026, 6, 9), announced_on=date(2026, 6, 2))
+    assert [(one.severity, one.code) for one in shorter.findings] == [(Severity.INFO, "lead_under_one_week")]
+
+
+def test_a_participation_of_exactly_a_month_extends_the_consent_without_objection() -> None:
+    values = {"request_received": "2026-03-16", "public_participation": "1 month"}
+    assert not ask("consent", values, seat=AUGSBURG).findings
+
+
 def test_an_important_reason_asks_for_a_longer_period() -> None:
     facts = PublicationFacts(start=date(2026, 6, 1), announced_end=date(2026, 6, 30), important_reason=True)
     assert "important_reason_without_longer_period" in {
