@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, func
+from sqlalchemy import Column, Index, UniqueConstraint, func, or_
 from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -700,3 +700,44 @@ def record_of(session: Session, contribution: Contribution) -> Record:
             session.get(Contribution, contribution.supplements_id) if contribution.supplements_id else None
         ),
     )
+
+
+def register(
+    session: Session,
+    municipality_id: int,
+    *,
+    words: str = "",
+    procedure_id: int | None = None,
+    procedure_ids: Sequence[int] | None = None,
+    channel: str = "",
+    is_late: bool | None = None,
+    before_id: int | None = None,
+    limit: int = 25,
+) -> list[Contribution]:
+    """Everything received by a municipality, newest first, `limit` rows before `before_id`; for staff.
+
+    `words` may be a reference, an access code, or words of the original. `procedure_ids` are those that somebody
+    may read; None means all.
+    """
+    question = (
+        select(Contribution)
+        .where(Contribution.municipality_id == municipality_id)
+        .order_by(col(Contribution.id).desc())
+        .limit(limit)
+    )
+    if words.strip():
+        code, reference = read_access_code(words), words.strip()
+        exact = or_(col(Contribution.reference) == reference.upper(), col(Contribution.access_code) == code)
+        condition = search.matching(session, words, Scope.ORIGINAL)
+        question = question.where(exact if condition is None else or_(exact, condition))
+    if procedure_id is not None:
+        question = question.where(Contribution.procedure_id == procedure_id)
+    if procedure_ids is not None:
+        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
+    if channel:
+        question = question.where(Contribution.channel == channel)
+    if is_late is not None:
+        question = question.where(Contribution.is_late == is_late)
+    if before_id is not None:
+        question = question.where(col(Contribution.id) < before_id)
+    return list(session.exec(question).all())

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, text, tuple_
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.permissions import Actor
 from consultations.tables import BigKey, Json, UtcDateTime, insert_row
@@ -120,6 +120,15 @@ def revision(session: Session, municipality_id: int) -> int:
             select(func.max(JournalEntry.sequence)).where(JournalEntry.municipality_id == municipality_id)
         ).one()
         or 0
+    )
+
+
+def about(session: Session, subject: str) -> list[JournalEntry]:
+    """Everything that happened to a subject ("contribution:12"), oldest first."""
+    return list(
+        session.exec(
+            select(JournalEntry).where(JournalEntry.subject == subject).order_by(col(JournalEntry.id))
+        ).all()
     )
 
 

@@ -1,14 +1,19 @@
 """What somebody has to be told. The domain leaves a notice; the storey above delivers it, by mail or as a letter."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import ColumnElement, Index, and_, or_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from consultations import journal
+from consultations.permissions import Actor
 from consultations.tables import Json, UtcDateTime
+
+#: Characters that are kept of what the mail server said.
+PROBLEM_LIMIT = 1000
 
 
 class NoticeState(StrEnum):
@@ -81,18 +86,69 @@ def leave(
     return notice
 
 
-def waiting_mail(session: Session, now: datetime, *, limit: int = 50) -> Sequence[Notice]:
-    """The mails that may be sent now, oldest first."""
-    return session.exec(
+def _may_be_sent(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        col(Notice.state) == NoticeState.WAITING.value,
+        col(Notice.way) == NoticeWay.MAIL.value,
+        or_(col(Notice.not_before).is_(None), col(Notice.not_before) <= now),
+    )
+
+
+def is_mail_waiting(session: Session, now: datetime) -> bool:
+    """Whether there is a mail that may be sent now: a cheap look that takes no writer's turn."""
+    return session.exec(select(Notice.id).where(_may_be_sent(now)).limit(1)).first() is not None
+
+
+def take_mail(session: Session, now: datetime, *, lease: timedelta) -> Notice | None:
+    """The next mail that may be sent now, counted as tried and not to be taken again before the lease is over.
+
+    So that two workers never send the same one, and a worker that dies gives it back. None if nothing waits.
+    """
+    notice = session.exec(
         select(Notice)
-        .where(
-            Notice.state == NoticeState.WAITING.value,
-            Notice.way == NoticeWay.MAIL.value,
-            (col(Notice.not_before).is_(None)) | (col(Notice.not_before) <= now),
-        )
+        .where(_may_be_sent(now))
         .order_by(col(Notice.id))
-        .limit(limit)
-    ).all()
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if notice:
+        notice.tries += 1
+        notice.not_before = now + lease
+        session.add(notice)
+        session.flush()
+    return notice
+
+
+def sent(session: Session, notice_id: int, *, now: datetime) -> None:
+    """The mail server has taken it."""
+    notice = session.get_one(Notice, notice_id)
+    notice.state, notice.done_at, notice.last_problem = NoticeState.SENT.value, now, ""
+    session.add(notice)
+
+
+def failed(
+    session: Session, notice_id: int, problem: str, *, again_at: datetime | None, now: datetime
+) -> None:
+    """It was not taken: try again then, or (None) leave it to a person, who finds it among the failed ones."""
+    notice = session.get_one(Notice, notice_id)
+    notice.last_problem = problem[:PROBLEM_LIMIT]
+    notice.not_before = again_at
+    if again_at is None:
+        notice.state, notice.done_at = NoticeState.FAILED.value, now
+    session.add(notice)
+
+
+def hold_mail(session: Session, until: datetime) -> None:
+    """No mail is tried before this moment: the mail server does not answer, and one try has found that out."""
+    session.execute(
+        update(Notice)
+        .where(
+            col(Notice.state) == NoticeState.WAITING.value,
+            col(Notice.way) == NoticeWay.MAIL.value,
+            or_(col(Notice.not_before).is_(None), col(Notice.not_before) < until),
+        )
+        .values(not_before=until)
+    )
 
 
 def of_municipality(
@@ -105,3 +161,24 @@ def of_municipality(
         .order_by(col(Notice.id))
         .limit(limit)
     ).all()
+
+
+def by_id(session: Session, municipality_id: int, notice_id: int) -> Notice | None:
+    """The notice with this id, if it belongs to the municipality."""
+    notice = session.get(Notice, notice_id)
+    return notice if notice and notice.municipality_id == municipality_id else None
+
+
+def settle(session: Session, notice: Notice, state: NoticeState, *, by: Actor, now: datetime) -> None:
+    """A notice has reached its person: sent, or printed and posted. The journal keeps by whom and when."""
+    notice.state, notice.done_at = state.value, now
+    session.add(notice)
+    journal.append(
+        session,
+        municipality_id=notice.municipality_id,
+        verb=f"notice_{state.value}",
+        by=by,
+        at=now,
+        subject=f"notice:{notice.id}",
+        facts={"kind": notice.kind, "way": notice.way, "contribution": notice.contribution_id},
+    )

@@ -1,5 +1,6 @@
 """People and organisations. A person is not an account: whoever writes a letter is a `Person` too."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -249,3 +250,10 @@ def staff_of(session: Session, municipality_id: int) -> list[tuple[Person, RoleA
             .order_by(col(Person.name), col(RoleAssignment.role))
         ).all()
     ]
+
+
+def names(session: Session, labels: Iterable[str]) -> dict[str, str]:
+    """Names by actor label ("person:12"), in one query, for showing who did something."""
+    ids = [int(label.partition(":")[2]) for label in labels if label.startswith("person:")]
+    rows = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(ids)))
+    return {f"person:{person_id}": name for person_id, name in rows}

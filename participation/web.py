@@ -203,7 +203,7 @@ class Visit:
         self.actor_row = actor
         self.form_data = form_data if form_data is not None else FormData()
         self.language: str = request.scope["language"]
-        self.now = request.scope["now"]
+        self.now: datetime = request.scope["now"]
         self._look = _look(request)
         self.cookies_to_set: list[tuple[str, str, int]] = []
 
@@ -316,10 +316,15 @@ class Visit:
         path = self.request.scope["path_without_language"]
         return language_prefix(language) + quote(path) + (f"?{query}" if query else "")
 
-    def absolute(self, name: str, /, **params: object) -> str:
-        """The full address of a page, for mails, letters and feeds: by configured host, never by the request's."""
+    @cached_property
+    def base(self) -> str:
+        """Scheme, host and port of the town for mails, letters and feeds: as configured, never as requested."""
         hosts = municipalities.hosts_of(self.session, self.municipality_id)
-        return public_address(self.house.settings, hosts) + self.url(name, **params)
+        return public_address(self.house.settings, hosts)
+
+    def absolute(self, name: str, /, **params: object) -> str:
+        """The full address of a page."""
+        return self.base + self.url(name, **params)
 
     def static(self, path: str) -> str:
         """The address of a file in static/, with its hash."""

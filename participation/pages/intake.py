@@ -1,0 +1,460 @@
+"""The counter: letters, faxes, e-mails, telephone calls, statements on record, slips from events.
+
+The same `submit` as for everybody, with the channel, the day that counts and the person as they came in. What a
+clerk has typed and scanned is kept as a draft, so that no refusal makes anybody scan a letter twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from wtforms import (
+    BooleanField,
+    DateField,
+    FileField,
+    Form,
+    HiddenField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Optional
+
+from consultations import channels, contributions, drafts, places, procedures
+from consultations.channels import Channel, Entry
+from consultations.contributions import AttachedFile, Contribution, Kind, Submission
+from consultations.deadlines import LEGAL_TIME, PhaseState
+from consultations.drafts import Draft
+from consultations.files import MB, Limits, accept_upload, serving_headers
+from consultations.inspection import STAFF_TYPES
+from consultations.people import OrganisationKind, PersonInput
+from consultations.permissions import Permission, reach
+from consultations.procedures import Procedure, ProcedureState
+from consultations.refusals import Refusal
+from participation import letters, receipts
+from participation.messages import STATUS
+from participation.settings import Settings
+from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+KINDS: dict[Kind, str] = {
+    Kind.STATEMENT: N_("Formal statement"),
+    Kind.PROPOSAL: N_("Proposal"),
+    Kind.COMMENT: N_("Comment"),
+}
+
+BODIES: dict[OrganisationKind, str] = {
+    OrganisationKind.ASSOCIATION: N_("Association"),
+    OrganisationKind.COMPANY: N_("Company"),
+    OrganisationKind.PUBLIC_AGENCY: N_("Public agency"),
+    OrganisationKind.AUTHORITY: N_("Authority"),
+    OrganisationKind.NEIGHBOURING_MUNICIPALITY: N_("Neighbouring municipality"),
+    OrganisationKind.ENVIRONMENTAL_ASSOCIATION: N_("Environmental association"),
+}
+
+
+class IntakeForm(Form):
+    """What came in, as the clerk has it before them."""
+
+    token = HiddenField()
+    channel = SelectField(
+        N_("How did it reach us?"),
+        [InputRequired(N_("Please choose how it reached us."))],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(channel.key, channel.label) for channel in channels.entered_by(Entry.CLERK)),
+        ],
+    )
+    kind = RadioField(N_("What is it?"), choices=[], validate_choice=False)
+    received_on = DateField(
+        N_("Day of receipt"),
+        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
+    )
+    received_at = TimeField(N_("Time of receipt"), [Optional()])
+    written_on = DateField(N_("Written on"), [Optional()])
+    title = StringField(N_("Subject"))
+    text = TextAreaField(N_("What it says"))
+    files = FileField(N_("Scan or original file, and enclosures"), render_kw={"multiple": True})
+    document_id = SelectField(N_("Document it refers to"), choices=[], validate_choice=False)
+    section = StringField(N_("Section or page"))
+    place_words = StringField(N_("Place in words"))
+    place_search = StringField(N_("Look for a street, a district or a parcel"))
+    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
+    name = StringField(N_("Name"))
+    organisation = StringField(N_("Organisation"))
+    organisation_kind = SelectField(
+        N_("Kind of organisation"), choices=[SelectChoice(kind.value, BODIES[kind]) for kind in BODIES]
+    )
+    street = StringField(N_("Street and number"))
+    postcode = StringField(N_("Postcode"))
+    city = StringField(N_("Town"))
+    email = StringField(N_("E-mail address"))
+    phone = StringField(N_("Telephone"))
+    on_behalf_of = StringField(N_("On behalf of"))
+    wants_publication = BooleanField(N_("May be published without the name"))
+    wants_letter = BooleanField(N_("Send the receipt by post"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A consultation that something may have come in for."""
+
+    id: int
+    key: str
+    title: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Which consultation?"""
+
+    rows: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that has been taken in with the draft."""
+
+    position: int
+    filename: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The form for one consultation."""
+
+    procedure_id: int
+    procedure: str
+    files: tuple[Kept, ...]
+    advice: tuple[tuple[str, str, str], ...]
+    limit_mb: int
+    errors: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What the clerk needs after taking something in."""
+
+    reference: str
+    access_code: str
+    procedure: str
+    procedure_id: int
+    received_at: datetime
+    channel: str
+    is_late: bool
+    pdf_url: str
+    has_address: bool
+    has_email: bool
+
+
+@page("/verwaltung/eingang", name="intake", may=Permission.RECORD_INTAKE)
+def choose(visit: Visit) -> Response:
+    """Choose the consultation that something came in for."""
+    allowed = reach(visit.by, Permission.RECORD_INTAKE, visit.municipality_id)
+    rows = [
+        row
+        for row in procedures.for_staff(visit.session, visit.municipality_id)
+        if row.state in (ProcedureState.PUBLISHED.value, ProcedureState.CONCLUDED.value)
+        and (allowed is None or row.id in allowed)
+    ]
+    phases = procedures.phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
+    found = [
+        Choice(
+            row.id or 0,
+            row.key,
+            procedures.localised(row, visit.language, "title"),
+            any(phase.opens and phase.state(visit.now) is PhaseState.OPEN for phase in phases[row.id or 0]),
+        )
+        for row in rows
+    ]
+    return visit.render("intake/choose.html", Choices(tuple(sorted(found, key=lambda row: not row.is_open))))
+
+
+def _procedure(visit: Visit) -> Procedure:
+    row = procedures.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    if row is None or row.state == ProcedureState.DRAFT.value:
+        visit.not_found()
+    visit.require(Permission.RECORD_INTAKE, row)
+    return row
+
+
+def body_limit(settings: Settings) -> int:
+    """Several scans in one request."""
+    return settings.import_limit_mb * MB
+
+
+@page(
+    "/verwaltung/eingang/{id:int}",
+    name="intake_form",
+    may=Permission.RECORD_INTAKE,
+    methods=("GET", "POST"),
+    body_limit=body_limit,
+)
+async def enter(visit: Visit) -> Response:
+    """Enter what came in."""
+    if not visit.is_post:
+        return await visit.in_thread(partial(_show_empty, visit))
+    return await _take(visit)
+
+
+def _show_empty(visit: Visit) -> Response:
+    procedure = _procedure(visit)
+    form = visit.form(IntakeForm, token=drafts.new_secret(), received_on=visit.today)
+    return _draw(visit, procedure, form, [])
+
+
+async def _take(visit: Visit) -> Response:
+    """Keep what came before anything else, then do what was asked for."""
+    token = str(visit.form_data.get("token", ""))
+    if not drafts.is_secret(token):
+        token = drafts.new_secret()
+    fresh: list[dict[str, Any]] = []
+    errors: list[tuple[str, str | None]] = []
+    await visit.in_thread(lambda: _procedure(visit))
+    await run_in_threadpool(_take_files, visit, fresh, errors)
+    data = {
+        name: value for name, value in visit.form_data.items() if isinstance(value, str) and name in _FIELDS
+    }
+    kept = fresh
+    try:
+        kept, done = await visit.in_thread(partial(_keep, visit, token, data, fresh), write=True)
+        if done is not None:
+            return visit.redirect("intake_done", id=done)
+        form = visit.form(IntakeForm)
+        form.token.data = token
+        asked = str(visit.form_data.get("do", "send"))
+        if asked == "send" and form.validate() and not errors:
+            done = await visit.in_thread(partial(_hand_in, visit, form, token), write=True)
+            return visit.redirect("intake_done", id=done)
+    except Refusal as refusal:
+        form = visit.form(IntakeForm)
+        form.token.data = token
+        errors.append((visit.explain(refusal), refusal.field))
+        return await visit.in_thread(
+            partial(_redraw, visit, form, kept, errors, STATUS.get(refusal.code, 422))
+        )
+    status = 422 if errors or form.errors else 200
+    return await visit.in_thread(partial(_redraw, visit, form, kept, errors, status))
+
+
+_FIELDS = frozenset(IntakeForm()._fields) - {"files", "token"}
+
+
+def _redraw(
+    visit: Visit,
+    form: IntakeForm,
+    kept: list[dict[str, Any]],
+    errors: list[tuple[str, str | None]],
+    status: int,
+) -> Response:
+    return _draw(visit, _procedure(visit), form, kept, errors=tuple(errors), status=status)
+
+
+def _take_files(visit: Visit, fresh: list[dict[str, Any]], errors: list[tuple[str, str | None]]) -> None:
+    limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
+    for upload in visit.uploads("files"):
+        try:
+            fresh.append(
+                asdict(accept_upload(visit.house.files, upload.file, upload.filename or "", limits=limits))
+            )
+        except Refusal as refusal:
+            errors.append((visit.explain(refusal), "files"))
+
+
+def _keep(
+    visit: Visit, token: str, data: dict[str, str], fresh: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Write it into the draft; returns its files, and the contribution if it already became one."""
+    procedure = _procedure(visit)
+    assert procedure.id is not None
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
+    if draft is None:
+        draft = drafts.begin(
+            visit.session,
+            token,
+            municipality_id=visit.municipality_id,
+            procedure_id=procedure.id,
+            kind="intake",
+            data=data,
+            now=visit.now,
+        )
+    if draft.contribution_id is not None:
+        return [], draft.contribution_id
+    removed = str(visit.form_data.get("do", "")).partition("remove-")[2]
+    files = [each for index, each in enumerate(draft.files) if str(index) != removed] + fresh
+    drafts.write(visit.session, draft, data, now=visit.now, files=files)
+    return files, None
+
+
+def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
+    """Make the draft a contribution. Raises what `contributions.submit` raises."""
+    procedure = _procedure(visit)
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
+    assert draft is not None
+    if draft.contribution_id is not None:
+        return draft.contribution_id
+    row = contributions.submit(
+        visit.session, _submission(visit, form, draft), procedure=procedure, by=visit.by, now=visit.now
+    )
+    assert row.id is not None
+    drafts.hand_over(visit.session, draft, row.id, now=visit.now)
+    return row.id
+
+
+def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
+    channel = channels.by_key(form.channel.data)
+    place_id = int(form.place_id.data) if (form.place_id.data or "").isdecimal() else None
+    document_id = int(form.document_id.data) if (form.document_id.data or "").isdecimal() else None
+    return Submission(
+        kind=Kind(form.kind.data or Kind.STATEMENT.value),
+        channel=channel.key,
+        key=draft.key,
+        title=form.title.data or "",
+        text=form.text.data or "",
+        person=PersonInput(
+            name=form.name.data or "",
+            street=form.street.data or "",
+            postcode=form.postcode.data or "",
+            city=form.city.data or "",
+            email=form.email.data or "",
+            phone=form.phone.data or "",
+            organisation=form.organisation.data or "",
+            organisation_kind=OrganisationKind(form.organisation_kind.data),
+        ),
+        on_behalf_of=form.on_behalf_of.data or "",
+        wants_publication=form.wants_publication.data,
+        document_id=document_id,
+        section=form.section.data or "",
+        place_words=form.place_words.data or "",
+        place_id=place_id,
+        located=places.chosen(visit.session, visit.municipality_id, place_id=place_id),
+        attachments=tuple(_attached(each, channel, index) for index, each in enumerate(draft.files)),
+        written_on=form.written_on.data,
+        received_at=_received_at(visit, form),
+        wants_letter=form.wants_letter.data,
+    )
+
+
+def _received_at(visit: Visit, form: IntakeForm) -> datetime:
+    """The moment that counts. Without a time it is the end of the day, or this moment for today: a letter that was
+    in the box on the last day is in time, whatever the hour at which somebody opened it."""
+    at: time | None = form.received_at.data
+    day: date = form.received_on.data
+    if at is None and day == visit.today:
+        return visit.now
+    return datetime.combine(day, at or time(23, 59, 59), LEGAL_TIME)
+
+
+def _attached(each: Mapping[str, Any], channel: Channel, index: int) -> AttachedFile:
+    return AttachedFile(
+        sha256=each["sha256"],
+        filename=each["filename"],
+        media_type=each["media_type"],
+        size=each["size"],
+        pages=each["pages"],
+        public_sha256=each["public_sha256"] or "",
+        public_media_type=each["public_media_type"] or "",
+        is_original=channel.needs_original and index == 0,
+    )
+
+
+def _draw(
+    visit: Visit,
+    procedure: Procedure,
+    form: IntakeForm,
+    kept: list[dict[str, Any]],
+    *,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    status: int = 200,
+) -> Response:
+    assert procedure.id is not None
+    phases = procedures.phases_of(visit.session, procedure.id)
+    kinds = [kind for kind in Kind if any(kind.value in phase.opens for phase in phases)] or [Kind.STATEMENT]
+    form.kind.choices = [SelectChoice(kind.value, KINDS[kind]) for kind in kinds]
+    form.kind.data = form.kind.data or kinds[0].value
+    form.document_id.choices = [
+        SelectChoice("", N_("The whole plan")),
+        *(
+            SelectChoice(str(document.id), document.title)
+            for document, _versions in procedures.documents_of(visit.session, procedure.id)
+        ),
+    ]
+    found = (
+        places.find(visit.session, visit.municipality_id, form.place_search.data, limit=8)
+        if form.place_search.data
+        else []
+    )
+    form.place_id.choices = [
+        SelectChoice(str(place.id), f"{place.name} ({place.district})" if place.district else place.name)
+        for place in found
+    ]
+    counter = Counter(
+        procedure_id=procedure.id,
+        procedure=procedures.localised(procedure, visit.language, "title"),
+        files=tuple(Kept(index, each["filename"], each["size"]) for index, each in enumerate(kept)),
+        advice=tuple(
+            (
+                visit.gettext(channel.label),
+                visit.gettext(channel.counts),
+                visit.gettext(channel.advice) if channel.advice else "",
+            )
+            for channel in channels.entered_by(Entry.CLERK)
+        ),
+        limit_mb=visit.house.settings.import_limit_mb,
+        errors=errors,
+    )
+    return visit.render("intake/form.html", counter, status=status, form=form)
+
+
+def _load(visit: Visit) -> Contribution:
+    row = contributions.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    if row is None:
+        visit.not_found()
+    visit.require(
+        Permission.RECORD_INTAKE, procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    )
+    return row
+
+
+@page("/verwaltung/eingang/erfasst/{id:int}", name="intake_done", may=Permission.RECORD_INTAKE)
+def done(visit: Visit) -> Response:
+    """The receipt for the clerk: to print, to read out, to post."""
+    record = contributions.record_of(visit.session, _load(visit))
+    row, person = record.contribution, record.person
+    return visit.render(
+        "intake/done.html",
+        TakenIn(
+            reference=row.reference,
+            access_code=row.access_code,
+            procedure=procedures.localised(record.procedure, visit.language, "title"),
+            procedure_id=row.procedure_id,
+            received_at=row.received_at,
+            channel=visit.gettext(channels.by_key(row.channel).label),
+            is_late=row.is_late,
+            pdf_url=visit.url("intake_receipt", id=row.id),
+            has_address=bool(person and person.street),
+            has_email=bool(person and person.email),
+        ),
+    )
+
+
+@page("/verwaltung/eingang/erfasst/{id:int}/beleg.pdf", name="intake_receipt", may=Permission.RECORD_INTAKE)
+def receipt(visit: Visit) -> Response:
+    """The receipt as a letter for a window envelope."""
+    record = contributions.record_of(visit.session, _load(visit))
+    context = receipts.receipt_of(
+        record, visit.municipality_row, base=visit.base, language=record.contribution.language, as_letter=True
+    )
+    filename = f"{record.contribution.reference}.pdf"
+    return Response(letters.receipt_pdf(context), headers=serving_headers(filename, "application/pdf"))

@@ -1,0 +1,337 @@
+"""The register of everything received: find it, read it as it came, see what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+from wtforms import Form, SelectField, StringField
+from wtforms.fields import SelectChoice
+
+from consultations import channels, contributions, journal, notices, people, procedures
+from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
+from consultations.files import serving_headers
+from consultations.notices import Notice, NoticeState, NoticeWay
+from consultations.permissions import Permission, reach
+from participation import letters, receipts
+from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+PAGE_LENGTH = 25
+
+PUBLICATION_NAMES: dict[PublicationState, str] = {
+    PublicationState.PENDING: N_("Awaits a decision"),
+    PublicationState.PUBLISHED: N_("Public"),
+    PublicationState.WITHHELD: N_("Kept from the public"),
+    PublicationState.PRIVATE: N_("Not meant for the public"),
+    PublicationState.RETRACTED: N_("Taken back by its author"),
+}
+
+KIND_NAMES: dict[Kind, str] = {
+    Kind.STATEMENT: N_("Statement"),
+    Kind.PROPOSAL: N_("Proposal"),
+    Kind.COMMENT: N_("Comment"),
+}
+
+#: What the journal's verbs are called on a contribution's page.
+VERBS: dict[str, str] = {
+    "contribution_received": N_("Received"),
+    "contribution_retracted": N_("Taken back from the public by its author"),
+    "contribution_withdrawn": N_("Withdrawn by its author"),
+    "moderation_publish": N_("Published"),
+    "moderation_redact": N_("Published with words blacked out"),
+    "moderation_withhold": N_("Kept from the public"),
+    "moderation_undo": N_("Decision taken back"),
+}
+
+
+class RegisterFilter(Form):
+    """What to look for."""
+
+    q = StringField(N_("Reference, access code or words"))
+    procedure = SelectField(N_("Consultation"), choices=[], validate_choice=False)
+    channel = SelectField(
+        N_("Way in"),
+        choices=[
+            SelectChoice("", N_("Every way")),
+            *(SelectChoice(channel.key, channel.label) for channel in channels.CHANNELS),
+        ],
+        validate_choice=False,
+    )
+    late = SelectField(
+        N_("In time?"),
+        choices=[
+            SelectChoice("", N_("In time and late")),
+            SelectChoice("no", N_("In time")),
+            SelectChoice("yes", N_("Late")),
+        ],
+        validate_choice=False,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the register."""
+
+    id: int
+    reference: str
+    title: str
+    excerpt: str
+    received_at: datetime
+    channel: str
+    publication: str
+    state: PublicationState
+    is_late: bool
+    is_withdrawn: bool
+    procedure: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """The register, page by page, newest first."""
+
+    rows: tuple[Row, ...]
+    older: str
+    is_filtered: bool
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment as it came in."""
+
+    filename: str
+    size: int
+    pages: int | None
+    sha256: str
+    is_original: bool
+    url: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the contribution's file."""
+
+    at: datetime
+    actor: str
+    verb: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contribution with everything on file."""
+
+    id: int
+    reference: str
+    title: str
+    text: str
+    kind: str
+    channel: str
+    received_at: datetime
+    recorded_at: datetime
+    procedure: str
+    procedure_id: int
+    is_late: bool
+    is_withdrawn: bool
+    state: PublicationState
+    facts: tuple[tuple[str, str, str], ...]
+    files: tuple[File, ...]
+    events: tuple[Event, ...]
+    additions: tuple[tuple[str, str], ...]
+    sha256: str
+    may_moderate: bool
+
+
+def _choices(visit: Visit) -> list[Any]:
+    rows = procedures.for_staff(visit.session, visit.municipality_id)
+    return [
+        SelectChoice("", N_("Every consultation")),
+        *(SelectChoice(str(row.id), f"{row.key}: {row.title}") for row in rows),
+    ]
+
+
+@page("/verwaltung/eingangsbuch", name="register", may=Permission.READ_CONTRIBUTIONS)
+def find(visit: Visit) -> Response:
+    """Everything received, newest first, by words, consultation, channel and whether it was late."""
+    form = visit.form(RegisterFilter)
+    form.procedure.choices = _choices(visit)
+    asked = visit.request.query_params
+    found = contributions.register(
+        visit.session,
+        visit.municipality_id,
+        words=form.q.data or "",
+        procedure_id=int(form.procedure.data) if (form.procedure.data or "").isdecimal() else None,
+        procedure_ids=reach(visit.by, Permission.READ_CONTRIBUTIONS, visit.municipality_id),
+        channel=form.channel.data or "",
+        is_late={"yes": True, "no": False}.get(form.late.data or ""),
+        before_id=int(asked["before"]) if asked.get("before", "").isdecimal() else None,
+        limit=PAGE_LENGTH + 1,
+    )
+    shown = found[:PAGE_LENGTH]
+    titles = procedures.titles(visit.session, {row.procedure_id for row in shown})
+    rows = tuple(_row(visit, row, titles) for row in shown)
+    older = {**{name: asked[name] for name in ("q", "procedure", "channel", "late") if asked.get(name)}}
+    return visit.render(
+        "register/list.html",
+        Register(
+            rows,
+            visit.url("register", **older, before=rows[-1].id) if len(found) > PAGE_LENGTH else "",
+            is_filtered=bool(older),
+        ),
+        form=form,
+    )
+
+
+def _row(visit: Visit, row: Contribution, titles: dict[int, str]) -> Row:
+    return Row(
+        id=row.id or 0,
+        reference=row.reference,
+        title=row.title,
+        excerpt=row.text,
+        received_at=row.received_at,
+        channel=visit.gettext(channels.by_key(row.channel).label),
+        publication=visit.gettext(PUBLICATION_NAMES[PublicationState(row.publication)]),
+        state=PublicationState(row.publication),
+        is_late=row.is_late,
+        is_withdrawn=row.state == ContributionState.WITHDRAWN.value,
+        procedure=titles[row.procedure_id],
+    )
+
+
+def _load(visit: Visit) -> Contribution:
+    row = contributions.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    if row is None:
+        visit.not_found()
+    visit.require(
+        Permission.READ_CONTRIBUTIONS,
+        procedures.by_id(visit.session, visit.municipality_id, row.procedure_id),
+    )
+    return row
+
+
+@page("/verwaltung/eingangsbuch/{id:int}", name="register_entry", may=Permission.READ_CONTRIBUTIONS)
+def show(visit: Visit) -> Response:
+    """One contribution as it came, with its receipt, its files and everything that happened to it."""
+    record = contributions.record_of(visit.session, _load(visit))
+    row = record.contribution
+    assert row.id is not None
+    context = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
+    past = journal.about(visit.session, f"contribution:{row.id}")
+    additions = contributions.supplements_to(visit.session, row.id)
+    return visit.render(
+        "register/entry.html",
+        Entry(
+            id=row.id,
+            reference=row.reference,
+            title=row.title,
+            text=row.text,
+            kind=visit.gettext(KIND_NAMES[Kind(row.kind)]),
+            channel=visit.gettext(channels.by_key(row.channel).label),
+            received_at=row.received_at,
+            recorded_at=row.recorded_at,
+            procedure=procedures.localised(record.procedure, visit.language, "title"),
+            procedure_id=row.procedure_id,
+            is_late=row.is_late,
+            is_withdrawn=row.state == ContributionState.WITHDRAWN.value,
+            state=PublicationState(row.publication),
+            facts=tuple(
+                (label, value, "")
+                for label, value in (
+                    (visit.gettext("From"), ", ".join(context.submitter)),
+                    (visit.gettext("On behalf of"), row.on_behalf_of),
+                    (visit.gettext("Refers to"), context.refers_to),
+                    (visit.gettext("Place"), context.place),
+                    (visit.gettext("Topic"), row.category),
+                )
+                if value
+            ),
+            files=tuple(
+                File(
+                    each.filename,
+                    each.size,
+                    each.pages,
+                    each.sha256,
+                    each.is_original,
+                    visit.url("staff_attachment", id=row.id, position=each.position),
+                )
+                for each in record.attachments
+            ),
+            events=_events(visit, past),
+            additions=tuple((each.reference, visit.url("register_entry", id=each.id)) for each in additions),
+            sha256=record.receipt.payload_sha256,
+            may_moderate=visit.may(Permission.MODERATE, record.procedure),
+        ),
+    )
+
+
+def _events(visit: Visit, past: Sequence[journal.JournalEntry]) -> tuple[Event, ...]:
+    names = people.names(visit.session, {entry.actor for entry in past})
+    public, system = visit.gettext("the person who wrote it"), visit.gettext("the software")
+    return tuple(
+        Event(
+            entry.at,
+            names.get(entry.actor) or {"public": public, "system": system}.get(entry.actor, entry.actor),
+            visit.gettext(VERBS[entry.verb]) if entry.verb in VERBS else entry.verb,
+        )
+        for entry in past
+    )
+
+
+@page(
+    "/verwaltung/eingangsbuch/{id:int}/datei/{position:int}",
+    name="staff_attachment",
+    may=Permission.READ_CONTRIBUTIONS,
+)
+def attachment(visit: Visit) -> Response:
+    """A file exactly as it came in."""
+    row = _load(visit)
+    assert row.id is not None
+    wanted = visit.request.path_params["position"]
+    for each in contributions.attachments_of(visit.session, row.id):
+        if each.position == wanted:
+            content = visit.house.files.open(each.sha256)
+            return StreamingResponse(
+                content, headers=serving_headers(each.filename, each.media_type, inline=True)
+            )
+    visit.not_found()
+
+
+def _letter(visit: Visit) -> tuple[Notice, Contribution]:
+    notice = notices.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    if notice is None or notice.way != NoticeWay.LETTER.value or notice.contribution_id is None:
+        visit.not_found()
+    row = contributions.by_id(visit.session, visit.municipality_id, notice.contribution_id)
+    if row is None:
+        visit.not_found()
+    visit.require(
+        Permission.RECORD_INTAKE, procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    )
+    return notice, row
+
+
+@page("/verwaltung/briefe/{id:int}/brief.pdf", name="letter", may=Permission.RECORD_INTAKE)
+def letter(visit: Visit) -> Response:
+    """A letter that waits to be printed and posted."""
+    notice, row = _letter(visit)
+    record = contributions.record_of(visit.session, row)
+    context = receipts.receipt_of(
+        record, visit.municipality_row, base=visit.base, language=notice.language, as_letter=True
+    )
+    return Response(
+        letters.receipt_pdf(context), headers=serving_headers(f"{row.reference}.pdf", "application/pdf")
+    )
+
+
+@page(
+    "/verwaltung/briefe/{id:int}/erledigt",
+    name="letter_done",
+    may=Permission.RECORD_INTAKE,
+    methods=("POST",),
+)
+def letter_done(visit: Visit) -> Response:
+    """A letter was printed and posted."""
+    notice = _letter(visit)[0]
+    notices.settle(visit.session, notice, NoticeState.PRINTED, by=visit.by, now=visit.now)
+    return visit.redirect("desk")
