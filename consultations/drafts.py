@@ -125,6 +125,11 @@ def hand_over(session: Session, draft: Draft, contribution_id: int, *, now: date
     session.flush()
 
 
+def are_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> bool:
+    """Whether there is a draft that nobody touched for a long time."""
+    return session.exec(select(Draft.key).where(Draft.updated_at < now - kept).limit(1)).first() is not None
+
+
 def forget_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> int:
     """Delete drafts that nobody touched for a long time; returns how many."""
     old = select(Draft.key).where(col(Draft.updated_at) < now - kept)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consultations.files import FileStore, FolderStore, S3Store
 from consultations.refusals import Code, Refusal
-from participation import jobs, web
+from participation import delivery, jobs, web
 from participation.database import make_engine
 from participation.house import House, read_clock
 from participation.security import SecurityMiddleware
@@ -23,7 +23,7 @@ from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
 #: The kinds of visit, in the order in which their routes are tried.
-ROOMS: tuple[str, ...] = ("home", "hearings", "account", "patterns")
+ROOMS: tuple[str, ...] = ("home", "hearings", "statements", "contributions", "account", "patterns")
 
 
 class LanguageMiddleware:

@@ -1,0 +1,175 @@
+"""Waiting mails reach people: what a worker does between jobs.
+
+The domain has left a notice in the transaction of what it tells; here it becomes a mail and is handed to the mail
+server. While no server is set, notices wait and the staff page says so. A mail is taken under a lease, so that two
+workers never send the same one, and one that is sent twice after a crash bears the same Message-ID.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from consultations import contributions, drafts, municipalities, notices
+from consultations.contributions import Record
+from consultations.municipalities import Municipality
+from consultations.notices import Notice
+from participation import jobs, letters, mail, receipts
+from participation.database import unit_of_work
+from participation.house import House
+from participation.mail import MailError, Message, SmtpSettings
+from participation.web import public_address
+
+log = logging.getLogger(__name__)
+
+#: A worker that died gives a mail back after this long.
+LEASE = timedelta(minutes=10)
+#: The first pause after a failed try; it doubles each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=4)
+#: As long as mail servers themselves keep on trying (RFC 5321 4.5.4.1).
+GIVE_UP_AFTER = timedelta(days=5)
+#: So long nobody tries any mail when the server did not take one.
+HOLD = timedelta(seconds=30)
+#: Mails of one turn; jobs want theirs too.
+AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A notice and what its mail is made of, read in one unit of work."""
+
+    notice: Notice
+    municipality: Municipality
+    #: Public address of the town.
+    base: str
+    record: Record | None
+
+
+def deliver_mail(house: House) -> bool:
+    """Send mails that wait, some at a time; whether any was sent. Without a mail server they go on waiting."""
+    if mail.smtp_settings(house.settings) is None:
+        return False
+    for turn in range(AT_ONCE):
+        with unit_of_work(house.engine) as session:
+            if not notices.is_mail_waiting(session, house.clock()):
+                return turn > 0
+        outgoing = _take(house)
+        if outgoing is None or not _send(house, outgoing):
+            return False
+    return True
+
+
+def _take(house: House) -> Outgoing | None:
+    with unit_of_work(house.engine, write=True) as session:
+        notice = notices.take_mail(session, house.clock(), lease=LEASE)
+        if notice is None:
+            return None
+        hosts = municipalities.hosts_of(session, notice.municipality_id)
+        contribution = (
+            contributions.by_id(session, notice.municipality_id, notice.contribution_id)
+            if notice.contribution_id
+            else None
+        )
+        return Outgoing(
+            notice,
+            session.get_one(Municipality, notice.municipality_id),
+            public_address(house.settings, hosts),
+            contributions.record_of(session, contribution) if contribution else None,
+        )
+
+
+def _send(house: House, outgoing: Outgoing) -> bool:
+    """Whether the server took it. What went wrong stands in the notice, for staff to read."""
+    notice = outgoing.notice
+    assert notice.id is not None
+    smtp = mail.smtp_settings(house.settings, outgoing.municipality.authority or outgoing.municipality.name)
+    assert smtp is not None
+    try:
+        _hand_over(house, outgoing, smtp)
+    except MailError as error:
+        log.warning("mail %s was not taken: %s", notice.id, error)
+        _note_failure(house, notice, str(error), permanent=error.permanent)
+        return False
+    except Exception as error:
+        # A mail that cannot be made must not keep all others from leaving.
+        log.exception("mail %s could not be made", notice.id)
+        _note_failure(house, notice, f"{type(error).__name__}: {error}", permanent=True)
+        return True
+    with unit_of_work(house.engine, write=True) as session:
+        notices.sent(session, notice.id, now=house.clock())
+    return True
+
+
+def _hand_over(house: House, outgoing: Outgoing, smtp: SmtpSettings) -> None:
+    message = COMPOSERS[outgoing.notice.kind](outgoing)
+    asyncio.run(mail.send(message, smtp, now=house.clock()))
+
+
+def _note_failure(house: House, notice: Notice, problem: str, *, permanent: bool) -> None:
+    assert notice.id is not None
+    now = house.clock()
+    again_at = None
+    if not permanent and now - notice.created_at < GIVE_UP_AFTER:
+        again_at = now + min(FIRST_PAUSE * 2 ** min(notice.tries - 1, 20), LONGEST_PAUSE)
+    with unit_of_work(house.engine, write=True) as session:
+        notices.failed(session, notice.id, problem, again_at=again_at, now=now)
+        if not permanent:
+            notices.hold_mail(session, now + HOLD)
+
+
+# --- what each kind of notice says -----------------------------------------------------------------
+
+
+def _receipt(outgoing: Outgoing) -> Message:
+    assert outgoing.record is not None
+    notice = outgoing.notice
+    receipt = receipts.receipt_of(
+        outgoing.record, outgoing.municipality, base=outgoing.base, language=notice.language
+    )
+    heading = letters.receipt_heading(receipt.kind, notice.language)
+    subject, text = mail.compose("receipt", notice.language, receipt=receipt, heading=heading)
+    sheet = mail.Attachment(f"{receipt.reference}.pdf", "application/pdf", letters.receipt_pdf(receipt))
+    return _message(outgoing, subject, text, attachments=(sheet,))
+
+
+def _feedback(outgoing: Outgoing) -> Message:
+    """To the town, from somebody who met a barrier. Their own address is in the text: it is as they typed it."""
+    notice = outgoing.notice
+    subject, text = mail.compose(notice.kind, notice.language, **notice.facts)
+    return _message(outgoing, subject, text)
+
+
+def _message(
+    outgoing: Outgoing, subject: str, text: str, *, attachments: tuple[mail.Attachment, ...] = ()
+) -> Message:
+    notice = outgoing.notice
+    return Message(
+        to=notice.address,
+        to_name=notice.to_name,
+        subject=subject,
+        text=text,
+        reply_to=str(outgoing.municipality.contact.get("email", "")),
+        attachments=attachments,
+        key=f"notice-{notice.id}",
+    )
+
+
+#: How the mail of each kind of notice is made.
+COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {"receipt": _receipt, "barrier_report": _feedback}
+
+
+# --- what nobody came back to ----------------------------------------------------------------------
+
+
+def forget_drafts(house: House) -> bool:
+    """Delete drafts that nobody touched for a long time (`drafts.KEPT`)."""
+    with unit_of_work(house.engine) as session:
+        if not drafts.are_old(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return drafts.forget_old(session, house.clock()) > 0
+
+
+jobs.ROUNDS += [deliver_mail, forget_drafts]
