@@ -196,7 +196,8 @@ def readable(question: Question[Any], answer: Answer, language: str) -> str:
         f"{number}. {step.why.text(language)} [{step.source}]"
         for number, step in enumerate(answer.steps, start=1)
     ]
-    lines += ["", f"{_('Text of the law')}: {', '.join(answer.law_versions)}"]
+    text_of_the_law = _("Text of the law")
+    lines += ["", f"{text_of_the_law}: {', '.join(answer.law_versions)}"]
     return "\n".join(lines)
 
 
