@@ -84,7 +84,7 @@ _RULES: Final = (
     ".g{{fill:{ground}}}.d{{fill:{land};stroke:{border};stroke-width:1}}"
     ".s{{fill:none;stroke:{street};stroke-width:{road};stroke-linecap:round;stroke-linejoin:round}}"
     ".p{{fill:{plan};fill-opacity:.28;stroke:{plan};stroke-width:2.500;stroke-linejoin:round}}"
-    ".t{{fill:{ink};stroke:{ground};stroke-width:4;paint-order:stroke;font:500 13px 'Fira Sans',Arial,sans-serif}}"
+    ".t{{fill:{ink};stroke:{ground};stroke-width:4;paint-order:stroke;font:500 17px 'Fira Sans',Arial,sans-serif}}"
     ".m{{fill:none;stroke:{ink};stroke-width:2}}"
 )
 
@@ -177,15 +177,15 @@ def _names(streets: list[tuple[float, str, Any]], frame: Frame, limit: int) -> l
         middle = geometry.interpolate(0.5, normalized=True) if geometry.geom_type == "LineString" else None
         point = middle if middle is not None else geometry.representative_point()
         across, down = frame.pixel(float(point.x), float(point.y))
-        half = 3.6 * len(name)
+        half = 4.6 * len(name)
         inside = half < across < frame.width - half and 20 < down < frame.height - 40
         if inside and all(
-            abs(down - row) > 20 or abs(across - at) > half + other for at, row, other in taken
+            abs(down - row) > 26 or abs(across - at) > half + other for at, row, other in taken
         ):
             taken.append((across, down, half))
             written.add(name)
             out.append(
-                f'<text class="t" text-anchor="middle" x="{across:.0f}" y="{down + 4:.0f}">{escape(name)}</text>'
+                f'<text class="t" text-anchor="middle" x="{across:.0f}" y="{down + 6:.0f}">{escape(name)}</text>'
             )
     return out
 
@@ -199,7 +199,7 @@ def _scale_bar(frame: Frame) -> list[str]:
     bottom, right = frame.height - 14, frame.width - 24
     return [
         f'<path class="m" d="M16 {bottom - 6}v6h{length:.1f}v-6"/>',
-        f'<text class="t" x="16" y="{bottom - 12}">{label}</text>',
+        f'<text class="t" x="16" y="{bottom - 14}">{label}</text>',
         f'<path class="m" d="M{right} {bottom}v-26m-6 8 6-8 6 8"/>',
         f'<text class="t" text-anchor="middle" x="{right}" y="{bottom - 32}">N</text>',
     ]

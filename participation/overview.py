@@ -1,0 +1,465 @@
+"""How a consultation is shown at a glance: where it stands, until when, what one can do, and a small plan of it.
+
+Pure presentation facts from the rows of the storey below, in the reader's language; pages and feeds share them. This
+module knows neither request nor session.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from consultations.deadlines import PhaseState
+from consultations.places import Place
+from consultations.procedures import (
+    DocumentKind,
+    Opens,
+    Phase,
+    PhaseKind,
+    Procedure,
+    ProcedureState,
+    current_phase,
+    localised,
+)
+from geo.geometry import metres_of
+from geo.sketch import Box, Frame, Look, Shape, draw, frame_around
+from participation import theme
+from participation.i18n import translations
+
+__all__ = [
+    "DOCUMENT_NAMES", "PHASE_NAMES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference", "Frame", "Look", "Pin",
+    "Step", "card", "deadline", "differences", "in_order", "is_open", "last_day", "phase_name", "pins", "plan_frame",
+    "plan_picture", "say", "spoken_of", "standing", "timeline", "town_frame", "town_picture",
+]  # fmt: skip
+
+#: Marks a message for the catalogues.
+N_ = str
+
+PHASE_NAMES: Mapping[str, str] = {
+    PhaseKind.EARLY: N_("Early participation"),
+    PhaseKind.PUBLICATION: N_("Publication of the draft"),
+    PhaseKind.REPEATED: N_("Renewed publication"),
+    PhaseKind.AGENCIES: N_("Participation of public agencies"),
+    PhaseKind.CO_CREATION: N_("Collecting ideas together"),
+    PhaseKind.DISCUSSION_MEETING: N_("Discussion meeting"),
+    PhaseKind.WEIGHING: N_("Weighing of all contributions"),
+    PhaseKind.RESOLUTION: N_("Decision of the council"),
+    PhaseKind.IN_FORCE: N_("The plan comes into force"),
+}
+"""What each kind of phase is called where it has no title of its own."""
+
+WAYS: Mapping[str, str] = {
+    Opens.STATEMENT: N_("Hand in a statement"),
+    Opens.PROPOSAL: N_("Propose an idea"),
+    Opens.COMMENT: N_("Comment on the map"),
+}
+"""What people can do in a phase, as short words."""
+
+DOCUMENT_NAMES: Mapping[str, str] = {
+    DocumentKind.PLAN_DRAWING: N_("Plan drawing"),
+    DocumentKind.EXPLANATORY_REPORT: N_("Explanatory report"),
+    DocumentKind.ENVIRONMENTAL_REPORT: N_("Environmental report"),
+    DocumentKind.ENVIRONMENTAL_STATEMENT: N_("Environmental statement"),
+    DocumentKind.EXPERT_REPORT: N_("Expert report"),
+    DocumentKind.ANNOUNCEMENT: N_("Announcement"),
+    DocumentKind.RESULT: N_("Result"),
+    DocumentKind.OTHER: N_("Further document"),
+}
+"""What each kind of document is called."""
+
+STANDINGS: Mapping[str, str] = {
+    "open": N_("Open now"),
+    "soon": N_("Begins soon"),
+    "evaluating": N_("Being evaluated"),
+    "done": N_("Concluded"),
+    "closed": N_("Given up"),
+    "draft": N_("Draft"),
+}
+"""Where a consultation can stand, by the kinds of `status_tag` in templates/components/states.html."""
+
+_AFTER_THE_COUNCIL = (PhaseKind.RESOLUTION.value, PhaseKind.IN_FORCE.value)
+
+
+def standing(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> str:
+    """Where a consultation stands for the public: a key of STANDINGS.
+
+    What is open goes before what is coming, and what is coming before what is being evaluated.
+    """
+    fixed = {
+        ProcedureState.DRAFT: "draft",
+        ProcedureState.CONCLUDED: "done",
+        ProcedureState.WITHDRAWN: "closed",
+    }.get(ProcedureState(procedure.state))
+    if fixed:
+        return fixed
+    inviting = [phase for phase in phases if phase.opens]
+    states = {phase.state(now) for phase in inviting if phase.starts_on}
+    if PhaseState.OPEN in states:
+        return "open"
+    if PhaseState.COMING in states or PhaseState.OVER not in states:
+        return "soon"
+    return "evaluating"
+
+
+def is_open(phases: Sequence[Phase], way: Opens, now: datetime) -> bool:
+    """Whether one can do this now."""
+    return any(way.value in phase.opens and phase.state(now) is PhaseState.OPEN for phase in phases)
+
+
+def last_day(phase: Phase) -> date | None:
+    """The last day on which something arrives in time: the announced end, or the later one that the law gives."""
+    return max((day for day in (phase.ends_on, phase.effective_end) if day), default=None)
+
+
+def say(words: str, language: str) -> str:
+    """One of the words above in a language."""
+    return str(translations(language).gettext(words))
+
+
+def phase_name(phase: Phase, language: str) -> str:
+    """The phase's own title, or what its kind is called."""
+    return phase.title or say(PHASE_NAMES[phase.kind], language)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A consultation in a list, in the reader's language; `standing` is a key of STANDINGS."""
+
+    slug: str
+    reference: str
+    version: int
+    title: str
+    summary: str
+    district: str
+    standing: str
+    state_text: str
+    begins: date | None
+    ends: date | None
+    #: Whole days after today; 0 on the last day, negative once over.
+    days_left: int | None
+    #: What one can do now.
+    ways: tuple[str, ...]
+    #: What became of it, as far as it is known: closing words, or the phase that it has come to.
+    outcome: str
+    outcome_phase: str
+    has_plan: bool
+    lon: float | None
+    lat: float | None
+
+
+def card(
+    procedure: Procedure, phases: Sequence[Phase], now: datetime, language: str, closing_words: str = ""
+) -> Card:
+    """What a list shows of a procedure."""
+    where = standing(procedure, phases, now)
+    phase = spoken_of(phases, now)
+    opened = [each for each in phases if each.state(now) is PhaseState.OPEN]
+    now_possible = [way for each in opened for way in each.opens]
+    behind = [
+        each
+        for each in phases
+        if each.starts_on and not each.opens and each.state(now) is not PhaseState.COMING
+    ]
+    return Card(
+        slug=procedure.slug,
+        reference=procedure.key,
+        version=procedure.version,
+        title=localised(procedure, language, "title"),
+        summary=localised(procedure, language, "summary"),
+        district=procedure.district,
+        standing=where,
+        state_text=say(STANDINGS[where], language),
+        begins=phase.starts_on if phase else None,
+        ends=last_day(phase) if phase else None,
+        days_left=phase.days_left(now) if phase else None,
+        ways=tuple(
+            say(words, language) for way, words in WAYS.items() if way in now_possible and where == "open"
+        ),
+        outcome=closing_words if where in ("done", "closed") else "",
+        outcome_phase=phase_name(behind[-1], language) if behind and where != "open" else "",
+        has_plan=procedure.plan_area is not None,
+        lon=procedure.lon,
+        lat=procedure.lat,
+    )
+
+
+def spoken_of(phases: Sequence[Phase], now: datetime) -> Phase | None:
+    """The phase whose dates a card shows: of those that invite people, the one to speak of now."""
+    return current_phase([phase for phase in phases if phase.opens], now)
+
+
+def in_order(cards: Iterable[Card]) -> list[Card]:
+    """Open ones by what ends soonest, then coming ones by what begins soonest, then all others, latest end first."""
+
+    def key(each: Card) -> tuple[int, int, str]:
+        if each.standing == "open":
+            return 0, (each.ends or date.max).toordinal(), each.title
+        if each.standing in ("soon", "draft"):
+            return 1, (each.begins or date.max).toordinal(), each.title
+        return 2, -(each.ends or date.min).toordinal(), each.title
+
+    return sorted(cards, key=key)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """What the banner of a consultation says: states of `deadline_banner` in templates/components/states.html."""
+
+    state: str
+    begins: date | None
+    ends: date | None
+    days_left: int | None
+
+
+def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> Deadline | None:
+    """The banner, or None where nothing invites people.
+
+    After the end of the period statements are still taken, marked as late (BauGB §4a(5)), as long as the procedure
+    runs and the council has not begun to decide.
+    """
+    phase = spoken_of(phases, now)
+    if phase is None:
+        return None
+    state = {PhaseState.COMING: "soon", PhaseState.OPEN: "open", PhaseState.OVER: "closed"}[phase.state(now)]
+    decided = any(
+        each.kind in _AFTER_THE_COUNCIL and each.starts_on and each.state(now) is not PhaseState.COMING
+        for each in phases
+    )
+    runs = procedure.state in (ProcedureState.PUBLISHED.value, ProcedureState.DRAFT.value)
+    if state == "closed" and Opens.STATEMENT.value in phase.opens and runs and not decided:
+        state = "late"
+    if not runs:
+        state = "closed"
+    return Deadline(state, phase.starts_on, last_day(phase), phase.days_left(now))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A phase in the timeline; `state` is done, current or coming."""
+
+    name: str
+    begins: date | None
+    ends: date | None
+    state: str
+    text: str
+
+
+def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Step, ...]:
+    """The phases in their order, each with where it stands today."""
+    states = {PhaseState.COMING: "coming", PhaseState.OPEN: "current", PhaseState.OVER: "done"}
+    return tuple(
+        Step(
+            name=phase_name(phase, language),
+            begins=phase.starts_on,
+            ends=last_day(phase),
+            state=states[phase.state(now)],
+            text=phase.note,
+        )
+        for phase in phases
+    )
+
+
+# --- what a version changed ------------------------------------------------------------------------
+
+_TEXTS: Mapping[str, str] = {
+    "title": N_("Title"),
+    "summary": N_("Summary"),
+    "description": N_("Description"),
+    "location_words": N_("Place in words"),
+    "district": N_("District"),
+    "key": N_("Reference"),
+}
+_OTHERS: Mapping[str, str] = {
+    "contact": N_("Contact"),
+    "access_options": N_("Ways without the internet"),
+    "plan_area": N_("Plan area"),
+    "translations": N_("Translations"),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that a version changed, and before and after where that can be read."""
+
+    what: str
+    before: str = ""
+    after: str = ""
+    #: The phase or document it is about.
+    about: str = ""
+    #: Before and after are days.
+    from_day: date | None = None
+    to_day: date | None = None
+
+
+def differences(
+    before: Mapping[str, object], after: Mapping[str, object], language: str
+) -> tuple[Difference, ...]:
+    """What is different between two snapshots (`procedures.snapshot`), in the order of the page."""
+    found = [
+        Difference(label, str(before.get(name) or ""), str(after.get(name) or ""))
+        for name, label in _TEXTS.items()
+        if before.get(name) != after.get(name)
+    ]
+    found += _phases_differ(_rows(before, "phases"), _rows(after, "phases"), language)
+    found += _documents_differ(_rows(before, "documents"), _rows(after, "documents"))
+    found += [Difference(label) for name, label in _OTHERS.items() if before.get(name) != after.get(name)]
+    return tuple(replace(each, what=say(each.what, language)) for each in found)
+
+
+def _rows(snapshot: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    rows = snapshot.get(name)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _phases_differ(
+    before: Sequence[Mapping[str, object]], after: Sequence[Mapping[str, object]], language: str
+) -> list[Difference]:
+    if len(before) != len(after) or [row["kind"] for row in before] != [row["kind"] for row in after]:
+        return [Difference(N_("Phases"))]
+    found = []
+    for old, new in zip(before, after, strict=True):
+        about = str(new.get("title") or say(PHASE_NAMES[str(new["kind"])], language))
+        for name, label in (("starts_on", N_("Start")), ("ends_on", N_("End"))):
+            if old.get(name) != new.get(name):
+                found.append(Difference(label, about=about, from_day=_day(old, name), to_day=_day(new, name)))
+        if any(old.get(name) != new.get(name) for name in ("title", "note", "opens")):
+            found.append(Difference(N_("Description of the phase"), about=about))
+    return found
+
+
+def _day(row: Mapping[str, object], name: str) -> date | None:
+    return date.fromisoformat(str(row[name])) if row.get(name) else None
+
+
+def _documents_differ(
+    before: Sequence[Mapping[str, object]], after: Sequence[Mapping[str, object]]
+) -> list[Difference]:
+    # Documents have no name but their title; a renamed one is shown as gone and new, which is what readers see.
+    old = {str(row["title"]): row for row in before}
+    new = {str(row["title"]): row for row in after}
+    found = [Difference(N_("New document"), about=title) for title in new if title not in old]
+    found += [
+        Difference(N_("New version of a document"), about=title)
+        for title in new
+        if title in old and old[title].get("sha256") != new[title].get("sha256")
+    ]
+    return found + [
+        Difference(N_("Document taken off the list"), about=title) for title in old if title not in new
+    ]
+
+
+# --- plans -----------------------------------------------------------------------------------------
+
+
+def _palettes(tokens: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Colours, light and dark, that suit the municipality's theme tokens."""
+    brand = theme.Colour.from_hex(tokens.get("brand") or theme.TOKENS["brand"])
+    accent = theme.Colour.from_hex(tokens.get("accent") or theme.TOKENS["accent"])
+    hue, glow = brand.oklch()[2], accent.oklch()
+
+    def tone(lightness: float, chroma: float) -> str:
+        return theme.Colour.from_oklch(lightness, chroma, hue).hex()
+
+    light = {
+        "ground": tone(0.955, 0.012), "land": tone(0.985, 0.006), "border": tone(0.78, 0.02),
+        "street": tone(0.84, 0.012), "plan": accent.hex(), "ink": "#1c2529",
+    }  # fmt: skip
+    dark = {
+        "ground": tone(0.26, 0.016), "land": tone(0.31, 0.018), "border": tone(0.46, 0.02),
+        "street": tone(0.42, 0.014), "plan": theme.Colour.from_oklch(0.75, glow[1], glow[2]).hex(), "ink": "#eef1f2",
+    }  # fmt: skip
+    return light, dark
+
+
+def plan_frame(procedure: Procedure, *, small: bool) -> Frame:
+    """What the picture of a plan shows: the area with its surroundings. Raises ValueError without a plan area."""
+    box = (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)
+    if None in box:
+        raise ValueError("no plan area")
+    width, height, margin = (480, 192, 0.3) if small else (960, 540, 0.25)
+    known = tuple(edge for edge in box if edge is not None)
+    west, south, east, north = known
+    return frame_around(
+        [(west, south, east, north)], width=width, height=height, margin=margin, at_least=200.0
+    )
+
+
+def plan_picture(
+    procedure: Procedure, streets: Sequence[Place], tokens: Mapping[str, str], *, small: bool, look: Look
+) -> str:
+    """A plan area among its streets as an SVG document: for a card (`small`), or with street names and scale."""
+    light, dark = _palettes(tokens)
+    shapes = [Shape("street", place.geometry, place.name) for place in streets]
+    assert procedure.plan_area is not None
+    return draw(
+        [*shapes, Shape("plan", procedure.plan_area)],
+        plan_frame(procedure, small=small),
+        light=light,
+        dark=dark,
+        look=look,
+        names=0 if small else 12,
+        scale_bar=not small,
+    )
+
+
+TOWN_WIDTH, TOWN_HEIGHT = 520, 480
+
+
+def town_frame(districts: Box | None, bounds: Sequence[float]) -> Frame | None:
+    """What the overview of the town shows: all districts, or the town's extent in degrees; None without both."""
+    if districts is None and len(bounds) == 4:
+        corners = metres_of(bounds[0], bounds[1]), metres_of(bounds[2], bounds[3])
+        districts = (*corners[0], *corners[1])
+    if districts is None:
+        return None
+    return frame_around([districts], width=TOWN_WIDTH, height=TOWN_HEIGHT, margin=0.04, at_least=500.0)
+
+
+def town_picture(frame: Frame, districts: Sequence[Place], tokens: Mapping[str, str], look: Look) -> str:
+    """The town's districts as an SVG document."""
+    light, dark = _palettes(tokens)
+    return draw(
+        [Shape("district", place.geometry) for place in districts], frame, light=light, dark=dark, look=look
+    )
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A numbered mark on the overview, and the place it stands for: pixels from the upper left corner."""
+
+    number: int
+    x: float
+    y: float
+    at_x: float
+    at_y: float
+    card: Card
+
+
+_PIN_WIDTH = 36.0
+
+
+def pins(cards: Sequence[Card], frame: Frame) -> tuple[Pin, ...]:
+    """A numbered pin for each consultation with a place in the frame; neighbours move aside so that all are seen."""
+    placed: list[Pin] = []
+    for number, each in enumerate(cards, start=1):
+        if each.lon is None or each.lat is None:
+            continue
+        at_x, at_y = frame.pixel(*metres_of(each.lon, each.lat))
+        if 0 <= at_x <= frame.width and 0 <= at_y <= frame.height:
+            x, y = next(_free_spots(at_x, at_y, placed, frame), (at_x, at_y))
+            placed.append(Pin(number, round(x, 1), round(y, 1), round(at_x, 1), round(at_y, 1), each))
+    return tuple(placed)
+
+
+def _free_spots(
+    at_x: float, at_y: float, placed: Sequence[Pin], frame: Frame
+) -> Iterator[tuple[float, float]]:
+    """Spots for a pin, the nearest first, that lie in the frame and cover no other pin."""
+    half = _PIN_WIDTH / 2
+    for ring in range(8):
+        for step in range(8 * ring or 1):
+            angle = 2 * math.pi * step / (8 * ring or 1)
+            x, y = at_x + ring * half * math.cos(angle), at_y + ring * half * math.sin(angle)
+            x, y = min(max(x, half), frame.width - half), min(max(y, half), frame.height - half)
+            if all(math.hypot(x - pin.x, y - pin.y) >= _PIN_WIDTH for pin in placed):
+                yield x, y

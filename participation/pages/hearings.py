@@ -1,0 +1,565 @@
+"""Consultations: the list of all, one with everything that belongs to it, its versions, its documents, its dates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+from wtforms import Form, SelectField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Length, Optional
+
+from consultations import contributions, municipalities, places, procedures
+from consultations.deadlines import local_date
+from consultations.files import MissingFile, serving_headers
+from consultations.permissions import Permission
+from consultations.places import PlaceKind
+from consultations.procedures import (
+    Document,
+    DocumentVersion,
+    Opens,
+    Phase,
+    Procedure,
+    ProcedureState,
+    ProcedureVersion,
+    localised,
+)
+from consultations.text import plain_paragraphs
+from participation import letters, overview
+from participation.overview import Card, Deadline, Difference, Step
+from participation.pages.home import cards_of, look_of, picture
+from participation.web import PAGES, Visit, page, public_address
+
+#: Marks a message for the catalogues.
+N_ = str
+
+PER_PAGE = 24
+#: How long a browser keeps a published version of a document: for ever, since it is never replaced.
+DOCUMENT_SECONDS = 365 * 24 * 3600
+#: How many changes the consultation's page shows before it links to all of them.
+CHANGES_SHOWN = 3
+
+
+# --- the list --------------------------------------------------------------------------------------
+
+
+class ListForm(Form):
+    """What the list can be narrowed to."""
+
+    q = StringField(N_("Words"), [Optional(), Length(max=200)])
+    state = SelectField(
+        N_("State"),
+        choices=[
+            SelectChoice("", N_("All")),
+            SelectChoice("open", N_("Open now")),
+            SelectChoice("soon", N_("Begins soon")),
+            SelectChoice("past", N_("Ended")),
+        ],
+        validate_choice=False,
+    )
+    district = SelectField(N_("District"), choices=[], validate_choice=False)
+
+
+@dataclass(frozen=True)
+class HearingList:
+    """One page of the list."""
+
+    form: ListForm
+    is_filtered: bool
+    cards: tuple[Card, ...]
+    total: int
+    newer: str
+    older: str
+
+
+@page("/beteiligungen", name="hearings", may=Permission.READ_PUBLIC, shared=True)
+def hearings(visit: Visit) -> Response:
+    """All consultations: what is open first, narrowed by words, state and district."""
+    form = visit.form(ListForm)
+    everything = procedures.public(visit.session, visit.municipality_id)
+    districts = {procedure.district for procedure in everything if procedure.district}
+    form.district.choices = [
+        SelectChoice("", N_("Whole town")),
+        *(SelectChoice(name, name) for name in sorted(districts, key=places.fold)),
+    ]
+    words, wanted, district = ((field.data or "").strip() for field in (form.q, form.state, form.district))
+    if words or district:
+        everything = procedures.public(visit.session, visit.municipality_id, words=words, district=district)
+    cards = [card for card in cards_of(visit, everything) if _is_wanted(card, wanted)]
+    number = _page_number(visit, len(cards))
+
+    def address(other: int) -> str:
+        return visit.url(
+            "hearings", q=words, state=wanted, district=district, seite=other if other > 1 else ""
+        )
+
+    return visit.render(
+        "hearings/list.html",
+        HearingList(
+            form=form,
+            is_filtered=bool(words or wanted or district),
+            cards=tuple(cards[(number - 1) * PER_PAGE : number * PER_PAGE]),
+            total=len(cards),
+            newer=address(number - 1) if number > 1 else "",
+            older=address(number + 1) if number * PER_PAGE < len(cards) else "",
+        ),
+    )
+
+
+def _is_wanted(card: Card, wanted: str) -> bool:
+    if wanted == "past":
+        return card.standing not in ("open", "soon")
+    return not wanted or card.standing == wanted
+
+
+def _page_number(visit: Visit, total: int) -> int:
+    asked = visit.request.query_params.get("seite", "")
+    last = max(1, -(-total // PER_PAGE))
+    return min(max(int(asked), 1), last) if asked.isdecimal() and len(asked) < 7 else 1
+
+
+# --- one consultation ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who answers questions; each may be empty."""
+
+    name: str
+    office: str
+    phone: str
+    email: str
+    hours: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """A place where the plan can be seen and a statement handed in without the internet (BauGB §3(2) S.2)."""
+
+    place: str
+    address: str
+    hours: str
+    step_free: str
+    note: str
+
+
+@dataclass(frozen=True)
+class FileLink:
+    """A document in the list, with its newest version."""
+
+    title: str
+    kind: str
+    url: str
+    text_url: str
+    other_form_url: str
+    format: str
+    size: int
+    pages: int | None
+    number: int
+    dated: date
+    note: str
+    earlier: tuple[tuple[int, date, str], ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was changed after publication, in the planner's words."""
+
+    number: int
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses of what can be done; empty where it cannot be done now or this installation has no such room."""
+
+    statement: str
+    proposal: str
+    comment: str
+    map: str
+    contributions: str
+    slip: str
+    dates: str
+    plan: str
+    lookup: str
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Everything that the page of one consultation shows."""
+
+    slug: str
+    reference: str
+    title: str
+    summary: str
+    description: str
+    location_words: str
+    district: str
+    standing: str
+    state_text: str
+    deadline: Deadline | None
+    ways: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outcome: str
+    documents: tuple[FileLink, ...]
+    withdrawn_documents: tuple[FileLink, ...]
+    contact: Contact
+    access: tuple[Access, ...]
+    links: Links
+    published: int
+    changes: tuple[Change, ...]
+    has_more_changes: bool
+    is_draft: bool
+    in_other_language: bool
+
+
+@page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
+def hearing(visit: Visit) -> Response:
+    """One consultation; staff who may read drafts see it before it is published."""
+    procedure = _procedure(visit)
+    procedure_id = procedure.id or 0
+    phases = procedures.phases_of(visit.session, procedure_id)
+    documents = procedures.documents_of(visit.session, procedure_id)
+    changes = _changes(procedures.versions_of(visit.session, procedure_id))
+    outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
+    card = overview.card(procedure, phases, visit.now, visit.language, outcome)
+    deadline = overview.deadline(procedure, phases, visit.now)
+    published = contributions.published_count(visit.session, procedure_id)
+    return visit.render(
+        "hearings/hearing.html",
+        Hearing(
+            slug=procedure.slug,
+            reference=procedure.key,
+            title=card.title,
+            summary=card.summary,
+            description=localised(procedure, visit.language, "description"),
+            location_words=localised(procedure, visit.language, "location_words"),
+            district=procedure.district,
+            standing=card.standing,
+            state_text=card.state_text,
+            deadline=deadline,
+            ways=card.ways,
+            steps=overview.timeline(phases, visit.now, visit.language),
+            outcome=card.outcome,
+            documents=_files(visit, documents, withdrawn=False),
+            withdrawn_documents=_files(visit, documents, withdrawn=True),
+            contact=_contact(visit, procedure),
+            access=tuple(_access(visit, option) for option in procedure.access_options),
+            links=_links(visit, procedure, phases, deadline, published),
+            published=published,
+            changes=changes[:CHANGES_SHOWN],
+            has_more_changes=len(changes) > CHANGES_SHOWN,
+            is_draft=procedure.state == ProcedureState.DRAFT.value,
+            in_other_language=_is_untranslated(visit, procedure),
+        ),
+    )
+
+
+def _procedure(visit: Visit) -> Procedure:
+    """The procedure in the address. Raises Refusal NOT_FOUND, also for a draft that is not the visitor's to read."""
+    procedure = procedures.by_slug(
+        visit.session, visit.municipality_id, str(visit.request.path_params["slug"])
+    )
+    if procedure is None or not _may_read(visit, procedure):
+        visit.not_found()
+    return procedure
+
+
+def _may_read(visit: Visit, procedure: Procedure) -> bool:
+    return procedure.state != ProcedureState.DRAFT.value or visit.may(Permission.READ_DRAFTS, procedure)
+
+
+def _is_untranslated(visit: Visit, procedure: Procedure) -> bool:
+    """Whether the page is read in a language in which its texts do not exist."""
+    first = next(iter(visit.languages), visit.language)
+    return visit.language != first and not procedure.translations.get(visit.language, {}).get("title")
+
+
+def _changes(versions: Sequence[ProcedureVersion]) -> tuple[Change, ...]:
+    """The changes since the first publication, newest first; the publication itself is none."""
+    return tuple(Change(version.number, version.at, version.note) for version in versions[:-1])
+
+
+def _files(
+    visit: Visit, documents: Sequence[tuple[Document, list[DocumentVersion]]], *, withdrawn: bool
+) -> tuple[FileLink, ...]:
+    return tuple(
+        _file_link(visit, document, versions)
+        for document, versions in documents
+        if versions and document.is_withdrawn is withdrawn
+    )
+
+
+def _file_link(visit: Visit, document: Document, versions: Sequence[DocumentVersion]) -> FileLink:
+    newest, *earlier = versions
+    return FileLink(
+        title=document.title,
+        kind=visit.gettext(overview.DOCUMENT_NAMES[document.kind]),
+        url=_file_url(visit, newest),
+        text_url=_text_url(visit, newest) if newest.text else "",
+        other_form_url=visit.url("barrier_report", where=document.title),
+        format=_format(newest),
+        size=newest.size,
+        pages=newest.pages,
+        number=newest.number,
+        dated=local_date(newest.uploaded_at),
+        note=newest.note,
+        earlier=tuple(
+            (version.number, local_date(version.uploaded_at), _file_url(visit, version))
+            for version in earlier
+        ),
+    )
+
+
+def _file_url(visit: Visit, version: DocumentVersion) -> str:
+    return visit.url("document", id=version.document_id, number=version.number, filename=version.filename)
+
+
+def _text_url(visit: Visit, version: DocumentVersion) -> str:
+    return visit.url("document_text", id=version.document_id, number=version.number)
+
+
+def _format(version: DocumentVersion) -> str:
+    return PurePosixPath(version.filename).suffix.lstrip(".").upper() or version.media_type
+
+
+def _contact(visit: Visit, procedure: Procedure) -> Contact:
+    """The procedure's own contact; the town's where it has none."""
+    own: Mapping[str, Any] = procedure.contact
+    town = visit.municipality.contact
+    if any(own.get(name) for name in ("name", "office", "phone", "email")):
+        return Contact(*(str(own.get(name) or "") for name in Contact.__dataclass_fields__))
+    return Contact("", town.office, town.phone, town.email, town.hours)
+
+
+def _access(visit: Visit, option: Mapping[str, Any]) -> Access:
+    step_free = option.get("step_free", "")
+    if isinstance(step_free, bool):
+        step_free = visit.gettext("Step-free access") if step_free else visit.gettext("Not step-free")
+    return Access(
+        place=str(option.get("place") or ""),
+        address=str(option.get("address") or ""),
+        hours=str(option.get("hours") or ""),
+        step_free=str(step_free or ""),
+        note=str(option.get("note") or ""),
+    )
+
+
+def _links(
+    visit: Visit, procedure: Procedure, phases: Sequence[Phase], deadline: Deadline | None, published: int
+) -> Links:
+    def address(name: str, when: bool = True, /, **params: object) -> str:
+        return visit.url(name, slug=procedure.slug, **params) if when and name in PAGES else ""
+
+    def is_open(way: Opens) -> bool:
+        return overview.is_open(phases, way, visit.now)
+
+    is_late = bool(deadline and deadline.state == "late")
+    taken = is_late or bool(deadline and deadline.state == "open")
+    return Links(
+        statement=address("statement", is_late or is_open(Opens.STATEMENT), kind=Opens.STATEMENT.value),
+        proposal=address("statement", is_open(Opens.PROPOSAL), kind=Opens.PROPOSAL.value),
+        comment=address("hearing_map", is_open(Opens.COMMENT)),
+        map=address("hearing_map"),
+        contributions=address("contributions_list", bool(published)),
+        slip=address("slip", taken),
+        dates=address("dates", any(phase.starts_on for phase in phases)),
+        plan=address("plan_picture", procedure.plan_area is not None, v=procedure.version, look=_look(visit)),
+        lookup=visit.url("lookup") if "lookup" in PAGES else "",
+    )
+
+
+def _look(visit: Visit) -> str:
+    """The look to ask a picture for: it follows the device by itself, and the visitor's own choice through this."""
+    return "" if visit.theme == "system" else visit.theme
+
+
+@page("/beteiligungen/{slug}/plan.svg", name="plan_picture", may=Permission.READ_PUBLIC)
+def plan_picture(visit: Visit) -> Response:
+    """The plan area among its streets, large or (`size=small`) for a card."""
+    procedure = _procedure(visit)
+    if procedure.plan_area is None:
+        visit.not_found()
+    small = visit.request.query_params.get("size") == "small"
+    frame = overview.plan_frame(procedure, small=small)
+    streets = places.in_box(visit.session, visit.municipality_id, PlaceKind.STREET, frame.box)
+    tokens = visit.municipality_row.theme
+    drawn = picture(overview.plan_picture(procedure, streets, tokens, small=small, look=look_of(visit)))
+    if procedure.state == ProcedureState.DRAFT.value:
+        drawn.headers["Cache-Control"] = "no-store"
+    return drawn
+
+
+# --- versions --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version: when, why, and what it changed compared with the one before."""
+
+    number: int
+    at: datetime
+    note: str
+    differences: tuple[Difference, ...]
+    is_first: bool
+
+
+@dataclass(frozen=True)
+class Versions:
+    """All that was changed since publication, newest first."""
+
+    title: str
+    slug: str
+    versions: tuple[Version, ...]
+
+
+@page("/beteiligungen/{slug}/aenderungen", name="hearing_versions", may=Permission.READ_PUBLIC, shared=True)
+def versions(visit: Visit) -> Response:
+    """What was changed since publication, when, and why."""
+    procedure = _procedure(visit)
+    rows = procedures.versions_of(visit.session, procedure.id or 0)
+    before: list[Mapping[str, object]] = [row.snapshot for row in rows[1:]]
+    found = tuple(
+        Version(
+            row.number,
+            row.at,
+            row.note,
+            overview.differences(before[at], row.snapshot, visit.language) if at < len(before) else (),
+            at == len(before),
+        )
+        for at, row in enumerate(rows)
+    )
+    page = Versions(localised(procedure, visit.language, "title"), procedure.slug, found)
+    return visit.render("hearings/versions.html", page)
+
+
+# --- documents -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DocumentText:
+    """A document's words for readers who cannot use the file."""
+
+    title: str
+    hearing_title: str
+    hearing_url: str
+    paragraphs: tuple[str, ...]
+    file: FileLink
+    is_withdrawn: bool
+    newest_url: str
+
+
+def _document(visit: Visit) -> tuple[Procedure, Document, DocumentVersion]:
+    """The version in the address. Raises Refusal NOT_FOUND."""
+    asked = visit.request.path_params
+    found = procedures.document_version(visit.session, visit.municipality_id, asked["id"], asked["number"])
+    if found is None or not _may_read(visit, found[0]):
+        visit.not_found()
+    return found
+
+
+@page("/dokumente/{id:int}/{number:int}", name="document_text", may=Permission.READ_PUBLIC)
+def document_text(visit: Visit) -> Response:
+    """The words of one version of a document, as a page."""
+    procedure, document, version = _document(visit)
+    newest = procedures.newest_version(visit.session, document)
+    return visit.render(
+        "hearings/document.html",
+        DocumentText(
+            title=document.title,
+            hearing_title=localised(procedure, visit.language, "title"),
+            hearing_url=visit.url("hearing", slug=procedure.slug),
+            paragraphs=tuple(plain_paragraphs(version.text)),
+            file=_file_link(visit, document, [version]),
+            is_withdrawn=document.is_withdrawn,
+            newest_url=_text_url(visit, newest) if newest.number != version.number else "",
+        ),
+    )
+
+
+@page("/dokumente/{id:int}/{number:int}/{filename}", name="document", may=Permission.READ_PUBLIC)
+def document(visit: Visit) -> Response:
+    """One version of a document as the file that it is; saved, never run. Its last part of the address is for people."""
+    procedure, _, version = _document(visit)
+    is_public = procedure.state != ProcedureState.DRAFT.value
+    headers = {
+        **serving_headers(version.filename, version.media_type, inline=True),
+        "ETag": f'"{version.sha256}"',
+        "Cache-Control": f"public, max-age={DOCUMENT_SECONDS}, immutable" if is_public else "no-store",
+    }
+    if f'"{version.sha256}"' in visit.request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Length"] = str(version.size)
+    try:
+        content = visit.house.files.open(version.sha256)
+    except MissingFile:
+        visit.not_found()
+    return StreamingResponse(content, headers=headers)
+
+
+# --- dates and paper -------------------------------------------------------------------------------
+
+
+@page("/beteiligungen/{slug}/termine.ics", name="dates", may=Permission.READ_PUBLIC, shared=True)
+def dates(visit: Visit) -> Response:
+    """The dated phases as a calendar (RFC 5545): all-day events, and on the last day of what is open a reminder."""
+    from icalendar import Alarm, Calendar, Event
+
+    procedure = _procedure(visit)
+    title = localised(procedure, visit.language, "title")
+    address = visit.absolute("hearing", slug=procedure.slug)
+    host = public_address(
+        visit.house.settings, municipalities.hosts_of(visit.session, visit.municipality_id)
+    ).partition("://")[2]
+    calendar = Calendar()
+    calendar.add("prodid", "-//Digilog//Consultations//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", title)
+    changed = procedures.changed_at(visit.session, [procedure.id or 0]).get(procedure.id or 0, visit.now)
+    for phase in procedures.phases_of(visit.session, procedure.id or 0):
+        if phase.starts_on is None:
+            continue
+        name = overview.phase_name(phase, visit.language)
+        last = overview.last_day(phase) or phase.starts_on
+        event = Event()
+        event.add("uid", f"phase-{phase.id}@{host}")
+        event.add("dtstamp", changed)
+        event.add("sequence", procedure.version)
+        event.add("summary", f"{name}: {title}")
+        event.add("dtstart", phase.starts_on)
+        # The end of an all-day event is the day after its last (RFC 5545, 3.6.1).
+        event.add("dtend", last + timedelta(days=1))
+        event.add("description", f"{localised(procedure, visit.language, 'summary')}\n{address}")
+        event.add("url", address)
+        event.add("transp", "TRANSPARENT")
+        if phase.opens and overview.last_day(phase):
+            alarm = Alarm()
+            alarm.add("action", "DISPLAY")
+            alarm.add("description", visit.gettext("Three days left: %(title)s", title=title))
+            alarm.add("trigger", timedelta(days=-4), parameters={"RELATED": "END"})
+            event.add_component(alarm)
+        calendar.add_component(event)
+    return Response(calendar.to_ical(), media_type="text/calendar; charset=utf-8")
+
+
+@page("/beteiligungen/{slug}/formular.pdf", name="slip", may=Permission.READ_PUBLIC)
+def slip(visit: Visit) -> Response:
+    """The form for taking part on paper, to print, fill in by hand and post."""
+    procedure = _procedure(visit)
+    phase = overview.spoken_of(procedures.phases_of(visit.session, procedure.id or 0), visit.now)
+    form = letters.FormContext(
+        letterhead=letters.Letterhead.of(visit.municipality_row),
+        language=visit.language,
+        procedure_key=procedure.key,
+        procedure_title=localised(procedure, visit.language, "title"),
+        url=visit.absolute("hearing", slug=procedure.slug),
+        privacy_url=visit.absolute("privacy"),
+        issued_at=visit.now,
+        phase_title=overview.phase_name(phase, visit.language) if phase else "",
+        ends_on=overview.last_day(phase) if phase else None,
+    )
+    filename = f"{procedure.slug}.pdf"
+    return Response(letters.form_pdf(form), headers=serving_headers(filename, "application/pdf"))
