@@ -128,9 +128,14 @@ def render_markdown(text: str, *, headings_from: int | None = None) -> Markup:
 
 
 def _shift_headings(tokens: Sequence[Token], first: int) -> None:
+    """Start at `first` whatever the author starts with, and skip no level: an outline that screen readers can walk."""
+    ranks = sorted({token.tag for token in tokens if token.type == "heading_open"})
+    level = first - 1
     for token in tokens:
+        if token.type == "heading_open":
+            level = min(first + ranks.index(token.tag), level + 1, 6)
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) - 1 + first, 6)}"
+            token.tag = f"h{level}"
 
 
 def _as_written(text: str) -> str:

@@ -227,9 +227,12 @@ def test_only_staff_texts_have_headings_and_tables() -> None:
     text = "# Ziel\n\n###### Tief\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     staff = render_markdown(text, headings_from=3)
     assert "<h3>Ziel</h3>" in staff
-    assert "<h6>Tief</h6>" in staff
+    assert "<h4>Tief</h4>" in staff  # no level is skipped
     assert "<td>2</td>" in staff
     assert not re.search("<h[1-6]|<table", render_markdown(text))
+    assert render_markdown("## Erst\n\n# Dann\n\n### Tief", headings_from=3) == (
+        "<h3>Erst</h3>\n<h3>Dann</h3>\n<h4>Tief</h4>\n"
+    )
 
 
 @pytest.mark.parametrize(
