@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         default=False,
         description="Whether tries are counted in the database: needed with several server processes.",
     )
+    source_url: str = Field(
+        default="", description="Address where the source code of what runs here can be had (EUPL-1.2, article 5)."
+    )
     trust_proxy: bool = Field(
         default=False, description="Whether X-Forwarded-For/-Proto of the proxy are believed."
     )
