@@ -11,9 +11,11 @@ from typing import Annotated
 
 import typer
 
+from participation import deadline_command
 from participation.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+deadline_command.attach(app)
 
 
 @app.command()
@@ -80,7 +82,9 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     data: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".cache/demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew.")] = False,
-    samples: Annotated[bool, typer.Option("--samples", help="Add the real samples, where they exist.")] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Add the real samples, where they exist.")
+    ] = False,
 ) -> None:
     """A demo town with everything in it, for looking around."""
     from participation import demo as town

@@ -23,7 +23,20 @@ from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
 #: The kinds of visit, in the order in which their routes are tried.
-ROOMS: tuple[str, ...] = ("home", "hearings", "statements", "contributions", "account", "patterns")
+ROOMS: tuple[str, ...] = (
+    "home",
+    "hearings",
+    "statements",
+    "contributions",
+    "account",
+    "patterns",
+    "administration",
+    "staff",
+    "desk",
+    "moderation",
+    "intake",
+    "register",
+)
 
 
 class LanguageMiddleware:

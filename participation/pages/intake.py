@@ -92,7 +92,12 @@ class IntakeForm(Form):
     name = StringField(N_("Name"))
     organisation = StringField(N_("Organisation"))
     organisation_kind = SelectField(
-        N_("Kind of organisation"), choices=[SelectChoice(kind.value, BODIES[kind]) for kind in BODIES]
+        N_("Kind of organisation"),
+        [Optional()],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(kind.value, BODIES[kind]) for kind in BODIES),
+        ],
     )
     street = StringField(N_("Street and number"))
     postcode = StringField(N_("Postcode"))
@@ -330,7 +335,7 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
             email=form.email.data or "",
             phone=form.phone.data or "",
             organisation=form.organisation.data or "",
-            organisation_kind=OrganisationKind(form.organisation_kind.data),
+            organisation_kind=OrganisationKind(form.organisation_kind.data or OrganisationKind.ASSOCIATION),
         ),
         on_behalf_of=form.on_behalf_of.data or "",
         wants_publication=form.wants_publication.data,

@@ -136,7 +136,7 @@ class Entry:
     is_late: bool
     is_withdrawn: bool
     state: PublicationState
-    facts: tuple[tuple[str, str, str], ...]
+    facts: tuple[tuple[str, str, str, str], ...]
     files: tuple[File, ...]
     events: tuple[Event, ...]
     additions: tuple[tuple[str, str], ...]
@@ -237,7 +237,7 @@ def show(visit: Visit) -> Response:
             is_withdrawn=row.state == ContributionState.WITHDRAWN.value,
             state=PublicationState(row.publication),
             facts=tuple(
-                (label, value, "")
+                (label, value, "", "")
                 for label, value in (
                     (visit.gettext("From"), ", ".join(context.submitter)),
                     (visit.gettext("On behalf of"), row.on_behalf_of),
@@ -289,13 +289,12 @@ def attachment(visit: Visit) -> Response:
     row = _load(visit)
     assert row.id is not None
     wanted = visit.request.path_params["position"]
-    for each in contributions.attachments_of(visit.session, row.id):
-        if each.position == wanted:
-            content = visit.house.files.open(each.sha256)
-            return StreamingResponse(
-                content, headers=serving_headers(each.filename, each.media_type, inline=True)
-            )
-    visit.not_found()
+    files = contributions.attachments_of(visit.session, row.id)
+    each = next((each for each in files if each.position == wanted), None)
+    if each is None:
+        visit.not_found()
+    content = visit.house.files.open(each.sha256)
+    return StreamingResponse(content, headers=serving_headers(each.filename, each.media_type, inline=True))
 
 
 def _letter(visit: Visit) -> tuple[Notice, Contribution]:
