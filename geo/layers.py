@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from geo.geometry import GERMANY, METRES, degrees_of
+from geo.geometry import DEGREES, GERMANY, METRES, degrees_of, metres_of
 
 if TYPE_CHECKING:
     import geopandas
@@ -584,6 +584,57 @@ def read_normalised(path: Path) -> "geopandas.GeoDataFrame":
     import pyogrio
 
     return pyogrio.read_dataframe(path)
+
+
+def features_geojson(
+    path: Path,
+    *,
+    columns: Sequence[str] = (),
+    bounds: tuple[float, float, float, float] | None = None,
+    limit: int = 5_000,
+) -> tuple[str, bool]:
+    """Features of a normalised layer as a GeoJSON FeatureCollection (text, degrees, 7 decimals) for a browser.
+
+    `bounds` (west, south, east, north in degrees) keeps those whose box touches it; `columns` names the properties to
+    give, missing ones are left out. The truth value says whether there were more than `limit`.
+    """
+    import numpy as np
+    import pyogrio.raw
+    import shapely
+    from pyproj import Transformer
+
+    box = None
+    if bounds is not None:
+        west, south, east, north = bounds
+        corners = [metres_of(lon, lat) for lon in (west, east) for lat in (south, north)]
+        xs, ys = [x for x, _ in corners], [y for _, y in corners]
+        box = (min(xs), min(ys), max(xs), max(ys))
+    meta, _, wkb, values = pyogrio.raw.read(
+        str(path), columns=list(columns), bbox=box, max_features=limit + 1
+    )
+    transformer = Transformer.from_crs(METRES, DEGREES, always_xy=True)
+
+    def degrees(xy: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        return np.round(np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])), 7)
+
+    shapes = shapely.to_geojson(shapely.transform(shapely.from_wkb(wkb[:limit]), degrees))
+    rows = zip(*(column[:limit].tolist() for column in values), strict=True) if values else [()] * len(shapes)
+    names = [str(name) for name in meta["fields"]]
+    features = (
+        f'{{"type":"Feature","properties":{_properties(names, row)},"geometry":{shape}}}'
+        for row, shape in zip(rows, shapes, strict=True)
+    )
+    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}', len(wkb) > limit
+
+
+def _properties(names: Sequence[str], row: Sequence[object]) -> str:
+    """Values that are there, as a JSON object (NaN, GDAL's missing number, is not JSON)."""
+    there = {
+        name: value
+        for name, value in zip(names, row, strict=True)
+        if value is not None and not (isinstance(value, float) and math.isnan(value))
+    }
+    return json.dumps(there, ensure_ascii=False)
 
 
 def with_columns(read: LayerRead, columns: Mapping[str, Sequence[object]]) -> LayerRead:

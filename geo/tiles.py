@@ -105,11 +105,14 @@ class _Layer:
     ranks: "np.ndarray[Any, Any]"
     extents: "np.ndarray[Any, Any]"
     """Area of areas, length of lines, in square metres or metres of the projection."""
+    is_area: "np.ndarray[Any, Any]"
     tree: Any
     names: tuple[str, ...]
     """What is written on the map, by importance; all parts of the same name are one, streets joined to long lines."""
     named: "np.ndarray[Any, Any]"
     """The geometry of each name."""
+    inner: "np.ndarray[Any, Any]"
+    """A point within it."""
     name_tree: Any
 
 
@@ -184,9 +187,11 @@ def _read(source: MapSource) -> _Layer:
         shapes=shapes,
         ranks=ranks[owner] if len(ranks) else ranks,
         extents=np.where(areas > 0, areas, shapely.length(shapes)),
+        is_area=shapely.get_dimensions(shapes) == 2,
         tree=shapely.STRtree(shapes),
         names=names,
         named=named,
+        inner=shapely.point_on_surface(named),
         name_tree=shapely.STRtree(named),
     )
 
@@ -325,6 +330,9 @@ class _Stroke:
         return before[1]
 
 
+_SIMPLIFIED: Final = frozenset({"boundary", "districts", "streets", "water"})
+"""Long lines lose vertices that no screen shows; buildings and parcels are small already."""
+
 _MAIN, _MIDDLE, _ORDINARY, _SERVICE, _PATH = (0,), (1,), (2,), (3,), (4,)
 _DRAWN: Final = (
     _Stroke("boundary", 0, fill="land"),
@@ -411,46 +419,45 @@ def _paths(
     margin = 20 * resolution  # the widest line, half of it, and dashes that do not begin at the edge
     left, bottom, right, top = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
     window = shapely.box(left, bottom, right, top)
-    result = []
-    found: dict[MapSource, tuple[_Layer, Any]] = {}
-    clipped: dict[tuple[MapSource, tuple[int, ...], bool], str] = {}
     strokes = [stroke for stroke in _DRAWN if zoom >= stroke.from_zoom]
-    uses = Counter((stroke.role, stroke.ranks, bool(stroke.fill)) for stroke in strokes)
+    uses = Counter((stroke.role, stroke.ranks) for stroke in strokes if not stroke.fill)
+    result = []
+    cut: dict[MapSource, tuple[_Layer, Any, Any]] = {}
+    paths: dict[tuple[MapSource, tuple[int, ...], bool], str] = {}
     for stroke in strokes:
         for source in sources:
             if source.role != stroke.role:
                 continue
-            if source not in found:
+            if source not in cut:
                 layer = _kept.get(source)
-                found[source] = (layer, np.sort(layer.tree.query(window)))
-            layer, chosen = found[source]
-            if not len(chosen):
-                continue
-            key = (source, stroke.ranks, bool(stroke.fill))
-            if key not in clipped:
-                if stroke.ranks:
-                    chosen = chosen[np.isin(layer.ranks[chosen], stroke.ranks)]
-                if stroke.smallest:
-                    areas = shapely.get_dimensions(layer.shapes[chosen]) == 2
-                    least = np.where(areas, stroke.smallest * resolution**2, stroke.smallest * resolution)
-                    chosen = chosen[layer.extents[chosen] >= least]
-                shapes = layer.shapes[chosen]
-                if stroke.fill:
-                    shapes = shapes[shapely.get_dimensions(shapes) == 2]
-                shapes = shapely.clip_by_rect(shapes, left, bottom, right, top)
-                if not stroke.fill or stroke.role in ("boundary", "districts"):
+                chosen = np.sort(layer.tree.query(window))
+                shapes = shapely.clip_by_rect(layer.shapes[chosen], left, bottom, right, top)
+                if stroke.role in _SIMPLIFIED:
                     shapes = shapely.simplify(shapes, resolution / UNITS, preserve_topology=False)
+                cut[source] = (layer, chosen, shapes)
+            key = (source, stroke.ranks, bool(stroke.fill))
+            if key not in paths:
+                layer, chosen, shapes = cut[source]
+                wanted = np.ones(len(chosen), dtype=bool)
+                if stroke.ranks:
+                    wanted &= layer.ranks[chosen] == stroke.ranks[0]
+                if stroke.fill:
+                    wanted &= layer.is_area[chosen]
+                if stroke.smallest:
+                    sizes = np.where(layer.is_area[chosen], resolution**2, resolution) * stroke.smallest
+                    wanted &= layer.extents[chosen] >= sizes
+                shapes = shapes[wanted]
                 if stroke.fill:
                     shapes = shapely.orient_polygons(shapes)
-                data = path_of(shapes, box[0], box[3], resolution)
+                data = path_of(shapes, box[0], box[3], resolution) if len(shapes) else ""
                 path = f'<path transform="scale({1 / UNITS:g})" d="{data}"' if data else ""
-                if path and prefix and uses[stroke.role, *key[1:]] > 1:
-                    name = f"{prefix}{len(clipped)}"
+                if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks] > 1:
+                    name = f"{prefix}{len(paths)}"
                     result.append(f'<defs>{path} id="{name}"/></defs>')
                     path = f'<use href="#{name}"'
-                clipped[key] = path
-            if clipped[key]:
-                result.append(f"{clipped[key]} {_look(stroke, zoom, colour)}/>")
+                paths[key] = path
+            if paths[key]:
+                result.append(f"{paths[key]} {_look(stroke, zoom, colour)}/>")
     return result
 
 
@@ -480,9 +487,9 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     import shapely
 
     parts = shapely.get_parts(shapes)
-    areas = shapely.get_type_id(parts) == 3
-    rings = shapely.get_rings(parts[areas])
-    lines = parts[np.isin(shapely.get_type_id(parts), (1, 2))]
+    kinds = shapely.get_type_id(parts)
+    rings = shapely.get_rings(parts[kinds == 3])
+    lines = parts[(kinds == 1) | (kinds == 2)]
     curves = np.concatenate((rings, lines)) if len(lines) else rings
     if not len(curves):
         return ""
@@ -494,11 +501,15 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     grid, owner = grid[fresh], owner[fresh]
     counts = np.bincount(owner, minlength=len(curves))
     closed = len(rings)
-    steps = np.diff(grid, axis=0, prepend=0)
+    steps = grid.copy()
+    steps[1:] -= grid[:-1]
     starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    moves = [f"{dx} {dy}" if dy >= 0 else f"{dx}{dy}" for dx, dy in steps.tolist()]
+    words = list(map(str, steps.ravel().tolist()))
+    firsts = grid[np.minimum(starts, len(grid) - 1)].tolist()
     data = []
-    for index, (start, count) in enumerate(zip(starts.tolist(), counts.tolist(), strict=True)):
+    for index, ((x, y), start, count) in enumerate(
+        zip(firsts, starts.tolist(), counts.tolist(), strict=True)
+    ):
         if index < closed:
             if count < 4:
                 continue
@@ -507,8 +518,7 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
             if count < 2:
                 continue
             end, tail = start + count, ""
-        x, y = grid[start].tolist()
-        data.append(f"M{x} {y}l{' '.join(moves[start + 1 : end])}{tail}")
+        data.append(f"M{x} {y}l{' '.join(words[2 * start + 2 : 2 * end])}{tail}")
     return "".join(data)
 
 
@@ -642,7 +652,7 @@ def _label_areas(
         half = 0.29 * size * len(name)
         if width < 1.3 * half or height < 2 * size:
             continue
-        point = shapely.point_on_surface(layer.named[index])
+        point = layer.inner[index]
         room.add(
             _Label(
                 text=name,

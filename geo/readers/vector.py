@@ -46,6 +46,8 @@ def read_flatgeobuf(file: Delivered, limits: Limits) -> Raw:
     raw = Raw("FlatGeobuf", str(file.head[3]))
     with tempfile.TemporaryDirectory() as folder:
         add_layers(raw, scratch_copy(file, Path(folder), "layer.fgb"), limits)
+    if not raw.frames and not raw.skipped:
+        raise LayerProblem("truncated")  # a FlatGeobuf always has its one layer: the beginning alone is there
     return raw
 
 

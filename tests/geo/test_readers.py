@@ -13,10 +13,12 @@ import geopandas
 import pytest
 import shapely
 
+from geo.geometry import degrees_of
 from geo.layers import (
     LayerProblem,
     LayerRead,
     Limits,
+    features_geojson,
     read_normalised,
     write_normalised,
 )
@@ -451,6 +453,31 @@ def test_what_the_library_does_not_deliver_is_said(read: Callable[..., LayerRead
     more = "<gml:featureMember><xplan:BP_Nichts gml:id='N'/></gml:featureMember>"
     reasons = {left.layer: left.reason for left in read(xplan(more=more), "a.gml").report.skipped}
     assert reasons["BP_Nichts"] in {"unread", "no_geometry"}
+
+
+# --- what a browser gets ---
+
+
+def test_features_for_a_browser(tmp_path: Path, read: Callable[..., LayerRead]) -> None:
+    path = tmp_path / "plan.fgb"
+    write_normalised(read(xplan(), "a.gml").frame, path)
+    text, more = features_geojson(path, columns=["klass", "sign", "GRZ", "nicht da"])
+    assert not more
+    found = {feature["properties"]["klass"]: feature for feature in json.loads(text)["features"]}
+    assert set(found) == {
+        "BP_Plan",
+        "BP_BaugebietsTeilFlaeche",
+        "BP_BauGrenze",
+        "BP_AnpflanzungBindungErhaltung",
+    }
+    assert found["BP_Plan"]["properties"] == {"klass": "BP_Plan", "sign": "plan_limit"}
+    tree = found["BP_AnpflanzungBindungErhaltung"]["geometry"]["coordinates"]
+    assert tree == [round(value, 7) for value in degrees_of(X0 + 5, Y0 + 5)]
+    lon, lat = degrees_of(X0 + 5, Y0 + 5)
+    near, _ = features_geojson(path, columns=["gml_id"], bounds=(lon, lat, lon + 1e-5, lat + 1e-5))
+    assert {feature["properties"]["gml_id"] for feature in json.loads(near)["features"]} == {"PLAN_1", "B_1"}
+    few, more = features_geojson(path, limit=2)
+    assert (len(json.loads(few)["features"]), more) == (2, True)
 
 
 # --- whatever comes ---
