@@ -25,11 +25,12 @@ from geo.geometry import metres_of
 from geo.sketch import Box, Frame, Look, Shape, draw, frame_around
 from participation import theme
 from participation.i18n import translations
+from participation.settings import LANGUAGES
 
 __all__ = [
-    "DOCUMENT_NAMES", "PHASE_NAMES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference", "Frame", "Look", "Pin",
+    "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference", "Frame", "Look", "Pin",
     "Step", "card", "deadline", "differences", "in_order", "is_open", "last_day", "phase_name", "pins", "plan_frame",
-    "plan_picture", "say", "spoken_of", "standing", "timeline", "town_frame", "town_picture",
+    "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_frame", "town_picture",
 ]  # fmt: skip
 
 #: Marks a message for the catalogues.
@@ -44,7 +45,7 @@ PHASE_NAMES: Mapping[str, str] = {
     PhaseKind.DISCUSSION_MEETING: N_("Discussion meeting"),
     PhaseKind.WEIGHING: N_("Weighing of all contributions"),
     PhaseKind.RESOLUTION: N_("Decision of the council"),
-    PhaseKind.IN_FORCE: N_("The plan comes into force"),
+    PhaseKind.IN_FORCE: N_("Plan in force"),
 }
 """What each kind of phase is called where it has no title of its own."""
 
@@ -76,6 +77,9 @@ STANDINGS: Mapping[str, str] = {
     "draft": N_("Draft"),
 }
 """Where a consultation can stand, by the kinds of `status_tag` in templates/components/states.html."""
+
+#: The language that planners enter texts in; others are in `Procedure.translations`.
+ENTERED_IN = next(iter(LANGUAGES))
 
 _AFTER_THE_COUNCIL = (PhaseKind.RESOLUTION.value, PhaseKind.IN_FORCE.value)
 
@@ -128,6 +132,8 @@ class Card:
     slug: str
     reference: str
     version: int
+    #: In which language title and summary are.
+    text_language: str
     title: str
     summary: str
     district: str
@@ -164,6 +170,7 @@ def card(
         slug=procedure.slug,
         reference=procedure.key,
         version=procedure.version,
+        text_language=text_language(procedure, language, "title"),
         title=localised(procedure, language, "title"),
         summary=localised(procedure, language, "summary"),
         district=procedure.district,
@@ -181,6 +188,11 @@ def card(
         lon=procedure.lon,
         lat=procedure.lat,
     )
+
+
+def text_language(procedure: Procedure, language: str, name: str) -> str:
+    """In which language `localised` gives a text: the one asked for, or the one that texts are entered in."""
+    return language if procedure.translations.get(language, {}).get(name) else ENTERED_IN
 
 
 def spoken_of(phases: Sequence[Phase], now: datetime) -> Phase | None:
@@ -314,16 +326,32 @@ def _rows(snapshot: Mapping[str, object], name: str) -> list[Mapping[str, object
 def _phases_differ(
     before: Sequence[Mapping[str, object]], after: Sequence[Mapping[str, object]], language: str
 ) -> list[Difference]:
-    if len(before) != len(after) or [row["kind"] for row in before] != [row["kind"] for row in after]:
-        return [Difference(N_("Phases"))]
-    found = []
-    for old, new in zip(before, after, strict=True):
-        about = str(new.get("title") or say(PHASE_NAMES[str(new["kind"])], language))
-        for name, label in (("starts_on", N_("Start")), ("ends_on", N_("End"))):
-            if old.get(name) != new.get(name):
-                found.append(Difference(label, about=about, from_day=_day(old, name), to_day=_day(new, name)))
-        if any(old.get(name) != new.get(name) for name in ("title", "note", "opens")):
-            found.append(Difference(N_("Description of the phase"), about=about))
+    old, new = _by_kind(before), _by_kind(after)
+
+    def name(row: Mapping[str, object]) -> str:
+        return str(row.get("title") or say(PHASE_NAMES[str(row["kind"])], language))
+
+    found = [Difference(N_("New phase"), about=name(row)) for key, row in new.items() if key not in old]
+    for key, row in new.items():
+        if key not in old:
+            continue
+        for part, label in (("starts_on", N_("Start")), ("ends_on", N_("End"))):
+            days = _day(old[key], part), _day(row, part)
+            if days[0] != days[1]:
+                found.append(Difference(label, about=name(row), from_day=days[0], to_day=days[1]))
+        if any(old[key].get(part) != row.get(part) for part in ("title", "note", "opens")):
+            found.append(Difference(N_("Description of the phase"), about=name(row)))
+    return found + [
+        Difference(N_("Phase taken out"), about=name(row)) for key, row in old.items() if key not in new
+    ]
+
+
+def _by_kind(rows: Sequence[Mapping[str, object]]) -> dict[tuple[str, int], Mapping[str, object]]:
+    """Phases have no name that lasts: the second publication of one version is the second one of the next."""
+    found: dict[tuple[str, int], Mapping[str, object]] = {}
+    for row in rows:
+        kind = str(row["kind"])
+        found[kind, sum(known[0] == kind for known in found)] = row
     return found
 
 
@@ -341,7 +369,7 @@ def _documents_differ(
     found += [
         Difference(N_("New version of a document"), about=title)
         for title in new
-        if title in old and old[title].get("sha256") != new[title].get("sha256")
+        if title in old and any(old[title].get(part) != new[title].get(part) for part in ("sha256", "number"))
     ]
     return found + [
         Difference(N_("Document taken off the list"), about=title) for title in old if title not in new
@@ -371,34 +399,54 @@ def _palettes(tokens: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str
     return light, dark
 
 
-def plan_frame(procedure: Procedure, *, small: bool) -> Frame:
+@dataclass(frozen=True)
+class PlanSize:
+    """A size of a plan's picture: pixels, how much of the surroundings it shows, how many street names."""
+
+    width: int
+    height: int
+    margin: float
+    names: int
+
+
+PLAN_SIZES: Mapping[str, PlanSize] = {
+    "small": PlanSize(480, 192, 0.3, 0),  # on a card
+    "narrow": PlanSize(480, 420, 0.2, 6),  # on a telephone
+    "": PlanSize(960, 540, 0.25, 12),
+}
+
+
+def plan_frame(procedure: Procedure, size: PlanSize) -> Frame:
     """What the picture of a plan shows: the area with its surroundings. Raises ValueError without a plan area."""
     box = (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)
-    if None in box:
+    known = [edge for edge in box if edge is not None]
+    if len(known) < 4:
         raise ValueError("no plan area")
-    width, height, margin = (480, 192, 0.3) if small else (960, 540, 0.25)
-    known = tuple(edge for edge in box if edge is not None)
     west, south, east, north = known
     return frame_around(
-        [(west, south, east, north)], width=width, height=height, margin=margin, at_least=200.0
+        [(west, south, east, north)],
+        width=size.width,
+        height=size.height,
+        margin=size.margin,
+        at_least=200.0,
     )
 
 
 def plan_picture(
-    procedure: Procedure, streets: Sequence[Place], tokens: Mapping[str, str], *, small: bool, look: Look
+    procedure: Procedure, streets: Sequence[Place], tokens: Mapping[str, str], *, size: PlanSize, look: Look
 ) -> str:
-    """A plan area among its streets as an SVG document: for a card (`small`), or with street names and scale."""
+    """A plan area among its streets as an SVG document, with scale and north arrow where it has street names."""
     light, dark = _palettes(tokens)
     shapes = [Shape("street", place.geometry, place.name) for place in streets]
     assert procedure.plan_area is not None
     return draw(
         [*shapes, Shape("plan", procedure.plan_area)],
-        plan_frame(procedure, small=small),
+        plan_frame(procedure, size),
         light=light,
         dark=dark,
         look=look,
-        names=0 if small else 12,
-        scale_bar=not small,
+        names=size.names,
+        scale_bar=bool(size.names),
     )
 
 

@@ -29,7 +29,7 @@ from consultations.procedures import (
 from consultations.text import plain_paragraphs
 from participation import letters, overview
 from participation.overview import Card, Deadline, Difference, Step
-from participation.pages.home import cards_of, look_of, picture
+from participation.pages.home import cards_of, look_of, picture, typed
 from participation.web import PAGES, Visit, page, public_address
 
 #: Marks a message for the catalogues.
@@ -38,6 +38,8 @@ N_ = str
 PER_PAGE = 24
 #: How long a browser keeps a published version of a document: for ever, since it is never replaced.
 DOCUMENT_SECONDS = 365 * 24 * 3600
+#: What an integer column of both databases holds.
+LARGEST_ID = 2**31 - 1
 #: How many changes the consultation's page shows before it links to all of them.
 CHANGES_SHOWN = 3
 
@@ -84,7 +86,7 @@ def hearings(visit: Visit) -> Response:
         SelectChoice("", N_("Whole town")),
         *(SelectChoice(name, name) for name in sorted(districts, key=places.fold)),
     ]
-    words, wanted, district = ((field.data or "").strip() for field in (form.q, form.state, form.district))
+    words, wanted, district = (typed(field.data) for field in (form.q, form.state, form.district))
     if words or district:
         everything = procedures.public(visit.session, visit.municipality_id, words=words, district=district)
     cards = [card for card in cards_of(visit, everything) if _is_wanted(card, wanted)]
@@ -184,6 +186,7 @@ class Links:
     slip: str
     dates: str
     plan: str
+    narrow_plan: str
     lookup: str
 
 
@@ -193,6 +196,8 @@ class Hearing:
 
     slug: str
     reference: str
+    #: Names of texts that are not in the language of the page, and the language they are in.
+    foreign: Mapping[str, str]
     title: str
     summary: str
     description: str
@@ -213,7 +218,6 @@ class Hearing:
     changes: tuple[Change, ...]
     has_more_changes: bool
     is_draft: bool
-    in_other_language: bool
 
 
 @page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
@@ -233,6 +237,7 @@ def hearing(visit: Visit) -> Response:
         Hearing(
             slug=procedure.slug,
             reference=procedure.key,
+            foreign=_foreign(visit, procedure),
             title=card.title,
             summary=card.summary,
             description=localised(procedure, visit.language, "description"),
@@ -253,16 +258,16 @@ def hearing(visit: Visit) -> Response:
             changes=changes[:CHANGES_SHOWN],
             has_more_changes=len(changes) > CHANGES_SHOWN,
             is_draft=procedure.state == ProcedureState.DRAFT.value,
-            in_other_language=_is_untranslated(visit, procedure),
         ),
     )
 
 
 def _procedure(visit: Visit) -> Procedure:
     """The procedure in the address. Raises Refusal NOT_FOUND, also for a draft that is not the visitor's to read."""
-    procedure = procedures.by_slug(
-        visit.session, visit.municipality_id, str(visit.request.path_params["slug"])
-    )
+    slug = str(visit.request.path_params["slug"])
+    # What no address of ours contains is not asked for: PostgreSQL takes no NUL.
+    known = slug.isascii() and slug.isprintable()
+    procedure = procedures.by_slug(visit.session, visit.municipality_id, slug) if known else None
     if procedure is None or not _may_read(visit, procedure):
         visit.not_found()
     return procedure
@@ -272,10 +277,13 @@ def _may_read(visit: Visit, procedure: Procedure) -> bool:
     return procedure.state != ProcedureState.DRAFT.value or visit.may(Permission.READ_DRAFTS, procedure)
 
 
-def _is_untranslated(visit: Visit, procedure: Procedure) -> bool:
-    """Whether the page is read in a language in which its texts do not exist."""
-    first = next(iter(visit.languages), visit.language)
-    return visit.language != first and not procedure.translations.get(visit.language, {}).get("title")
+def _foreign(visit: Visit, procedure: Procedure) -> Mapping[str, str]:
+    languages = {
+        name: overview.text_language(procedure, visit.language, name)
+        for name in ("title", "summary", "description", "location_words")
+        if getattr(procedure, name)
+    }
+    return {name: language for name, language in languages.items() if language != visit.language}
 
 
 def _changes(versions: Sequence[ProcedureVersion]) -> tuple[Change, ...]:
@@ -357,6 +365,10 @@ def _links(
     def is_open(way: Opens) -> bool:
         return overview.is_open(phases, way, visit.now)
 
+    def plan(**size: str) -> str:
+        has_area = procedure.plan_area is not None
+        return address("plan_picture", has_area, v=procedure.version, look=_look(visit), **size)
+
     is_late = bool(deadline and deadline.state == "late")
     taken = is_late or bool(deadline and deadline.state == "open")
     return Links(
@@ -367,7 +379,8 @@ def _links(
         contributions=address("contributions_list", bool(published)),
         slip=address("slip", taken),
         dates=address("dates", any(phase.starts_on for phase in phases)),
-        plan=address("plan_picture", procedure.plan_area is not None, v=procedure.version, look=_look(visit)),
+        plan=plan(),
+        narrow_plan=plan(size="narrow"),
         lookup=visit.url("lookup") if "lookup" in PAGES else "",
     )
 
@@ -379,15 +392,15 @@ def _look(visit: Visit) -> str:
 
 @page("/beteiligungen/{slug}/plan.svg", name="plan_picture", may=Permission.READ_PUBLIC)
 def plan_picture(visit: Visit) -> Response:
-    """The plan area among its streets, large or (`size=small`) for a card."""
+    """The plan area among its streets; `size`: a key of overview.PLAN_SIZES."""
     procedure = _procedure(visit)
     if procedure.plan_area is None:
         visit.not_found()
-    small = visit.request.query_params.get("size") == "small"
-    frame = overview.plan_frame(procedure, small=small)
+    size = overview.PLAN_SIZES.get(visit.request.query_params.get("size", ""), overview.PLAN_SIZES[""])
+    frame = overview.plan_frame(procedure, size)
     streets = places.in_box(visit.session, visit.municipality_id, PlaceKind.STREET, frame.box)
     tokens = visit.municipality_row.theme
-    drawn = picture(overview.plan_picture(procedure, streets, tokens, small=small, look=look_of(visit)))
+    drawn = picture(overview.plan_picture(procedure, streets, tokens, size=size, look=look_of(visit)))
     if procedure.state == ProcedureState.DRAFT.value:
         drawn.headers["Cache-Control"] = "no-store"
     return drawn
@@ -447,6 +460,7 @@ class DocumentText:
     hearing_title: str
     hearing_url: str
     paragraphs: tuple[str, ...]
+    language: str
     file: FileLink
     is_withdrawn: bool
     newest_url: str
@@ -454,8 +468,10 @@ class DocumentText:
 
 def _document(visit: Visit) -> tuple[Procedure, Document, DocumentVersion]:
     """The version in the address. Raises Refusal NOT_FOUND."""
-    asked = visit.request.path_params
-    found = procedures.document_version(visit.session, visit.municipality_id, asked["id"], asked["number"])
+    asked, number = visit.request.path_params["id"], visit.request.path_params["number"]
+    if max(asked, number) > LARGEST_ID:
+        visit.not_found()
+    found = procedures.document_version(visit.session, visit.municipality_id, asked, number)
     if found is None or not _may_read(visit, found[0]):
         visit.not_found()
     return found
@@ -473,6 +489,7 @@ def document_text(visit: Visit) -> Response:
             hearing_title=localised(procedure, visit.language, "title"),
             hearing_url=visit.url("hearing", slug=procedure.slug),
             paragraphs=tuple(plain_paragraphs(version.text)),
+            language=overview.ENTERED_IN,
             file=_file_link(visit, document, [version]),
             is_withdrawn=document.is_withdrawn,
             newest_url=_text_url(visit, newest) if newest.number != version.number else "",

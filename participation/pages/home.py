@@ -1,10 +1,12 @@
 """The front door: start page, search, display settings, what the law wants on every website, feed and robots."""
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 import feedgenerator
 from starlette.responses import RedirectResponse, Response
@@ -17,10 +19,12 @@ from consultations.permissions import Permission
 from consultations.places import Place, PlaceKind
 from consultations.procedures import Procedure
 from consultations.refusals import Refusal
+from consultations.text import normalise
 from participation import overview, theme
 from participation.i18n import date_long
 from participation.overview import Card, Frame, Look, Pin
 from participation.security import Action, address_of, check_rate
+from participation.settings import ROOT
 from participation.web import DISPLAY_COOKIE, PAGES, TEXT_SIZES, THEMES, Visit, page
 
 #: Marks a message for the catalogues.
@@ -199,7 +203,7 @@ def search(visit: Visit) -> Response:
     """Consultations by words, district, place or present position. Nothing of it is remembered."""
     everything = procedures.public(visit.session, visit.municipality_id)
     form = _search_form(visit, cards_of(visit, everything))
-    words, district = (form.q.data or "").strip()[:200], form.district.data or ""
+    words, district = typed(form.q.data), typed(form.district.data)
     here = _here(form)
     found_places = [] if here else _places(visit, form, words)
     chosen = here or (found_places[0] if found_places and _is_meant(form, words, found_places) else None)
@@ -239,6 +243,11 @@ def search(visit: Visit) -> Response:
     )
 
 
+def typed(words: str | None) -> str:
+    """What somebody typed into a search field, as both databases can compare it."""
+    return normalise((words or "")[:200]).strip()
+
+
 def _here(form: SearchForm) -> nearby.Spot | None:
     """The position that the browser was asked for, or None; nonsense counts as none."""
     try:
@@ -252,7 +261,7 @@ _AFTER_STREET = re.compile(r"(,.*|\s+\d+\s*[a-zA-Z]?\s*)$")
 
 def _places(visit: Visit, form: SearchForm, words: str) -> list[Place]:
     """The chosen place, or those that fit the words: as they are, or without house number and town."""
-    if (form.place.data or "").isdecimal():
+    if re.fullmatch("[0-9]{1,9}", form.place.data or ""):
         place = places.by_id(visit.session, visit.municipality_id, int(form.place.data or "0"))
         return [place] if place else []
     found: list[Place] = []
@@ -416,7 +425,17 @@ class Software:
 @page("/software", name="software", may=Permission.READ_PUBLIC, shared=True)
 def software(visit: Visit) -> Response:
     """Licence, source and version of the software (EUPL-1.2 Art. 5)."""
-    return visit.render("home/software.html", Software(version("digilog"), visit.house.settings.source_url))
+    return visit.render("home/software.html", Software(_version(), visit.house.settings.source_url))
+
+
+@cache
+def _version() -> str:
+    """The version that runs: of the installed package, or of the checkout."""
+    try:
+        return version("digilog")
+    except PackageNotFoundError:
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            return str(tomllib.load(file)["project"]["version"])
 
 
 # --- feedback on barriers --------------------------------------------------------------------------
