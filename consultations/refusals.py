@@ -11,6 +11,9 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     FROM_ELSEWHERE = "from_elsewhere"
     SIGN_IN_FAILED = "sign_in_failed"
+    ROLE_IS_FOR_TOWN = "role_is_for_town"
+    OWN_HOST = "own_host"
+    OWN_ACCOUNT = "own_account"
     SIGN_IN_INTERRUPTED = "sign_in_interrupted"
     PASSWORD_TOO_SHORT = "password_too_short"
     INVITATION_EXPIRED = "invitation_expired"
@@ -52,6 +55,13 @@ class Code(StrEnum):
     DECIDED_MEANWHILE = "decided_meanwhile"
     REASON_REQUIRED = "reason_required"
     NOTHING_TO_UNDO = "nothing_to_undo"
+    # imports
+    MAPPING_INVALID = "mapping_invalid"
+    TABLE_UNREADABLE = "table_unreadable"
+    TABLE_TOO_LONG = "table_too_long"
+    SOURCE_ID_MISSING = "source_id_missing"
+    PARENT_UNKNOWN = "parent_unknown"
+    DATE_IMPOSSIBLE = "date_impossible"
     # the house itself
     DATABASE_BUSY = "database_busy"
     DISK_FULL = "disk_full"

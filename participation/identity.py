@@ -276,6 +276,17 @@ def invite(
     return person, _new_invitation(session, identity, now=now)
 
 
+def add_password_identity(session: Session, person: Person, *, by: Actor, now: datetime) -> Identity:
+    """A way in by password for somebody who has a role but none yet; the password is chosen with an invitation.
+
+    Raises Refusal NOT_ALLOWED, NAME_TAKEN (the address has an account), WRONG_STATE (the person has no address).
+    """
+    _require_manager(session, person, by)
+    if not person.email:
+        raise Refusal(Code.WRONG_STATE)
+    return _new_password_identity(session, person, person.email, now=now)
+
+
 def renew_invitation(session: Session, identity: Identity, *, by: Actor, now: datetime) -> str:
     """A new link to choose a password with, for who has lost theirs; links made before no longer work.
 
@@ -342,11 +353,12 @@ def identities_of(session: Session, person_ids: Collection[int]) -> dict[int, li
 def set_active(session: Session, person: Person, active: bool, *, by: Actor, now: datetime) -> None:
     """Switch all ways in of a person off (their sessions end at once) or on again.
 
-    Raises Refusal NOT_ALLOWED, also for one's own account: nobody shuts themselves out by mistake.
+    Raises Refusal NOT_ALLOWED, OWN_ACCOUNT (nobody shuts themselves out by mistake).
     """
     _require_manager(session, person, by)
-    if person.id is None or person.id == by.person_id:
-        raise Refusal(Code.NOT_ALLOWED)
+    assert person.id is not None
+    if person.id == by.person_id:
+        raise Refusal(Code.OWN_ACCOUNT)
     for identity in identities_of(session, [person.id])[person.id]:
         if identity.is_active != active:
             identity.is_active = active

@@ -13,6 +13,9 @@ MESSAGES: dict[Code, str] = {
         " Please open the page here again and send it once more."
     ),
     Code.SIGN_IN_FAILED: N_("This did not work. Please check your e-mail address and your password."),
+    Code.ROLE_IS_FOR_TOWN: N_("This role is for the whole town only."),
+    Code.OWN_HOST: N_("Please keep %(name)s: it is the address by which you are here."),
+    Code.OWN_ACCOUNT: N_("You cannot do this to yourself. Please ask another administrator."),
     Code.SIGN_IN_INTERRUPTED: N_("The sign-in was interrupted or took too long. Please try again."),
     Code.PASSWORD_TOO_SHORT: N_("Please choose a password of at least %(limit)s characters."),
     Code.INVITATION_EXPIRED: N_(
@@ -72,6 +75,12 @@ MESSAGES: dict[Code, str] = {
     ),
     Code.REASON_REQUIRED: N_("Please give a reason."),
     Code.NOTHING_TO_UNDO: N_("There is no decision to take back."),
+    Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
+    Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),
+    Code.TABLE_TOO_LONG: N_("The table has more than %(limit)s lines. Please divide it."),
+    Code.SOURCE_ID_MISSING: N_("The line has no id of its own."),
+    Code.PARENT_UNKNOWN: N_("It answers “%(parent)s”, which is not here."),
+    Code.DATE_IMPOSSIBLE: N_("“%(date)s” is not a date we can read. Please write it like 02.03.2027."),
     Code.DATABASE_BUSY: N_("The server is very busy. Nothing is lost: please send it again in a moment."),
     Code.DISK_FULL: N_(
         "The server has no room left. Your text is still here: please try again later or call us."
@@ -90,6 +99,7 @@ MESSAGES: dict[Code, str] = {
 STATUS: dict[Code, int] = {
     Code.NOT_ALLOWED: 403,
     Code.NOT_FOUND: 404,
+    Code.OWN_ACCOUNT: 403,
     Code.FROM_ELSEWHERE: 403,
     Code.INVITATION_EXPIRED: 410,
     Code.PROVIDER_UNREACHABLE: 503,

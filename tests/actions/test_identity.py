@@ -351,8 +351,8 @@ def test_an_administrator_cannot_take_over_the_operator_nor_shut_themselves_out(
     olga = with_role(session, "Olga", Role.OPERATOR, None)
     adele = session.get(Person, cast.administrator.person_id)
     assert adele is not None
-    for person in (olga, adele):
-        with refused(Code.NOT_ALLOWED):
+    for person, code in ((olga, Code.NOT_ALLOWED), (adele, Code.OWN_ACCOUNT)):
+        with refused(code):
             identity.set_active(session, person, False, by=cast.administrator, now=NOW)
 
 
