@@ -39,7 +39,7 @@ class Site:
             "/maps/1.js": ("text/javascript", skeleton.script.encode()),
             "/leaflet.js": ("text/javascript", (LEAFLET / "leaflet.js").read_bytes()),
             "/leaflet.css": ("text/css", (LEAFLET / "leaflet.css").read_bytes()),
-            "/beitrag/1": ("text/html; charset=utf-8", b"<title>Beitrag</title>"),
+            "/beitrag/1": ("text/html; charset=utf-8", b"<title>Beitrag</title><link rel=icon href=data:,>"),
         }
 
         class Handler(BaseHTTPRequestHandler):
