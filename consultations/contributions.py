@@ -31,7 +31,7 @@ from geo.geometry import Located
 CODE_ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
 CODE_LENGTH = 8
 ATTACHMENTS_LIMIT = 10
-TITLE_LIMIT = 200
+TITLE_LIMIT = 300
 SHORT_LIMIT = 500
 
 
@@ -237,19 +237,20 @@ def submit(
     """
     assert procedure.id is not None
     _check_channel(submission, procedure, by)
-    number = procedures.next_entry_number(session, procedure)
-    earlier = session.exec(
-        select(Contribution).where(
-            Contribution.procedure_id == procedure.id, Contribution.submission_key == submission.key
-        )
-    ).first()
+    earlier = by_key(session, procedure.id, submission.key)
     if earlier:
-        procedures.give_back_entry_number(session, procedure)
         return earlier
     received_at = submission.received_at or now
     submission = _normalised(submission)
     _check_content(session, submission, procedure, received_at, now)
     phase = _phase(session, submission, procedure, received_at)
+    number = procedures.next_entry_number(session, procedure)
+    if session.get_bind().dialect.name == "postgresql":
+        # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
+        earlier = by_key(session, procedure.id, submission.key)
+        if earlier:
+            procedures.give_back_entry_number(session, procedure)
+            return earlier
     person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
     located = submission.located
     contribution = Contribution(

@@ -197,6 +197,34 @@ def decide(
     )
 
 
+def publish_imported(
+    session: Session, contribution: Contribution, *, source: str, by: Actor, now: datetime
+) -> ModerationDecision:
+    """Show to the public what was public already in the system it was taken over from.
+
+    The decision names that source, so that nobody looks for the moderator who read it. Raises WRONG_STATE.
+    """
+    if not may(
+        by,
+        Permission.IMPORT,
+        municipality_id=contribution.municipality_id,
+        procedure_id=contribution.procedure_id,
+    ):
+        raise Refusal(Code.NOT_ALLOWED)
+    before = contribution.publication
+    contributions.set_publication(session, contribution, PublicationState.PUBLISHED)
+    return _record(
+        session,
+        contribution,
+        Decision(Action.PUBLISH, explanation=source),
+        by=by,
+        now=now,
+        redaction_id=None,
+        before=before,
+        before_redaction_id=None,
+    )
+
+
 def undo(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> ModerationDecision:
     """Take the last decision back: state and public version are as before it. Raises NOTHING_TO_UNDO, NOT_ALLOWED."""
     _require(by, contribution)

@@ -705,6 +705,13 @@ def by_slug(session: Session, municipality_id: int, slug: str) -> Procedure | No
     ).first()
 
 
+def by_key(session: Session, municipality_id: int, key: str) -> Procedure | None:
+    """The municipality's procedure with this key ("BP-12")."""
+    return session.exec(
+        select(Procedure).where(Procedure.municipality_id == municipality_id, Procedure.key == key)
+    ).first()
+
+
 def by_id(session: Session, municipality_id: int, procedure_id: int) -> Procedure | None:
     """The procedure with this id, if it belongs to the municipality."""
     procedure = session.get(Procedure, procedure_id)

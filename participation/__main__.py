@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from participation import deadline_command
+from participation import deadline_command, import_command
 from participation.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 deadline_command.attach(app)
+app.add_typer(import_command.app, name="import")
 
 
 @app.command()

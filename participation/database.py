@@ -34,7 +34,7 @@ from participation import identity  # noqa: F401
 from participation.settings import ROOT
 
 #: How long a writer waits for its turn before the visitor is told that the server is busy.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 _lines: dict[str, threading.Lock] = {}
 

@@ -42,6 +42,8 @@ class House:
     static: StaticFiles
     clock: Callable[[], datetime] = read_clock
     kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
+    #: How far long jobs of this process are, in per cent by job id.
+    progress: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def limiter(self) -> Limiter:

@@ -183,6 +183,11 @@ def _put_back(house: House, row: Job, problem: str) -> None:
         session.add(again)
 
 
+def pause() -> None:
+    """Wait a moment for somebody else's job."""
+    threading.Event().wait(PAUSE_SECONDS)
+
+
 #: What a worker does between jobs, such as delivering waiting notices; each returns whether it did anything.
 ROUNDS: list[Callable[[House], bool]] = []
 

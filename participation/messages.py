@@ -1,6 +1,9 @@
 """What the domain's refusals say to people. One sentence each: what is wrong, and what to do."""
 
-from consultations.refusals import Code
+from datetime import date, datetime
+
+from consultations.refusals import Code, Refusal
+from participation import i18n
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -112,3 +115,18 @@ STATUS: dict[Code, int] = {
     Code.FILE_STORE_UNREACHABLE: 503,
     Code.DISK_FULL: 507,
 }
+
+
+def explain(refusal: Refusal, language: str) -> str:
+    """A refusal as a sentence; dates and moments among its facts are spelled in the language."""
+    facts: dict[str, object] = {}
+    for name, value in refusal.facts.items():
+        if isinstance(value, datetime):
+            facts[name] = i18n.datetime_long(value, language)
+        elif isinstance(value, date):
+            facts[name] = i18n.date_long(value, language)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            facts[name] = i18n.number(value, language)
+        else:
+            facts[name] = value
+    return i18n.translations(language).gettext(MESSAGES[refusal.code]) % facts

@@ -36,7 +36,7 @@ from consultations.text import excerpt, plain_paragraphs, render_markdown
 from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
-from participation.messages import MESSAGES, STATUS
+from participation.messages import STATUS, explain
 from participation.settings import LANGUAGES, ROOT, Settings
 
 FormT = TypeVar("FormT", bound=Form)
@@ -422,21 +422,6 @@ def public_address(settings: Settings, hosts: list[str]) -> str:
     """Scheme, host and port under which a municipality is reached from outside."""
     port = f":{settings.public_port}" if settings.public_port else ""
     return f"{settings.public_url_scheme}://{hosts[0] if hosts else 'localhost'}{port}"
-
-
-def explain(refusal: Refusal, language: str) -> str:
-    """A refusal as a sentence; dates and moments among its facts are spelled in the language."""
-    facts: dict[str, object] = {}
-    for name, value in refusal.facts.items():
-        if isinstance(value, datetime):
-            facts[name] = i18n.datetime_long(value, language)
-        elif isinstance(value, date):
-            facts[name] = i18n.date_long(value, language)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            facts[name] = i18n.number(value, language)
-        else:
-            facts[name] = value
-    return i18n.translations(language).gettext(MESSAGES[refusal.code]) % facts
 
 
 def _look(request: Request) -> tuple[str, str]:

@@ -21,7 +21,7 @@ STOREYS = ("participation", "consultations", "geo")
 FLOORS: dict[str, dict[str, int]] = {
     "participation": {"__main__": 5, "app": 4, "pages": 3, **dict.fromkeys(["web", "receipts"], 2)},
     "consultations": {
-        **dict.fromkeys(["exports", "evidence"], 6),
+        **dict.fromkeys(["exports", "evidence", "bulk"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals"], 5),
         **dict.fromkeys(["contributions", "nearby"], 4),
         "procedures": 3,

@@ -1,0 +1,354 @@
+"""Contributions from other systems: tables and GeoJSON through the one door, line by line.
+
+A mapping says which column is what. Nothing is half-imported: a run is one transaction, each line is created, known
+already (by its source id) or refused with a reason, and the caller commits or rolls back.
+"""
+
+import csv
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, select
+
+from consultations import channels, contributions, moderation
+from consultations.contributions import Contribution, Kind, Submission
+from consultations.deadlines import LEGAL_TIME
+from consultations.people import PersonInput
+from consultations.permissions import Actor
+from consultations.procedures import Procedure
+from consultations.refusals import Code, Refusal
+from geo.geometry import GeometryProblem, Located, from_lonlat, read_geojson_geometry
+
+#: What a column can be.
+COLUMNS = frozenset(
+    {
+        "source_id", "parent", "title", "text", "category", "pseudonym", "received", "written_on", "name", "email",
+        "street", "postcode", "city", "organisation", "on_behalf_of", "place_words", "section", "lon", "lat",
+    }
+)  # fmt: skip
+
+ROW_LIMIT = 200_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file: its number as a person counts (from 1, the head included), its values, its geometry."""
+
+    number: int
+    values: Mapping[str, str]
+    geometry: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was read of a file: its lines, and how it was understood (encoding, separator, sheet)."""
+
+    lines: tuple[Line, ...]
+    columns: tuple[str, ...]
+    understood_as: str
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """What the columns of a file are. `publish` says that it was public where it comes from."""
+
+    columns: Mapping[str, str]
+    kind: Kind = Kind.STATEMENT
+    source: str = ""
+    language: str = "de"
+    wants_publication: bool = True
+    publish: bool = False
+    #: Put before the ids of this file and before the parents it names, so that two files do not clash.
+    id_prefix: str = ""
+    parent_prefix: str = ""
+    #: Column and value of lines to leave out, such as answers of the moderators.
+    leave_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one line: "created", "known", "left_out" or "refused"; a refusal says why."""
+
+    line: int
+    result: str
+    reference: str = ""
+    refusal: Refusal | None = None
+
+
+@dataclass
+class Report:
+    """What came of a run, line by line, in the order of the file."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def count(self, result: str) -> int:
+        """How many lines came to this result."""
+        return sum(outcome.result == result for outcome in self.outcomes)
+
+    @property
+    def refused(self) -> list[Outcome]:
+        """The lines that were refused, each with its reason."""
+        return [outcome for outcome in self.outcomes if outcome.result == "refused"]
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+def read_mapping(path: Path) -> FieldMap:
+    """A mapping file (TOML). Raises Refusal MAPPING_INVALID with `problem` in words for the console."""
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        columns = {str(name): str(column) for name, column in given.pop("columns", {}).items()}
+        unknown = set(columns) - COLUMNS
+        if unknown or "source_id" not in columns:
+            problem = f"unknown: {', '.join(sorted(unknown))}" if unknown else "source_id is missing"
+            raise Refusal(Code.MAPPING_INVALID, filename=path.name, problem=problem)
+        leave_out = {
+            str(column): tuple(str(value) for value in values)
+            for column, values in given.pop("leave_out", {}).items()
+        }
+        kind = Kind(given.pop("kind", Kind.STATEMENT.value))
+        return FieldMap(columns=columns, kind=kind, leave_out=leave_out, **given)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, ValueError, AttributeError) as problem:
+        raise Refusal(Code.MAPPING_INVALID, filename=path.name, problem=str(problem)) from problem
+
+
+def read_table(path: Path, filename: str) -> Table:
+    """A CSV, XLSX or GeoJSON file as lines of text values.
+
+    CSV in UTF-8 (with or without byte order mark) or Windows-1252, separated by comma, semicolon or tab.
+    Raises Refusal TABLE_UNREADABLE (`problem`), TABLE_TOO_LONG.
+    """
+    suffix = Path(filename).suffix.lower()
+    try:
+        if suffix in (".geojson", ".json"):
+            return _read_geojson(path)
+        if suffix == ".xlsx":
+            return _read_xlsx(path)
+        return _read_csv(path)
+    except Refusal:
+        raise
+    except Exception as problem:
+        # Spreadsheets are zip and XML files by others; whatever is wrong with one, it is the file that is refused.
+        raise Refusal(Code.TABLE_UNREADABLE, filename=filename, problem=str(problem)[:200]) from problem
+
+
+def _read_csv(path: Path) -> Table:
+    octets = path.read_bytes()
+    try:
+        encoding, text = "UTF-8", octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        encoding, text = "Windows-1252", octets.decode("cp1252", errors="strict")
+    head = text.partition("\n")[0]
+    separator = max(";,\t", key=head.count)
+    reader = csv.DictReader(StringIO(text, newline=""), delimiter=separator, strict=True)
+    columns = tuple(name or "" for name in reader.fieldnames or ())
+    lines = []
+    for row in reader:
+        if None in row or any(value is None for value in row.values()):
+            raise ValueError(f"line {reader.line_num}: other than {len(columns)} columns")
+        lines.append(Line(reader.line_num, row))
+        _check_length(len(lines))
+    names = {",": "comma", ";": "semicolon", "\t": "tab"}
+    return Table(tuple(lines), columns, f"CSV, {encoding}, {names[separator]}")
+
+
+def _read_xlsx(path: Path) -> Table:
+    from openpyxl import load_workbook
+
+    book = load_workbook(path, read_only=True, data_only=True)
+    try:
+        sheet = book.worksheets[0]
+        rows = sheet.iter_rows(values_only=True)
+        columns = tuple(_cell(value) for value in next(rows, ()))
+        lines = []
+        for number, row in enumerate(rows, start=2):
+            if any(value is not None for value in row):
+                lines.append(Line(number, dict(zip(columns, map(_cell, row), strict=False))))
+                _check_length(len(lines))
+        return Table(tuple(lines), columns, f"XLSX, {sheet.title}")
+    finally:
+        book.close()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _read_geojson(path: Path) -> Table:
+    given = json.loads(path.read_text(encoding="utf-8-sig"))
+    features = given["features"]
+    _check_length(len(features))
+    columns: dict[str, None] = {}
+    lines = []
+    for number, feature in enumerate(features, start=1):
+        values = {str(name): _cell(value) for name, value in (feature.get("properties") or {}).items()}
+        columns.update(dict.fromkeys(values))
+        lines.append(Line(number, values, feature.get("geometry")))
+    return Table(tuple(lines), tuple(columns), "GeoJSON")
+
+
+def _check_length(lines: int) -> None:
+    if lines > ROW_LIMIT:
+        raise Refusal(Code.TABLE_TOO_LONG, limit=ROW_LIMIT)
+
+
+# --- taking in -------------------------------------------------------------------------------------
+
+
+def check_columns(table: Table, mapping: FieldMap) -> None:
+    """Raises Refusal MAPPING_INVALID if the mapping names a column that the table does not have."""
+    missing = sorted(set(mapping.columns.values()) - set(table.columns))
+    if missing:
+        raise Refusal(Code.MAPPING_INVALID, filename="", problem=f"no column {', '.join(missing)}")
+
+
+def take_in(
+    session: Session,
+    table: Table,
+    mapping: FieldMap,
+    *,
+    procedure: Procedure,
+    by: Actor,
+    now: datetime,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Report:
+    """Hand in every line of a table through the one door, in the caller's transaction.
+
+    Lines whose source id the procedure knows are left as they are. A comment's parent is found by its source id,
+    earlier in this file or in an earlier import. `progress` is told how many lines are done, now and then.
+    Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
+    """
+    check_columns(table, mapping)
+    assert procedure.id is not None
+    known = dict(
+        session.exec(
+            select(Contribution.source_id, Contribution.id).where(
+                Contribution.procedure_id == procedure.id, Contribution.source_id != ""
+            )
+        ).all()
+    )
+    report = Report()
+    for done, line in enumerate(table.lines, start=1):
+        report.outcomes.append(_take_line(session, line, mapping, known, procedure=procedure, by=by, now=now))
+        if done % 100 == 0:
+            progress(done)
+    return report
+
+
+def _take_line(
+    session: Session,
+    line: Line,
+    mapping: FieldMap,
+    known: dict[str, int | None],
+    *,
+    procedure: Procedure,
+    by: Actor,
+    now: datetime,
+) -> Outcome:
+    if any(line.values.get(column, "") in values for column, values in mapping.leave_out.items()):
+        return Outcome(line.number, "left_out")
+    try:
+        submission = _submission(session, line, mapping, known, now)
+        if submission.source_id in known:
+            return Outcome(line.number, "known")
+        row = contributions.submit(session, submission, procedure=procedure, by=by, now=now)
+        known[row.source_id] = row.id
+        if mapping.publish and mapping.wants_publication:
+            moderation.publish_imported(session, row, source=mapping.source, by=by, now=now)
+    except Refusal as refusal:
+        if refusal.code is Code.NOT_ALLOWED:
+            raise
+        return Outcome(line.number, "refused", refusal=refusal)
+    return Outcome(line.number, "created", row.reference)
+
+
+def _submission(
+    session: Session, line: Line, mapping: FieldMap, known: Mapping[str, int | None], now: datetime
+) -> Submission:
+    def value(name: str) -> str:
+        return line.values.get(mapping.columns.get(name, ""), "").strip()
+
+    if not value("source_id"):
+        raise Refusal(Code.SOURCE_ID_MISSING, "source_id")
+    source_id = mapping.id_prefix + value("source_id")
+    parent = None
+    if value("parent"):
+        parent_id = known.get(mapping.parent_prefix + value("parent"))
+        parent = session.get(Contribution, parent_id) if parent_id else None
+        if parent is None:
+            raise Refusal(Code.PARENT_UNKNOWN, "parent", parent=value("parent"))
+    return Submission(
+        kind=mapping.kind,
+        channel=channels.IMPORT.key,
+        key=f"import:{source_id}",
+        source_id=source_id,
+        title=value("title"),
+        text=value("text"),
+        category=value("category"),
+        pseudonym=value("pseudonym"),
+        language=mapping.language,
+        wants_publication=mapping.wants_publication,
+        person=PersonInput(
+            name=value("name"),
+            email=value("email"),
+            street=value("street"),
+            postcode=value("postcode"),
+            city=value("city"),
+            organisation=value("organisation"),
+        ),
+        on_behalf_of=value("on_behalf_of"),
+        place_words=value("place_words"),
+        section=value("section"),
+        located=_located(line, value("lon"), value("lat")),
+        received_at=_moment(value("received"), "received") if value("received") else now,
+        written_on=_moment(value("written_on"), "written_on").date() if value("written_on") else None,
+        parent=parent,
+    )
+
+
+def _located(line: Line, lon: str, lat: str) -> Located | None:
+    try:
+        if line.geometry:
+            return read_geojson_geometry(dict(line.geometry))
+        if lon or lat:
+            return from_lonlat(float(lon.replace(",", ".")), float(lat.replace(",", ".")))
+    except GeometryProblem as problem:
+        raise Refusal(Code.LOCATION_INVALID, "location", problem=problem.code) from problem
+    except ValueError as problem:
+        raise Refusal(Code.LOCATION_INVALID, "location", problem="not_a_number") from problem
+    return None
+
+
+_DATE_FORMATS = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y")
+
+
+def _moment(typed: str, name: str) -> datetime:
+    """A date or moment as tables spell it (ISO, or as in 02.03.2027 14:05), in legal time unless it says its zone."""
+    for parse in (datetime.fromisoformat, *(_parser(pattern) for pattern in _DATE_FORMATS)):
+        try:
+            moment = parse(typed)
+        except ValueError:
+            continue
+        if moment.time() == time() and moment.tzinfo is None and len(typed) <= 10:
+            moment = moment.replace(
+                hour=12
+            )  # a day without a time: noon is the same day in every zone nearby
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=LEGAL_TIME).astimezone(UTC)
+    raise Refusal(Code.DATE_IMPOSSIBLE, name, date=typed[:40])
+
+
+def _parser(pattern: str) -> Callable[[str], datetime]:
+    return lambda typed: datetime.strptime(typed, pattern)
