@@ -46,6 +46,27 @@ COLOURS: Final[dict[str, tuple[str, str]]] = {
     "district-text": ("#5d5178", "#bdb3dd"),
     "water-text": ("#2d6579", "#9ccbdc"),
     "area": ("#a8481f", "#f0a078"),
+    # plan signs, after the Planzeichenverordnung
+    "plan-residential": ("#e9a9a1", "#a35a53"),
+    "plan-mixed": ("#c99f76", "#8a6440"),
+    "plan-commercial": ("#b9b3bd", "#6f6a75"),
+    "plan-special": ("#f0b07c", "#a3652f"),
+    "plan-building-land": ("#e5bfb0", "#8f6355"),
+    "plan-public": ("#e3a0b8", "#96506b"),
+    "plan-traffic": ("#f2d680", "#8a7430"),
+    "plan-utilities": ("#f0e07a", "#857a2c"),
+    "plan-green": ("#a9d18e", "#4f7a3a"),
+    "plan-forest": ("#7fb58a", "#33664a"),
+    "plan-agriculture": ("#e2e6a3", "#70743a"),
+    "plan-water": ("#9cc8e3", "#2f6688"),
+    "plan-nature": ("#4f8a3c", "#8cc777"),
+    "plan-limit": ("#2f3a3f", "#dfe5e8"),
+    "plan-building-limit": ("#1f62a8", "#7db4ee"),
+    "plan-building-line": ("#b3261e", "#ff8f86"),
+    "plan-street-limit": ("#3c7a4c", "#86c597"),
+    "plan-use-limit": ("#4a555a", "#a9b4b9"),
+    "plan-planting": ("#3f7d2c", "#86c26f"),
+    "plan-heritage": ("#a01f3d", "#ee8aa2"),
     "pin": ("#1d5661", "#8fd0dc"),
     "pin-text": ("#ffffff", "#10262b"),
 }
@@ -75,8 +96,8 @@ def _colour(theme: Theme) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True)
 class MapSource:
-    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels), its normalised
-    FlatGeobuf file, and the hash of that file, by which it is kept in memory."""
+    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels, or plan for what
+    `geo.readers.xplan` read), its normalised FlatGeobuf file, and the file's hash, by which it is kept in memory."""
 
     role: str
     path: Path
@@ -105,7 +126,8 @@ class _Layer:
     ranks: "np.ndarray[Any, Any]"
     extents: "np.ndarray[Any, Any]"
     """Area of areas, length of lines, in square metres or metres of the projection."""
-    is_area: "np.ndarray[Any, Any]"
+    dimensions: "np.ndarray[Any, Any]"
+    """0 points, 1 lines, 2 areas."""
     tree: Any
     names: tuple[str, ...]
     """What is written on the map, by importance; all parts of the same name are one, streets joined to long lines."""
@@ -166,16 +188,18 @@ def _read(source: MapSource) -> _Layer:
     import shapely
     from pyproj import Transformer
 
-    wanted = [source.name_column, *_RANK_COLUMNS] if source.role == "streets" else [source.name_column]
+    ranked = {"streets": _RANK_COLUMNS, "plan": ("sign",)}.get(source.role, ())
+    words = {"streets": _RANKS, "plan": _SIGN_RANKS}.get(source.role, {})
+    wanted = [source.name_column, *ranked]
     meta, _, wkb, columns = pyogrio.raw.read(str(source.path), columns=wanted)
     fields = {str(name): values for name, values in zip(meta["fields"], columns, strict=True)}
     transformer = Transformer.from_crs(25832, 3857, always_xy=True)
     whole = shapely.transform(shapely.from_wkb(wkb), transformer.transform, interleaved=False)
     shapes, owner = shapely.get_parts(whole, return_index=True)
     ranks = np.full(len(whole), 2, dtype=np.int8)
-    for name in _RANK_COLUMNS:
+    for name in ranked:
         if name in fields:
-            ranks = np.array([_RANKS.get(value, 2) for value in fields[name]], dtype=np.int8)
+            ranks = np.array([words.get(value, 2) for value in fields[name]], dtype=np.int8)
             break
     areas = shapely.area(shapes)
     names, named = _joined(fields.get(source.name_column, []), whole, ranks)
@@ -187,7 +211,7 @@ def _read(source: MapSource) -> _Layer:
         shapes=shapes,
         ranks=ranks[owner] if len(ranks) else ranks,
         extents=np.where(areas > 0, areas, shapely.length(shapes)),
-        is_area=shapely.get_dimensions(shapes) == 2,
+        dimensions=shapely.get_dimensions(shapes),
         tree=shapely.STRtree(shapes),
         names=names,
         named=named,
@@ -317,6 +341,9 @@ class _Stroke:
     dash: str = ""
     smallest: float = 0.0
     """Areas of fewer square pixels, and lines of fewer pixels, are left out."""
+    opacity: float = 1.0
+    dots: bool = False
+    """Points as dots of the line's width; other strokes draw lines and areas only."""
 
     def width(self, zoom: float) -> float:
         before = self.widths[0]
@@ -334,7 +361,7 @@ _SIMPLIFIED: Final = frozenset({"boundary", "districts", "streets", "water"})
 """Long lines lose vertices that no screen shows; buildings and parcels are small already."""
 
 _MAIN, _MIDDLE, _ORDINARY, _SERVICE, _PATH = (0,), (1,), (2,), (3,), (4,)
-_DRAWN: Final = (
+_DRAWN: tuple[_Stroke, ...] = (
     _Stroke("boundary", 0, fill="land"),
     _Stroke("green", 9, fill="green", smallest=3),
     _Stroke("water", 8, fill="water", smallest=2),
@@ -374,10 +401,63 @@ _DRAWN: Final = (
 )
 
 
-def svg_tile(sources: Sequence[MapSource], z: int, x: int, y: int, theme: Literal["light", "dark"]) -> bytes:
+_SIGN_RANKS: Final = dict[str, int]()
+"""Plan sign (`geo.readers.xplan.SIGNS`) → number; those that are not drawn have none."""
+
+
+def _sign(name: str, zoom: float = 12, **look: Any) -> _Stroke:
+    """How a plan sign is drawn, after the Planzeichenverordnung."""
+    number = _SIGN_RANKS.setdefault(name, 10 + len(_SIGN_RANKS))
+    return _Stroke("plan", zoom, ranks=(number,), **look)
+
+
+_PLAN_FILLS: Final = {
+    "building_land": "building-land",
+    "residential": "residential",
+    "mixed": "mixed",
+    "commercial": "commercial",
+    "special": "special",
+    "public_use": "public",
+    "sport": "green",
+    "green": "green",
+    "forest": "forest",
+    "agriculture": "agriculture",
+    "water": "water",
+    "traffic": "traffic",
+    "traffic_special": "traffic",
+    "utilities": "utilities",
+}
+_DRAWN += (
+    *(_sign(sign, fill=f"plan-{colour}", opacity=0.6) for sign, colour in _PLAN_FILLS.items()),
+    _sign("nature", line="plan-nature", widths=((12, 1), (18, 3)), dash="2 4"),
+    _sign("planting", 14, line="plan-planting", widths=((14, 0.8), (18, 1.5)), dash="1 3"),
+    _sign("planting", 15, line="plan-planting", widths=((15, 2.5), (18, 7)), dots=True),
+    _sign("right_of_way", 15, line="plan-use-limit", widths=((15, 0.8), (18, 1.5)), dash="5 3"),
+    _sign("monument", line="plan-heritage", widths=((12, 1), (18, 2.5))),
+    _sign("ancillary", 15, line="plan-heritage", widths=((15, 0.7), (18, 1.5)), dash="4 2"),
+    _sign("noise", 14, line="plan-use-limit", widths=((14, 1), (18, 2)), dash="1 2"),
+    _sign("use_limit", 14, line="plan-use-limit", widths=((14, 0.8), (18, 2)), dash="1 4"),
+    _sign("street_limit", 14, line="plan-street-limit", widths=((14, 0.8), (18, 2))),
+    _sign("buildable", 14.5, line="plan-building-limit", widths=((14.5, 0.6), (18, 1.5)), dash="8 2 2 2"),
+    _sign("building_limit", 14, line="plan-building-limit", widths=((14, 0.8), (18, 2)), dash="8 2 2 2"),
+    _sign("building_line", 14, line="plan-building-line", widths=((14, 1), (18, 2.5)), dash="8 2 2 2 2 2"),
+    _sign("plan_limit", 9, line="plan-limit", widths=((9, 1.5), (14, 2.5), (18, 4)), dash="10 4"),
+)
+
+
+def svg_tile(
+    sources: Sequence[MapSource],
+    z: int,
+    x: int,
+    y: int,
+    theme: Literal["light", "dark"],
+    *,
+    ground: bool = True,
+) -> bytes:
     """The base map's tile z/x/y (XYZ scheme) as an SVG document of 256 × 256 pixels.
 
-    The same sources, tile and theme give the same bytes. Raises ValueError for a tile that does not exist.
+    Without `ground` it is transparent where nothing is drawn, to lie over another map (the tiles of a plan, say).
+    The same arguments give the same bytes. Raises ValueError for a tile that does not exist.
     """
     if not (0 <= z <= MAX_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
         raise ValueError(f"no tile {z}/{x}/{y}")
@@ -385,7 +465,7 @@ def svg_tile(sources: Sequence[MapSource], z: int, x: int, y: int, theme: Litera
     left, top = x * size - WORLD, WORLD - y * size
     box = (left, top - size, left + size, top)
     colour = _colour(theme)
-    body = _background(sources, colour, TILE, TILE)
+    body = _background(sources, colour, TILE, TILE) if ground else []
     body += _paths(sources, box, float(z), size / TILE, colour, "p")
     body += _tile_labels(tuple(sources), z, x, y, colour)
     head = (
@@ -420,10 +500,10 @@ def _paths(
     left, bottom, right, top = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
     window = shapely.box(left, bottom, right, top)
     strokes = [stroke for stroke in _DRAWN if zoom >= stroke.from_zoom]
-    uses = Counter((stroke.role, stroke.ranks) for stroke in strokes if not stroke.fill)
+    uses = Counter((stroke.role, stroke.ranks, stroke.dots) for stroke in strokes if not stroke.fill)
     result = []
     cut: dict[MapSource, tuple[_Layer, Any, Any]] = {}
-    paths: dict[tuple[MapSource, tuple[int, ...], bool], str] = {}
+    paths: dict[tuple[MapSource, tuple[int, ...], bool, bool], str] = {}
     for stroke in strokes:
         for source in sources:
             if source.role != stroke.role:
@@ -435,23 +515,24 @@ def _paths(
                 if stroke.role in _SIMPLIFIED:
                     shapes = shapely.simplify(shapes, resolution / UNITS, preserve_topology=False)
                 cut[source] = (layer, chosen, shapes)
-            key = (source, stroke.ranks, bool(stroke.fill))
+            key = (source, stroke.ranks, bool(stroke.fill), stroke.dots)
             if key not in paths:
                 layer, chosen, shapes = cut[source]
-                wanted = np.ones(len(chosen), dtype=bool)
+                dimensions = layer.dimensions[chosen]
+                wanted = dimensions == 0 if stroke.dots else dimensions > 0
                 if stroke.ranks:
                     wanted &= layer.ranks[chosen] == stroke.ranks[0]
                 if stroke.fill:
-                    wanted &= layer.is_area[chosen]
+                    wanted &= dimensions == 2
                 if stroke.smallest:
-                    sizes = np.where(layer.is_area[chosen], resolution**2, resolution) * stroke.smallest
+                    sizes = np.where(dimensions == 2, resolution**2, resolution) * stroke.smallest
                     wanted &= layer.extents[chosen] >= sizes
                 shapes = shapes[wanted]
                 if stroke.fill:
                     shapes = shapely.orient_polygons(shapes)
                 data = path_of(shapes, box[0], box[3], resolution) if len(shapes) else ""
                 path = f'<path transform="scale({1 / UNITS:g})" d="{data}"' if data else ""
-                if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks] > 1:
+                if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks, stroke.dots] > 1:
                     name = f"{prefix}{len(paths)}"
                     result.append(f'<defs>{path} id="{name}"/></defs>')
                     path = f'<use href="#{name}"'
@@ -464,6 +545,8 @@ def _paths(
 def _look(stroke: _Stroke, zoom: float, colour: Callable[[str], str]) -> str:
     """The presentation attributes of a stroke, in path units."""
     look = f'fill="{colour(stroke.fill)}"' if stroke.fill else 'fill="none"'
+    if stroke.opacity < 1:
+        look += f' fill-opacity="{stroke.opacity:g}"'
     width = stroke.width(zoom) if stroke.line else 0
     if width:
         look += f' stroke="{colour(stroke.line)}" stroke-width="{width * UNITS:g}"'
@@ -478,7 +561,7 @@ def _look(stroke: _Stroke, zoom: float, colour: Callable[[str], str]) -> str:
 
 
 def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution: float) -> str:
-    """The `d` of a path for lines and areas in web mercator: whole numbers of a quarter pixel from the left top.
+    """The `d` of a path for lines, areas and points in web mercator: whole numbers of a quarter pixel from the left top.
 
     Rings and lines that shrink below three and two different points are left out: browsers drop a whole path with
     a ring of one point in it.
@@ -491,8 +574,12 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     rings = shapely.get_rings(parts[kinds == 3])
     lines = parts[(kinds == 1) | (kinds == 2)]
     curves = np.concatenate((rings, lines)) if len(lines) else rings
+    dots = np.rint(
+        (shapely.get_coordinates(parts[kinds == 0]) - (left, top)) * (UNITS / resolution, -UNITS / resolution)
+    )
+    data = [f"M{x:.0f} {y:.0f}h0" for x, y in dots.tolist()]
     if not len(curves):
-        return ""
+        return "".join(data)
     coordinates, owner = shapely.get_coordinates(curves, return_index=True)
     grid = np.rint((coordinates - (left, top)) * (UNITS / resolution, -UNITS / resolution)).astype(np.int64)
     fresh = np.empty(len(grid), dtype=bool)
@@ -506,7 +593,6 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
     words = list(map(str, steps.ravel().tolist()))
     firsts = grid[np.minimum(starts, len(grid) - 1)].tolist()
-    data = []
     for index, ((x, y), start, count) in enumerate(
         zip(firsts, starts.tolist(), counts.tolist(), strict=True)
     ):

@@ -145,7 +145,7 @@ SIGNS: Final = {
 }
 """Feature class → key of the plan sign (after the Planzeichenverordnung) that draws it; others are "other"."""
 
-_USES: Final = {
+_BUILDING_USES: Final = {
     "1000": "residential",  # Kleinsiedlungsgebiet
     "1100": "residential",  # reines Wohngebiet
     "1200": "residential",  # allgemeines Wohngebiet
@@ -164,8 +164,16 @@ _USES: Final = {
 }
 """besondereArtDerBaulNutzung → sign of the building area."""
 
-_GENERAL_USES: Final = {"1000": "residential", "2000": "mixed", "3000": "commercial", "4000": "special"}
+_GENERAL_USES: Final = {
+    "1000": "residential",
+    "2000": "mixed",
+    "3000": "commercial",
+    "4000": "special",
+}
 """allgArtDerBaulNutzung → sign of the building area, where nothing closer is said."""
+
+USES: Final = frozenset({*_BUILDING_USES.values(), *_GENERAL_USES.values()})
+"""The signs of building areas by their use."""
 
 _FEATURE: Final = re.compile(r"(?:BP|FP|LP|RP|SO|XP)_\w+")
 _DRAWING: Final = re.compile(r"XP_(?:PPO|PTO|LPO|LTO|FPO|Nutzungsschablone|AbstraktesPraesentationsobjekt)")
@@ -359,7 +367,10 @@ def _described(klass: str, frame: "geopandas.GeoDataFrame") -> "geopandas.GeoDat
     if sign == "building_land":
         special = _codes(frame, "besondereArtDerBaulNutzung")
         general = _codes(frame, "allgArtDerBaulNutzung")
-        signs = [_USES.get(s) or _GENERAL_USES.get(g) or sign for s, g in zip(special, general, strict=True)]
+        signs = [
+            _BUILDING_USES.get(s) or _GENERAL_USES.get(g) or sign
+            for s, g in zip(special, general, strict=True)
+        ]
     frame.insert(0, "klass", klass)
     frame.insert(1, "sign", signs)
     return frame

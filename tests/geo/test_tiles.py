@@ -19,6 +19,7 @@ from pyproj import Transformer
 from geo import tiles
 from geo.geometry import degrees_of, from_lonlat, tile_of
 from geo.layers import write_normalised
+from geo.readers.xplan import SIGNS, USES
 from geo.tiles import COLOURS, MapSource, Pin, View, sketch, static_plan_svg, svg_tile
 from tests.geo.files import X0, Y0, square
 
@@ -217,6 +218,44 @@ def test_tiles_that_do_not_exist(tile: tuple[int, int, int]) -> None:
 
 def test_a_town_without_layers_still_has_a_map() -> None:
     assert len(list(read(svg_tile([], 14, *tile_of(LON, LAT, 14), "light")))) == 1
+
+
+# --- plans ---
+
+
+@pytest.fixture
+def plan(source: Callable[..., MapSource]) -> MapSource:
+    signs = {
+        "plan_limit": square(0, 0, 200),
+        "residential": square(10, 10, 80),
+        "green": square(110, 10, 80),
+        "building_limit": shapely.LineString([(X0 + 20, Y0 + 20), (X0 + 80, Y0 + 20)]),
+        "planting": shapely.Point(X0 + 150, Y0 + 150),
+        "drawing": shapely.Point(X0 + 50, Y0 + 150),
+        "other": square(20, 120, 30),
+    }
+    return source("plan", list(signs.values()), sign=list(signs))
+
+
+def test_plan_signs_are_drawn_and_the_rest_is_left_out(plan: MapSource) -> None:
+    x, y = tile_of(*degrees_of(X0 + 150, Y0 + 150), 17)
+    svg = read(svg_tile([plan], 17, x, y, "light", ground=False))
+    assert svg.find(f"{SVG}rect") is None
+    drawn = {path.get("stroke") or path.get("fill"): path for path in svg.iter(f"{SVG}path")}
+    assert set(drawn) <= {colours[0] for name, colours in COLOURS.items() if name.startswith("plan-")}
+    dot = drawn[COLOURS["plan-planting"][0]]
+    assert re.fullmatch(r"M\d+ \d+h0", dot.get("d"))
+    assert dot.get("stroke-linecap") == "round"
+    whole = read(
+        static_plan_svg([plan], View(*degrees_of(X0 + 100, Y0 + 100), 17, 900, 900), title="x", theme="dark")
+    )
+    seen = {path.get("stroke") or path.get("fill") for path in whole.iter(f"{SVG}path")}
+    wanted = ("limit", "residential", "green", "building-limit", "planting")
+    assert seen == {COLOURS[f"plan-{name}"][1] for name in wanted}
+
+
+def test_every_drawn_sign_is_one_that_plans_have() -> None:
+    assert set(tiles._SIGN_RANKS) <= {*SIGNS.values(), *USES}
 
 
 # --- words ---
