@@ -325,7 +325,11 @@ GOOD: list[tuple[str, Callable[[], bytes], str, int | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("filename", "make", "media_type", "pages"), GOOD, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize(
+    ("filename", "make", "media_type", "pages"),
+    GOOD,
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 def test_what_people_send_is_kept_as_it_is(
     folder: FolderStore, filename: str, make: FunctionType, media_type: str, pages: int | None
 ) -> None:
@@ -542,7 +546,9 @@ BAD: list[tuple[str, Callable[[], bytes], Code]] = [
 ]
 
 
-@pytest.mark.parametrize(("filename", "make", "code"), BAD, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize(
+    ("filename", "make", "code"), BAD, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_what_is_not_taken_is_refused_by_name_and_not_kept(
     folder: FolderStore, filename: str, make: FunctionType, code: Code
 ) -> None:
