@@ -12,14 +12,18 @@ async function show() {
   const answer = await fetch(address);
   if (turn !== latest) return;
   if (answer.ok) {
-    said.hidden = true;
+    say("");
     sheet.href = address;
   } else if (answer.status === 422) {
     const refused = await answer.json();
     const label = form.querySelector(`label[for="${refused.field}"]`)?.firstChild.textContent.trim();
-    said.textContent = label ? `${label}: ${refused.message}` : refused.message;
-    said.hidden = false;
+    say(label ? `${label}: ${refused.message}` : refused.message);
   }
+}
+
+function say(words) {
+  said.textContent = words;
+  said.className = words ? "kern-error" : "";
 }
 
 form.addEventListener("input", show);
