@@ -298,7 +298,7 @@ class AcceptedFile:
     """A file that was looked at and kept.
 
     `public_sha256` is the copy that the public may see, of the type `public_media_type`: for pictures one without
-    hidden data, for everything else None (the original is what was handed in).
+    hidden data, for everything else None (the original is what was handed in). `text` are its words, if asked for.
     """
 
     sha256: str
@@ -308,6 +308,7 @@ class AcceptedFile:
     pages: int | None = None
     public_sha256: str | None = None
     public_media_type: str | None = None
+    text: str = ""
 
 
 def accept_upload(
@@ -338,6 +339,7 @@ def accept_upload(
         pages=finding.pages,
         public_sha256=public_sha256,
         public_media_type=finding.public_media_type,
+        text=finding.text,
     )
 
 

@@ -9,6 +9,7 @@ the file has to open as what it claims to be.
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ import puremagic
 from consultations.refusals import Code, Refusal
 
 if TYPE_CHECKING:
+    import pypdf
     from PIL import Image
 
 
@@ -56,12 +58,16 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken in: bytes of the file, pixels of a picture, bytes that a packed file unpacks to."""
+    """How much is taken in: bytes of the file, pixels of a picture, bytes that a packed file unpacks to.
+
+    `text_length` asks for the words of a PDF or text file, at most so many characters of them.
+    """
 
     max_bytes: int = 50 * MB
     max_pixels: int = 100_000_000
     max_unpacked: int = 300 * MB
     types: tuple[FileType, ...] = PUBLIC_TYPES
+    text_length: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,14 @@ class Finding:
     """What the file is. `public_media_type` says that a copy without hidden data was written, and its type.
 
     `filename` has the extension of what was found. `media_type` of a text carries its charset. `pages` is None where
-    pages mean nothing.
+    pages mean nothing. `text` are the words in it as far as they were asked for and could be read.
     """
 
     media_type: str
     filename: str
     pages: int | None = None
     public_media_type: str | None = None
+    text: str = ""
 
 
 _SECONDS = 30
@@ -164,11 +171,15 @@ def examine(path: Path, filename: str, limits: Limits, public_path: Path) -> Fin
     if extension not in found.extensions:
         filename = filename[: len(filename) - len(extension)] + found.extensions[0]
     if found == PDF:
-        return Finding(found.media_type, filename, pages=_pdf_pages(path, filename))
+        pages = _pdf_pages(path, filename)
+        text = _pdf_text(path, limits.text_length) if limits.text_length else ""
+        return Finding(found.media_type, filename, pages=pages, text=text)
     if found in IMAGES:
         return _picture(path, filename, found, limits, public_path)
     if found == TEXT:
-        return Finding(f"{found.media_type}; charset={_charset(path)}", filename)
+        charset = _charset(path)
+        text = path.read_text(charset)[: limits.text_length] if limits.text_length else ""
+        return Finding(f"{found.media_type}; charset={charset}", filename, text=text)
     return Finding(found.media_type, filename)
 
 
@@ -225,6 +236,53 @@ def _pdf_pages(path: Path, filename: str) -> int:
         if pages == 0 or not reader.pages[0].mediabox:
             raise Refusal(Code.FILE_BROKEN, filename=filename)
         return pages
+
+
+_TEXT_SECONDS = 10
+
+
+class _TextTakesTooLong(Exception):
+    """Time is up for the words of a file; what was read so far is kept."""
+
+
+def _pdf_text(path: Path, length: int) -> str:
+    """The words of a PDF, page by page with an empty line between; what could be read in ten seconds.
+
+    Never a reason to refuse a file: drawings and scans have no words, and a page that cannot be read is left out.
+    """
+    import pypdf
+
+    def stop(*_: object) -> None:
+        raise _TextTakesTooLong
+
+    pages: list[str] = []
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, stop)
+        signal.alarm(_TEXT_SECONDS)
+    try:
+        reader = pypdf.PdfReader(path, strict=False)
+        if reader.is_encrypted:
+            reader.decrypt("")
+        for page in reader.pages:
+            pages.append(_page_text(page))
+            if sum(map(len, pages)) >= length:
+                break
+    except _TextTakesTooLong:
+        pages.append("")
+    finally:
+        if sys.platform != "win32":
+            signal.alarm(0)
+    return "\n\n".join(page for page in pages if page)[:length].strip()
+
+
+def _page_text(page: "pypdf.PageObject") -> str:
+    try:
+        return page.extract_text().strip()
+    except _TextTakesTooLong:
+        raise
+    except Exception:
+        # A font or a content stream in one of a hundred conditions: the page has no words for us, the file is fine.
+        return ""
 
 
 # -- pictures

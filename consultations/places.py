@@ -9,7 +9,7 @@ from sqlalchemy import Index, delete, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
-from consultations.permissions import Actor
+from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import stems
@@ -114,8 +114,32 @@ class PlaceInput:
     district: str = ""
 
 
+def _require(by: Actor, layer: Layer) -> None:
+    """Raises Refusal NOT_ALLOWED: a town's layers are imported, those of a procedure belong to its planner."""
+    wanted = Permission.IMPORT if layer.procedure_id is None else Permission.PLAN
+    if not may(by, wanted, municipality_id=layer.municipality_id, procedure_id=layer.procedure_id):
+        raise Refusal(Code.NOT_ALLOWED)
+
+
+def _write_down(session: Session, layer: Layer, verb: str, *, by: Actor, now: datetime, **facts: Any) -> None:
+    journal.append(
+        session,
+        municipality_id=layer.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=layer.procedure_id,
+        subject=f"layer:{layer.id}",
+        facts={"title": layer.title, **facts},
+    )
+
+
 def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: Actor, now: datetime) -> Layer:
-    """Put a layer into the catalogue; one of the same role and owner is marked replaced, its places go."""
+    """Put a layer into the catalogue; one of the same title, role and owner is marked replaced, its places go.
+
+    Raises Refusal NOT_ALLOWED.
+    """
+    _require(by, layer)
     question = select(Layer).where(
         Layer.municipality_id == layer.municipality_id,
         Layer.procedure_id == layer.procedure_id,
@@ -148,22 +172,61 @@ def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: A
                 layer_id=layer.id,
             )
         )
-    journal.append(
+    _write_down(
         session,
-        municipality_id=layer.municipality_id,
-        verb="layer_added",
+        layer,
+        "layer_added",
         by=by,
-        at=now,
-        procedure_id=layer.procedure_id,
-        subject=f"layer:{layer.id}",
-        facts={
-            "title": layer.title,
-            "role": layer.role,
-            "sha256": layer.original_sha256,
-            "places": len(places),
-        },
+        now=now,
+        role=layer.role,
+        sha256=layer.original_sha256,
+        places=len(places),
     )
     return layer
+
+
+def change_layer(
+    session: Session,
+    layer: Layer,
+    *,
+    title: str,
+    source: str,
+    licence: str,
+    attribution: str,
+    is_visible: bool,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Change what is said of a layer, and whether a map shows it at first. Raises Refusal NOT_ALLOWED."""
+    _require(by, layer)
+    layer.title, layer.source, layer.licence, layer.attribution = title, source, licence, attribution
+    layer.is_visible = is_visible
+    session.add(layer)
+    _write_down(session, layer, "layer_changed", by=by, now=now, attribution=attribution, visible=is_visible)
+
+
+def move_layer(session: Session, layer: Layer, steps: int, *, by: Actor, now: datetime) -> None:
+    """Draw a layer so many places later (on top of others) or, with a negative number, earlier.
+
+    Raises Refusal NOT_ALLOWED.
+    """
+    _require(by, layer)
+    rows = layers_of(session, layer.municipality_id, layer.procedure_id)
+    at = rows.index(layer)
+    rows.insert(min(max(at + steps, 0), len(rows) - 1), rows.pop(at))
+    for position, each in enumerate(rows):
+        each.position = position
+        session.add(each)
+    _write_down(session, layer, "layer_moved", by=by, now=now, position=layer.position)
+
+
+def remove_layer(session: Session, layer: Layer, *, by: Actor, now: datetime) -> None:
+    """Take a layer off the maps, with the places that came from it; its files are kept. Raises Refusal NOT_ALLOWED."""
+    _require(by, layer)
+    layer.replaced_at = now
+    session.add(layer)
+    session.execute(delete(Place).where(col(Place.layer_id) == layer.id))
+    _write_down(session, layer, "layer_removed", by=by, now=now)
 
 
 def layers_of(session: Session, municipality_id: int, procedure_id: int | None = None) -> list[Layer]:

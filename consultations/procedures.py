@@ -22,7 +22,7 @@ from consultations.deadlines import PhaseState, days_left, is_in_time, phase_sta
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
-from consultations.text import stems
+from consultations.text import normalise, stems
 from geo.geometry import Located
 
 
@@ -664,7 +664,7 @@ def add_document(
         media_type=file.media_type,
         size=file.size,
         pages=file.pages,
-        text=file.text,
+        text=normalise(file.text),
         note=note,
         uploaded_at=now,
         uploaded_by=by.label,
@@ -683,6 +683,61 @@ def add_document(
     return version
 
 
+def change_document(
+    session: Session,
+    procedure: Procedure,
+    document: Document,
+    *,
+    title: str,
+    kind: DocumentKind,
+    text: str,
+    by: Actor,
+    now: datetime,
+    note: str = "",
+) -> None:
+    """Change what a document is called, what it is, and the text for those who cannot use its newest file.
+
+    The file itself is never changed: see `add_document`. Raises Refusal NOT_ALLOWED, REASON_REQUIRED (published, no
+    note).
+    """
+    _require_planner(by, procedure)
+    if procedure.state != ProcedureState.DRAFT.value and not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    newest = newest_version(session, document)
+    document.title, document.kind, newest.text = title, kind.value, normalise(text, field="text")
+    session.add(document)
+    session.add(newest)
+    _note(
+        session,
+        procedure,
+        "document_changed",
+        by=by,
+        now=now,
+        facts={"document": document.id, "title": title, "kind": kind.value},
+    )
+    record_change(session, procedure, by=by, now=now, note=note)
+
+
+def move_document(
+    session: Session, procedure: Procedure, document: Document, steps: int, *, by: Actor, now: datetime
+) -> None:
+    """Show a document so many places later in the list, or earlier. Nothing that can be read changes by it.
+
+    Raises Refusal NOT_ALLOWED.
+    """
+    _require_planner(by, procedure)
+    assert procedure.id is not None
+    rows = [each for each, _ in documents_of(session, procedure.id) if not each.is_withdrawn]
+    at = rows.index(document)
+    rows.insert(min(max(at + steps, 0), len(rows) - 1), rows.pop(at))
+    for position, each in enumerate(rows):
+        each.position = position
+        session.add(each)
+    session.flush()
+    facts = {"document": document.id, "position": document.position}
+    _note(session, procedure, "document_moved", by=by, now=now, facts=facts)
+
+
 def withdraw_document(
     session: Session, procedure: Procedure, document: Document, *, by: Actor, now: datetime, note: str
 ) -> None:
@@ -692,6 +747,8 @@ def withdraw_document(
         raise Refusal(Code.REASON_REQUIRED, "note")
     document.is_withdrawn = True
     session.add(document)
+    facts = {"document": document.id, "title": document.title, "note": note}
+    _note(session, procedure, "document_withdrawn", by=by, now=now, facts=facts)
     record_change(session, procedure, by=by, now=now, note=note)
 
 
@@ -780,6 +837,12 @@ def document_version(
             DocumentVersion.number == number,
         )
     ).first()
+
+
+def document_of(session: Session, procedure: Procedure, document_id: int) -> Document | None:
+    """The document with this id, if it belongs to the procedure."""
+    document = session.get(Document, document_id)
+    return document if document and document.procedure_id == procedure.id else None
 
 
 def newest_version(session: Session, document: Document) -> DocumentVersion:

@@ -50,6 +50,7 @@ LAYER_CODES: Final = frozenset(
         "xml_entities",  # a document type or entities: not read, for safety
         "xplan_version",  # found=, supported=
         "no_plan",  # XPlanGML without a plan object
+        "no_names",  # columns=: districts, streets or parcels without a column that names them
     }
 )
 
@@ -564,7 +565,8 @@ def write_normalised(frame: "geopandas.GeoDataFrame", path: Path) -> None:
     if frame.crs is None or frame.crs.to_epsg() != METRES:
         raise ValueError("a normalised layer is in EPSG:25832")
     kinds = set(frame.geom_type)
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    # With another ending, the driver would make a folder of files.
+    unfinished = path.with_name(f".unfinished-{path.stem}.fgb")
     try:
         pyogrio.write_dataframe(
             frame,

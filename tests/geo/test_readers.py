@@ -88,6 +88,7 @@ def test_every_format_arrives_in_metres_with_its_report(
     assert json.loads(json.dumps(layer.report.as_dict()))["format"] == reader.name
     path = tmp_path / "normalised.fgb"
     write_normalised(layer.frame, path)
+    assert path.is_file()
     stored = read_normalised(path)
     assert stored.crs.to_epsg() == 25832
     assert len(stored) == len(layer.frame)

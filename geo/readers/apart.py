@@ -1,0 +1,328 @@
+"""A delivered file read in a process of its own: what reading it costs, or breaks, ends with that process.
+
+The server never opens a foreign map file itself. `read_apart` starts `python -m geo.readers.apart`, which reads the
+file, writes the normalised layer and says in plain JSON what a town needs to know of it: the report, the areas that
+could be a plan area, the plans of an XPlanGML file, and the places that have a name. If the child dies, the file is
+refused and nothing else happens.
+
+Importing this module loads neither geopandas nor shapely.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import TypeAdapter
+
+from geo.geometry import GeometryProblem, Located, from_metres
+from geo.layers import Attached, LayerProblem, LayerRead, LayerReport, PlanFacts, write_normalised
+
+if TYPE_CHECKING:
+    import geopandas
+
+Naming = Literal["", "district", "street", "parcel"]
+"""What the features of a layer are as named places; "" for none."""
+
+MAX_AREAS: Final = 60
+"""Areas that are listed one by one for a person to choose from."""
+
+_SECONDS: Final = 300
+_MEMORY: Final = 6_000_000_000
+_AT_ONCE = threading.BoundedSemaphore(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One area of a layer: its number (from 1), what it calls itself, its size in square metres, and where it is."""
+
+    feature: int
+    name: str
+    square_metres: float
+    located: Located
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan of an XPlanGML file: its name and number, the planner's words for it, and its area if it has one."""
+
+    name: str
+    number: str
+    description: str
+    quarter: str
+    kind: str
+    state: str
+    area: Area | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A place with a name; `district` tells two of the same name apart."""
+
+    name: str
+    district: str
+    located: Located
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came out of a file.
+
+    `areas` are at most `MAX_AREAS`, the largest first; `area_count` counts all. `whole` is all of them together, and
+    None without any. `attached` lie in the archive of a plan, or are named by it.
+    """
+
+    report: LayerReport
+    areas: tuple[Area, ...]
+    area_count: int
+    whole: Area | None
+    plans: tuple[Plan, ...]
+    places: tuple[Named, ...]
+    attached: tuple[Attached, ...]
+
+
+_READING: Final = TypeAdapter(Reading)
+
+
+def read_apart(
+    path: Path, *, filename: str, crs: int | None = None, target: Path | None = None, naming: Naming = ""
+) -> Reading:
+    """Read the file at `path` (called `filename`) in a child process; write the normalised layer to `target`.
+
+    `crs` is an EPSG code for files that do not say theirs. `naming` asks for the named places: districts and streets
+    one a name (parts of a street that lie apart stay apart), parcels each by its number. One file is read at a time.
+    Raises LayerProblem, whatever the file holds.
+    """
+    order = json.dumps([str(path), filename, crs, str(target) if target else "", naming])
+    with _AT_ONCE:
+        try:
+            # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
+            child = subprocess.run(
+                [sys.executable, "-m", "geo.readers.apart"],
+                input=order.encode(),
+                capture_output=True,
+                timeout=_SECONDS,
+                cwd=Path(__file__).parent.parent.parent,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LayerProblem("broken", detail=f"not read within {_SECONDS} s") from None
+    if child.returncode:
+        last = child.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise LayerProblem("broken", detail=last[:200] or f"exit {child.returncode}")
+    answer = json.loads(child.stdout)
+    if "problem" in answer:
+        raise LayerProblem(answer["problem"], **answer["facts"])
+    return _READING.validate_python(answer)
+
+
+# ------------------------------------------------------------------------------------------------ inside the process
+
+
+def _main() -> None:
+    from geo.readers import read_layer
+
+    _confine()
+    # Whatever a library prints must not end up in the answer.
+    answer_to, sys.stdout = sys.stdout, sys.stderr
+    path, filename, crs, target, naming = json.loads(sys.stdin.buffer.read())
+    try:
+        read = read_layer(Path(path), filename=filename, crs=crs)
+        if target:
+            write_normalised(read.frame, Path(target))
+        answer = _answer(read, naming)
+    except LayerProblem as problem:
+        answer = {"problem": problem.code, "facts": json.loads(json.dumps(problem.facts, default=str))}
+    except MemoryError:
+        answer = {"problem": "broken", "facts": {"detail": "not enough memory"}}
+    json.dump(answer, answer_to, default=_hex)
+
+
+def _confine() -> None:
+    """Bounded memory and time for what follows. Windows knows no such limits; there the time-out remains."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.nice(5)
+
+
+def _hex(value: object) -> str:
+    """WKB as JSON carries it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(type(value).__name__)
+
+
+def _answer(read: LayerRead, naming: Naming) -> dict[str, Any]:
+    areas, count, whole = _areas(read.frame)
+    plans = [_plan(number, plan) for number, plan in enumerate(read.plans, start=1)]
+    found = Reading(
+        report=read.report,
+        areas=areas,
+        area_count=count,
+        whole=whole,
+        plans=tuple(plans),
+        places=tuple(_places(read.frame, naming)) if naming else (),
+        attached=read.attached,
+    )
+    return asdict(found)
+
+
+def _plan(number: int, facts: PlanFacts) -> Plan:
+    import shapely
+
+    area = None
+    if facts.area is not None:
+        shape = shapely.from_wkb(facts.area)
+        located = _located(shape)
+        area = Area(number, facts.name, float(shape.area), located) if located else None
+    return Plan(facts.name, facts.number, facts.description, facts.quarter, facts.kind, facts.state, area)
+
+
+def _located(shape: Any) -> Located | None:
+    """The shape as something to store, or None for one that is too small or too thin to be a place."""
+    try:
+        return from_metres(shape)
+    except GeometryProblem:
+        return None
+
+
+_LABELS: Final = ("name", "bezeichnung", "bezeichnun", "titel", "title", "nummer", "planname", "id", "gml_id")
+
+
+def _areas(frame: "geopandas.GeoDataFrame") -> tuple[tuple[Area, ...], int, Area | None]:
+    """The largest areas, how many there are, and all of them as one."""
+    import shapely
+
+    chosen = frame[frame.geom_type.isin(("Polygon", "MultiPolygon"))]
+    if not len(chosen):
+        return (), 0, None
+    sizes = chosen.geometry.area.sort_values(ascending=False, kind="stable")
+    label = _column(frame, _LABELS)
+    areas = []
+    for index in sizes.index[:MAX_AREAS]:
+        located = _located(chosen.geometry.loc[index])
+        if located is not None:
+            name = _text(chosen.loc[index, label]) if label else ""
+            areas.append(Area(int(index) + 1, name, float(sizes.loc[index]), located))
+    together = shapely.union_all(chosen.geometry.values)
+    located = _located(together)
+    whole = Area(0, "", float(together.area), located) if located else None
+    return tuple(areas), len(chosen), whole
+
+
+# -- places with a name
+
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "district": (
+        "name",
+        "stadtbezirk",
+        "stadtteil",
+        "ortsteil",
+        "bezirk",
+        "bezeichnung",
+        "bezeichnun",
+        "display_name",
+    ),
+    "street": ("name", "strassenname", "strassenna", "strname", "str_name", "strasse", "lagebeztxt"),
+}
+_DISTRICTS: Final = ("viertel", "stadtbezirk", "stadtteil", "ortsteil", "bezirk", "gemarkung", "district")
+#: Parts of a street with one name that lie further apart than this (metres) are two streets.
+_APART: Final = 500.0
+
+
+def _places(frame: "geopandas.GeoDataFrame", naming: Naming) -> Iterator[Named]:
+    """The named places of a layer. Raises LayerProblem no_names when no column could hold names."""
+    if naming == "parcel":
+        yield from _parcels(frame)
+        return
+    column = _column(frame, _NAMES[naming])
+    if column is None:
+        raise LayerProblem("no_names", columns=", ".join(str(name) for name in frame.columns[:12]))
+    wanted = ("LineString", "MultiLineString") if naming == "street" else ("Polygon", "MultiPolygon")
+    named = frame[frame[column].map(lambda value: bool(_text(value))) & frame.geom_type.isin(wanted)]
+    district = _column(frame, _DISTRICTS) if naming == "street" else None
+    for name, group in named.groupby(named[column].map(_text), sort=True):
+        parts = _near_each_other(group) if naming == "street" else [group]
+        for part in parts:
+            located = _located(_joined(part, naming))
+            if located is not None:
+                yield Named(str(name), _districts_of(part, district), located)
+
+
+def _near_each_other(group: "geopandas.GeoDataFrame") -> "list[geopandas.GeoDataFrame]":
+    """The parts of a street, those apart in groups of their own: towns with villages have two of many a name."""
+    import shapely
+
+    if len(group) == 1:
+        return [group]
+    reach = shapely.buffer(group.geometry.values, _APART / 2, quad_segs=2)
+    clumps = shapely.get_parts(shapely.union_all(reach))
+    if len(clumps) == 1:
+        return [group]
+    return [group[shapely.intersects(clump, group.geometry.values)] for clump in clumps]
+
+
+def _joined(group: "geopandas.GeoDataFrame", naming: Naming) -> Any:
+    import shapely
+
+    together = shapely.union_all(group.geometry.values)
+    return (
+        shapely.line_merge(together)
+        if naming == "street" and together.geom_type != "LineString"
+        else together
+    )
+
+
+def _districts_of(group: "geopandas.GeoDataFrame", column: str | None) -> str:
+    """The districts that a street runs through, the longest stretch first; at most three."""
+    if column is None:
+        return ""
+    lengths = (
+        group.geometry.length.groupby(group[column].map(_text))
+        .sum()
+        .sort_values(ascending=False, kind="stable")
+    )
+    return ", ".join(str(name) for name in lengths.index[:3] if name)
+
+
+def _parcels(frame: "geopandas.GeoDataFrame") -> Iterator[Named]:
+    """Parcels by district of the land register, sheet and number (ALKIS: gemarkung, flur, flurstnr)."""
+    number = _column(frame, ("flurstnr", "flurstueck", "flurstuecksnummer", "flstnr", "nummer", "name"))
+    if number is None:
+        raise LayerProblem("no_names", columns=", ".join(str(name) for name in frame.columns[:12]))
+    district, sheet = _column(frame, ("gemarkung", "gmk_name", "gemarkungsname")), _column(frame, ("flur",))
+    for _, row in frame[frame.geom_type.isin(("Polygon", "MultiPolygon"))].iterrows():
+        located = _located(row.geometry)
+        words = _text(row[number])
+        if located is None or not words:
+            continue
+        on_sheet = _text(row[sheet]).lstrip("0") if sheet else ""
+        name = f"Flurstück {words}" + (f" (Flur {on_sheet})" if on_sheet else "")
+        yield Named(name, _text(row[district]) if district else "", located)
+
+
+def _column(frame: "geopandas.GeoDataFrame", candidates: Sequence[str]) -> str | None:
+    """The first column of these names, whatever their case."""
+    known = {str(name).casefold(): str(name) for name in frame.columns}
+    return next((known[candidate] for candidate in candidates if candidate in known), None)
+
+
+def _text(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return " ".join(str(value).split())
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,313 @@
+"""How a file of map data becomes a layer: read apart, kept twice, its named places made searchable.
+
+For the planner's pages and for the command line alike. Reading takes seconds and happens before any transaction;
+what is refused leaves nothing behind but, at most, a file in the store that nobody refers to.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from consultations import places
+from consultations.files import FileStore
+from consultations.permissions import Actor
+from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
+from geo.geometry import GeometryProblem, Located, read_geojson_geometry
+from geo.layers import LayerProblem, LayerReport
+from geo.readers.apart import Area, Naming, Plan, Reading, read_apart
+from participation.database import unit_of_work
+from participation.house import House
+from participation.i18n import number, translations
+
+__all__ = [
+    "Area", "GeometryProblem", "LayerProblem", "LayerReport", "Located", "Plan", "ReadLayer", "Reading",
+    "area_of_text", "check_layer", "explain", "explain_place", "layer_of", "left_out", "notes", "read_layer",
+    "repairs", "take_layer",
+]  # fmt: skip
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: Roles whose features are places that people can choose by name, and of which kind.
+PLACES: Mapping[LayerRole, tuple[Naming, PlaceKind]] = {
+    LayerRole.DISTRICTS: ("district", PlaceKind.DISTRICT),
+    LayerRole.STREETS: ("street", PlaceKind.STREET),
+    LayerRole.PARCELS: ("parcel", PlaceKind.PARCEL),
+}
+
+#: Vertices of an area that a planner may paste; larger ones come as files.
+PASTED_VERTICES = 20_000
+
+
+@dataclass(frozen=True)
+class ReadLayer:
+    """A file that was read and kept: its two hashes in the store, its role, and what is in it."""
+
+    original_sha256: str
+    original_name: str
+    normalised_sha256: str
+    role: LayerRole
+    reading: Reading
+
+    @property
+    def report(self) -> LayerReport:
+        return self.reading.report
+
+
+# --- reading and taking ----------------------------------------------------------------------------
+
+
+def check_layer(path: Path, filename: str, crs: int | None = None) -> LayerReport:
+    """What is in a file, without keeping anything. `crs`: EPSG code for a file that does not say its own.
+
+    Raises LayerProblem (see `explain`).
+    """
+    return read_apart(path, filename=filename, crs=crs).report
+
+
+def read_layer(
+    files: FileStore, path: Path, filename: str, *, role: LayerRole = LayerRole.OTHER, crs: int | None = None
+) -> ReadLayer:
+    """Read a file in a process of its own and keep it as it came and normalised (FlatGeobuf, EPSG:25832).
+
+    Nothing is kept of a file that cannot be read. Raises LayerProblem, and the store's refusals.
+    """
+    naming = PLACES[role][0] if role in PLACES else ""
+    with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+        normalised = Path(folder) / "layer.fgb"
+        reading = read_apart(path, filename=filename, crs=crs, target=normalised, naming=naming)
+        with path.open("rb") as original:
+            kept = files.put(original)
+        with normalised.open("rb") as made:
+            made_sha256 = files.put(made).sha256
+    return ReadLayer(kept.sha256, filename, made_sha256, role, reading)
+
+
+def layer_of(
+    read: ReadLayer,
+    *,
+    municipality_id: int,
+    procedure_id: int | None,
+    title: str,
+    source: str,
+    licence: str,
+    attribution: str,
+    is_visible: bool = True,
+    position: int = 0,
+    now: datetime,
+) -> tuple[Layer, list[PlaceInput]]:
+    """A file that was read as a row of the catalogue with its named places, for `places.add_layer`."""
+    layer = Layer(
+        municipality_id=municipality_id,
+        procedure_id=procedure_id,
+        role=read.role.value,
+        title=title,
+        source=source,
+        licence=licence,
+        attribution=attribution,
+        is_visible=is_visible,
+        position=position,
+        original_sha256=read.original_sha256,
+        original_name=read.original_name,
+        normalised_sha256=read.normalised_sha256,
+        report=read.report.as_dict(),
+        imported_at=now,
+    )
+    named = [
+        PlaceInput(PLACES[read.role][1], place.name, place.located, place.district)
+        for place in read.reading.places
+    ]
+    return layer, named
+
+
+def take_layer(
+    house: House,
+    path: Path,
+    filename: str,
+    *,
+    municipality_id: int,
+    procedure_id: int | None = None,
+    role: LayerRole = LayerRole.OTHER,
+    title: str,
+    source: str,
+    licence: str,
+    attribution: str,
+    crs: int | None = None,
+    by: Actor,
+    now: datetime,
+) -> Layer:
+    """Read, keep and add a layer in a unit of work of its own; one of the same title and role is replaced.
+
+    The layer comes back detached, with its id. Raises LayerProblem, Refusal NOT_ALLOWED and the store's refusals.
+    """
+    read = read_layer(house.files, path, filename, role=role, crs=crs)
+    layer, named = layer_of(
+        read,
+        municipality_id=municipality_id,
+        procedure_id=procedure_id,
+        title=title,
+        source=source,
+        licence=licence,
+        attribution=attribution,
+        now=now,
+    )
+    with unit_of_work(house.engine, write=True) as session:
+        places.add_layer(session, layer, named, by=by, now=now)
+        session.flush()
+        session.expunge(layer)
+    return layer
+
+
+def area_of_text(text: str) -> Located:
+    """An area as GeoJSON text in degrees: pasted, or drawn on a map. Raises GeometryProblem."""
+    return read_geojson_geometry(text, max_vertices=PASTED_VERTICES)
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+_LAYER_WORDS: Mapping[str, str] = {
+    "empty_file": N_("The file “%(filename)s” is empty."),
+    "too_large": N_("The file “%(filename)s” is too large to be read as a map."),
+    "too_many_features": N_(
+        "The file “%(filename)s” has %(count)s objects; at most %(limit)s are possible. Please choose a part of it."
+    ),
+    "too_many_vertices": N_(
+        "The shapes in “%(filename)s” have %(count)s points; at most %(limit)s are possible. Please simplify them."
+    ),
+    "unknown_format": N_(
+        "“%(filename)s” is no map file we can read. Possible are GeoPackage, GeoJSON, FlatGeobuf, "
+        "a Shapefile as ZIP, and XPlanGML."
+    ),
+    "lying_type": N_(
+        "“%(filename)s” is called %(named)s, but what is in it is %(found)s. Please check that it is the right file."
+    ),
+    "encrypted": N_("The archive “%(filename)s” has a password. Please pack it without one."),
+    "climbing_path": N_(
+        "The archive “%(filename)s” wants to write outside its folder (%(entry)s). Please pack it again."
+    ),
+    "zip_bomb": N_("The archive “%(filename)s” unpacks to more than we can take. Please pack only what is needed."),
+    "truncated": N_("The file “%(filename)s” is incomplete: it ends too early. Please copy or download it again."),
+    "broken": N_("The file “%(filename)s” is damaged and cannot be read. Please export it again."),
+    "broken_line": N_("The file “%(filename)s” cannot be read: there is an error in line %(line)s (%(detail)s)."),
+    "incomplete": N_("“%(missing)s” is missing in “%(filename)s”. Please pack all parts of the Shapefile into one ZIP."),
+    "no_layers": N_("There is no map in “%(filename)s”: none of its tables has shapes."),
+    "no_features": N_("The file “%(filename)s” has no objects."),
+    "missing_crs": N_(
+        "“%(filename)s” does not say in which coordinate system it is. Please choose it; the file is still here."
+    ),
+    "unknown_crs": N_("The coordinate system %(crs)s of “%(filename)s” is not known here. Please choose another one."),
+    "crs_conflict": N_(
+        "“%(filename)s” says that it is in %(found)s, but you chose %(given)s. Please leave the choice empty, "
+        "or check the file."
+    ),
+    "outside": N_(
+        "Everything in “%(filename)s” lies outside Germany. Is it in another coordinate system than it says?"
+    ),
+    "swapped": N_(
+        "In “%(filename)s” longitude and latitude are the wrong way round. Please export it again with the "
+        "longitude first."
+    ),
+    "nothing_usable": N_("None of the %(count)s shapes in “%(filename)s” can be used."),
+    "xml_entities": N_("“%(filename)s” has a document type or entities. For safety we do not read such files."),
+    "xplan_version": N_(
+        "“%(filename)s” is XPlanGML in version %(found)s. We can read these versions: %(supported)s."
+    ),
+    "no_plan": N_("There is no plan in “%(filename)s”."),
+    "no_names": N_(
+        "In “%(filename)s” there is no column with names. We know these ones only: %(columns)s."
+    ),
+}  # fmt: skip
+
+_PLACE_WORDS: Mapping[str, str] = {
+    "empty": N_("There is no area yet. Please draw one, paste one or choose a file."),
+    "not_geojson": N_("This is no GeoJSON. It begins with {\"type\": \"Polygon\", … or is a feature with one."),
+    "unsupported": N_("This is %(type)s, but a plan area is one polygon. Please choose a file for several shapes."),
+    "not_finite": N_("One of the coordinates is no number."),
+    "swapped": N_("Longitude and latitude are the wrong way round, as at %(lon)s, %(lat)s. The longitude comes first."),
+    "metres": N_(
+        "These coordinates are metres (%(x)s, %(y)s), but GeoJSON is in degrees. Please choose the file instead, "
+        "and its coordinate system."
+    ),
+    "outside": N_("The place %(lon)s, %(lat)s lies outside Germany."),
+    "too_many_vertices": N_("This has %(count)s points; at most %(limit)s are possible. Please choose a file instead."),
+    "too_short": N_("This line has no length."),
+    "too_small": N_("This area is too small or too narrow to be a plan area."),
+    "self_crossing": N_(
+        "The outline crosses or touches itself near longitude %(lon)s, latitude %(lat)s. Please move the points there."
+    ),
+    "invalid_area": N_(
+        "The parts of this area overlap, or a hole lies outside it, near longitude %(lon)s, latitude %(lat)s."
+    ),
+}  # fmt: skip
+
+_REPAIR_WORDS: Mapping[str, str] = {
+    "self_crossing": N_("The outline of no. %(feature)s crossed itself; repaired near longitude %(lon)s, latitude %(lat)s."),
+    "invalid_area": N_("The area of no. %(feature)s was not clean; repaired near longitude %(lon)s, latitude %(lat)s."),
+    "collection": N_("No. %(feature)s mixed kinds of shapes; the largest kind was taken, near %(lon)s, %(lat)s."),
+}  # fmt: skip
+
+_SKIPPED_WORDS: Mapping[str, str] = {
+    "no_geometry": N_("%(count)s objects without a shape (%(layer)s)"),
+    "not_finite": N_("%(count)s shapes with coordinates that are no numbers (%(layer)s)"),
+    "outside": N_("%(count)s shapes outside Germany (%(layer)s)"),
+    "swapped": N_("%(count)s shapes with longitude and latitude the wrong way round (%(layer)s)"),
+    "collapsed": N_("%(count)s shapes without extent (%(layer)s)"),
+    "unread": N_("%(count)s objects that could not be read (%(layer)s)"),
+}
+
+_NOTE_WORDS: Mapping[str, str] = {
+    "approximate_datum": N_(
+        "The way from its coordinate system into ours is exact to about %(value)s m only."
+    ),
+    "encoding": N_("It does not say how its text is written; we took it for %(value)s."),
+    "reader": N_("The reader remarks: %(value)s"),
+}
+
+
+def explain(problem: LayerProblem, filename: str, language: str) -> str:
+    """Why a file cannot become a layer, as a sentence that names the file."""
+    code = "broken_line" if problem.code == "broken" and "line" in problem.facts else problem.code
+    return _say(_LAYER_WORDS[code], {**problem.facts, "filename": filename}, language)
+
+
+def explain_place(problem: GeometryProblem, language: str) -> str:
+    """Why an area cannot be taken, as a sentence that says where."""
+    facts = {"lon": "?", "lat": "?", **problem.facts}
+    return _say(_PLACE_WORDS[problem.code], facts, language)
+
+
+def repairs(report: Mapping[str, Any], language: str) -> list[str]:
+    """What was repaired in a file (a stored `LayerReport`), one sentence each, with the place."""
+    return [_say(_REPAIR_WORDS[each["what"]], each, language) for each in report.get("repairs", ())]
+
+
+def left_out(report: Mapping[str, Any], language: str) -> list[str]:
+    """What of a file was left out, and why."""
+    return [_say(_SKIPPED_WORDS[each["reason"]], each, language) for each in report.get("skipped", ())]
+
+
+def notes(report: Mapping[str, Any], language: str) -> list[str]:
+    """What else there is to know about how a file was read."""
+    return [
+        _say(_NOTE_WORDS[code], {"value": value}, language)
+        for code, value in report.get("notes", ())
+        if code in _NOTE_WORDS
+    ]
+
+
+def _say(words: str, facts: Mapping[str, Any], language: str) -> str:
+    spelled = {name: _spelled(name, value, language) for name, value in facts.items()}
+    return str(translations(language).gettext(words)) % spelled
+
+
+def _spelled(name: str, value: object, language: str) -> object:
+    if name in ("lon", "lat") and isinstance(value, float):
+        return f"{value:.5f}"
+    return (
+        number(value, language)
+        if isinstance(value, int | float) and name not in ("line", "feature")
+        else value
+    )
