@@ -161,7 +161,6 @@ class TownPage:
     name: str
     rows: tuple[tuple[str, str, str, str], ...]
     texts: tuple[tuple[str, str, str, str], ...]
-    colours: tuple[tuple[str, str], ...]
     saved: bool
 
 
@@ -190,7 +189,7 @@ def town(visit: Visit) -> Response:
         ),
         (_("Look"), ", ".join(chosen[name] for name in ("brand", "accent", "paper")), change("look"), ""),
         (_("Holidays"), _seat_words(visit, seat), change("calendar"), ""),
-        (_("Contact"), "\n".join(line for line in contact if line) or missing, change("contact"), ""),
+        (_("Ways to reach the town"), "\n".join(line for line in contact if line) or missing, change("contact"), ""),
     )
     texts = tuple(
         (
@@ -204,9 +203,8 @@ def town(visit: Visit) -> Response:
         )
         for name, title in TEXTS.items()
     )
-    colours = tuple((name, chosen[name]) for name in ("brand", "accent", "paper"))
     saved = visit.request.query_params.get("done") == "saved"
-    return visit.render("administration/town.html", TownPage(row.name, rows, texts, colours, saved))
+    return visit.render("administration/town.html", TownPage(row.name, rows, texts, saved))
 
 
 # --- name, hosts -----------------------------------------------------------------------------------
