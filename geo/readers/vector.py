@@ -195,7 +195,8 @@ def add_layers(raw: Raw, path: Path, limits: Limits, *, title: str = "", **optio
             if geometry_type is None:
                 raw.skipped.append(Skipped(title or str(name), "no_geometry", count))
                 continue
-            frame = pyogrio.read_dataframe(path, layer=name, **options)
+            # A single geometry that cannot be made (a ring of two points, say) is left out and noted.
+            frame = pyogrio.read_dataframe(path, layer=name, on_invalid="warn", **options)
             if len(frame) < count:
                 raise LayerProblem("truncated")
             raw.frames.append((title or str(name), frame))

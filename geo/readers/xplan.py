@@ -175,6 +175,16 @@ _GENERAL_USES: Final = {
 USES: Final = frozenset({*_BUILDING_USES.values(), *_GENERAL_USES.values()})
 """The signs of building areas by their use."""
 
+_ADV_NAMES: Final = {
+    "urn:adv:crs:ETRS89_UTM32": 25832,
+    "urn:adv:crs:ETRS89_UTM33": 25833,
+    "urn:adv:crs:DE_DHDN_3GK2": 31466,
+    "urn:adv:crs:DE_DHDN_3GK3": 31467,
+    "urn:adv:crs:DE_DHDN_3GK4": 31468,
+    "urn:adv:crs:DE_DHDN_3GK5": 31469,
+}
+"""The German surveying authorities' names of coordinate systems, which PROJ does not know (easting first)."""
+
 _FEATURE: Final = re.compile(r"(?:BP|FP|LP|RP|SO|XP)_\w+")
 _DRAWING: Final = re.compile(r"XP_(?:PPO|PTO|LPO|LTO|FPO|Nutzungsschablone|AbstraktesPraesentationsobjekt)")
 
@@ -209,6 +219,8 @@ def read_xplan(file: Delivered, limits: Limits, crs: int | None) -> LayerRead:
         raw = Raw("XPlanGML", document.version, identifier="gml_id", classified=True)
         add_layers(raw, source, limits)
     _compare(document, raw)
+    if len(document.systems) == 1 and (code := _ADV_NAMES.get(min(document.systems))):
+        raw.frames = [(title, frame.set_crs(code)) for title, frame in raw.frames]
     raw.frames = [(title, _described(title, frame)) for title, frame in raw.frames]
     read = normalise(raw, crs=crs, limits=limits)
     areas = _plan_areas(read)
@@ -226,6 +238,8 @@ class _Document:
     texts: list[PlanText] = field(default_factory=list)
     references: list[tuple[str, str, str]] = field(default_factory=list)
     """(address, title, type code)"""
+    systems: set[str] = field(default_factory=set)
+    """Names of coordinate systems as they stand at the geometries."""
 
 
 def _scan(path: Path) -> _Document:
@@ -244,6 +258,8 @@ def _scan(path: Path) -> _Document:
                     depth += 1
                     if document is None:
                         document = _Document(_version(element))
+                    if system := element.get("srsName"):
+                        document.systems.add(str(system))
                     continue
                 depth -= 1
                 if depth == 2 and document is not None and isinstance(element.tag, str):

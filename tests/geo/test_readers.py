@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sqlite3
 import stat
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 import geopandas
 import pytest
 import shapely
+from pyproj import Transformer
 
 from geo.geometry import degrees_of
 from geo.layers import (
@@ -232,6 +234,16 @@ def test_collections_holes_and_collapsed_areas(read: Callable[..., LayerRead]) -
     assert [(left.reason, left.features) for left in layer.report.skipped] == [("collapsed", (2,))]
 
 
+def test_one_impossible_geometry_does_not_cost_the_layer(read: Callable[..., LayerRead]) -> None:
+    two_points = {"type": "Polygon", "coordinates": [[[10.9, 48.4], [10.91, 48.4]]]}
+    layer = read(
+        geojson(two_points, {"type": "Circle", "coordinates": [1]}, degrees(square(0, 0))), "a.geojson"
+    )
+    assert layer.report.features == 1
+    assert [(left.reason, left.features) for left in layer.report.skipped] == [("no_geometry", (1, 2))]
+    assert {code for code, _ in layer.report.notes} == {"reader"}
+
+
 def test_heights_are_dropped(read: Callable[..., LayerRead]) -> None:
     layer = read(geojson({"type": "Point", "coordinates": [10.9, 48.37, 489.5]}), "a.geojson")
     assert not layer.frame.has_z.any()
@@ -440,6 +452,39 @@ def test_a_plan_that_is_broken_names_the_line(problem: Callable[..., LayerProble
     assert isinstance(found.facts["line"], int)
     assert found.facts["line"] > 10
     assert problem(text.replace("BP_Plan", "BP_Punkt"), "a.gml").code == "no_plan"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "northing_first"),
+    [
+        ("EPSG:25833", 25833, False),
+        ("urn:ogc:def:crs:EPSG::25832", 25832, False),
+        ("http://www.opengis.net/def/crs/EPSG/0/25832", 25832, False),
+        ("urn:adv:crs:ETRS89_UTM33", 25833, False),
+        ("EPSG:31468", 31468, False),
+        ("urn:ogc:def:crs:EPSG::31468", 31468, True),
+        ("EPSG:4326", 4326, False),
+        ("urn:ogc:def:crs:EPSG::4326", 4326, True),
+    ],
+)
+def test_coordinate_systems_by_all_their_names(
+    name: str, code: int, northing_first: bool, read: Callable[..., LayerRead]
+) -> None:
+    transformer = Transformer.from_crs(25832, code, always_xy=True)
+
+    def moved(found: re.Match[str]) -> str:
+        numbers = [float(number) for number in found[2].split()]
+        pairs = (transformer.transform(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True))
+        return (
+            found[1]
+            + " ".join(f"{n:.9f}" for x, y in pairs for n in ((y, x) if northing_first else (x, y)))
+            + found[3]
+        )
+
+    text = re.sub(r"(<gml:pos(?:List)?>)([^<]*)(</gml:pos)", moved, xplan(srs=f' srsName="{name}"'))
+    layer = read(text, "a.gml")
+    assert layer.report.crs == f"EPSG:{code}"
+    assert layer.report.bounds == pytest.approx((X0, Y0, X0 + 200, Y0 + 200), abs=0.01)
 
 
 def test_a_self_crossing_plan_area_is_repaired_and_reported(read: Callable[..., LayerRead]) -> None:
