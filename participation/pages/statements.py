@@ -196,6 +196,7 @@ class WritingPage:
     place: str
     #: How many places the search found; None if nobody searched.
     places_found: int | None
+    asks_title: bool
     has_documents: bool
     topics: tuple[str, ...]
     #: What this comments on or adds to, in words.
@@ -292,6 +293,10 @@ def _kind_wanted(wanted: str, phases: list[Phase], now: datetime) -> Kind:
     return min(Kind, key=lambda kind: order.index(_standing(phases, kind, now)[0]))
 
 
+def _kind_sent(visit: Visit, procedure: Procedure) -> Kind:
+    return _kind_wanted(str(visit.form_data.get("kind", "")), _phases(visit, procedure), visit.now)
+
+
 def _hearing(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
     state, phase = _standing(_phases(visit, procedure), kind, visit.now)
     if procedure.state == ProcedureState.WITHDRAWN.value:
@@ -339,10 +344,15 @@ def statement(visit: Visit) -> Response:
         return _closed(visit, procedure, hearing, kind)
     data = {name: asked[name] for name in (*_CHOSEN_ON_MAP, "place_id") if asked.get(name)}
     data |= {"document_id": asked.get("document", ""), "parent_id": asked.get("parent", "")}
-    # Publishing is the point of an informal contribution and the exception for a statement.
-    data["publish"] = "no" if kind is Kind.STATEMENT else "yes"
+    data |= _assumed(kind)
     step = ALL if asked.get("ansicht") == "eine-seite" else WORDS
     return _draw(visit, Kept(kind, data), drafts.new_secret(), step)
+
+
+def _assumed(kind: Kind) -> dict[str, str]:
+    """What is taken for granted until somebody says otherwise: publishing is the point of an informal contribution
+    and the exception for a statement (Art. 25(2) GDPR)."""
+    return {"publish": "no" if kind is Kind.STATEMENT else "yes"}
 
 
 def _closed(visit: Visit, procedure: Procedure, hearing: Hearing, kind: Kind) -> Response:
@@ -481,14 +491,14 @@ def _keep(visit: Visit, token: str, sent: Sent, wanted: str) -> Kept:
     assert procedure.id is not None
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
     if draft is None:
-        phases = _phases(visit, procedure)
+        kind = _kind_sent(visit, procedure)
         draft = drafts.begin(
             visit.session,
             token,
             municipality_id=visit.municipality_id,
             procedure_id=procedure.id,
-            kind=_kind_wanted(str(visit.form_data.get("kind", "")), phases, visit.now).value,
-            data={"language": visit.language},
+            kind=kind.value,
+            data={"language": visit.language, **_assumed(kind)},
             now=visit.now,
         )
     if draft.procedure_id != procedure.id:
@@ -579,8 +589,7 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
     """What has to be put right before going on from this step: sentence and field; the form's own rules included."""
     found: list[tuple[str, str | None]] = []
     if step != ABOUT:
-        addition = bool(kept.data.get("supplements_id"))
-        if kept.kind is not Kind.STATEMENT and not addition and not str(kept.data.get("title", "")).strip():
+        if _asks_title(kept) and not str(kept.data.get("title", "")).strip():
             found.append((visit.gettext("Please give it a title, so that others find it."), "title"))
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
@@ -590,6 +599,15 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
     if step == CHECK:
         return [(message, None) for message, _target in found]
     return found
+
+
+def _asks_title(kept: Kept) -> bool:
+    """What stands in a list of its own needs a title; an answer to something and a formal statement do not."""
+    return (
+        kept.kind is not Kind.STATEMENT
+        and not kept.data.get("parent_id")
+        and not kept.data.get("supplements_id")
+    )
 
 
 def _explain_place(visit: Visit, refusal: Refusal) -> str:
@@ -712,12 +730,8 @@ def _form(visit: Visit, step: str, data: Mapping[str, str]) -> Form:
 
 def _draw_unkept(visit: Visit, token: str, step: str, sent: Sent, refusal: Refusal) -> Response:
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    phases = _phases(visit, _procedure(visit))
-    before = (
-        _kept(draft)
-        if draft
-        else Kept(_kind_wanted(str(visit.form_data.get("kind", "")), phases, visit.now), {})
-    )
+    kind = _kind_sent(visit, _procedure(visit))
+    before = _kept(draft) if draft else Kept(kind, _assumed(kind))
     errors = [(visit.explain(refusal), None), *sent.errors]
     if sent.files:
         errors.append((visit.gettext("Please choose your files again when you send it."), "attachments"))
@@ -761,6 +775,7 @@ def _draw(
         ),
         place=_place_chosen(visit, kept.data),
         places_found=found,
+        asks_title=_asks_title(kept),
         has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
         topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
         parent=parent.title or excerpt(parent.text, 80) if parent else "",
