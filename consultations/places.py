@@ -5,13 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, delete, func
+from sqlalchemy import Column, Index, delete, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
-from consultations.tables import Json, UtcDateTime
+from consultations.tables import BigKey, Json, UtcDateTime
 from consultations.text import stems
 from geo.geometry import GeometryProblem, Located, from_lonlat, kind_of, read_geojson_geometry
 
@@ -46,7 +46,7 @@ class Place(SQLModel, table=True):
     max_y: float
     lon: float
     lat: float
-    cell: int
+    cell: int = Field(sa_column=Column(BigKey, nullable=False))
     #: Which import it came from, so that the next one replaces it.
     layer_id: int | None = Field(default=None, foreign_key="layer.id", index=True)
 
@@ -270,13 +270,16 @@ def find(
 
 
 def names(session: Session, municipality_id: int, kind: PlaceKind) -> list[Place]:
-    """All places of a kind by name, without those of the same name and kind listed twice."""
+    """All places of a kind by name and district, without those of the same name and district listed twice."""
     rows = session.exec(
         select(Place)
         .where(Place.municipality_id == municipality_id, Place.kind == kind.value)
-        .order_by(col(Place.sort), col(Place.id))
+        .order_by(col(Place.sort), col(Place.district), col(Place.id))
     ).all()
-    return list({(row.sort, row.district): row for row in reversed(rows)}.values())[::-1]
+    first: dict[tuple[str, str], Place] = {}
+    for row in rows:
+        first.setdefault((row.sort, row.district), row)
+    return list(first.values())
 
 
 def in_box(

@@ -433,7 +433,7 @@ def upgrade() -> None:
         sa.Column("max_y", sa.Float(), nullable=False),
         sa.Column("lon", sa.Float(), nullable=False),
         sa.Column("lat", sa.Float(), nullable=False),
-        sa.Column("cell", sa.Integer(), nullable=False),
+        sa.Column("cell", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("layer_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["layer_id"], ["layer.id"], name=op.f("fk_place_layer_id_layer")),
         sa.ForeignKeyConstraint(
