@@ -10,6 +10,7 @@ from consultations import moderation, notices, procedures
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission
 from consultations.procedures import Phase, Procedure, ProcedureState
+from participation.overview import PHASE_NAMES
 from participation.web import Visit, page
 
 
@@ -60,7 +61,7 @@ def line(procedure: Procedure, phases: Sequence[Phase], visit: Visit) -> Line:
         procedure.key,
         procedures.localised(procedure, visit.language, "title"),
         ProcedureState(procedure.state),
-        phase.kind if phase else "",
+        visit.gettext(PHASE_NAMES[phase.kind]) if phase else "",
         phase.ends_on if phase else None,
         phase.days_left(visit.now) if phase else None,
     )
