@@ -27,7 +27,7 @@ FLOORS: dict[str, dict[str, int]] = {
     },
     "consultations": {
         **dict.fromkeys(["exports", "evidence", "bulk"], 6),
-        **dict.fromkeys(["weighing", "moderation", "proposals"], 5),
+        **dict.fromkeys(["weighing", "moderation", "proposals", "published"], 5),
         **dict.fromkeys(["contributions", "nearby"], 4),
         "procedures": 3,
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),

@@ -360,7 +360,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contribution_phase_id"), ["phase_id"], unique=False)
         batch_op.create_index(
             "ix_contribution_procedure_id_publication_cell",
-            ["procedure_id", "publication", "cell"],
+            ["procedure_id", "publication", "cell", "kind", "category", "lon", "lat"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_contribution_procedure_id_publication_received_at",
+            ["procedure_id", "publication", "received_at", "id"],
             unique=False,
         )
         batch_op.create_index(
@@ -750,6 +755,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contribution_submitter_id"))
         batch_op.drop_index("ix_contribution_procedure_id_source_id")
         batch_op.drop_index("ix_contribution_procedure_id_publication_id")
+        batch_op.drop_index("ix_contribution_procedure_id_publication_received_at")
         batch_op.drop_index("ix_contribution_procedure_id_publication_cell")
         batch_op.drop_index(batch_op.f("ix_contribution_phase_id"))
         batch_op.drop_index(batch_op.f("ix_contribution_parent_id"))
