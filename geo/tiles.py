@@ -13,7 +13,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from xml.sax.saxutils import escape, quoteattr
@@ -186,15 +186,13 @@ def _read(source: MapSource) -> _Layer:
     import numpy as np
     import pyogrio.raw
     import shapely
-    from pyproj import Transformer
 
     ranked = {"streets": _RANK_COLUMNS, "plan": ("sign",)}.get(source.role, ())
     words = {"streets": _RANKS, "plan": _SIGN_RANKS}.get(source.role, {})
     wanted = [source.name_column, *ranked]
     meta, _, wkb, columns = pyogrio.raw.read(str(source.path), columns=wanted)
     fields = {str(name): values for name, values in zip(meta["fields"], columns, strict=True)}
-    transformer = Transformer.from_crs(25832, 3857, always_xy=True)
-    whole = shapely.transform(shapely.from_wkb(wkb), transformer.transform, interleaved=False)
+    whole = shapely.transform(shapely.from_wkb(wkb), _mercator_of_metres().transform, interleaved=False)
     shapes, owner = shapely.get_parts(whole, return_index=True)
     ranks = np.full(len(whole), 2, dtype=np.int8)
     for name in ranked:
@@ -378,7 +376,7 @@ _DRAWN: tuple[_Stroke, ...] = (
     _Stroke("streets", 15, line="path", widths=((15, 0.7), (19, 1.6)), ranks=_PATH, dash="4 3"),
     _Stroke("streets", 14, line="casing", widths=((14, 1.4), (16, 4), (19, 14)), ranks=_SERVICE),
     _Stroke(
-        "streets", 12.5, line="casing", widths=((12.5, 0.8), (14, 3), (16, 8), (19, 26)), ranks=_ORDINARY
+        "streets", 13.5, line="casing", widths=((13.5, 2.2), (14, 3), (16, 8), (19, 26)), ranks=_ORDINARY
     ),
     _Stroke("streets", 11, line="casing", widths=((11, 1.6), (14, 5.5), (16, 11), (19, 32)), ranks=_MIDDLE),
     _Stroke(
@@ -386,7 +384,11 @@ _DRAWN: tuple[_Stroke, ...] = (
     ),
     _Stroke("streets", 14, line="street", widths=((14, 0.8), (16, 2.6), (19, 12)), ranks=_SERVICE),
     _Stroke(
-        "streets", 13.5, line="street", widths=((13.5, 1.2), (14, 2), (16, 6.4), (19, 24)), ranks=_ORDINARY
+        "streets",
+        12.5,
+        line="street",
+        widths=((12.5, 1), (13.5, 1.4), (14, 2), (16, 6.4), (19, 24)),
+        ranks=_ORDINARY,
     ),
     _Stroke("streets", 11, line="street", widths=((11, 0.9), (14, 4), (16, 9), (19, 30)), ranks=_MIDDLE),
     _Stroke(
@@ -563,49 +565,47 @@ def _look(stroke: _Stroke, zoom: float, colour: Callable[[str], str]) -> str:
 def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution: float) -> str:
     """The `d` of a path for lines, areas and points in web mercator: whole numbers of a quarter pixel from the left top.
 
-    Rings and lines that shrink below three and two different points are left out: browsers drop a whole path with
-    a ring of one point in it.
+    Every ring and line begins with a relative "m" and goes on with relative steps. Rings and lines that shrink below
+    three and two different points are left out: browsers drop a whole path with a ring of one point in it.
     """
     import numpy as np
     import shapely
 
     parts = shapely.get_parts(shapes)
     kinds = shapely.get_type_id(parts)
-    rings = shapely.get_rings(parts[kinds == 3])
+    areas = parts[kinds == 3]
+    holed = shapely.get_num_interior_rings(areas) > 0
+    # The coordinates of an area without holes are those of its one ring.
+    rings = np.concatenate((areas[~holed], shapely.get_rings(areas[holed]))) if holed.any() else areas
     lines = parts[(kinds == 1) | (kinds == 2)]
     curves = np.concatenate((rings, lines)) if len(lines) else rings
-    dots = np.rint(
-        (shapely.get_coordinates(parts[kinds == 0]) - (left, top)) * (UNITS / resolution, -UNITS / resolution)
-    )
-    data = [f"M{x:.0f} {y:.0f}h0" for x, y in dots.tolist()]
-    if not len(curves):
-        return "".join(data)
+    scale = (UNITS / resolution, -UNITS / resolution)
+    points = np.rint((shapely.get_coordinates(parts[kinds == 0]) - (left, top)) * scale)
+    dots = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in points.tolist())
+
     coordinates, owner = shapely.get_coordinates(curves, return_index=True)
-    grid = np.rint((coordinates - (left, top)) * (UNITS / resolution, -UNITS / resolution)).astype(np.int64)
-    fresh = np.empty(len(grid), dtype=bool)
-    fresh[0] = True
+    grid = np.rint((coordinates - (left, top)) * scale).astype(np.int64)
+    fresh = np.ones(len(grid), dtype=bool)
     fresh[1:] = (owner[1:] != owner[:-1]) | (grid[1:] != grid[:-1]).any(axis=1)
     grid, owner = grid[fresh], owner[fresh]
-    counts = np.bincount(owner, minlength=len(curves))
-    closed = len(rings)
+    closed = owner < len(rings)
+    enough = np.bincount(owner, minlength=len(curves))[owner] >= np.where(closed, 4, 2)
+    last = np.ones(len(grid), dtype=bool)
+    last[:-1] = owner[1:] != owner[:-1]
+    kept = enough & ~(closed & last)  # the last point of a ring repeats its first
+    grid, owner, closed = grid[kept], owner[kept], closed[kept]
+    if not len(grid):
+        return dots
+    starts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
     steps = grid.copy()
     steps[1:] -= grid[:-1]
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
+    after_ring = closed[starts[:-1]]  # "z" leads back to where the ring began
+    steps[starts[1:][after_ring]] = grid[starts[1:][after_ring]] - grid[starts[:-1][after_ring]]
     words = list(map(str, steps.ravel().tolist()))
-    firsts = grid[np.minimum(starts, len(grid) - 1)].tolist()
-    for index, ((x, y), start, count) in enumerate(
-        zip(firsts, starts.tolist(), counts.tolist(), strict=True)
-    ):
-        if index < closed:
-            if count < 4:
-                continue
-            end, tail = start + count - 1, "z"  # the last point repeats the first
-        else:
-            if count < 2:
-                continue
-            end, tail = start + count, ""
-        data.append(f"M{x} {y}l{' '.join(words[2 * start + 2 : 2 * end])}{tail}")
-    return "".join(data)
+    words[0] = f"m{words[0]}"
+    for start, ring in zip((2 * starts[1:]).tolist(), after_ring.tolist(), strict=True):
+        words[start] = f"zm{words[start]}" if ring else f"m{words[start]}"
+    return f"{' '.join(words)}{'z' if closed[-1] else ''}{dots}"
 
 
 # --- labels --------------------------------------------------------------------------------------------------------
@@ -891,7 +891,7 @@ def static_plan_svg(
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _base_map(sources: tuple[MapSource, ...], view: View, theme: Theme, identifier: str) -> tuple[str, str]:
     """What lies below and above plan areas: kept, because contributions change more often than streets."""
     colour = _colour(theme)
@@ -916,11 +916,17 @@ def _area(
 def _in_mercator(wkb: bytes) -> "np.ndarray[Any, Any]":
     import numpy as np
     import shapely
+
+    shapes: np.ndarray[Any, Any] = np.array([shapely.from_wkb(wkb)])
+    return np.asarray(shapely.transform(shapes, _mercator_of_metres().transform, interleaved=False))
+
+
+@cache
+def _mercator_of_metres() -> Any:
+    """PROJ's way from EPSG:25832 to web mercator; finding it takes longer than going it, and threads may share it."""
     from pyproj import Transformer
 
-    transformer = Transformer.from_crs(25832, 3857, always_xy=True)
-    shapes: np.ndarray[Any, Any] = np.array([shapely.from_wkb(wkb)])
-    return np.asarray(shapely.transform(shapes, transformer.transform, interleaved=False))
+    return Transformer.from_crs(25832, 3857, always_xy=True)
 
 
 def _pin(pin: Pin, x: float, y: float, colour: Callable[[str], str]) -> str:
