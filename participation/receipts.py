@@ -79,11 +79,11 @@ def _place(record: Record, language: str) -> str:
 
 def map_words(kind: str, lon: float, lat: float, language: str) -> str:
     """A place on the map in words: "a point on the map, at 48,37050° north and 10,89780° east"."""
-    words = i18n.translations(language).gettext
+    _ = i18n.translations(language).gettext
     sentence = {
-        "point": words("a point on the map, at %(lat)s° north and %(lon)s° east"),
-        "line": words("a line on the map, at %(lat)s° north and %(lon)s° east"),
-        "area": words("an area on the map, at %(lat)s° north and %(lon)s° east"),
+        "point": _("a point on the map, at %(lat)s° north and %(lon)s° east"),
+        "line": _("a line on the map, at %(lat)s° north and %(lon)s° east"),
+        "area": _("an area on the map, at %(lat)s° north and %(lon)s° east"),
     }[kind]
     return sentence % {"lat": _degrees(lat, language), "lon": _degrees(lon, language)}
 

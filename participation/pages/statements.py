@@ -389,6 +389,8 @@ def _show_step(visit: Visit, token: str, step: str) -> Response:
     if draft is None:
         start = visit.url("statement", slug=procedure.slug)
         return visit.render("statements/expired.html", ExpiredPage(start), status=410)
+    if draft.procedure_id != procedure.id:
+        visit.not_found()
     if draft.contribution_id is not None:
         return visit.redirect("receipt", token=token)
     notes = []
