@@ -59,6 +59,11 @@ def normalise(text: str, *, field: str | None = None, limit: int = TEXT_LIMIT) -
     return composed
 
 
+def without_controls(text: str) -> str:
+    """`text` without what no page, no XML and no database can hold: what was typed, fit to be shown again."""
+    return _NEVER_TEXT.sub("", text)
+
+
 def _stream_safe(match: re.Match[str]) -> str:
     out: list[str] = []
     run = 0

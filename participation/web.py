@@ -32,7 +32,7 @@ from consultations.municipalities import Municipality
 from consultations.permissions import PUBLIC, Actor, Permission, may
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
-from consultations.text import excerpt, plain_paragraphs, render_markdown
+from consultations.text import excerpt, plain_paragraphs, render_markdown, without_controls
 from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
@@ -415,7 +415,7 @@ class _MultiDict:
         return name in self._sent
 
     def getlist(self, name: str) -> list[str]:
-        return [value for value in self._sent.getlist(name) if isinstance(value, str)]
+        return [without_controls(value) for value in self._sent.getlist(name) if isinstance(value, str)]
 
 
 def public_address(settings: Settings, hosts: list[str]) -> str:

@@ -22,6 +22,7 @@ from consultations.text import (
     render_markdown,
     spreadsheet_safe,
     stems,
+    without_controls,
 )
 
 steady = settings(derandomize=True, deadline=None)
@@ -221,6 +222,10 @@ def test_written_addresses_become_links_and_missing_spaces_do_not() -> None:
         f'<a href="https://example.org/?x=1&amp;y=2" rel="{LINK_REL}">https://example.org/?x=1&amp;y=2</a>. '
         "Im Weg.Im Sommer, a@b.de</p>\n"
     )
+
+
+def test_what_is_shown_again_holds_nothing_that_no_page_can_hold() -> None:
+    assert without_controls("a\x00b\ud800\x1f – ä\n\t😀") == "ab – ä\n\t😀"
 
 
 def test_only_staff_texts_have_headings_and_tables() -> None:
