@@ -1,0 +1,208 @@
+"""Contributions from other systems: what a table may look like, line by line, and nothing twice."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+from sqlmodel import Session, select
+
+from consultations import bulk, moderation, procedures
+from consultations.bulk import FieldMap, Report
+from consultations.contributions import Contribution, Kind, PublicationState
+from consultations.permissions import SYSTEM
+from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.refusals import Code, Refusal
+from tests import cast
+
+COLUMNS = {
+    "source_id": "Nr",
+    "title": "Titel",
+    "text": "Text",
+    "received": "Datum",
+    "lon": "lon",
+    "lat": "lat",
+}
+IDEAS = FieldMap(COLUMNS, kind=Kind.PROPOSAL, source="Altes Portal", publish=True, id_prefix="idee-")
+REPLIES = FieldMap(
+    {"source_id": "Nr", "parent": "zu", "text": "Text"},
+    kind=Kind.COMMENT,
+    id_prefix="antwort-",
+    parent_prefix="idee-",
+)
+
+
+@pytest.fixture
+def town(session: Session) -> cast.Town:
+    town = cast.found(session)
+    phase = PhaseInput(
+        PhaseKind.CO_CREATION,
+        starts_on=date(2026, 1, 1),
+        ends_on=date(2026, 3, 1),
+        opens=(Opens.PROPOSAL, Opens.COMMENT),
+    )
+    town.procedure = procedures.create(
+        session,
+        cast.consultation(key="RAD", title="Raddialog", phases=(phase,)),
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=cast.NOW,
+    )
+    procedures.publish(session, town.procedure, by=town.planner, now=cast.NOW)
+    return town
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def run(session: Session, town: cast.Town, path: Path, fields: FieldMap = IDEAS) -> Report:
+    table = bulk.read_table(path, path.name)
+    return bulk.take_in(session, table, fields, procedure=town.procedure, by=SYSTEM, now=cast.NOW)
+
+
+def rows(session: Session) -> list[Contribution]:
+    return list(session.exec(select(Contribution).order_by(Contribution.entry_number)).all())
+
+
+GERMAN = 'Nr;Titel;Text;Datum;lon;lat\r\n1;Grüße;"Zwei\nZeilen; mit „Strichpunkt“";02.02.2026;10,7;48,3\r\n'
+
+
+def test_a_german_spreadsheet_export_in_windows_1252(
+    session: Session, town: cast.Town, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "ideen.csv", GERMAN.encode("cp1252"))
+    assert bulk.read_table(path, path.name).understood_as == "CSV, Windows-1252, semicolon"
+    assert run(session, town, path).count("created") == 1
+    (row,) = rows(session)
+    assert (row.title, row.text) == ("Grüße", "Zwei\nZeilen; mit „Strichpunkt“")
+    assert row.received_at == datetime(2026, 2, 2, 11, tzinfo=UTC)
+    assert (row.lon, row.lat) == (10.7, 48.3)
+    assert row.channel == "import"
+
+
+def test_the_same_as_xlsx_and_geojson(session: Session, town: cast.Town, tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.append(["Nr", "Titel", "Text", "Datum", "lon", "lat"])
+    book.active.append([1, "Grüße", "Zwei\nZeilen", datetime(2026, 2, 2, 9, 30), 10.7, 48.3])
+    book.save(tmp_path / "ideen.xlsx")
+    assert run(session, town, tmp_path / "ideen.xlsx").count("created") == 1
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [10.71, 48.31]},
+        "properties": {
+            "Nr": 2,
+            "Titel": "Zweite",
+            "Text": "…",
+            "Datum": "2026-02-03",
+            "lon": None,
+            "lat": None,
+        },
+    }
+    path = write(tmp_path, "ideen.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    assert run(session, town, path).count("created") == 1
+    first, second = rows(session)
+    assert (first.text, first.received_at) == ("Zwei\nZeilen", datetime(2026, 2, 2, 8, 30, tzinfo=UTC))
+    assert (second.title, second.lon, second.lat) == ("Zweite", 10.71, 48.31)
+
+
+def test_importing_twice_changes_nothing(session: Session, town: cast.Town, tmp_path: Path) -> None:
+    path = write(tmp_path, "ideen.csv", GERMAN)
+    assert run(session, town, path).count("created") == 1
+    again = run(session, town, path)
+    assert (again.count("known"), again.count("created")) == (1, 0)
+    assert len(rows(session)) == 1
+
+
+def test_what_was_public_is_public_and_the_decision_says_where_from(
+    session: Session, town: cast.Town, tmp_path: Path
+) -> None:
+    run(session, town, write(tmp_path, "ideen.csv", GERMAN))
+    (row,) = rows(session)
+    assert row.publication == PublicationState.PUBLISHED.value
+    (decision,) = moderation.history(session, row.id or 0)
+    assert decision.explanation == "Altes Portal"
+
+
+def test_replies_find_what_they_answer_or_say_what_is_missing(
+    session: Session, town: cast.Town, tmp_path: Path
+) -> None:
+    run(session, town, write(tmp_path, "ideen.csv", GERMAN))
+    report = run(
+        session, town, write(tmp_path, "antworten.csv", "Nr,zu,Text\n1,1,Ja!\n2,99,Nein!\n"), REPLIES
+    )
+    assert [(each.line, each.result) for each in report.outcomes] == [(2, "created"), (3, "refused")]
+    (refused,) = report.refused
+    assert refused.refusal is not None
+    assert refused.refusal.code is Code.PARENT_UNKNOWN
+    idea, reply = rows(session)
+    assert reply.parent_id == idea.id
+    assert reply.publication == PublicationState.PENDING.value
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "field"),
+    [
+        ("1;;;02.02.2026;;", Code.EMPTY_CONTRIBUTION, "text"),
+        (";Titel;Text;;;", Code.SOURCE_ID_MISSING, "source_id"),
+        ("1;Titel;Text;31.02.2026;;", Code.DATE_IMPOSSIBLE, "received"),
+        ("1;Titel;Text;02.02.2099;;", Code.RECEIVED_IN_FUTURE, "received_at"),
+        ("1;Titel;Text;;48,3;10,7", Code.LOCATION_INVALID, "location"),
+        ("1;Titel;Text;;2.35;48.85", Code.LOCATION_INVALID, "location"),
+        ("1;Titel;Text;;hier;dort", Code.LOCATION_INVALID, "location"),
+        (f"1;{'x' * 301};Text;;;", Code.TEXT_TOO_LONG, "title"),
+    ],
+)
+def test_a_bad_line_is_refused_with_its_field_and_the_others_stand(
+    session: Session, town: cast.Town, tmp_path: Path, line: str, code: Code, field: str
+) -> None:
+    content = f"Nr;Titel;Text;Datum;lon;lat\n{line}\n7;Gut;Auch gut;02.02.2026;10,7;48,3\n"
+    report = run(session, town, write(tmp_path, "ideen.csv", content))
+    (refused,) = report.refused
+    assert refused.refusal is not None
+    assert (refused.line, refused.refusal.code, refused.refusal.field) == (2, code, field)
+    (row,) = rows(session)
+    assert (row.title, row.entry_number) == ("Gut", 1), "a refused line takes no number"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("kaputt.xlsx", b"PK\x03\x04 nothing"),
+        ("kaputt.geojson", b"{"),
+        ("kaputt.geojson", b'{"type": "FeatureCollection"}'),
+        ("schief.csv", b"Nr,Text\n1,a,b\n"),
+        ("offen.csv", b'Nr,Text\n1,"nie zu Ende\n'),
+    ],
+)
+def test_what_is_no_table_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        bulk.read_table(write(tmp_path, name, content), name)
+    assert refused.value.code is Code.TABLE_UNREADABLE
+    assert refused.value.facts["filename"] == name
+
+
+def test_a_mapping_that_does_not_fit_says_why(session: Session, town: cast.Town, tmp_path: Path) -> None:
+    path = write(tmp_path, "ideen.csv", "Nummer,Text\n1,Hallo\n")
+    with pytest.raises(Refusal) as refused:
+        run(session, town, path)
+    assert "Nr" in str(refused.value.facts["problem"])
+    for content in (
+        "columns = 3",
+        "[columns]\nfoo = 'x'",
+        "[columns]\ntext = 'Text'",
+        "[columns",
+        "kind = 'letter'",
+    ):
+        with pytest.raises(Refusal) as refused:
+            bulk.read_mapping(write(tmp_path, "m.toml", content))
+        assert refused.value.code is Code.MAPPING_INVALID
+
+
+def test_the_example_mappings_can_be_read() -> None:
+    for path in sorted(Path("docs/examples").glob("*.toml")):
+        assert "source_id" in bulk.read_mapping(path).columns
