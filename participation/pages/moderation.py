@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
-from wtforms import Form, HiddenField, RadioField, SelectField, SelectMultipleField, TextAreaField
+from wtforms import Form, HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -72,7 +72,7 @@ class DecisionForm(Form):
         ],
     )
     explanation = TextAreaField(N_("A word to the person who wrote it"))
-    title = TextAreaField(N_("Public title"))
+    title = StringField(N_("Public title"))
     text = TextAreaField(N_("Public text"))
     hidden_attachments = SelectMultipleField(
         N_("Attachments that stay hidden"),
