@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from wtforms import EmailField, Form, HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
+from consultations import people
 from consultations.municipalities import names_of
 from consultations.permissions import Permission, Role
 from consultations.refusals import Code, Refusal
@@ -240,6 +241,9 @@ def invitation(visit: Visit) -> Response:
     token = visit.request.path_params["token"]
     form = visit.form(NewPasswordForm)
     invited = identity.invited(visit.session, token, now=visit.now)
+    actor = people.actor_of(visit.session, invited.person_id)
+    if actor is None or all(grant.municipality_id not in (None, visit.municipality_id) for grant in actor.grants):
+        visit.not_found()
     shown = InvitationPage(form, invited.email or "", identity.MINIMUM_PASSWORD_LENGTH)
     if visit.is_post and form.validate():
         try:

@@ -50,19 +50,17 @@ def _line(label: str, *checks: Any, limit: int = SHORT) -> StringField:
 
 
 def _target(visit: Visit) -> Municipality:
-    """The municipality that the address names: one's own, or for the operator any. Raises Refusal NOT_FOUND.
+    """The municipality that the address names: one's own, or for the operator any.
 
-    An administrator for one procedure only is none for the town.
+    Raises Refusal NOT_ALLOWED (an administrator for one procedure only is none for the town), NOT_FOUND.
     """
-    key = visit.request.path_params["key"]
-    row = visit.municipality_row if key == visit.municipality_row.key else None
-    if row is None and visit.may(Permission.OPERATE):
-        row = municipalities.by_key(visit.session, key)
-    if row is None:
-        visit.not_found()
-    if not may(visit.by, Permission.ADMINISTER, municipality_id=row.id):
+    if not may(visit.by, Permission.ADMINISTER, municipality_id=visit.municipality_id):
         raise Refusal(Code.NOT_ALLOWED)
-    return row
+    key = visit.request.path_params["key"]
+    if key == visit.municipality_row.key:
+        return visit.municipality_row
+    row = municipalities.by_key(visit.session, key) if visit.may(Permission.OPERATE) else None
+    return row or visit.not_found()
 
 
 def _as_entered(visit: Visit, row: Municipality) -> MunicipalityInput:
@@ -189,7 +187,12 @@ def town(visit: Visit) -> Response:
         ),
         (_("Look"), ", ".join(chosen[name] for name in ("brand", "accent", "paper")), change("look"), ""),
         (_("Holidays"), _seat_words(visit, seat), change("calendar"), ""),
-        (_("Ways to reach the town"), "\n".join(line for line in contact if line) or missing, change("contact"), ""),
+        (
+            _("Ways to reach the town"),
+            "\n".join(line for line in contact if line) or missing,
+            change("contact"),
+            "",
+        ),
     )
     texts = tuple(
         (
@@ -274,8 +277,10 @@ class BasicsForm(Form):
 
     def sides(self) -> tuple[float, ...]:
         """West, south, east, north; empty if one is missing."""
-        sides = (self.west.data, self.south.data, self.east.data, self.north.data)
-        return tuple(side for side in sides if side is not None) if None not in sides else ()
+        given = [
+            side.data for side in (self.west, self.south, self.east, self.north) if side.data is not None
+        ]
+        return tuple(given) if len(given) == 4 else ()
 
 
 @page(

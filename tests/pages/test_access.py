@@ -1,0 +1,520 @@
+"""Who may enter: every page × everybody × every town, held against one table.
+
+The table below is the whole of it. A page that is not in the table fails; so does a page that lets in, or keeps out,
+anybody else than the table says, or that shows under the host of one town what belongs to another. Every answer is
+also read for contributions that this visitor may not read.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import Session
+from starlette.testclient import TestClient
+
+from consultations import drafts, moderation, notices, people, procedures
+from consultations.contributions import AttachedFile
+from consultations.files import StoredFile
+from consultations.moderation import Action, Decision
+from consultations.notices import NoticeWay
+from consultations.people import Person
+from consultations.permissions import SYSTEM, Role
+from consultations.procedures import DocumentKind, FileFacts, Procedure
+from geo.geometry import read_geojson_geometry
+from participation import identity
+from participation.app import create_app
+from participation.database import make_engine, unit_of_work
+from participation.identity import COOKIE
+from participation.settings import Settings
+from participation.web import PAGES
+from tests import cast
+from tests.cast import NOW, Town
+from tests.databases import Databases
+
+# --- the table -------------------------------------------------------------------------------------
+
+EVERYBODY = None
+SIGNED_IN = frozenset(Role)
+STAFF = frozenset(Role)
+COUNTER = frozenset({Role.CLERK, Role.PLANNER})
+READERS = frozenset({Role.CLERK, Role.MODERATOR, Role.PLANNER})
+MODERATORS = frozenset({Role.MODERATOR})
+PLANNERS = frozenset({Role.PLANNER})
+ADMINISTRATORS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
+OPERATORS = frozenset({Role.OPERATOR})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may enter a page, how far their role must reach, and what its address names (parameter → thing)."""
+
+    who: frozenset[Role] | None
+    reach: str
+    names: Mapping[str, str]
+
+
+def open_to(who: frozenset[Role] | None, **names: str) -> Rule:
+    """A role for any one consultation of the town is enough: lists, forms, the desk."""
+    return Rule(who, "anywhere", names)
+
+
+def there(who: frozenset[Role], **names: str) -> Rule:
+    """The role must reach the consultation of what the address names."""
+    return Rule(who, "there", names)
+
+
+def for_the_town(who: frozenset[Role], **names: str) -> Rule:
+    """Only a role for the whole town counts."""
+    return Rule(who, "town", names)
+
+
+def own(**names: str) -> Rule:
+    """One's own account: any signed-in person, with or without a role in the town."""
+    return Rule(SIGNED_IN, "account", names)
+
+
+TABLE: dict[str, Rule] = {
+    # what everybody may read
+    "home": open_to(EVERYBODY),
+    "town_plan": open_to(EVERYBODY),
+    "search": open_to(EVERYBODY),
+    "display": open_to(EVERYBODY),
+    "theme": open_to(EVERYBODY),
+    "offline": open_to(EVERYBODY),
+    "imprint": open_to(EVERYBODY),
+    "privacy": open_to(EVERYBODY),
+    "accessibility": open_to(EVERYBODY),
+    "easy_language": open_to(EVERYBODY),
+    "software": open_to(EVERYBODY),
+    "barrier_report": open_to(EVERYBODY),
+    "feed": open_to(EVERYBODY),
+    "robots": open_to(EVERYBODY),
+    "security_txt": open_to(EVERYBODY),
+    "patterns": open_to(EVERYBODY),
+    "hearings": open_to(EVERYBODY),
+    "hearing": open_to(EVERYBODY, slug="slug"),
+    "plan_picture": open_to(EVERYBODY, slug="slug"),
+    "hearing_versions": open_to(EVERYBODY, slug="slug"),
+    "dates": open_to(EVERYBODY, slug="slug"),
+    "slip": open_to(EVERYBODY, slug="slug"),
+    "document_text": open_to(EVERYBODY, id="document", number="one"),
+    "document": open_to(EVERYBODY, id="document", number="one", filename="filename"),
+    "contributions_list": open_to(EVERYBODY, slug="slug"),
+    "published_contribution": open_to(EVERYBODY, slug="slug", reference="published"),
+    "published_file": open_to(EVERYBODY, slug="slug", reference="published", position="first_file"),
+    "contributions_feed": open_to(EVERYBODY, slug="slug"),
+    "contributions_geojson": open_to(EVERYBODY, slug="slug"),
+    "contributions_csv": open_to(EVERYBODY, slug="slug"),
+    "map": open_to(EVERYBODY),
+    "map_feed": open_to(EVERYBODY),
+    "map_script": open_to(EVERYBODY, hash="any"),
+    "map_tile": open_to(EVERYBODY, layers="any", look="look", z="one", x="one", y="one"),
+    "hearing_map": open_to(EVERYBODY, slug="slug"),
+    "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
+    "plan_view": open_to(EVERYBODY, slug="slug"),
+    "plan_area": open_to(EVERYBODY, slug="slug"),
+    # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
+    "statement": open_to(EVERYBODY, slug="slug"),
+    "statement_step": open_to(EVERYBODY, slug="slug", token="draft", step="step"),
+    "receipt": open_to(EVERYBODY, token="receipt"),
+    "receipt_pdf": open_to(EVERYBODY, token="receipt"),
+    "receipt_file": open_to(EVERYBODY, token="receipt", position="first_file"),
+    "lookup": open_to(EVERYBODY),
+    "contribution": open_to(EVERYBODY),
+    "contribution_retract": open_to(EVERYBODY),
+    "contribution_withdraw": open_to(EVERYBODY),
+    "contribution_add": open_to(EVERYBODY),
+    "contribution_pdf": open_to(EVERYBODY),
+    "contribution_file": open_to(EVERYBODY, position="first_file"),
+    "contribution_close": open_to(EVERYBODY),
+    # one's own account
+    "sign_in": open_to(EVERYBODY),
+    "sign_out": open_to(EVERYBODY),
+    "openid_begin": open_to(EVERYBODY, provider="provider"),
+    "openid_return": open_to(EVERYBODY, provider="provider"),
+    "openid_logout": open_to(EVERYBODY, provider="provider"),
+    "invitation": open_to(EVERYBODY, token="invitation"),
+    "account": own(),
+    "session_end": own(session_id="own_session"),
+    "sessions_end": own(),
+    "password": own(),
+    # at work
+    "desk": open_to(STAFF),
+    "intake": open_to(COUNTER),
+    "intake_form": there(COUNTER, id="procedure"),
+    "intake_done": there(COUNTER, id="contribution"),
+    "intake_receipt": there(COUNTER, id="contribution"),
+    "letter": there(COUNTER, id="letter"),
+    "letter_done": there(COUNTER, id="letter"),
+    "register": open_to(READERS),
+    "register_entry": there(READERS, id="contribution"),
+    "staff_attachment": there(READERS, id="contribution", position="first_file"),
+    "moderation": open_to(MODERATORS),
+    "moderation_next": open_to(MODERATORS),
+    "moderation_decided": open_to(MODERATORS),
+    "moderation_item": there(MODERATORS, id="contribution"),
+    "moderation_claim": there(MODERATORS, id="contribution"),
+    "moderation_release": there(MODERATORS, id="contribution"),
+    "moderation_suggest": there(MODERATORS, id="contribution"),
+    "moderation_undo": there(MODERATORS, id="contribution"),
+    "planning_new": for_the_town(PLANNERS),
+    "planning": there(PLANNERS, id="procedure"),
+    "planning_texts": there(PLANNERS, id="procedure"),
+    "planning_phases": there(PLANNERS, id="procedure"),
+    "planning_contact": there(PLANNERS, id="procedure"),
+    "planning_publish": there(PLANNERS, id="procedure"),
+    "planning_finish": there(PLANNERS, id="procedure"),
+    "planning_history": there(PLANNERS, id="procedure"),
+    # the town and its staff
+    "municipalities": open_to(ADMINISTRATORS),
+    "municipality": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_basics": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_look": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_preview": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_calendar": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_contact": for_the_town(ADMINISTRATORS, key="town"),
+    "municipality_text": for_the_town(ADMINISTRATORS, key="town", name="text"),
+    "municipality_new": for_the_town(OPERATORS),
+    "staff": for_the_town(ADMINISTRATORS),
+    "staff_invite": for_the_town(ADMINISTRATORS),
+    "staff_member": for_the_town(ADMINISTRATORS, person_id="colleague"),
+    "role_grant": for_the_town(ADMINISTRATORS, person_id="colleague"),
+    "role_revoke": for_the_town(ADMINISTRATORS, person_id="colleague", assignment_id="role"),
+    "staff_link": for_the_town(ADMINISTRATORS, person_id="colleague"),
+    "staff_off": for_the_town(ADMINISTRATORS, person_id="colleague"),
+    "staff_on": for_the_town(ADMINISTRATORS, person_id="colleague"),
+}
+
+#: These the operator may open for every town from every host, because a new town's own host may not answer yet.
+OPERATOR_EVERYWHERE = {name for name, rule in TABLE.items() if rule.names.get("key") == "town"}
+
+#: The same everywhere: a constant, or the visitor's own.
+NOT_OF_A_TOWN = {"one", "first_file", "any", "look", "step", "text", "filename", "own_session"}
+
+
+# --- the world -------------------------------------------------------------------------------------
+
+AREA = {"type": "Polygon", "coordinates": [[[10.7, 48.3], [10.71, 48.3], [10.71, 48.31], [10.7, 48.3]]]}
+
+HERE, THERE = "auenfurt.localhost", "seebach.localhost"
+
+
+@dataclass(frozen=True)
+class Things:
+    """What addresses may name, of one consultation of one town."""
+
+    town: str
+    consultation: str
+    names: dict[str, object]
+    #: The words of its contribution, which is not published.
+    secret: str
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody with at most one role, for a town, for one consultation of it, or (operator) for everything."""
+
+    name: str
+    role: Role | None = None
+    town: str = ""
+    consultation: str = ""
+    token: str = ""
+
+    def has(self, rule: Rule, things: Things) -> bool:
+        """Whether the table lets them in to these things at their own town's host."""
+        if rule.who is EVERYBODY:
+            return True
+        if rule.reach == "account":
+            return bool(self.token)
+        if self.role is None or self.role not in rule.who:
+            return False
+        if self.role is Role.OPERATOR:
+            return True
+        if self.town != things.town:
+            return False
+        return {
+            "anywhere": True,
+            "there": self.consultation in ("", things.consultation),
+            "town": self.consultation == "",
+        }[rule.reach]
+
+    def reads(self, things: Things) -> bool:
+        """Whether they may read the contribution."""
+        return self.has(there(READERS), things)
+
+
+@dataclass
+class World:
+    """Two towns with two consultations each, everybody who might come, and the application."""
+
+    client: TestClient
+    file: Path
+    pristine: sqlite3.Connection
+    things: dict[tuple[str, str], Things]
+    visitors: list[Visitor] = field(default_factory=list)
+
+    def ask(self, method: str, host: str, path: str, visitor: Visitor) -> Any:
+        """One request on an untouched database."""
+        self.client.cookies.clear()
+        headers = {"host": host} | ({"cookie": f"{COOKIE}={visitor.token}"} if visitor.token else {})
+        try:
+            return self.client.request(method, f"http://{host}{path}", headers=headers)
+        finally:
+            if method != "GET":
+                with sqlite3.connect(self.file) as live:
+                    self.pristine.backup(live)
+                live.close()
+
+
+def _consultation(session: Session, town: Town, name: str) -> Procedure:
+    key = town.municipality.key
+    entered = cast.consultation(key=f"{key}-{name}", title=f"Plan {key} {name}")
+    made = procedures.create(
+        session, entered, municipality_id=town.id, template_key="development_plan", by=SYSTEM, now=NOW
+    )
+    return procedures.publish(session, made, by=SYSTEM, now=NOW)
+
+
+def _things(session: Session, town: Town, name: str, scan: StoredFile) -> Things:
+    procedure = _consultation(session, town, name)
+    assert procedure.id is not None
+    key = town.municipality.key
+    secret = f"Das Geheimnis von {key} {name}"
+    file = FileFacts(scan.sha256, "plan.pdf", "application/pdf", scan.size, pages=1, text="Plan")
+    version = procedures.add_document(
+        session, procedure, file, title="Planzeichnung", kind=DocumentKind.PLAN_DRAWING, by=SYSTEM, now=NOW
+    )
+    procedures.set_plan_area(
+        session, procedure, read_geojson_geometry(AREA), by=SYSTEM, now=NOW, note="Gebiet"
+    )
+    attached = AttachedFile(
+        *(scan.sha256, "scan.png", "image/png", scan.size),
+        public_sha256=scan.sha256,
+        public_media_type="image/png",
+    )
+    draft, handed_in = drafts.new_secret(), drafts.new_secret()
+    contribution = town.hand_in(
+        session,
+        secret,
+        procedure=procedure,
+        key=drafts.key_of(handed_in),
+        wants_publication=True,
+        attachments=(attached,),
+    )
+    assert contribution.id is not None
+    published = town.hand_in(
+        session, "Für alle zu lesen", procedure=procedure, wants_publication=True, attachments=(attached,)
+    )
+    moderation.decide(session, published, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    for token in (draft, handed_in):
+        kept = drafts.begin(
+            session,
+            token,
+            municipality_id=town.id,
+            procedure_id=procedure.id,
+            kind="statement",
+            data={},
+            now=NOW,
+        )
+        if token == handed_in:
+            drafts.hand_over(session, kept, contribution.id, now=NOW)
+    letter = notices.leave(
+        session,
+        municipality_id=town.id,
+        contribution_id=contribution.id,
+        kind="receipt",
+        way=NoticeWay.LETTER,
+        address="Rosa Muster\nWehrgasse 3\n89999 Auenfurt",
+        now=NOW,
+    )
+    session.flush()
+    invited, invitation = identity.invite(
+        session, name="Neu", email=f"neu-{name}@{key}.example", municipality_id=town.id, by=SYSTEM, now=NOW
+    )
+    role = people.grant(session, invited, Role.CLERK, municipality_id=town.id, by=SYSTEM, now=NOW)
+    names = {
+        "slug": procedure.slug,
+        "procedure": procedure.id,
+        "document": version.document_id,
+        "contribution": contribution.id,
+        "published": published.reference,
+        "draft": draft,
+        "receipt": handed_in,
+        "letter": letter.id,
+        "town": key,
+        "colleague": invited.id,
+        "role": role.id,
+        "invitation": invitation,
+        "provider": f"{key}-provider",
+        "filename": "plan.pdf",
+        "step": "text",
+        "text": "imprint",
+        "one": 1,
+        "first_file": 0,
+        "any": "any",
+        "look": "light",
+    }
+    return Things(key, name, names, secret)
+
+
+def _visitors(
+    session: Session, towns: dict[str, Town], things: Mapping[tuple[str, str], Things]
+) -> Iterator[Visitor]:
+    def token(actor_id: int | None) -> str:
+        person = session.get(Person, actor_id)
+        assert person is not None
+        assert person.id is not None
+        address = f"{person.id}@example.org"
+        identity.create_password_identity(
+            session, person, address, "a long enough password", by=SYSTEM, now=NOW
+        )
+        return identity.sign_in(session, person.id, now=NOW)
+
+    yield Visitor("nobody")
+    for key, town in towns.items():
+        for role in (Role.CLERK, Role.MODERATOR, Role.PLANNER, Role.ADMINISTRATOR):
+            yield Visitor(f"{role.value} of {key}", role, key, token=token(town.staff[role].person_id))
+            procedure_id = things[key, "first"].names["procedure"]
+            assert isinstance(procedure_id, int)
+            limited = cast.employ(
+                session, town.municipality, role, f"Only {role.value}", procedure_id=procedure_id
+            )
+            name = f"{role.value} of {key} for one consultation"
+            yield Visitor(name, role, key, "first", token(limited.person_id))
+    operator = Person(name="Olga", email="olga@example.org", created_at=NOW)
+    session.add(operator)
+    session.flush()
+    people.grant(session, operator, Role.OPERATOR, municipality_id=None, by=SYSTEM, now=NOW)
+    yield Visitor("operator", Role.OPERATOR, token=token(operator.id))
+
+
+@pytest.fixture(scope="module")
+def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("access")
+    file = folder / "digilog.sqlite"
+    with databases.sqlite(file) as url:
+        # Nobody answers at the providers: who gets as far as that has entered.
+        oidc = [
+            {
+                "key": f"{key}-provider",
+                "label": key,
+                "issuer": "http://127.0.0.1:9",
+                "client_id": "x",
+                "municipalities": [key],
+            }
+            for key in ("auenfurt", "seebach")
+        ]
+        settings = Settings(
+            database_url=url,
+            data_dir=folder,
+            secret=SecretStr("a secret that only the tests know, and long"),
+            in_process_worker=False,
+            submissions_per_minute=1_000_000,
+            oidc=oidc,
+        )
+        app = create_app(settings, clock=lambda: NOW)
+        scan = app.state.house.files.put(BytesIO(b"%PDF-1.4 a page"))
+        engine = make_engine(url)
+        with unit_of_work(engine, write=True) as session:
+            towns = {"auenfurt": cast.found(session), "seebach": cast.found(session, "seebach", "Seebach")}
+            things = {
+                (key, name): _things(session, town, name, scan)
+                for key, town in towns.items()
+                for name in ("first", "second")
+            }
+            visitors = list(_visitors(session, towns, things))
+        engine.dispose()
+        pristine = sqlite3.connect(":memory:", check_same_thread=False)
+        with sqlite3.connect(file) as live:
+            live.backup(pristine)
+        live.close()
+        with TestClient(app, follow_redirects=False) as client:
+            yield World(client, file, pristine, things, visitors)
+        pristine.close()
+
+
+# --- the walk --------------------------------------------------------------------------------------
+
+
+def expected(rule: Rule, page: str, method: str, visitor: Visitor, things: Things, town: str) -> str:
+    """What the table says of this visitor, asking under the host of `town` for `things`."""
+    is_foreign = town != things.town and set(rule.names.values()) - NOT_OF_A_TOWN
+    at_home = Things(town, things.consultation, {}, "")
+    if is_foreign:
+        if visitor.role is Role.OPERATOR and page in OPERATOR_EVERYWHERE:
+            return "enters"
+        # A role for one consultation carries one through the door of the page, but finds nothing of another town.
+        reach = "town" if rule.reach == "town" else "anywhere"
+        if visitor.has(Rule(rule.who, reach, {}), at_home):
+            return "not here"
+    elif visitor.has(rule, things if things.town == town else at_home):
+        return "enters"
+    return "asked to sign in" if not visitor.token and method == "GET" else "refused"
+
+
+def said(response: Any) -> str:
+    """What the application did with this visitor."""
+    location = response.headers.get("location", "")
+    if response.status_code == 303 and re.match(r"/anmelden\?next=", location):
+        return "asked to sign in"
+    return {403: "refused", 404: "not here", 405: "no such method", 500: "broken"}.get(
+        response.status_code, "enters"
+    )
+
+
+def filled(path: str, rule: Rule, named: Mapping[str, object]) -> str:
+    """The page's address with the things that the table names."""
+    return re.sub(r"{(\w+)(:\w+)?}", lambda slot: str(named[rule.names[slot[1]]]), path)
+
+
+def test_every_page_is_in_the_table(world: World) -> None:
+    assert set(PAGES) - set(TABLE) == set(), "say in the table who may enter these pages"
+    assert set(TABLE) - set(PAGES) == set(), "the table speaks of pages that do not exist"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_page_lets_in_whom_the_table_says(world: World, name: str) -> None:
+    page, rule = PAGES[name], TABLE[name]
+    asked = [(HERE, "auenfurt", world.things["auenfurt", "first"])]
+    if set(rule.names.values()) - NOT_OF_A_TOWN:
+        asked += [
+            (HERE, "auenfurt", world.things["auenfurt", "second"]),
+            (THERE, "seebach", world.things["auenfurt", "first"]),
+        ]
+    wrong: dict[str, list[str]] = {}
+    for host, town, things in asked:
+        for visitor in world.visitors:
+            named = things.names | {"own_session": identity.id_of_token(visitor.token)}
+            path = filled(page.path, rule, named)
+            for method in page.methods:
+                response = world.ask(method, host, path, visitor)
+                should, did = expected(rule, name, method, visitor, things, town), said(response)
+                if did != should:
+                    wrong.setdefault(f"{method} {host}{path}: “{did}”, should be “{should}”", []).append(
+                        visitor.name
+                    )
+                if "receipt" not in rule.names.values():  # Whoever has that secret reads what it opens.
+                    for other in world.things.values():
+                        if other.secret in response.text and not visitor.reads(other):
+                            wrong.setdefault(f"{method} {host}{path} shows “{other.secret}”", []).append(
+                                visitor.name
+                            )
+    assert not wrong, "".join(f"\n{what}: {', '.join(names)}" for what, names in wrong.items())
+
+
+def test_the_walk_would_notice_a_leak(world: World) -> None:
+    """The register shows the words of contributions: each reader's own, and of those all."""
+    for visitor in world.visitors:
+        response = world.ask("GET", HERE, "/verwaltung/eingangsbuch", visitor)
+        shown = {key for key, things in world.things.items() if things.secret in response.text}
+        own = {
+            key for key, things in world.things.items() if things.town == "auenfurt" and visitor.reads(things)
+        }
+        assert shown == own, visitor.name
+        assert own or visitor.role not in READERS or visitor.town == "seebach"
