@@ -43,7 +43,7 @@ from participation.settings import Settings
 from tests import cast, servers
 from tests.databases import KINDS, Databases
 from tests.html import PageReader, Seen
-from tests.live import LiveServer
+from tests.live import LiveServer, Served, in_thread
 from tests.servers import Missing, Server
 
 HOST = "auenfurt.localhost"
@@ -351,7 +351,7 @@ def new_server(tmp_path: Path, pages: Pages) -> Iterator[NewServer]:
         def start(
             settings: Settings, *, now: datetime = cast.NOW, host: str = HOST, workers: int = 1
         ) -> LiveServer:
-            server = LiveServer(settings, tmp_path / "live", now, host, workers)
+            server = LiveServer(settings, host, folder=tmp_path / "live", now=now, workers=workers)
             server.start()
             stack.callback(lambda: pages.seen.extend(server.pages()))
             stack.callback(server.close)
@@ -361,10 +361,15 @@ def new_server(tmp_path: Path, pages: Pages) -> Iterator[NewServer]:
 
 
 @pytest.fixture
-def live_server(databases: Databases, tmp_path: Path, new_server: NewServer) -> Iterator[LiveServer]:
-    """A real server on a fresh SQLite database, for browsers. Fill it through ``live_server.engine``."""
+def live_server(databases: Databases, tmp_path: Path, clock: Clock, pages: Pages) -> Iterator[Served]:
+    """The application behind a real socket, on a fresh SQLite database and with the test's clock, for browsers.
+
+    Fill it through ``live_server.engine``.
+    """
     with databases.sqlite(tmp_path / "live.sqlite") as url:
-        yield new_server(_settings(url, tmp_path / "live-data"))
+        settings = _settings(url, tmp_path / "live-data")
+        with in_thread(settings, host=HOST, clock=clock, keep=pages.seen.append) as served:
+            yield served
 
 
 # ---------------------------------------------------------------------------------------------------- the browser
@@ -394,7 +399,7 @@ def page(new_page: NewPage) -> Page:
 
 
 @pytest.fixture
-def new_page(browser: Browser, live_server: LiveServer) -> Iterator[NewPage]:
+def new_page(browser: Browser, live_server: Served) -> Iterator[NewPage]:
     """Opens pages, each as a visitor of its own; the keywords are those of Playwright's ``new_context``.
 
     ``new_page(java_script_enabled=False, viewport={"width": 360, "height": 740}, color_scheme="dark")``; addresses

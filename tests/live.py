@@ -1,24 +1,28 @@
-"""The application as a real server process, for browsers and for accidents.
+"""The application behind a real socket: in a thread for browsers, in processes of its own for accidents.
 
-The server runs ``application`` below: Digilog as it is, told a moment to begin at, with a recorder around it that
-keeps every page it sends, so that these pages too are read for their HTML.
+Both are Digilog as it is, served by uvicorn, with a recorder around it that keeps every page that is sent, so that
+these pages too are read for their HTML. The thread starts at once, because everything is loaded already; processes
+take two seconds, and can be killed.
 """
 
 import gzip
-import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import httpx2
+import uvicorn
 from sqlalchemy import Engine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,7 +40,16 @@ NOW, PAGES = "TESTS_NOW", "TESTS_PAGES"
 
 def application() -> ASGIApp:
     """What uvicorn serves: settings from the environment, the clock from ``TESTS_NOW``, pages to ``TESTS_PAGES``."""
-    return Recorder(create_app(load(), clock=_clock(os.environ[NOW])), Path(os.environ[PAGES]))
+    folder = Path(os.environ[PAGES])
+
+    def keep(page: Seen) -> None:
+        file = folder / f"{page.fingerprint}.json"
+        if not file.exists():
+            fresh = file.with_suffix(f".{os.getpid()}")
+            fresh.write_text(json.dumps([page.url, page.status, page.body.decode()]), encoding="utf-8")
+            fresh.replace(file)
+
+    return Recorder(create_app(load(), clock=_clock(os.environ[NOW])), keep)
 
 
 def _clock(begins_at: str) -> Callable[[], datetime]:
@@ -47,10 +60,10 @@ def _clock(begins_at: str) -> Callable[[], datetime]:
 
 @dataclass
 class Recorder:
-    """Keeps each different HTML page that ``app`` sends as a file in ``folder``."""
+    """Calls ``keep`` with each HTML page that ``app`` sends, whole and not compressed."""
 
     app: ASGIApp
-    folder: Path
+    keep: Callable[[Seen], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,39 +80,24 @@ class Recorder:
                 body.extend(message.get("body", b""))
                 if message["type"] == "http.response.body" and not message.get("more_body") and body:
                     compressed = headers.get(b"content-encoding") == b"gzip"
-                    self._keep(
-                        scope["path"], start["status"], gzip.decompress(body) if compressed else bytes(body)
-                    )
+                    whole = gzip.decompress(body) if compressed else bytes(body)
+                    self.keep(Seen(scope["path"], start["status"], whole))
             await send(message)
 
         await self.app(scope, receive, record)
-
-    def _keep(self, path: str, status: int, page: bytes) -> None:
-        file = self.folder / f"{hashlib.sha256(page).hexdigest()}.json"
-        if not file.exists():
-            fresh = file.with_suffix(f".{os.getpid()}")
-            fresh.write_text(json.dumps([path, status, page.decode()]), encoding="utf-8")
-            fresh.replace(file)
 
 
 # -------------------------------------------------------------------------------------------------- in the test
 
 
 @dataclass
-class LiveServer:
-    """Digilog in a process of its own. It can be stopped, killed like a cut cable, and started again.
-
-    ``folder`` is for its own use; ``now`` is what its clock shows when it starts; ``workers`` are its processes.
-    """
+class Served:
+    """Where a served Digilog is found: by a browser, by a client, and by way of its database."""
 
     settings: Settings
-    folder: Path
-    now: datetime
     host: str
-    workers: int = 1
     port: int = field(default_factory=servers.free_port)
     _clients: list[httpx2.Client] = field(default_factory=list)
-    _running: "tuple[Server, subprocess.Popen[bytes]] | None" = field(default=None)
 
     @property
     def url(self) -> str:
@@ -124,6 +122,56 @@ class LiveServer:
         """The server's database, seen from the test."""
         return make_engine(self.settings.database_url)
 
+    def let_go(self) -> None:
+        """Close what the test holds of the server."""
+        self.engine.dispose()
+        for client in self._clients:
+            client.close()
+
+
+@contextmanager
+def in_thread(
+    settings: Settings, *, host: str, clock: Callable[[], datetime], keep: Callable[[Seen], None]
+) -> Iterator[Served]:
+    """Digilog behind a socket, in a thread of the test process, with the test's clock."""
+    place = Served(settings, host)
+    config = uvicorn.Config(
+        Recorder(create_app(settings, clock=clock), keep),
+        host="127.0.0.1",
+        port=place.port,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="digilog")
+    thread.start()
+    try:
+        give_up = time.monotonic() + 20
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > give_up:
+                raise RuntimeError("the server does not start")
+            time.sleep(0.01)
+        yield place
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        place.let_go()
+
+
+@dataclass
+class LiveServer(Served):
+    """Digilog in a process of its own. It can be stopped, killed like a cut cable, and started again.
+
+    ``folder`` is for its own use; ``now`` is what its clock shows when it starts; ``workers`` are its processes.
+    """
+
+    folder: Path = field(kw_only=True)
+    now: datetime = field(kw_only=True)
+    workers: int = field(default=1, kw_only=True)
+    _running: "tuple[Server, subprocess.Popen[bytes]] | None" = field(default=None, init=False)
+
     def start(self) -> None:
         """Start the server and wait until it is healthy. Raises RuntimeError with its log if it does not become so."""
         pages = self.folder / "pages"
@@ -142,9 +190,7 @@ class LiveServer:
     def close(self) -> None:
         """Stop the server and let go of all that the test held of it."""
         self.stop()
-        self.engine.dispose()
-        for client in self._clients:
-            client.close()
+        self.let_go()
 
     def stop(self) -> None:
         """Stop the server as its operator would; nothing happens if it does not run."""
