@@ -450,6 +450,9 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
                 return _send_kept(request, kept)
         form = FormData()
         if request.method not in ("GET", "HEAD"):
+            if limit > SMALL_BODY and page.may not in (Permission.READ_PUBLIC, Permission.TAKE_PART):
+                # Who may not enter need not send half a gigabyte first.
+                await run_in_threadpool(_check_entry, page, house, request, token)
             form = await _read_form(request, min(limit, FIELD_LIMIT))
         try:
             if inspect.iscoroutinefunction(page.handler):
@@ -466,6 +469,12 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
         return response
 
     return run
+
+
+def _check_entry(page: Page, house: House, request: Request, token: str) -> None:
+    with _visit(house, request, token, FormData(), write=False) as visit:
+        if not visit.may(page.may):
+            raise Refusal(Code.NOT_ALLOWED)
 
 
 async def _read_form(request: Request, field_limit: int) -> FormData:
@@ -613,7 +622,10 @@ def check_database(house: House) -> None:
 def refused(house: House, request: Request, refusal: Refusal) -> Response:
     """The page for a refusal that no form took up, in the visitor's language and the town's look."""
     status = STATUS.get(refusal.code, 422)
-    return error_page(house, request, status, explain(refusal, request.scope.get("language", "de")))
+    response = error_page(house, request, status, explain(refusal, request.scope.get("language", "de")))
+    if "retry_after" in refusal.facts:
+        response.headers["Retry-After"] = str(refusal.facts["retry_after"])
+    return response
 
 
 def error_page(house: House, request: Request, status: int, message: str) -> Response:
