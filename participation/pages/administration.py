@@ -234,7 +234,7 @@ class DegreesField(FloatField):
     widget = TextInput()
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = None
+        self.data: float | None = None
         super().process_formdata([value.replace(",", ".") for value in valuelist if value.strip()])
 
 
