@@ -210,6 +210,12 @@ class LiveServer(Served):
         self._running = None
 
     @property
+    def pid(self) -> int:
+        """The process whose child the server is."""
+        assert self._running is not None, "it does not run"
+        return self._running[0].pid
+
+    @property
     def log(self) -> str:
         """What the server has written so far."""
         assert self._running is not None, "it does not run"
