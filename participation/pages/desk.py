@@ -25,6 +25,7 @@ class Line:
     phase: str
     ends_on: date | None
     days_left: int | None
+    url: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ def line(procedure: Procedure, phases: Sequence[Phase], visit: Visit) -> Line:
         visit.gettext(PHASE_NAMES[phase.kind]) if phase else "",
         phase.ends_on if phase else None,
         phase.days_left(visit.now) if phase else None,
+        visit.url("planning", id=procedure.id)
+        if visit.may(Permission.PLAN, procedure)
+        else visit.url("hearing", slug=procedure.slug),
     )
 
 

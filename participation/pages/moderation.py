@@ -5,7 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
-from wtforms import Form, HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    Form,
+    HiddenField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -15,6 +23,7 @@ from consultations.contributions import Contribution, PublicationState
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
 from consultations.refusals import Refusal
+from participation.messages import STATUS
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -263,7 +272,7 @@ def item(visit: Visit) -> Response:
         )
     except Refusal as refusal:
         visit.reject(form, refusal)
-        return _show(visit, _load(visit), form, status=409)
+        return _show(visit, _load(visit), form, status=STATUS.get(refusal.code, 422))
     return _on_to_next(visit, done=row.id)
 
 
