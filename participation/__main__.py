@@ -33,8 +33,12 @@ def serve(
 
 
 def _serve(host: str, port: int, workers: int = 1) -> None:
+    import os
+
     import uvicorn
 
+    if workers > 1:
+        os.environ["DIGILOG_SHARED_LIMITS"] = "true"
     uvicorn.run(
         "participation.__main__:application",
         factory=True,

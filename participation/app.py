@@ -18,7 +18,7 @@ from consultations.refusals import Code, Refusal
 from participation import delivery, jobs, web
 from participation.database import make_engine
 from participation.house import House, read_clock
-from participation.security import SecurityMiddleware
+from participation.security import SecurityMiddleware, content_security_policy
 from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
@@ -75,10 +75,14 @@ def open_files(settings: Settings) -> FileStore:
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Starlette:
     """The application for these settings. `clock` (a function that gives the moment) is for tests.
 
-    Nothing is read from the environment in here and no heavy library is loaded.
+    Nothing is read from the environment in here and no heavy library is loaded. Raises ValueError for settings that
+    contradict themselves.
     """
     for room in ROOMS:
         importlib.import_module(f"participation.pages.{room}")
+    # Nonsense is refused now, not at the first visit that meets it.
+    identity.providers(settings.oidc)
+    content_security_policy(settings)
     house = House(
         settings=settings,
         engine=make_engine(settings.database_url),

@@ -365,11 +365,6 @@ def code_was_wrong(limiter: Limiter, address: str, reference: str = "") -> None:
         limiter.count(Action.CODE_ANYWHERE)
 
 
-def same_code(typed: str, known: str) -> bool:
-    """Whether two codes are equal, in a time that does not tell how far they agree."""
-    return hmac.compare_digest(typed.encode(), known.encode())
-
-
 # --- counting in a table ---------------------------------------------------------------------------
 
 _metadata = MetaData()

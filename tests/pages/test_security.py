@@ -444,12 +444,6 @@ def test_a_household_has_one_address(client: Any, address: str) -> None:
     assert security.address_of({"type": "http", "client": client}) == address
 
 
-def test_codes_are_equal_only_if_they_are_the_same() -> None:
-    assert security.same_code("ABCD2345", "ABCD2345")
-    assert not security.same_code("ABCD2345", "ABCD2346")
-    assert not security.same_code("ABCÄ2345", "ABCD2345")
-
-
 def test_the_refusals_have_their_sentences_and_status() -> None:
     assert {
         Code.FROM_ELSEWHERE,
