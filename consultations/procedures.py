@@ -14,10 +14,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, Integer, UniqueConstraint, bindparam, func, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal
+from consultations import journal, places
 from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
@@ -408,9 +409,14 @@ def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseI
         phase.opens = [opened.value for opened in each.opens]
         phase.is_formal, phase.position = each.is_formal, position
         session.add(phase)
-    for left_over in existing.values():
-        session.delete(left_over)
     session.flush()
+    try:
+        with session.begin_nested():
+            for left_over in existing.values():
+                session.delete(left_over)
+            session.flush()
+    except IntegrityError as error:  # contributions refer to it
+        raise Refusal(Code.PHASE_IN_USE, "phases") from error
 
 
 def _note(
@@ -445,8 +451,9 @@ def change(
 ) -> Procedure:
     """Change texts, contacts and phases. Once published, the change is a new public version and `note` says why.
 
-    Raises Refusal NOT_ALLOWED, NAME_TAKEN, DATES_REVERSED, REASON_REQUIRED (published, no note) and
-    CHANGED_MEANWHILE when somebody else saved since `expected_version` was read.
+    Raises Refusal NOT_ALLOWED, NAME_TAKEN, DATES_REVERSED, REASON_REQUIRED (published, no note), PHASE_IN_USE (left
+    out, but contributions belong to it) and CHANGED_MEANWHILE when somebody else saved since `expected_version` was
+    read.
     """
     _require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
@@ -528,6 +535,10 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
             for document, versions in documents_of(session, procedure.id)
             for current in versions[:1]
             if not document.is_withdrawn
+        ],
+        "layers": [
+            {"title": layer.title, "sha256": layer.original_sha256}
+            for layer in places.layers_of(session, procedure.municipality_id, procedure.id)
         ],
     }
 

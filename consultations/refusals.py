@@ -49,6 +49,7 @@ class Code(StrEnum):
     NOT_READY = "not_ready"
     WRONG_STATE = "wrong_state"
     PLAN_AREA_INVALID = "plan_area_invalid"
+    PHASE_IN_USE = "phase_in_use"
     CHANGED_MEANWHILE = "changed_meanwhile"
     # moderation
     CLAIMED_BY_OTHER = "claimed_by_other"

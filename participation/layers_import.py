@@ -4,6 +4,7 @@ For the planner's pages and for the command line alike. Reading takes seconds an
 what is refused leaves nothing behind but, at most, a file in the store that nobody refers to.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from consultations import places
 from consultations.files import FileStore
 from consultations.permissions import Actor
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
-from geo.geometry import GeometryProblem, Located, read_geojson_geometry
+from geo.geometry import (
+    GERMANY,
+    GeometryProblem,
+    Located,
+    degrees_of,
+    read_geojson_geometry,
+    wkb_to_geojson,
+)
 from geo.layers import LayerProblem, LayerReport
 from geo.readers.apart import Area, Naming, Plan, Reading, read_apart
 from participation.database import unit_of_work
@@ -23,9 +31,9 @@ from participation.house import House
 from participation.i18n import number, translations
 
 __all__ = [
-    "Area", "GeometryProblem", "LayerProblem", "LayerReport", "Located", "Plan", "ReadLayer", "Reading",
-    "area_of_text", "check_layer", "explain", "explain_place", "layer_of", "left_out", "notes", "read_layer",
-    "repairs", "take_layer",
+    "GERMANY", "Area", "GeometryProblem", "LayerProblem", "LayerReport", "Located", "Plan", "ReadLayer", "Reading",
+    "area_as_text", "area_of_text", "bounds_of", "check_layer", "explain", "explain_place", "layer_of", "left_out",
+    "notes", "read_layer", "repairs", "take_layer",
 ]  # fmt: skip
 
 #: Marks a message for the catalogues.
@@ -164,6 +172,18 @@ def take_layer(
 def area_of_text(text: str) -> Located:
     """An area as GeoJSON text in degrees: pasted, or drawn on a map. Raises GeometryProblem."""
     return read_geojson_geometry(text, max_vertices=PASTED_VERTICES)
+
+
+def area_as_text(wkb: bytes) -> str:
+    """A stored area (WKB, EPSG:25832) as GeoJSON text in degrees, for a map to draw on."""
+    return json.dumps(wkb_to_geojson(wkb), separators=(",", ":"))
+
+
+def bounds_of(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """West, south, east, north in degrees of a box in metres (EPSG:25832)."""
+    corners = [degrees_of(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    lons, lats = [lon for lon, _ in corners], [lat for _, lat in corners]
+    return min(lons), min(lats), max(lons), max(lats)
 
 
 # --- words -----------------------------------------------------------------------------------------

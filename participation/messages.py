@@ -69,6 +69,7 @@ MESSAGES: dict[Code, str] = {
     Code.NOT_READY: N_("Something is still missing before this can be published."),
     Code.WRONG_STATE: N_("This is not possible in its present state."),
     Code.PLAN_AREA_INVALID: N_("A plan area has to be an area, not a point or a line."),
+    Code.PHASE_IN_USE: N_("This phase already has contributions and cannot be removed."),
     Code.CHANGED_MEANWHILE: N_(
         "Somebody else has changed this meanwhile. Please look at the new version first."
     ),

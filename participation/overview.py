@@ -286,6 +286,7 @@ _OTHERS: Mapping[str, str] = {
     "access_options": N_("Ways without the internet"),
     "plan_area": N_("Plan area"),
     "translations": N_("Translations"),
+    "layers": N_("Map layers"),
 }
 
 
@@ -314,7 +315,11 @@ def differences(
     ]
     found += _phases_differ(_rows(before, "phases"), _rows(after, "phases"), language)
     found += _documents_differ(_rows(before, "documents"), _rows(after, "documents"))
-    found += [Difference(label) for name, label in _OTHERS.items() if before.get(name) != after.get(name)]
+    found += [
+        Difference(label)
+        for name, label in _OTHERS.items()
+        if (before.get(name) or None) != (after.get(name) or None)
+    ]
     return tuple(replace(each, what=say(each.what, language)) for each in found)
 
 
