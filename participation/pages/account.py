@@ -120,7 +120,11 @@ async def sign_in(visit: Visit) -> Response:
         known = await visit.in_thread(check)
     except Refusal as refusal:
         form.form_errors.append(visit.explain(refusal))
-        return _sign_in_page(visit, form, status=429 if refusal.code is Code.TOO_MANY_TRIES else 422)
+        if refusal.code is not Code.TOO_MANY_TRIES:
+            return _sign_in_page(visit, form, status=422)
+        answer = _sign_in_page(visit, form, status=429)
+        answer.headers["Retry-After"] = str(refusal.facts["retry_after"])
+        return answer
     await visit.in_thread(lambda: _open_session(visit, known), write=True)
     return _after_sign_in(visit, form.next.data)
 
@@ -242,7 +246,9 @@ def invitation(visit: Visit) -> Response:
     form = visit.form(NewPasswordForm)
     invited = identity.invited(visit.session, token, now=visit.now)
     actor = people.actor_of(visit.session, invited.person_id)
-    if actor is None or all(grant.municipality_id not in (None, visit.municipality_id) for grant in actor.grants):
+    if actor is None or all(
+        grant.municipality_id not in (None, visit.municipality_id) for grant in actor.grants
+    ):
         visit.not_found()
     shown = InvitationPage(form, invited.email or "", identity.MINIMUM_PASSWORD_LENGTH)
     if visit.is_post and form.validate():

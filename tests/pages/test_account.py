@@ -106,6 +106,7 @@ def test_guessing_is_stopped_and_a_right_password_does_not_help_then(client: Tes
         assert sign_in(client, password="wrong password").status_code == 422
     answer = sign_in(client)
     assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 600
     assert "zu viele Versuche" in text(answer)
     assert client.get("/anmelden").status_code == 200
 
@@ -330,3 +331,20 @@ def test_no_password_and_no_token_is_in_the_database(client: TestClient, engine:
         kept += repr([row.model_dump() for row in session.exec(select(Identity)).all()])
     assert client.cookies[COOKIE] not in kept
     assert PASSWORD not in kept
+
+
+# --- settings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"oidc": [{"key": "town", "label": "Town", "issuer": "https://id.example"}]},
+        {"map_sources": [{"url": "javascript:alert(1)", "attribution": "a"}]},
+    ],
+)
+def test_settings_that_could_not_work_are_refused_at_start(
+    settings: Settings, nonsense: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="DIGILOG_"):
+        create_app(settings.model_copy(update=nonsense))
