@@ -396,11 +396,16 @@ def plan_picture(visit: Visit) -> Response:
     procedure = _procedure(visit)
     if procedure.plan_area is None:
         visit.not_found()
-    size = overview.PLAN_SIZES.get(visit.request.query_params.get("size", ""), overview.PLAN_SIZES[""])
-    frame = overview.plan_frame(procedure, size)
-    streets = places.in_box(visit.session, visit.municipality_id, PlaceKind.STREET, frame.box)
-    tokens = visit.municipality_row.theme
-    drawn = picture(overview.plan_picture(procedure, streets, tokens, size=size, look=look_of(visit)))
+    name = visit.request.query_params.get("size", "")
+    size = overview.PLAN_SIZES.get(name, overview.PLAN_SIZES[""])
+
+    def draw() -> str:
+        frame = overview.plan_frame(procedure, size)
+        streets = places.in_box(visit.session, visit.municipality_id, PlaceKind.STREET, frame.box)
+        tokens = visit.municipality_row.theme
+        return overview.plan_picture(procedure, streets, tokens, size=size, look=look_of(visit))
+
+    drawn = picture(visit, ("plan", procedure.id, procedure.version, size), draw)
     if procedure.state == ProcedureState.DRAFT.value:
         drawn.headers["Cache-Control"] = "no-store"
     return drawn

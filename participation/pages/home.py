@@ -1,8 +1,10 @@
 """The front door: start page, search, display settings, what the law wants on every website, feed and robots."""
 
+import gzip
+import hashlib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
@@ -21,6 +23,7 @@ from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from consultations.text import normalise
 from participation import overview, theme
+from participation.house import KeptPage
 from participation.i18n import date_long
 from participation.overview import Card, Frame, Look, Pin
 from participation.security import Action, address_of, check_rate
@@ -131,8 +134,12 @@ def town_plan(visit: Visit) -> Response:
     frame = town_frame(visit)
     if frame is None:
         visit.not_found()
-    districts = places.in_box(visit.session, visit.municipality_id, PlaceKind.DISTRICT, frame.box)
-    return picture(overview.town_picture(frame, districts, visit.municipality_row.theme, look_of(visit)))
+
+    def draw() -> str:
+        districts = places.in_box(visit.session, visit.municipality_id, PlaceKind.DISTRICT, frame.box)
+        return overview.town_picture(frame, districts, visit.municipality_row.theme, look_of(visit))
+
+    return picture(visit, ("town", frame), draw)
 
 
 def look_of(visit: Visit) -> Look:
@@ -141,16 +148,28 @@ def look_of(visit: Visit) -> Look:
     return "light" if asked == "light" else "dark" if asked == "dark" else "system"
 
 
-def picture(svg: str) -> Response:
-    """An SVG document that brings its own colours and runs nothing."""
-    return Response(
-        svg,
-        media_type="image/svg+xml",
-        headers={
-            "Cache-Control": f"public, max-age={PICTURE_SECONDS}",
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-        },
-    )
+def picture(visit: Visit, subject: tuple[Hashable, ...], draw: Callable[[], str]) -> Response:
+    """An SVG document that brings its own colours and runs nothing; drawn once for a subject, a look, the town's
+    colours and the layers it has."""
+    layers = [layer.id for layer in places.layers_of(visit.session, visit.municipality_id)]
+    tokens = tuple(sorted(visit.municipality_row.theme.items()))
+    key = ("picture", visit.municipality_id, *subject, look_of(visit), tokens, tuple(layers))
+    kept = visit.house.kept.get(key)
+    if kept is None:
+        body = draw().encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        kept = KeptPage(body, gzip.compress(body, 6, mtime=0), etag, "image/svg+xml")
+        visit.house.keep(key, kept)
+    headers = {
+        "Cache-Control": f"public, max-age={PICTURE_SECONDS}",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "ETag": kept.etag,
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" in visit.request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(kept.compressed, media_type=kept.content_type, headers=headers)
+    return Response(kept.body, media_type=kept.content_type, headers=headers)
 
 
 # --- search ----------------------------------------------------------------------------------------
@@ -532,7 +551,16 @@ def _when(visit: Visit, card: Card) -> str:
 @page("/robots.txt", name="robots", may=Permission.READ_PUBLIC, shared=True)
 def robots(visit: Visit) -> Response:
     """Consultations may be found by search engines; staff, accounts, searches and access codes may not."""
-    closed = ("/verwaltung", "/anmelden", "/konto", "/suche", "/meine-beitraege", "/darstellung")
+    closed = (
+        "/verwaltung",
+        "/anmelden",
+        "/konto",
+        "/einladung",
+        "/suche",
+        "/beitrag",
+        "/beleg",
+        "/darstellung",
+    )
     lines = ["User-agent: *", *(f"Disallow: {prefix}{path}" for path in closed for prefix in ("", "/en"))]
     return Response("\n".join([*lines, ""]), media_type="text/plain; charset=utf-8")
 
