@@ -312,7 +312,7 @@ def left_out(report: Mapping[str, Any], language: str) -> list[str]:
 def notes(report: Mapping[str, Any], language: str) -> list[str]:
     """What else there is to know about how a file was read."""
     return [
-        _say(_NOTE_WORDS[code], {"value": value}, language)
+        _say(_NOTE_WORDS[code], {"value": value or "?"}, language)
         for code, value in report.get("notes", ())
         if code in _NOTE_WORDS
     ]
