@@ -152,7 +152,7 @@ def test_a_button_that_leads_elsewhere_is_a_link() -> None:
     [
         (12, "bis Dienstag, 2. März 2027, noch 12 Tage"),
         (1, "bis Dienstag, 2. März 2027, noch 1 Tag"),
-        (0, "bis Dienstag, 2. März 2027, heute ist der letzte Tag"),
+        (0, "bis Dienstag, 2. März 2027, nur noch heute bis 24 Uhr"),
     ],
 )
 def test_until_when_is_said_with_weekday_and_days_left(days: int, said: str) -> None:
