@@ -22,7 +22,16 @@ from consultations.moderation import Redaction
 from consultations.people import Organisation, OrganisationKind, Person
 from consultations.procedures import Document
 from consultations.search import Scope
-from geo.geometry import covering_ranges, degrees_of, tile_of, to_degrees, to_metres
+from geo.geometry import (
+    CELL_ZOOM,
+    cell,
+    covering_ranges,
+    degrees_of,
+    prefix,
+    tile_of,
+    to_degrees,
+    to_metres,
+)
 
 #: Bodies that are named. An association that somebody merely typed in may be a person's own name in disguise.
 NAMED = (
@@ -272,6 +281,12 @@ class ListPage:
     after: Key | None
 
 
+def how_many(session: Session, procedure_id: int, wanted: Wanted) -> int:
+    """How many published contributions fulfil what is wanted, wherever they are (`around` is left aside)."""
+    question = select(func.count()).select_from(Contribution)
+    return int(session.execute(question.where(*_conditions(session, procedure_id, wanted))).scalar_one())
+
+
 def listed(
     session: Session,
     procedure_id: int,
@@ -291,10 +306,10 @@ def listed(
         return _listed_around(session, procedure_id, wanted, wanted.around, order, after, before, limit)
     if order is Order.NEAREST:
         raise ValueError("nearest to what?")
-    conditions = _conditions(session, procedure_id, wanted)
-    total = session.execute(select(func.count()).select_from(Contribution).where(*conditions)).scalar_one()
-    if not total:
+    count = how_many(session, procedure_id, wanted)
+    if not count:
         return ListPage((), 0, None, None)
+    conditions = _conditions(session, procedure_id, wanted)
     sorting = tuple_(col(Contribution.received_at), col(Contribution.id))
     backwards = before is not None and after is None
     key = before if backwards else after
@@ -309,7 +324,7 @@ def listed(
     rows = rows[:limit][::-1] if backwards else rows[:limit]
     keys = [Key(entry.received_at, entry.id) for entry in rows]
     return _page(
-        rows, keys, total, has_before=more if backwards else key is not None, has_after=backwards or more
+        rows, keys, count, has_before=more if backwards else key is not None, has_after=backwards or more
     )
 
 
@@ -402,10 +417,10 @@ def _within(
     The ranges of cells let the index find them; each is a whole condition of its own, because only then do both
     databases look every range up instead of reading all of a procedure.
     """
-    cell = col(Contribution.cell)
+    column = col(Contribution.cell)
     ranges = covering_ranges(west, south, east, north)
     return [
-        or_(*(and_(*_public(procedure_id), cell >= low, cell < high) for low, high in ranges)),
+        or_(*(and_(*_public(procedure_id), column >= low, column < high) for low, high in ranges)),
         col(Contribution.lon).between(west, east),
         col(Contribution.lat).between(south, north),
     ]
@@ -416,13 +431,15 @@ def _within(
 
 @dataclass(frozen=True)
 class InView:
-    """What a view of the map shows: single contributions when they are few, clusters otherwise."""
+    """What a view of the map shows: single contributions where they stand alone, clusters of all others.
+
+    `is_exact`: whether all of it lies within the view; clusters of many are counted whole.
+    """
 
     total: int
     entries: tuple[Entry, ...]
     clusters: tuple[Cluster, ...]
-    #: Zoom level whose cells the clusters stand for.
-    level: int
+    is_exact: bool
 
 
 def in_view(
@@ -431,11 +448,12 @@ def in_view(
     wanted: Wanted,
     bounds: tuple[float, float, float, float],
     zoom: int,
+    *,
+    single: int = SINGLE,
 ) -> InView:
     """What lies within west, south, east, north (degrees) at a zoom of the map; at most two queries.
 
-    At most `SINGLE` contributions are given one by one. Of clusters the total counts whole ones, so that it may
-    differ by what lies just beyond the edge.
+    At most `single` contributions are told apart, and of these only those that do not cover each other.
     """
     west, south, east, north = bounds
     level = _level(bounds, zoom)
@@ -447,13 +465,34 @@ def in_view(
         found = locations.clusters(session, procedure_id, level, ranges)
     found = [cluster for cluster in found if west <= cluster.lon <= east and south <= cluster.lat <= north]
     total = sum(cluster.count for cluster in found)
-    if not total or total > SINGLE:
-        return InView(total, (), tuple(found), level)
+    if not total or total > single:
+        return InView(total, (), tuple(found), is_exact=not total)
     question = _entries(*_narrowing(session, wanted), *_within(procedure_id, west, south, east, north))
-    rows = session.execute(question.order_by(col(Contribution.id)).limit(SINGLE + 1)).all()
-    if len(rows) > SINGLE:
-        return InView(total, (), tuple(found), level)
-    return InView(len(rows), tuple(_entry(row) for row in rows), (), level)
+    rows = session.execute(question.order_by(col(Contribution.id)).limit(single + 1)).all()
+    if len(rows) > single:
+        return InView(total, (), tuple(found), is_exact=not total)
+    return _apart([_entry(row) for row in rows], min(zoom + 2, CELL_ZOOM))
+
+
+def _apart(entries: Sequence[Entry], level: int) -> InView:
+    """Entries that stand alone at a level one by one, those that would cover each other as clusters."""
+    groups: dict[int, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(prefix(cell(entry.lon or 0.0, entry.lat or 0.0), level), []).append(entry)
+    clusters = tuple(
+        Cluster(
+            key,
+            len(group),
+            sum(entry.lon or 0.0 for entry in group) / len(group),
+            sum(entry.lat or 0.0 for entry in group) / len(group),
+        )
+        for key, group in sorted(groups.items())
+        if len(group) > 1
+    )
+    alone = {group[0].id for group in groups.values() if len(group) == 1}
+    return InView(
+        len(entries), tuple(entry for entry in entries if entry.id in alone), clusters, is_exact=True
+    )
 
 
 def _level(bounds: tuple[float, float, float, float], zoom: int) -> int:
@@ -557,6 +596,20 @@ def everything(session: Session, procedure_id: int, *, after_id: int = 0, limit:
     return [_entry(row) for row in rows]
 
 
+def geojson(wkb: bytes, *, tolerance: float = 0.0) -> str:
+    """A shape (WKB, EPSG:25832) as a GeoJSON geometry (text, degrees, 6 decimals), simplified within metres."""
+    import shapely
+
+    return str(_geojson(shapely.from_wkb(wkb), tolerance))
+
+
+def _geojson(shapes: Any, tolerance: float) -> Any:
+    import shapely
+
+    simple = shapely.simplify(shapes, tolerance) if tolerance else shapes
+    return shapely.to_geojson(shapely.set_precision(to_degrees(simple), 1e-6, mode="pointwise"))
+
+
 def outlines(entries: Sequence[Entry], *, tolerance: float = 0.0, vertices: int = 0) -> dict[int, str]:
     """Lines and areas of entries as GeoJSON geometries (text, degrees, 6 decimals) by id.
 
@@ -567,12 +620,9 @@ def outlines(entries: Sequence[Entry], *, tolerance: float = 0.0, vertices: int 
         return {}
     import shapely
 
-    shapes: Any = shapely.from_wkb([entry.geometry for entry in drawn])
-    if tolerance:
-        shapes = shapely.simplify(shapes, tolerance)
+    shapes: Any = shapely.simplify(shapely.from_wkb([entry.geometry for entry in drawn]), tolerance)
     counts = shapely.get_num_coordinates(shapes).cumsum().tolist()
-    rounded = shapely.set_precision(to_degrees(shapes), 1e-6, mode="pointwise")
-    texts = shapely.to_geojson(rounded).tolist()
+    texts = _geojson(shapes, 0.0).tolist()
     return {
         entry.id: text
         for entry, text, count in zip(drawn, texts, counts, strict=True)

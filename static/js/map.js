@@ -1,0 +1,357 @@
+// The map: contributions or consultations on it, a place to choose, popups in plain text, and words for who cannot see.
+//
+// The skeleton (geo/maps.py) has made the L.map and registered it; everything this needs to know stands in data-*
+// attributes of its container. Nothing that a visitor wrote is ever read as HTML: text goes in by textContent.
+
+const L = window.L;
+const container = document.querySelector(".d-map__canvas");
+const map = window.digilogMaps[container.id];
+const settings = container.dataset;
+const words = JSON.parse(settings.words);
+const ways = JSON.parse(settings.ways || "[]");
+const status = document.querySelector("[data-map-status]");
+const chosenPanel = document.getElementById("chosen");
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const DEEPEST = map.getMaxZoom();
+
+const number = (value) => value.toLocaleString(document.documentElement.lang);
+const say = (text) => { status.textContent = text; };
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function link(text, url, className = "") {
+  const made = element("a", className, text);
+  made.href = url;
+  return made;
+}
+
+// ---- look and motion ------------------------------------------------------------------------------------------------
+
+const darkDevice = matchMedia("(prefers-color-scheme: dark)");
+
+function showTheme() {
+  const theme = document.documentElement.dataset.theme;
+  const dark = theme === "dark" || (theme === "system" && darkDevice.matches);
+  map.eachLayer((layer) => {
+    if (!layer.options.darkUrl) return;
+    layer.lightUrl ??= layer._url;
+    const wanted = dark ? layer.options.darkUrl : layer.lightUrl;
+    if (layer._url !== wanted) layer.setUrl(wanted);
+  });
+}
+
+showTheme();
+darkDevice.addEventListener("change", showTheme);
+
+if (calm) {
+  map.options.inertia = false;
+  map._zoomAnimated = false;
+  const panBy = map.panBy;
+  map.panBy = (offset, options) => panBy.call(map, offset, { ...options, animate: false });
+}
+
+// Leaflet's own container takes keys and focus; it says what it is by the region around it.
+container.setAttribute("role", "application");
+container.setAttribute("aria-labelledby", "map-heading");
+container.setAttribute("aria-describedby", "map-help");
+
+if (settings.view) {
+  const [lon, lat, zoom] = settings.view.split(",").map(Number);
+  map.setView([lat, lon], zoom, { animate: false });
+}
+
+// ---- popups ---------------------------------------------------------------------------------------------------------
+
+let popup = null;
+let pin = null;
+let returnTo = null;
+
+function openPopup(at, content, label, from, focus) {
+  returnTo = from;
+  popup = L.popup({ autoPanPadding: [30, 30], maxWidth: 300, closeButton: true, className: "m-popup" })
+    .setLatLng(at).setContent(content);
+  popup.openOn(map);
+  const box = popup.getElement();
+  box.setAttribute("role", "dialog");
+  box.setAttribute("aria-label", label);
+  const close = box.querySelector(".leaflet-popup-close-button");
+  close.setAttribute("aria-label", words.close);
+  close.title = words.close;
+  if (focus) box.querySelector("a:not(.leaflet-popup-close-button)")?.focus({ preventScroll: true });
+}
+
+map.on("popupclose", () => {
+  const inside = popup?.getElement()?.contains(document.activeElement);
+  if (inside) (returnTo?.isConnected ? returnTo : container).focus({ preventScroll: true });
+});
+
+container.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && popup?.isOpen()) map.closePopup();
+});
+
+function contributionPopup(entry) {
+  const content = element("div");
+  content.append(element("p", "m-popup__kind", `${entry.kind} ${entry.ref}`));
+  content.append(element("p", "m-popup__title", entry.title));
+  if (entry.text) content.append(element("p", "m-popup__text", entry.text));
+  content.append(link(words.read, entry.url, "m-popup__link"));
+  return content;
+}
+
+// ---- markers --------------------------------------------------------------------------------------------------------
+
+const markers = L.layerGroup().addTo(map);
+const shapes = L.layerGroup().addTo(map);
+const shown = new Map(); // key → {marker, at}
+
+/** A marker whose icon is the given button or link: real ones, with a name, reached by Tab and worked by Enter. */
+function place(key, lat, lon, control) {
+  L.DomEvent.disableClickPropagation(control);
+  const icon = L.divIcon({ className: "m-marker", html: control, iconSize: null });
+  const marker = L.marker([lat, lon], { icon, keyboard: false, interactive: false });
+  shown.set(key, { marker, at: L.latLng(lat, lon) });
+}
+
+function button(className, text, label, act) {
+  const made = element("button", className, text);
+  made.type = "button";
+  made.setAttribute("aria-label", label);
+  made.title = label;
+  made.addEventListener("click", (event) => act(made, event.detail === 0));
+  return made;
+}
+
+/** Only what is in the window can be reached by Tab: focus never goes to something that nobody sees. */
+function showInWindow() {
+  const bounds = map.getBounds();
+  for (const { marker, at } of shown.values()) {
+    if (bounds.contains(at)) markers.addLayer(marker);
+    else markers.removeLayer(marker);
+  }
+}
+
+function entryMarker(entry) {
+  const key = `e ${entry.ref}`;
+  if (shown.has(key)) return key;
+  const label = `${entry.kind}: ${entry.title}`;
+  const control = button("m-pin", "", label, (self, byKeyboard) => {
+    openPopup([entry.lat, entry.lon], contributionPopup(entry), label, self, byKeyboard);
+  });
+  control.dataset.ref = entry.ref;
+  place(key, entry.lat, entry.lon, control);
+  return key;
+}
+
+function clusterMarker([lon, lat, count]) {
+  const key = `c ${lon} ${lat} ${count} ${map.getZoom() >= DEEPEST}`;
+  if (shown.has(key)) return key;
+  const last = map.getZoom() >= DEEPEST;
+  const size = count < 10 ? "s" : count < 100 ? "m" : "l";
+  const label = (last ? words.spot : count === 1 ? words.alone : words.cluster).replace("{}", number(count));
+  const control = button(`m-cluster m-cluster--${size}`, number(count), label, (self, byKeyboard) => {
+    if (last) {
+      const address = new URL(settings.list, location.href);
+      address.searchParams.set("ort", `${lon},${lat}`);
+      location.assign(address);
+      return;
+    }
+    if (byKeyboard) container.focus({ preventScroll: true });
+    map.setView([lat, lon], Math.min(map.getZoom() + (count === 1 ? 4 : 2), DEEPEST), { animate: !calm });
+  });
+  place(key, lat, lon, control);
+  return key;
+}
+
+// ---- the feed -------------------------------------------------------------------------------------------------------
+
+let request = null;
+let loaded = "";
+
+/** The window, rounded outwards to whole tiles: the same request for everybody who looks at the same part. */
+function asked() {
+  const zoom = map.getZoom();
+  const pixels = map.getPixelBounds();
+  const low = pixels.min.divideBy(256).floor().multiplyBy(256);
+  const high = pixels.max.divideBy(256).ceil().multiplyBy(256);
+  const northWest = map.unproject(low, zoom);
+  const southEast = map.unproject(high, zoom);
+  const bbox = [northWest.lng, southEast.lat, southEast.lng, northWest.lat].map((value) => value.toFixed(6));
+  return `bbox=${bbox.join(",")}&zoom=${zoom}`;
+}
+
+async function load() {
+  const query = asked();
+  if (query === loaded) {
+    showInWindow();
+    tellCount();
+    return;
+  }
+  request?.abort();
+  request = new AbortController();
+  const glue = settings.feed.includes("?") ? "&" : "?";
+  try {
+    const answer = await fetch(`${settings.feed}${glue}${query}`, { signal: request.signal });
+    if (!answer.ok) throw new Error(`feed: ${answer.status}`);
+    draw(await answer.json());
+    loaded = query;
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    say(words.failed);
+  }
+}
+
+let feed = { entries: [], clusters: [], exact: true };
+
+function draw(data) {
+  feed = data;
+  const wanted = new Set([...data.entries.map(entryMarker), ...data.clusters.map(clusterMarker)]);
+  const hadFocus = container.contains(document.activeElement) && document.activeElement.closest(".m-marker");
+  for (const [key, { marker }] of shown) {
+    if (wanted.has(key)) continue;
+    markers.removeLayer(marker);
+    shown.delete(key);
+  }
+  if (hadFocus && !document.activeElement.closest(".m-marker")) container.focus({ preventScroll: true });
+  shapes.clearLayers();
+  for (const entry of data.entries) {
+    if (!entry.shape) continue;
+    const className = entry.shape.type.endsWith("LineString") ? "m-shape m-shape--line" : "m-shape";
+    L.geoJSON(entry.shape, { interactive: false, className }).addTo(shapes);
+  }
+  showInWindow();
+  tellCount();
+}
+
+function tellCount() {
+  const bounds = map.getBounds();
+  let count = feed.entries.filter((entry) => bounds.contains([entry.lat, entry.lon])).length;
+  for (const [lon, lat, each] of feed.clusters) if (bounds.contains([lat, lon])) count += each;
+  if (count === 0) say(words.none);
+  else if (count === 1) say(words.one);
+  else say((feed.exact ? words.many : words.about).replace("{}", number(count)));
+}
+
+if (settings.feed) {
+  map.on("moveend", load);
+  load();
+}
+
+// What the list sent us here to see.
+if (settings.focus) {
+  const entry = JSON.parse(settings.focus);
+  showPin(entry.lat, entry.lon);
+  openPopup([entry.lat, entry.lon], contributionPopup(entry), entry.title, container, false);
+}
+
+// ---- the plan area, or all plans ------------------------------------------------------------------------------------
+
+async function geojson(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.json();
+}
+
+if (settings.planArea) {
+  geojson(settings.planArea)
+    .then((area) => L.geoJSON(area, { interactive: false, className: "m-area" }).addTo(map))
+    .catch(() => say(words.failed));
+}
+
+function drawPlans(collection) {
+  for (const { geometry, properties } of collection.features) {
+    if (geometry) L.geoJSON(geometry, { interactive: false, className: `m-area m-area--${properties.standing}` }).addTo(map);
+    const label = `${properties.number}: ${properties.title} (${properties.state})`;
+    const control = link(String(properties.number), properties.url, `m-cluster m-cluster--s m-plan-pin--${properties.standing}`);
+    control.setAttribute("aria-label", label);
+    control.title = label;
+    place(`p ${properties.number}`, properties.lat, properties.lon, control);
+  }
+  map.on("moveend", showInWindow);
+  showInWindow();
+}
+
+if (settings.plans) geojson(settings.plans).then(drawPlans).catch(() => say(words.failed));
+
+// ---- choosing a place -----------------------------------------------------------------------------------------------
+
+function showPin(lat, lon) {
+  if (pin) map.removeLayer(pin);
+  const mark = element("span", "m-chosen-pin");
+  mark.setAttribute("aria-hidden", "true");
+  const icon = L.divIcon({ className: "m-marker", html: mark, iconSize: null });
+  pin = L.marker([lat, lon], { icon, keyboard: false, interactive: false, zIndexOffset: 1000 }).addTo(map);
+}
+
+/** Addresses of what can be done, with a place added. */
+function waysWith(parameters) {
+  return ways.map(([text, url]) => {
+    const address = new URL(url, location.href);
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    return [text, address.pathname + address.search];
+  });
+}
+
+/** What can be done at a place: as a popup beside it, and in the panel above the map, which is part of the page. */
+export function offer(at, name, parameters, focus) {
+  const offers = waysWith(parameters);
+  chosenPanel.querySelector("[data-chosen-name]").textContent = name;
+  chosenPanel.querySelector("[data-chosen-ways]").replaceChildren(...offers.map(([text, url]) => {
+    const item = element("li");
+    const action = link("", url, "kern-btn kern-btn--primary");
+    action.append(element("span", "kern-label", text));
+    item.append(action);
+    return item;
+  }));
+  chosenPanel.hidden = false;
+  const content = element("div");
+  content.append(element("p", "m-popup__title", words.place));
+  const list = element("ul", "m-popup__ways");
+  for (const [text, url] of offers) {
+    const item = element("li");
+    item.append(link(text, url, "m-popup__link"));
+    list.append(item);
+  }
+  content.append(list);
+  openPopup(at, content, words.place, container, focus);
+}
+
+function choose(latlng, byKeyboard) {
+  const at = latlng.wrap();
+  const [lon, lat] = [at.lng.toFixed(6), at.lat.toFixed(6)];
+  showPin(at.lat, at.lng);
+  offer(at, `${lat.replace(".", ",")}° N, ${lon.replace(".", ",")}° O`, { lon, lat }, byKeyboard);
+  say(words.chosen);
+}
+
+/** Who takes clicks and Enter on the map: choosing a place, or drawing. */
+export const pointer = { take: choose };
+
+if (ways.length) {
+  map.on("click", (event) => pointer.take(event.latlng, false));
+  container.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target !== container) return;
+    event.preventDefault();
+    pointer.take(map.getCenter(), true);
+  });
+  container.classList.add("m-canvas--chooses");
+  const tools = document.querySelector("[data-map-tools]");
+  tools.hidden = false;
+  tools.addEventListener("click", async (event) => {
+    const shape = event.target.closest("[data-draw]")?.dataset.draw;
+    if (!shape) return;
+    const { start } = await import(settings.draw);
+    start({ L, map, container, shape, words, say, number, pointer, choose, offer, tools });
+  });
+}
+
+if (settings.chosen) {
+  const [lon, lat] = settings.chosen.split(",").map(Number);
+  showPin(lat, lon);
+}
+
+container.dataset.ready = "yes";
