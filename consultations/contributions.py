@@ -12,8 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, func, or_
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, or_
+from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, places, procedures, search
@@ -23,7 +23,7 @@ from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Document, Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
-from consultations.tables import BigKey, UtcDateTime, insert_row
+from consultations.tables import BigKey, UtcDateTime, insert_object, insert_row, insert_rows
 from consultations.text import normalise
 from geo.geometry import Located
 
@@ -261,7 +261,9 @@ def submit(
             return earlier
     person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
     located = submission.located
-    contribution = Contribution(
+    contribution = insert_object(
+        session,
+        Contribution,
         municipality_id=procedure.municipality_id,
         procedure_id=procedure.id,
         phase_id=phase.id if phase else None,
@@ -300,25 +302,16 @@ def submit(
             PublicationState.PENDING.value if submission.wants_publication else PublicationState.PRIVATE.value
         ),
     )
-    _write(session, contribution)
     assert contribution.id is not None
-    attachments = [
-        Attachment(
-            contribution_id=contribution.id,
-            position=position,
-            sha256=file.sha256,
-            public_sha256=file.public_sha256,
-            public_media_type=file.public_media_type,
-            filename=file.filename,
-            media_type=file.media_type,
-            size=file.size,
-            pages=file.pages,
-            is_original=file.is_original,
-        )
-        for position, file in enumerate(submission.attachments)
-    ]
-    session.add_all(attachments)
-    sealed = payload_sha256(contribution, person, attachments)
+    insert_rows(
+        session,
+        Attachment,
+        (
+            {"contribution_id": contribution.id, "position": position, **vars(file)}
+            for position, file in enumerate(submission.attachments)
+        ),
+    )
+    sealed = payload_sha256(contribution, person, submission.attachments)
     insert_row(session, Receipt, contribution_id=contribution.id, issued_at=now, payload_sha256=sealed)
     search.index(session, contribution.id, Scope.ORIGINAL, contribution.title, contribution.text)
     _leave_receipt_notice(session, contribution, submission, now)
@@ -340,13 +333,6 @@ def submit(
         },
     )
     return contribution
-
-
-def _write(session: Session, contribution: Contribution) -> None:
-    """Insert a contribution and let the session know it as one that it has read."""
-    contribution.id = insert_row(session, Contribution, **contribution.model_dump(exclude={"id"}))
-    make_transient_to_detached(contribution)
-    session.add(contribution)
 
 
 _SHORT_FIELDS = ("on_behalf_of", "section", "place_words", "pseudonym", "category")
@@ -464,7 +450,7 @@ def read_access_code(typed: str) -> str | None:
 
 
 def payload_sha256(
-    contribution: Contribution, person: Person | None, attachments: Sequence[Attachment]
+    contribution: Contribution, person: Person | None, attachments: Sequence[Attachment | AttachedFile]
 ) -> str:
     """The seal of a receipt: SHA-256 over everything that was handed in, in one canonical spelling."""
     return journal.digest(
@@ -593,11 +579,18 @@ def by_access_code(session: Session, municipality_id: int, typed: str) -> Contri
 
 def by_key(session: Session, procedure_id: int, submission_key: str) -> Contribution | None:
     """The contribution that was handed in with this form, or None."""
-    return session.exec(
-        select(Contribution).where(
-            Contribution.procedure_id == procedure_id, Contribution.submission_key == submission_key
-        )
-    ).first()
+    # Nearly always None: the index alone answers, and no object is prepared.
+    found = (
+        session.connection().execute(_BY_KEY, {"procedure": procedure_id, "wanted": submission_key}).scalar()
+    )
+    return None if found is None else session.get(Contribution, found)
+
+
+_contributions = SQLModel.metadata.tables["contribution"]
+_BY_KEY = select_columns(_contributions.c.id).where(
+    _contributions.c.procedure_id == bindparam("procedure"),
+    _contributions.c.submission_key == bindparam("wanted"),
+)
 
 
 def by_id(session: Session, municipality_id: int, contribution_id: int) -> Contribution | None:

@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor
-from consultations.tables import Json, UtcDateTime
+from consultations.tables import Json, UtcDateTime, insert_object
 
 #: Characters that are kept of what the mail server said.
 PROBLEM_LIMIT = 1000
@@ -71,7 +71,9 @@ def leave(
     facts: dict[str, Any] | None = None,
 ) -> Notice:
     """Write a notice down, in the caller's transaction."""
-    notice = Notice(
+    return insert_object(
+        session,
+        Notice,
         municipality_id=municipality_id,
         contribution_id=contribution_id,
         kind=kind,
@@ -82,8 +84,6 @@ def leave(
         facts=facts or {},
         created_at=now,
     )
-    session.add(notice)
-    return notice
 
 
 def _may_be_sent(now: datetime) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations import journal
 from consultations.permissions import Actor, Grant, Permission, Role, may
 from consultations.refusals import Code, Refusal
-from consultations.tables import UtcDateTime
+from consultations.tables import UtcDateTime, insert_object
 from consultations.text import normalise
 
 #: Characters that a name, a street or an address may have.
@@ -135,7 +135,9 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
             session.add(organisation)
             session.flush()
         organisation_id = organisation.id
-    person = Person(
+    return insert_object(
+        session,
+        Person,
         name=entered.name,
         street=entered.street,
         postcode=entered.postcode,
@@ -146,9 +148,6 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
         organisation_id=organisation_id,
         created_at=now,
     )
-    session.add(person)
-    session.flush()
-    return person
 
 
 def actor_of(session: Session, person_id: int) -> Actor | None:

@@ -1,11 +1,14 @@
 """What all tables share: one registry of names, one way to keep a moment, one way to keep JSON."""
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Insert, Integer, MetaData, insert
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
@@ -49,6 +52,8 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 JsonObject = dict[str, Any]
 
+TableT = TypeVar("TableT", bound=SQLModel)
+
 
 @cache
 def _insert(table: type[SQLModel]) -> Insert:
@@ -64,3 +69,40 @@ def insert_row(session: Session, table: type[SQLModel], **values: Any) -> int | 
     """
     key = session.connection().execute(_insert(table), values).inserted_primary_key
     return key[0] if key and isinstance(key[0], int) else None
+
+
+def insert_rows(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Several rows like `insert_row`, in one go; nothing happens without rows."""
+    values = list(rows)
+    if values:
+        session.connection().execute(_insert(table), values)
+
+
+def insert_object(session: Session, table: type[TableT], **values: Any) -> TableT:
+    """One INSERT like `insert_row` with the defaults of the class; returns the row as the session would have read it.
+
+    For tables whose `id` the database counts up. Costs a fifth of adding and flushing an object: nothing is sorted,
+    compared or read back.
+    """
+    plain, made_anew = _defaults(table)
+    values = {**plain, **{name: make() for name, make in made_anew}, **values}
+    made: TableT = manager_of_class(table).new_instance()
+    made.__dict__.update(values, id=insert_row(session, table, **values))
+    make_transient_to_detached(made)
+    session.add(made)
+    return made
+
+
+@cache
+def _defaults(table: type[SQLModel]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """Default values by name, and what makes those that must not be shared."""
+    fields = {
+        name: field for name, field in table.model_fields.items() if name != "id" and not field.is_required()
+    }
+    plain = {name: field.default for name, field in fields.items() if field.default_factory is None}
+    made_anew = [
+        (name, cast("Callable[[], Any]", field.default_factory))
+        for name, field in fields.items()
+        if field.default_factory is not None
+    ]
+    return plain, made_anew
