@@ -11,7 +11,7 @@ writers' line: no unit of work is open meanwhile.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -32,7 +32,7 @@ from wtforms import (
 from wtforms.fields import Field, SelectChoice
 from wtforms.validators import Email, Optional, ValidationError
 
-from consultations import channels, contributions, drafts, places, procedures
+from consultations import channels, contributions, drafts, places, procedures, whereabouts
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
     SHORT_LIMIT,
@@ -53,6 +53,7 @@ from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT, excerpt
 from participation import receipts
 from participation.messages import MESSAGES, STATUS
+from participation.pages.contributions_list import where_in_words
 from participation.security import Action, address_of, check_rate
 from participation.settings import Settings
 from participation.web import PAGES, Visit, page
@@ -66,6 +67,10 @@ STEPS = (WORDS, ABOUT, CHECK)
 
 #: Places that a search offers at once.
 PLACES_SHOWN = 12
+
+#: Who goes from the form to the map comes back to what they have written: the map only knows the place.
+MAP_COOKIE = "digilog_place_for"
+MAP_PATIENCE = timedelta(hours=2)
 
 
 # --- forms -----------------------------------------------------------------------------------------
@@ -209,7 +214,7 @@ class WritingPage:
     email: str
     file_limit_mb: int
     accept: str
-    map_url: str
+    has_map: bool
     errors: tuple[tuple[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -342,11 +347,30 @@ def statement(visit: Visit) -> Response:
     hearing = _hearing(visit, procedure, kind)
     if hearing.state not in ("open", "late"):
         return _closed(visit, procedure, hearing, kind)
-    data = {name: asked[name] for name in (*_CHOSEN_ON_MAP, "place_id") if asked.get(name)}
+    data = _place_asked(visit)
+    going_on = _draft_for_place(visit, procedure, kind) if data else ""
+    if going_on:
+        return visit.redirect("statement_step", slug=procedure.slug, token=going_on, step=WORDS, **data)
     data |= {"document_id": asked.get("document", ""), "parent_id": asked.get("parent", "")}
     data |= _assumed(kind)
     step = ALL if asked.get("ansicht") == "eine-seite" else WORDS
     return _draw(visit, Kept(kind, data), drafts.new_secret(), step)
+
+
+def _place_asked(visit: Visit) -> dict[str, str]:
+    """The place that the address names, as the map gives it."""
+    asked = visit.request.query_params
+    return {name: asked[name] for name in (*_CHOSEN_ON_MAP, "place_id") if asked.get(name)}
+
+
+def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
+    """The draft from which somebody went to the map, or nothing."""
+    token = visit.request.cookies.get(MAP_COOKIE, "")
+    if not drafts.is_secret(token):
+        return ""
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
+    fits = draft is not None and (draft.procedure_id, draft.kind) == (procedure.id, kind.value)
+    return token if fits and draft is not None and draft.contribution_id is None else ""
 
 
 def _assumed(kind: Kind) -> dict[str, str]:
@@ -400,7 +424,11 @@ def _show_step(visit: Visit, token: str, step: str) -> Response:
                 "You have already handed this in. What you have changed since is here: you can send it as an addition."
             )
         )
-    return _draw(visit, _kept(draft), token, step, notes=tuple(notes))
+    kept, place = _kept(draft), _place_asked(visit)
+    if place:
+        # Back from the map: shown with the form, kept when it is sent.
+        kept = replace(kept, data={**kept.data, **dict.fromkeys((*_CHOSEN_ON_MAP, "place_id"), ""), **place})
+    return _draw(visit, kept, token, step, notes=tuple(notes))
 
 
 # --- taking what is sent ---------------------------------------------------------------------------
@@ -427,23 +455,14 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
     await run_in_threadpool(_take_files, visit, sent)
     try:
-        kept = await visit.in_thread(partial(_keep, visit, token, sent, wanted), write=True)
+        kept, answer = await visit.in_thread(partial(_act, visit, token, step, sent, wanted), write=True)
     except Refusal as refusal:
         if refusal.code is Code.NOT_FOUND:
             raise
         # It could not be kept (database busy, disk full): then the page itself carries what was typed.
         return await visit.in_thread(partial(_draw_unkept, visit, token, step, sent, refusal))
-    if kept.contribution_id is not None:
-        again = partial(_after_handing_in, visit, kept.contribution_id, token, sent)
-        return await visit.in_thread(again, write=True)
-    if wanted in ("next", "check", "send") and not sent.errors:
-        sent.errors = await visit.in_thread(partial(_problems, visit, kept, step))
-        if not sent.errors and wanted == "send":
-            try:
-                return await visit.in_thread(partial(_hand_in, visit, token), write=True)
-            except Refusal as refusal:
-                sent.errors = [(visit.explain(refusal), _target(refusal, step))]
-                sent.status = STATUS.get(refusal.code, 422)
+    if answer is not None:
+        return answer
     if sent.errors or sent.notes:
         status = sent.status if sent.errors else 200
         draw = partial(
@@ -451,6 +470,26 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         )
         return await visit.in_thread(draw)
     return _go_on(visit, token, step, wanted)
+
+
+def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[Kept, Response | None]:
+    """Keep what was sent and, if that is wanted and nothing is wrong, hand it in: one transaction for both.
+
+    What is wrong is added to `sent`; what was typed is kept all the same.
+    """
+    kept = _keep(visit, token, sent, wanted)
+    if kept.contribution_id is not None:
+        return kept, _after_handing_in(visit, kept.contribution_id, token, sent)
+    if wanted in ("next", "check", "send") and not sent.errors:
+        sent.errors = _problems(visit, kept, step)
+    if wanted == "send" and not sent.errors:
+        try:
+            with visit.session.begin_nested():
+                return kept, _hand_in(visit, token)
+        except Refusal as refusal:
+            sent.errors = [(visit.explain(refusal), _target(refusal, step))]
+            sent.status = STATUS.get(refusal.code, 422)
+    return kept, None
 
 
 def _take_files(visit: Visit, sent: Sent) -> None:
@@ -572,6 +611,10 @@ def begin_addition(
 
 def _go_on(visit: Visit, token: str, step: str, wanted: str) -> Response:
     """To where the pressed button leads. Always another request, so that a reload sends nothing again."""
+    slug = visit.request.path_params["slug"]
+    if wanted == "map":
+        visit.set_cookie(MAP_COOKIE, token, max_age=int(MAP_PATIENCE.total_seconds()))
+        return visit.redirect("hearing_map", slug=slug)
     number = STEPS.index(step) if step in STEPS else 0
     following = {
         "next": STEPS[min(number + 1, 2)],
@@ -583,7 +626,7 @@ def _go_on(visit: Visit, token: str, step: str, wanted: str) -> Response:
     fragment = {"search": "#place", "forget-place": "#place", "attach": "#attachments-kept"}.get(wanted, "")
     if wanted.startswith("remove-"):
         fragment = "#attachments-kept"
-    address = visit.url("statement_step", slug=visit.request.path_params["slug"], token=token, step=following)
+    address = visit.url("statement_step", slug=slug, token=token, step=following)
     return RedirectResponse(address + fragment, status_code=303)
 
 
@@ -788,7 +831,7 @@ def _draw(
         email=str(kept.data.get("email", "")),
         file_limit_mb=visit.house.settings.upload_limit_mb,
         accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
-        map_url=visit.url("map") if "map" in PAGES else "",
+        has_map="hearing_map" in PAGES,
         errors=tuple((message, None) for message, target in errors if target not in form._fields),
         notes=notes,
     )
@@ -829,7 +872,12 @@ def _place_chosen(visit: Visit, data: Mapping[str, str]) -> str:
     if located is None:
         return ""
     if any(data.get(name) for name in _CHOSEN_ON_MAP):
-        return receipts.map_words(located.kind, located.lon, located.lat, visit.language)
+        spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
+        words = (
+            where_in_words(visit, spot),
+            receipts.map_words(located.kind, located.lon, located.lat, visit.language),
+        )
+        return "; ".join(part for part in words if part)
     place = places.by_id(visit.session, visit.municipality_id, _number(data.get("place_id")) or 0)
     return _place_name(place) if place else ""
 

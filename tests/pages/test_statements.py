@@ -743,3 +743,20 @@ def test_another_site_cannot_hand_in_for_somebody(visitor: Visitor, engine: Engi
 def test_the_last_day_is_written_out(visitor: Visitor) -> None:
     assert date(2027, 3, 2) == ENDS
     assert "Möglich bis Dienstag, 2. März 2027." in visitor.visit(FORMAL).words
+
+
+def test_the_way_over_the_map_leads_back_to_what_was_written(visitor: Visitor, engine: Engine) -> None:
+    visitor.visit(FORMAL)
+    sent = {**visitor.fields(), "text": WORDS, "do": "map"}
+    to_the_map = visitor.client.post(visitor.form.get("action"), data=sent)
+    assert to_the_map.headers["location"] == "/beteiligungen/wohnen-am-muehlbach/karte"
+    answer = visitor.client.get(f"{FORMAL}?kind=statement&lon=10.701&lat=48.301")
+    assert answer.status_code == 303
+    visitor.visit(answer.headers["location"])
+    assert visitor.fields()["text"] == WORDS
+    assert "48,30100° Nord" in visitor.words
+    visitor.send().send().send("send")
+    (made,) = everything(engine)
+    assert (made.text, made.lon, made.lat) == (WORDS, 10.701, 48.301)
+    fresh = visitor.client.get(f"{FORMAL}?kind=statement&lon=10.701&lat=48.301")
+    assert fresh.status_code == 200, "what has been handed in is not gone on with"
