@@ -276,7 +276,10 @@ def _folium_map(spec: MapSpec) -> Any:
         layer = _layer(service, show=service.overlay or not shown)
         shown = shown or not service.overlay
         layer.add_to(skeleton)
-    folium.FitBounds([(south, west), (north, east)], max_zoom=min(spec.max_zoom, 18)).add_to(skeleton)
+    fit = folium.FitBounds([(south, west), (north, east)], max_zoom=min(spec.max_zoom, 18))
+    # At once: an animation would still be under way when the page's module shows what it was asked for.
+    fit.options["animate"] = False
+    fit.add_to(skeleton)
     register(spec.words).add_to(skeleton)
     if len(spec.services) > 1:
         named_layers(spec.words).add_to(skeleton)

@@ -15,6 +15,7 @@ from participation.settings import Settings
 from participation.static import StaticFiles
 
 PAGES_KEPT = 2000
+OCTETS_KEPT = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class House:
     static: StaticFiles
     clock: Callable[[], datetime] = read_clock
     kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
+    octets_kept: int = 0
     #: How far long jobs of this process are, in per cent by job id.
     progress: dict[int, int] = field(default_factory=dict)
 
@@ -51,7 +53,15 @@ class House:
         return security.limiter(self.settings, self.engine, self.clock)
 
     def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
-        """Remember a finished page; the oldest go when there are too many."""
+        """Remember a finished page; the oldest go when there are too many, or when they are too large together."""
+        self.forget(key)
         self.kept[key] = kept
-        while len(self.kept) > PAGES_KEPT:
-            self.kept.popitem(last=False)
+        self.octets_kept += len(kept.body) + len(kept.compressed)
+        while len(self.kept) > PAGES_KEPT or self.octets_kept > OCTETS_KEPT:
+            self.forget(next(iter(self.kept)))
+
+    def forget(self, key: tuple[object, ...]) -> None:
+        """Forget a finished page, if it is kept."""
+        kept = self.kept.pop(key, None)
+        if kept is not None:
+            self.octets_kept -= len(kept.body) + len(kept.compressed)
