@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 import time_machine
 from sqlalchemy import Engine
@@ -24,7 +26,10 @@ from participation.database import unit_of_work
 from participation.messages import MESSAGES, STATUS
 from participation.security import Action, Limiter, SecurityMiddleware
 from participation.settings import Settings
+from tests import cast
+from tests.live import LiveServer
 
+HOST = "auenfurt.localhost"
 NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -456,3 +461,21 @@ def test_the_refusals_have_their_sentences_and_status() -> None:
         429,
         413,
     )
+
+
+def test_a_browser_that_sends_far_too_much_is_shown_the_page_and_the_server_goes_on(
+    live_server: LiveServer,
+) -> None:
+    with unit_of_work(live_server.engine, write=True) as session:
+        cast.found(session)
+    address = f"http://127.0.0.1:{urlsplit(live_server.url).port}/anmelden"
+    for length in ({"content-length": str(60_000_000)}, {}):
+        answer = httpx2.post(
+            address,
+            content=(b"x" * 1_000_000 for _ in range(60)),
+            headers={"host": HOST, "content-type": "application/x-www-form-urlencoded", **length},
+            timeout=60,
+        )
+        assert answer.status_code == 413
+        assert "Das war zu groß" in answer.text
+    assert httpx2.get(address, headers={"host": HOST}).status_code == 200
