@@ -74,6 +74,8 @@ PAGES: dict[str, Page] = {}
 SMALL_BODY = 2_000_000
 #: Octets that one field of typed text may have; files are not held in memory and may be larger.
 FIELD_LIMIT = 20_000_000
+#: Files of one sending.
+FILES_LIMIT = 40
 
 
 def page(
@@ -486,13 +488,16 @@ def _check_entry(page: Page, house: House, request: Request, token: str) -> None
 
 
 async def _read_form(request: Request, field_limit: int) -> FormData:
-    """What was sent. Raises Refusal UPLOAD_TOO_LARGE for a field of more octets, HTTPException for no form at all."""
+    """What was sent. Raises Refusal UPLOAD_TOO_LARGE for a field of more octets, ATTACHMENTS_TOO_MANY, and
+    HTTPException for what is no form at all."""
     try:
-        return await request.form(max_files=40, max_fields=2000, max_part_size=field_limit)
+        return await request.form(max_files=FILES_LIMIT, max_fields=2000, max_part_size=field_limit)
     except HTTPException as problem:
-        if "exceeded maximum size" not in problem.detail:
-            raise
-        raise Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000) from problem
+        if "exceeded maximum size" in problem.detail:
+            raise Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000) from problem
+        if "Too many files" in problem.detail:
+            raise Refusal(Code.ATTACHMENTS_TOO_MANY, limit=FILES_LIMIT) from problem
+        raise
 
 
 async def _shared_key(request: Request, house: House) -> tuple[object, ...] | None:

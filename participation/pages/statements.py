@@ -125,7 +125,7 @@ class AboutForm(Form):
     )
     street = _short(N_("Street and number"), NAME_LIMIT)
     postcode = _short(N_("Postcode"), NAME_LIMIT)
-    city = _short(N_("Town"), NAME_LIMIT)
+    city = _short(N_("Town or city"), NAME_LIMIT)
     on_behalf_of = _short(N_("I write on behalf of"))
     pseudonym = _short(N_("Name that others may see"))
     publish = RadioField(
@@ -477,7 +477,8 @@ def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[
 
     What is wrong is added to `sent`; what was typed is kept all the same.
     """
-    kept = _keep(visit, token, sent, wanted)
+    procedure = _procedure(visit)
+    kept = _keep(visit, procedure, token, sent, wanted)
     if kept.contribution_id is not None:
         return kept, _after_handing_in(visit, kept.contribution_id, token, sent)
     if wanted in ("next", "check", "send") and not sent.errors:
@@ -485,7 +486,7 @@ def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[
     if wanted == "send" and not sent.errors:
         try:
             with visit.session.begin_nested():
-                return kept, _hand_in(visit, token)
+                return kept, _hand_in(visit, procedure, token)
         except Refusal as refusal:
             sent.errors = [(visit.explain(refusal), _target(refusal, step))]
             sent.status = STATUS.get(refusal.code, 422)
@@ -526,9 +527,8 @@ def _body(upload: UploadFile) -> Readable:
     return upload.file
 
 
-def _keep(visit: Visit, token: str, sent: Sent, wanted: str) -> Kept:
+def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: str) -> Kept:
     """Write what was sent into the draft; begin it if it is not there, or no longer."""
-    procedure = _procedure(visit)
     assert procedure.id is not None
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
     if draft is None:
@@ -684,9 +684,8 @@ def _target(refusal: Refusal, step: str) -> str | None:
 # --- handing in ------------------------------------------------------------------------------------
 
 
-def _hand_in(visit: Visit, token: str) -> Response:
+def _hand_in(visit: Visit, procedure: Procedure, token: str) -> Response:
     """Make the draft a contribution; the receipt is at the same secret."""
-    procedure = _procedure(visit)
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
     assert draft is not None
     if draft.contribution_id is None:

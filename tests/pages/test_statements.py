@@ -430,6 +430,13 @@ def test_the_eleventh_file_is_refused_and_ten_are_kept(visitor: Visitor) -> None
     assert len(visitor.form.xpath(".//button[starts-with(@value, 'remove-')]")) == 10
 
 
+def test_a_hundred_files_at_once_are_refused_in_words(visitor: Visitor) -> None:
+    files = [sheet(f"{number}.txt", b"x") for number in range(100)]
+    answer = visitor.client.post(visitor.visit(FORMAL).form.get("action"), files=files)
+    assert answer.status_code == 422
+    assert "höchstens 40 Dateien" in html.fromstring(answer.content).text_content()
+
+
 def test_a_file_above_the_limit_is_refused_by_name(settings: Settings, clock: Clock, town: Town) -> None:
     app = create_app(settings.model_copy(update={"upload_limit_mb": 1}), clock=clock)
     with TestClient(app, base_url="http://auenfurt.localhost", follow_redirects=False) as client:
