@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Column, ColumnElement, TextClause, and_, func, or_, text
+from sqlalchemy import Column, ColumnElement, Integer, TextClause, and_, func, literal, or_, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -108,7 +108,8 @@ def grouped(
 ) -> list[Cluster]:
     """The same clusters of what fulfils further conditions: counted now, one query over all of it."""
     cell = col(table.cell)
-    key = cell.bitwise_rshift(2 * (CELL_ZOOM - level))
+    # PostgreSQL shifts a 64-bit number by a 32-bit one only.
+    key = cell.bitwise_rshift(literal(2 * (CELL_ZOOM - level), Integer))
     within = or_(*(and_(cell >= low, cell < high) for low, high in _whole_cells(level, ranges)))
     rows = session.execute(
         select_columns(key.label("key"), func.count(), func.avg(col(table.lon)), func.avg(col(table.lat)))
