@@ -83,7 +83,10 @@ def unit_of_work(engine: Engine, *, write: bool = False) -> Iterator[Session]:
     if line and not line.acquire(timeout=PATIENCE_SECONDS):
         raise Refusal(Code.DATABASE_BUSY)
     try:
-        with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
+        with (
+            engine.connect() as connection,
+            Session(connection.execution_options(writes=True), expire_on_commit=False) as session,
+        ):
             try:
                 yield session
                 session.commit()
