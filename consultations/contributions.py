@@ -278,7 +278,7 @@ def submit(
         written_on=submission.written_on,
         recorded_at=now,
         recorded_by=by.label,
-        is_late=bool(phase and phase.is_formal and not phase.is_in_time(received_at)),
+        is_late=bool(phase and not phase.is_in_time(received_at)),
         language=submission.language,
         title=submission.title,
         text=submission.text,
@@ -403,10 +403,12 @@ def _phase(
     if phase is not None:
         return phase
     inviting = [each for each in phases if opens.value in each.opens]
-    if channels.by_key(submission.channel).entry is channels.Entry.IMPORT and inviting:
-        return inviting[0]
     if not inviting:
         raise Refusal(Code.KIND_NOT_OPEN)
+    if channels.by_key(submission.channel).entry is not channels.Entry.PUBLIC:
+        # It lies on the counter already, before the start or after the end: it is kept, not sent away.
+        over = [each for each in inviting if each.state(received_at) is PhaseState.OVER]
+        return over[-1] if over else inviting[0]
     if all(each.state(received_at) is PhaseState.OVER for each in inviting):
         raise Refusal(Code.PHASE_CLOSED, ended=inviting[-1].ends_on)
     raise Refusal(Code.PHASE_NOT_STARTED, starts=inviting[0].starts_on)

@@ -124,10 +124,13 @@ def test_the_date_of_receipt_decides_whether_it_is_late(
 
 
 @EACH_CHANNEL
-def test_before_the_start_there_is_nothing_to_hand_in_to(hand_in: HandIn, channel: Channel) -> None:
+def test_before_the_start_the_form_is_closed_but_what_lies_on_the_counter_is_kept(
+    hand_in: HandIn, channel: Channel
+) -> None:
     early = datetime(2027, 1, 31, 22, 59, tzinfo=UTC)
-    if channel.entry is Entry.IMPORT:
-        assert hand_in(channel, received_at=early).phase_id is not None, "another system has taken it already"
+    if channel.entry is not Entry.PUBLIC:
+        kept = hand_in(channel, received_at=early)
+        assert (kept.phase_id is not None, kept.is_late) == (True, False)
         return
     refusal = refused(lambda: hand_in(channel, received_at=early))
     assert (refusal.code, refusal.facts) == (Code.PHASE_NOT_STARTED, {"starts": STARTS})
