@@ -6,7 +6,7 @@ what is refused leaves nothing behind but, at most, a file in the store that nob
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -77,16 +77,23 @@ def check_layer(path: Path, filename: str, crs: int | None = None) -> LayerRepor
 
 
 def read_layer(
-    files: FileStore, path: Path, filename: str, *, role: LayerRole = LayerRole.OTHER, crs: int | None = None
+    files: FileStore,
+    path: Path,
+    filename: str,
+    *,
+    role: LayerRole = LayerRole.OTHER,
+    crs: int | None = None,
+    read: Callable[..., Reading] = read_apart,
 ) -> ReadLayer:
     """Read a file in a process of its own and keep it as it came and normalised (FlatGeobuf, EPSG:25832).
 
-    Nothing is kept of a file that cannot be read. Raises LayerProblem, and the store's refusals.
+    `geo.readers.apart.read_here` for `read` saves that process, for files that we made ourselves. Nothing is kept of a
+    file that cannot be read. Raises LayerProblem, and the store's refusals.
     """
     naming = PLACES[role][0] if role in PLACES else ""
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         normalised = Path(folder) / "layer.fgb"
-        reading = read_apart(path, filename=filename, crs=crs, target=normalised, naming=naming)
+        reading = read(path, filename=filename, crs=crs, target=normalised, naming=naming)
         with path.open("rb") as original:
             kept = files.put(original)
         with normalised.open("rb") as made:

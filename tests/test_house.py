@@ -20,7 +20,7 @@ STOREYS = ("participation", "consultations", "geo")
 
 FLOORS: dict[str, dict[str, int]] = {
     "participation": {
-        **dict.fromkeys(["__main__", "import_command", "deadline_command"], 5),
+        **dict.fromkeys(["__main__", "import_command", "deadline_command", "demo", "demo_samples"], 5),
         "app": 4,
         "pages": 3,
         **dict.fromkeys(["web", "receipts", "delivery"], 2),
@@ -33,7 +33,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
     },
-    "geo": {"geometry": 0, "layers": 1, **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2)},
+    "geo": {"geometry": 0, "layers": 1, **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2), "pictures": 3},
 }
 """How high a room lies in its storey. A room may import rooms on its own floor and below."""
 

@@ -121,21 +121,31 @@ def read_apart(
     return _READING.validate_python(answer)
 
 
+def read_here(
+    path: Path, *, filename: str, crs: int | None = None, target: Path | None = None, naming: Naming = ""
+) -> Reading:
+    """What `read_apart` promises, in this process: for files that we made ourselves, such as those of the demo."""
+    from geo.readers import read_layer
+
+    read = read_layer(path, filename=filename, crs=crs)
+    if target:
+        write_normalised(read.frame, target)
+    return _reading(read, naming)
+
+
 # ------------------------------------------------------------------------------------------------ inside the process
 
 
 def _main() -> None:
-    from geo.readers import read_layer
-
     _confine()
     # Whatever a library prints must not end up in the answer.
     answer_to, sys.stdout = sys.stdout, sys.stderr
     path, filename, crs, target, naming = json.loads(sys.stdin.buffer.read())
     try:
-        read = read_layer(Path(path), filename=filename, crs=crs)
-        if target:
-            write_normalised(read.frame, Path(target))
-        answer = _answer(read, naming)
+        found = read_here(
+            Path(path), filename=filename, crs=crs, target=Path(target) if target else None, naming=naming
+        )
+        answer = asdict(found)
     except LayerProblem as problem:
         answer = {"problem": problem.code, "facts": json.loads(json.dumps(problem.facts, default=str))}
     except MemoryError:
@@ -161,10 +171,10 @@ def _hex(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _answer(read: LayerRead, naming: Naming) -> dict[str, Any]:
+def _reading(read: LayerRead, naming: Naming) -> Reading:
     areas, count, whole = _areas(read.frame)
     plans = [_plan(number, plan) for number, plan in enumerate(read.plans, start=1)]
-    found = Reading(
+    return Reading(
         report=read.report,
         areas=areas,
         area_count=count,
@@ -173,7 +183,6 @@ def _answer(read: LayerRead, naming: Naming) -> dict[str, Any]:
         places=tuple(_places(read.frame, naming)) if naming else (),
         attached=read.attached,
     )
-    return asdict(found)
 
 
 def _plan(number: int, facts: PlanFacts) -> Plan:

@@ -1,0 +1,731 @@
+"""The demo: two invented towns with everything in them, for looking around.
+
+Filled once, into a database file that gets its name only when it is finished: an interrupted first fill is begun
+anew. All goes through the verbs that the pages use, in the order in which it would have happened, with the moment set
+back; so the journal is a true one and `digilog verify` finds nothing. Dates count from the day of the fill.
+
+The land is made by `demo_town`, the papers by `demo_papers`; what the towns plan and what people say stands in
+`demo_data/*.toml`.
+"""
+
+import contextlib
+import os
+import random
+import secrets
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from consultations import channels, contributions, moderation, municipalities, people, places, procedures
+from consultations.channels import Entry
+from consultations.contributions import AttachedFile, Contribution, Kind, Submission
+from consultations.deadlines import LEGAL_TIME
+from consultations.files import STAFF_TYPES, AcceptedFile, FileStore, Limits
+from consultations.inspection import examine
+from consultations.moderation import Action, Decision, Reason
+from consultations.municipalities import MunicipalityInput
+from consultations.people import OrganisationKind, Person, PersonInput
+from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
+from consultations.places import LayerRole
+from consultations.procedures import (
+    DocumentKind,
+    FileFacts,
+    Opens,
+    PhaseInput,
+    PhaseKind,
+    Procedure,
+    ProcedureInput,
+)
+from consultations.seats import Seat
+from geo.geometry import Located, from_lonlat, from_metres
+from geo.readers.apart import read_here
+from participation import identity, layers_import
+from participation.app import open_files
+from participation.database import make_engine, migrate, unit_of_work
+from participation.house import read_clock
+from participation.settings import Settings
+from participation.theme import theme_css
+
+if TYPE_CHECKING:
+    from participation.demo_town import TownMap
+
+TOWNS = ("auenfurt", "birkstein")
+"""The towns of the demo; the first answers at localhost."""
+
+PASSWORD = "mitreden-in-auenfurt"
+OPERATOR = ("Olga Bertram", "betrieb@digilog.example")
+
+_DATA = Path(__file__).parent / "demo_data"
+
+
+# --- what the command calls ------------------------------------------------------------------------
+
+
+def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
+    """Make sure that the demo stands in the folder `data`, and give the settings to serve it with.
+
+    `fresh` deletes the demo that is there and begins anew; `samples` adds the real samples where they exist. Raises
+    SystemExit with a sentence for a folder that holds something else than a demo.
+    """
+    data = data.absolute()
+    data.mkdir(parents=True, exist_ok=True)
+    database, mark = data / "digilog.sqlite", data / "demo"
+    if database.exists() and not mark.exists():
+        raise SystemExit(
+            f"{data} holds a database that is not the demo's; choose another folder with --data."
+        )
+    mark.touch()
+    if fresh:
+        _remove(database)
+        shutil.rmtree(data / "files", ignore_errors=True)
+    settings = Settings(
+        data_dir=data,
+        database_url=f"sqlite:///{database}",
+        secret=SecretStr(_secret(data / "secret")),
+        default_municipality=TOWNS[0],
+        public_url_scheme="http",
+        public_port=port,
+    )
+    if database.exists():
+        engine = make_engine(settings.database_url)
+        migrate(engine)
+        engine.dispose()
+    else:
+        print("Building the demo towns, this takes about half a minute ...", flush=True)
+        with _finished_or_nothing(database) as engine:
+            migrate(engine)
+            fill(engine, open_files(settings), now=read_clock())
+    return settings
+
+
+def welcome(port: int) -> str:
+    """What to type into the browser, and as whom to sign in."""
+    lines = [
+        "",
+        f"  Auenfurt   http://localhost:{port}/              the main town",
+        f"  Birkstein  http://birkstein.localhost:{port}/    its neighbour on the same installation",
+        "",
+        f"  Staff sign in at http://localhost:{port}/anmelden with the password  {PASSWORD}",
+        "",
+    ]
+    for town in TOWNS:
+        told = _told(town)
+        lines += [f"    {each['email']:<34} {each['role']:<14} {told['name']}" for each in told["staff"]]
+    lines += [f"    {OPERATOR[1]:<34} {'operator':<14} runs the installation", ""]
+    return "\n".join(lines)
+
+
+def _secret(path: Path) -> str:
+    """The secret of this demo, made once and readable by nobody else."""
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def _remove(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _finished_or_nothing(database: Path) -> Iterator[Engine]:
+    """An engine on a file beside `database` that gets its name when the block ends well."""
+    unfinished = database.with_name("unfinished.sqlite")
+    _remove(unfinished)
+    engine = make_engine(f"sqlite:///{unfinished}")
+    yield engine
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{unfinished}{suffix}").unlink(missing_ok=True)
+    unfinished.replace(database)
+
+
+def _told(name: str) -> dict[str, Any]:
+    return tomllib.loads((_DATA / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+# --- the fill --------------------------------------------------------------------------------------
+
+
+def fill(engine: Engine, files: FileStore, *, now: datetime, towns: tuple[str, ...] = TOWNS) -> None:
+    """Fill an empty, migrated database with the demo towns, in one transaction."""
+    with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+        stories = [_Story(_told(name), files, now, Path(folder)) for name in towns]
+        for story in stories:
+            story.gather()
+        events = [event for story in stories for event in story.events]
+        with unit_of_work(engine, write=True) as session:
+            for event in sorted(events, key=lambda each: (each.at, each.order)):
+                event.happens(session)
+            _appoint(session, Role.OPERATOR, *OPERATOR, municipality_id=None, now=now)
+
+
+def _appoint(
+    session: Session, role: Role, name: str, email: str, *, municipality_id: int | None, now: datetime
+) -> Actor:
+    """Somebody who works for a town (or runs the installation) and signs in with the demo's password."""
+    person = Person(name=name, email=email, created_at=now)
+    session.add(person)
+    session.flush()
+    people.grant(session, person, role, municipality_id=municipality_id, by=SYSTEM, now=now)
+    identity.create_password_identity(session, person, email, PASSWORD, by=SYSTEM, now=now)
+    assert person.id is not None
+    actor = people.actor_of(session, person.id)
+    assert actor is not None
+    return actor
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a town: when, in which order of its story, and what it does."""
+
+    at: datetime
+    order: int
+    happens: Callable[[Session], None]
+
+
+@dataclass
+class _Story:
+    """One town's story: gathered first, then told in the order of time."""
+
+    told: dict[str, Any]
+    files: FileStore
+    now: datetime
+    folder: Path
+    events: list[Event] = field(default_factory=list)
+    land: "TownMap" = field(init=False)
+    municipality_id: int = 0
+    staff: dict[Role, Actor] = field(default_factory=dict)
+    rows: dict[str, Procedure] = field(default_factory=dict)
+    handed_in: dict[tuple[str, int], Contribution] = field(default_factory=dict)
+
+    # -- time
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(LEGAL_TIME).date()
+
+    @property
+    def seat(self) -> Seat:
+        return Seat.from_data(self.told["calendar"])
+
+    def moment(self, day: int, hour: int, minute: int = 0) -> datetime:
+        """So many days from today at a time of day (Europe/Berlin); never in the future."""
+        at = datetime.combine(self.today + timedelta(days=day), time(hour, minute), LEGAL_TIME)
+        return min(at.astimezone(self.now.tzinfo), self.now)
+
+    def happens(self, at: datetime, what: Callable[[Session], None]) -> None:
+        self.events.append(Event(at, len(self.events), what))
+
+    # -- gathering
+
+    def gather(self) -> None:
+        """Build the land and note all that happens in the town, with the day."""
+        from participation import demo_town
+
+        theme_css(self.told["theme"])  # refuses colours that nobody could read
+        self.land = demo_town.build(demo_town.SKETCHES[self.told["key"]])
+        first = -max(abs(each["created"]) for each in self.told["procedure"]) - 30
+        self.happens(self.moment(first, 8), self._found)
+        for number, (role, title) in enumerate(demo_town.LAYER_TITLES.items()):
+            path = self.folder / f"{self.told['key']}-{role}.geojson"
+            demo_town.write(self.land, role, path)
+            self.happens(self.moment(first, 10, number), self._layer(path, LayerRole(role), title))
+        for told in self.told["procedure"]:
+            self._consultation(told)
+
+    def _found(self, session: Session) -> None:
+        told, at = self.told, self.events[0].at
+        row = municipalities.save(
+            session,
+            MunicipalityInput(
+                key=told["key"],
+                name=told["name"],
+                hosts=tuple(told["hosts"]),
+                authority=told["authority"],
+                ags=told["ags"],
+                calendar=told["calendar"],
+                theme=told["theme"],
+                contact=told["contact"],
+                legal_texts=told["legal_texts"],
+                bounds=self.land.bounds,
+            ),
+            by=SYSTEM,
+            now=at,
+        )
+        assert row.id is not None
+        self.municipality_id = row.id
+        for each in told["staff"]:
+            role = Role(each["role"])
+            self.staff[role] = _appoint(
+                session, role, each["name"], each["email"], municipality_id=row.id, now=at
+            )
+
+    def _layer(self, path: Path, role: LayerRole, title: str, key: str = "") -> Callable[[Session], None]:
+        order = len(self.events)
+
+        def happens(session: Session) -> None:
+            at = self.events[order].at
+            layer, named = layers_import.layer_of(
+                layers_import.read_layer(self.files, path, path.name, role=role, read=read_here),
+                municipality_id=self.municipality_id,
+                procedure_id=self.rows[key].id if key else None,
+                title=title,
+                source="Digilog",
+                licence="CC0-1.0",
+                attribution=f"{self.told['authority']} (erfunden)",
+                position=order,
+                now=at,
+            )
+            places.add_layer(session, layer, named, by=self.staff[Role.PLANNER], now=at)
+
+        return happens
+
+    def _consultation(self, told: dict[str, Any]) -> None:
+        key = told["key"]
+        self.happens(self.moment(told["created"], 9), lambda session: self._create(session, told))
+        if "area" in told:
+            self._plan(told)
+        for each in told.get("document", ()):
+            self._document(told, each)
+        if "published" in told:
+            self.happens(
+                self.moment(told["published"], 9),
+                lambda session: self._publish(session, key, self.moment(told["published"], 9)),
+            )
+        for number, each in enumerate(told.get("statement", ())):
+            self._statement(key, number, each)
+        if "dialogue" in told:
+            self._dialogue(told)
+        if "concluded" in told:
+            at = self.moment(told["concluded"]["day"], 9)
+            self.happens(at, lambda session: self._conclude(session, key, told["concluded"]["note"], at))
+
+    # -- consultations
+
+    def _create(self, session: Session, told: dict[str, Any]) -> None:
+        plain = ("key", "title", "summary", "description", "location_words", "district", "contact")
+        self.rows[told["key"]] = procedures.create(
+            session,
+            ProcedureInput(
+                **{name: told[name].strip() if isinstance(told[name], str) else told[name] for name in plain},
+                translations={"en": told["en"]},
+                access_options=tuple(told["access_options"]),
+                phases=tuple(self._phases(told["phases"])),
+            ),
+            municipality_id=self.municipality_id,
+            template_key=told["template"],
+            by=self.staff[Role.PLANNER],
+            now=self.moment(told["created"], 9),
+        )
+
+    def _phases(self, told: list[dict[str, Any]]) -> Iterator[PhaseInput]:
+        """The phases with their days; a formal one ends on a working day, and the next begins after it."""
+        over: date | None = None
+        for each in told:
+            starts = self._day(each.get("starts"))
+            ends = self._day(each.get("ends"))
+            if ends and each.get("is_formal"):
+                ends = (self.seat.working_day_until if ends < self.today else self.seat.working_day_from)(
+                    ends
+                )
+            if starts and over and starts <= over:
+                starts = over + timedelta(days=1)
+            over = ends or over
+            yield PhaseInput(
+                PhaseKind(each["kind"]),
+                starts_on=starts,
+                ends_on=ends,
+                opens=tuple(Opens(opened) for opened in each.get("opens", ())),
+                is_formal=each.get("is_formal", False),
+            )
+
+    def _day(self, days: int | None) -> date | None:
+        return None if days is None else self.today + timedelta(days=days)
+
+    def _plan(self, told: dict[str, Any]) -> None:
+        """The plan area, and what the plan lays down as a layer of the consultation."""
+        from participation import demo_town
+
+        key, area = told["key"], told["area"]
+        located = from_metres(self.land.area(demo_town.AREAS[area]))
+        at = self.moment(told["created"] + 1, 10)
+
+        def set_area(session: Session) -> None:
+            procedures.set_plan_area(session, self.rows[key], located, by=self.staff[Role.PLANNER], now=at)
+
+        self.happens(at, set_area)
+        path = self.folder / f"{self.told['key']}-{key}.geojson"
+        demo_town.write_plan(self.land, area, path)
+        self.happens(at, self._layer(path, LayerRole.PLAN, "Festsetzungen", key))
+
+    def _publish(self, session: Session, key: str, at: datetime) -> None:
+        procedures.publish(session, self.rows[key], by=self.staff[Role.PLANNER], now=at)
+
+    def _conclude(self, session: Session, key: str, note: str, at: datetime) -> None:
+        procedures.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)
+
+    def _document(self, told: dict[str, Any], each: dict[str, Any]) -> None:
+        at = self.moment(each["day"], 8)
+        self.happens(at, lambda session: self._add_document(session, told, each, at))
+        if "revised" in each:
+            later, note = self.moment(each["revised"]["day"], 11), each["revised"]["note"]
+            self.happens(later, lambda session: self._add_document(session, told, each, later, note))
+
+    def _add_document(
+        self, session: Session, told: dict[str, Any], each: dict[str, Any], at: datetime, note: str = ""
+    ) -> None:
+        """A document of a consultation; with a note it is the next version of the one of the same title."""
+        row = self.rows[told["key"]]
+        assert row.id is not None
+        of_row = procedures.documents_of(session, row.id)
+        earlier = next((document for document, _ in of_row if document.title == each["title"]), None)
+        content, text = self._printed(told, each, at, revised=bool(note))
+        name = f"{told['key']} {each['title']}{' (Fassung 2)' if note else ''}.pdf"
+        file = self._kept(name, content)
+        procedures.add_document(
+            session,
+            row,
+            FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, text),
+            title=each["title"],
+            kind=DocumentKind(each["kind"]),
+            by=self.staff[Role.PLANNER],
+            now=at,
+            document=earlier,
+            note=note,
+        )
+
+    def _printed(
+        self, told: dict[str, Any], each: dict[str, Any], at: datetime, *, revised: bool
+    ) -> tuple[bytes, str]:
+        """A document as PDF, and what it says as text."""
+        from participation import demo_papers, demo_town
+
+        plan = told["key"].replace("BP-", "Bebauungsplan Nr. ")
+        if not each.get("drawing"):
+            title = f"{plan} – {told['title']}"
+            made = demo_papers.report(each["title"], title, self.told["authority"], each["sections"], at=at)
+            return made, "\n\n".join(part for section in each["sections"] for part in section)
+        made = demo_papers.drawing(
+            self.land, told["area"], told["title"], plan, self.told["authority"], at=at, revised=revised
+        )
+        parts = ", ".join(sign.label for sign in demo_town.PLANS[told["area"]] if sign.label)
+        return made, f"Lageplan. Geltungsbereich: {told['location_words']}. Festgesetzt sind: {parts}."
+
+    def _kept(self, name: str, content: bytes) -> AcceptedFile:
+        """A file as `files.accept_upload` keeps one, looked at in this process: we made it ourselves."""
+        path, public = self.folder / f"paper{Path(name).suffix}", self.folder / "public"
+        path.write_bytes(content)
+        found = examine(path, name, Limits(types=STAFF_TYPES), public)
+        with path.open("rb") as file:
+            stored = self.files.put(file)
+        public_sha256 = None
+        if found.public_media_type:
+            with public.open("rb") as file:
+                public_sha256 = self.files.put(file).sha256
+        return AcceptedFile(
+            sha256=stored.sha256,
+            size=stored.size,
+            media_type=found.media_type,
+            filename=found.filename,
+            pages=found.pages,
+            public_sha256=public_sha256,
+            public_media_type=found.public_media_type,
+        )
+
+    # -- contributions
+
+    def _statement(self, key: str, number: int, each: dict[str, Any]) -> None:
+        channel = channels.by_key(each["channel"])
+        chance = random.Random(f"{key}-{number}")
+        by_clerk = channel.entry is Entry.CLERK
+        received = self.moment(each["day"], chance.randint(7, 11), chance.randint(0, 59))
+        recorded = (
+            self.moment(each["day"], chance.randint(13, 16), chance.randint(0, 59)) if by_clerk else received
+        )
+
+        def hand_in(session: Session) -> None:
+            self.handed_in[key, number] = contributions.submit(
+                session,
+                self._submission(session, key, number, each, received),
+                procedure=self.rows[key],
+                by=self.staff[Role.CLERK] if by_clerk else PUBLIC,
+                now=recorded,
+            )
+
+        self.happens(recorded, hand_in)
+        if each.get("publish", "pending") != "pending":
+            self._decision(
+                self.moment(each["day"] + 1, chance.randint(9, 15), chance.randint(0, 59)),
+                (key, number),
+                each,
+            )
+        if "withdrawn" in each:
+            at = self.moment(each["withdrawn"], 18, 20)
+            self.happens(
+                at,
+                lambda session: contributions.withdraw(
+                    session, self.handed_in[key, number], by=PUBLIC, now=at
+                ),
+            )
+
+    def _submission(
+        self,
+        session: Session,
+        key: str,
+        number: int,
+        each: dict[str, Any],
+        received: datetime,
+    ) -> Submission:
+        written = each.get("written")
+        organisation_kind = OrganisationKind(each.get("organisation_kind", "association"))
+        known = ("name", "street", "postcode", "city", "email", "phone", "organisation")
+        return Submission(
+            kind=Kind.STATEMENT,
+            channel=each["channel"],
+            key=f"demo-{key}-{number}",
+            title=each.get("title", ""),
+            text=each["text"],
+            person=PersonInput(
+                **{name: each.get(name, "") for name in known}, organisation_kind=organisation_kind
+            ),
+            on_behalf_of=each.get("on_behalf_of", ""),
+            language=each.get("language", "de"),
+            wants_publication=not each.get("private", False),
+            section=each.get("section", ""),
+            document_id=self._referred(session, key, each.get("section", "")),
+            located=self._at(each["at"]) if "at" in each else None,
+            attachments=self._enclosed(number, each, received),
+            written_on=self.today + timedelta(days=written) if written else None,
+            received_at=received,
+            supplements=self.handed_in[key, each["supplements"]] if "supplements" in each else None,
+        )
+
+    def _at(self, point: list[float]) -> Located:
+        return from_lonlat(*self.land.lonlat(point[0], point[1]))
+
+    def _referred(self, session: Session, key: str, section: str) -> int | None:
+        """The document that a section belongs to: the one it names, else the plan drawing."""
+        row = self.rows[key]
+        assert row.id is not None
+        if not section:
+            return None
+        documents = [document for document, _ in procedures.documents_of(session, row.id)]
+        named = [document.id for document in documents if section.startswith(document.title)]
+        drawn = [document.id for document in documents if document.kind == DocumentKind.PLAN_DRAWING]
+        return next(iter(named + drawn), None)
+
+    def _decision(self, at: datetime, which: tuple[str, int], each: dict[str, Any]) -> None:
+        """A moderator decides; `each` says what: publish, redact (with `redacted`) or withhold, and why."""
+        action = Action(each["publish"])
+        decision = Decision(
+            action,
+            reason=Reason(each["reason"]) if "reason" in each else None,
+            explanation=each.get("explanation", ""),
+            title=each.get("title", "") if action is Action.REDACT else "",
+            text=each.get("redacted", ""),
+            hidden_attachments=(0,) if action is Action.REDACT and each.get("scan") else (),
+        )
+        self.happens(
+            at,
+            lambda session: _discard(
+                moderation.decide(
+                    session, self.handed_in[which], decision, by=self.staff[Role.MODERATOR], now=at
+                )
+            ),
+        )
+
+    def _enclosed(self, number: int, each: dict[str, Any], received: datetime) -> tuple[AttachedFile, ...]:
+        """The files that came with a statement: the scan of a letter, an e-mail, a sheet, a picture."""
+        from participation import demo_papers
+
+        words = each["text"]
+        made: list[tuple[str, bytes, bool]] = []
+        if each.get("scan"):
+            stamp = f"{received.astimezone(LEGAL_TIME):%d.%m.%Y}"
+            made.append(
+                (f"Scan {number + 1}.jpg", demo_papers.scan(words, received=stamp, seed=number), True)
+            )
+        if each.get("eml"):
+            original = demo_papers.mail(
+                each["name"],
+                each.get("email", "post@absender.example"),
+                self.told["contact"]["email"],
+                each.get("title", "Stellungnahme"),
+                words,
+                at=received,
+            )
+            made.append(("Nachricht.eml", original, True))
+        if each.get("sheet") or each.get("sketch"):
+            sheet = demo_papers.report(
+                "Anlage" if each.get("sketch") else "Stellungnahme",
+                each.get("organisation") or each["name"],
+                each.get("organisation") or each["name"],
+                [("Zu " + self.told["name"], *words.split("\n\n"))],
+                at=received,
+            )
+            made.append(
+                (f"{'Skizze' if each.get('sketch') else 'Schreiben'}.pdf", sheet, not each.get("sketch"))
+            )
+        if each.get("photo"):
+            made.append(("IMG_1999_scan.jpg", demo_papers.photo(number), False))
+        return tuple(self._attached(name, content, is_original) for name, content, is_original in made)
+
+    def _attached(self, name: str, content: bytes, is_original: bool) -> AttachedFile:
+        file = self._kept(name, content)
+        return AttachedFile(
+            sha256=file.sha256,
+            filename=file.filename,
+            media_type=file.media_type,
+            size=file.size,
+            pages=file.pages,
+            public_sha256=file.public_sha256 or "",
+            public_media_type=file.public_media_type or "",
+            is_original=is_original,
+        )
+
+    # -- the dialogue on the map
+
+    def _dialogue(self, told: dict[str, Any]) -> None:
+        """Many proposals and answers from a few ideas, each said in its own place and words."""
+        key, chance = told["key"], random.Random(told["key"])
+        bank = _told("dialogue")
+        started = max(told["phases"][0]["starts"], -60)
+        days = sorted(min(-1, round(started * chance.random() ** 1.6)) for _ in range(told["dialogue"]))
+        said: set[tuple[str, str]] = set()
+        for number, day in enumerate(days):
+            idea = bank["idea"][number % len(bank["idea"])]
+            street, words = _not_yet_said(idea, said, chance)
+            at = self.moment(day, chance.randint(7, 21), chance.randint(0, 59))
+            # Every fifteenth came from the town's former report form: the channel of bulk imports.
+            submission = Submission(
+                kind=Kind.PROPOSAL,
+                channel=channels.IMPORT.key if number % 15 == 7 else channels.WEB.key,
+                source_id=f"alt-{number}" if number % 15 == 7 else "",
+                key=f"demo-{key}-{number}",
+                title=chance.choice(idea["titles"]),
+                text=f"{chance.choice(bank['openers'])}{words.format(place=street)}{chance.choice(bank['closers'])}",
+                category=idea["category"],
+                pseudonym=chance.choice(bank["names"]),
+                wants_publication=True,
+                located=self._along(street, chance, as_line=number % 12 == 5),
+                place_words=street,
+            )
+            replies = chance.sample(
+                idea["replies"], k=min(len(idea["replies"]), chance.choice((0, 0, 1, 1, 2, 3)))
+            )
+            self._proposal(key, number, submission, at, day, bank["names"], replies, chance)
+
+    def _along(self, street: str, chance: random.Random, *, as_line: bool) -> Located:
+        """A place along a street of the town, or a stretch of it."""
+        import shapely
+        from shapely.ops import substring
+
+        line = self.land.street(street)
+        if as_line:
+            begins = chance.uniform(0, 0.5)
+            part = substring(line, begins, begins + 0.3, normalized=True)
+            return from_metres(self.land.placed(part))
+        whole = min(line.length, 900.0)
+        point = line.interpolate(chance.uniform(0.05, 0.95) * whole)
+        if shapely.Point(0, 0).distance(point) > self.land.sketch.reach:
+            point = line.interpolate(line.length - chance.uniform(0.05, 0.95) * whole)
+        return from_lonlat(*self.land.lonlat(point.x + chance.gauss(0, 3), point.y + chance.gauss(0, 3)))
+
+    def _proposal(
+        self,
+        key: str,
+        number: int,
+        submission: Submission,
+        at: datetime,
+        day: int,
+        names: list[str],
+        replies: list[str],
+        chance: random.Random,
+    ) -> None:
+        imported = submission.channel == channels.IMPORT.key
+
+        def hand_in(session: Session) -> None:
+            row = contributions.submit(
+                session,
+                submission,
+                procedure=self.rows[key],
+                by=self.staff[Role.PLANNER] if imported else PUBLIC,
+                now=at,
+            )
+            self.handed_in[key, number] = row
+            if imported:
+                moderation.publish_imported(
+                    session, row, source="Mängelmelder der Stadt", by=self.staff[Role.PLANNER], now=at
+                )
+
+        self.happens(at, hand_in)
+        if day > -3 and number % 3:
+            return  # still in the queue
+        shown_at = at
+        if not imported:
+            withheld = number % 47 == 23
+            facts = {"publish": "withhold", "reason": "duplicate"} if withheld else {"publish": "publish"}
+            shown_at = min(self.moment(day + 1, chance.randint(9, 15), chance.randint(0, 59)), self.now)
+            self._decision(shown_at, (key, number), facts)
+            if withheld:
+                return
+        for reply_number, words in enumerate(replies):
+            answered = min(
+                shown_at + timedelta(hours=chance.randint(2, 60)), self.now - timedelta(minutes=30)
+            )
+            if answered > shown_at:
+                self._reply(key, number, reply_number, words, chance.choice(names), answered)
+
+    def _reply(self, key: str, number: int, reply_number: int, words: str, name: str, at: datetime) -> None:
+        which = (f"{key}-reply-{reply_number}", number)
+
+        def hand_in(session: Session) -> None:
+            self.handed_in[which] = contributions.submit(
+                session,
+                Submission(
+                    kind=Kind.COMMENT,
+                    channel=channels.WEB.key,
+                    key=f"demo-{key}-{number}-{reply_number}",
+                    text=words,
+                    pseudonym=name,
+                    wants_publication=True,
+                    parent=self.handed_in[key, number],
+                ),
+                procedure=self.rows[key],
+                by=PUBLIC,
+                now=at,
+            )
+
+        self.happens(at, hand_in)
+        shown_at = at + timedelta(hours=3)
+        if shown_at < self.now - timedelta(days=1):
+            self._decision(shown_at, which, {"publish": "publish"})
+
+
+def _discard(row: object) -> None:
+    """An event returns nothing, whatever its verb does."""
+
+
+def _not_yet_said(idea: dict[str, Any], said: set[tuple[str, str]], chance: random.Random) -> tuple[str, str]:
+    """A street and words of an idea; the same of both only once everything else was said."""
+    pairs = [(street, words) for street in idea["near"] for words in idea["texts"]]
+    fresh = [pair for pair in pairs if pair not in said] or pairs
+    pair = chance.choice(fresh)
+    said.add(pair)
+    return pair
