@@ -1,47 +1,86 @@
-"""`./run bench [names]`: measure, print a table, and fail where a goal is missed.
-
-A benchmark is a module of this folder with a function `measure() -> Iterator[Figure]` and a line in `BENCHMARKS`.
-"""
+"""`python -m benchmarks [--quick] [part …]`: measure, print the table, and end with 1 if a target is missed."""
 
 import argparse
-import importlib
-import platform
 import sys
-import time
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks import drawing, pages, reading, submitting, weight
+from benchmarks.measuring import Result, table
+from benchmarks.town import Place, fill, new_database, postgresql_cluster, settle
 
-#: What is measured when nothing is named, in this order.
-BENCHMARKS: tuple[str, ...] = ("startup",)
+#: Contributions that maps and lists have to cope with.
+MANY = 100_000
 
 
-def run(name: str) -> list[Figure]:
-    """Measure one benchmark and print each figure as soon as it is known."""
-    module = importlib.import_module(f"benchmarks.{name}")
-    print(f"\n{name}: {(module.__doc__ or '').strip().splitlines()[0]}", flush=True)
-    figures = []
-    begun = time.monotonic()
-    for figure in module.measure():
-        mark = " " if not figure.goal else "✓" if figure.reached else "✗"
-        print(
-            f"  {mark} {figure.name:<60} {figure.value:>12,.3g} {figure.unit:<12} {figure.goal}", flush=True
-        )
-        figures.append(figure)
-    print(f"    measured in {time.monotonic() - begun:.0f} s", flush=True)
-    return figures
+def _sqlite(folder: Path, name: str) -> Place:
+    return settle(f"sqlite:///{folder / name}.sqlite", folder / name)
+
+
+def _pages(folder: Path, quick: bool) -> Iterator[Result]:
+    place = _sqlite(folder, "pages")
+    yield from pages.speed(place, rounds=2 if quick else 5, seconds=1 if quick else 3)
+    yield from pages.worker(place)
+
+
+def _submit(folder: Path, quick: bool) -> Iterator[Result]:
+    rounds, times, each = (4, 25, 10) if quick else (12, 50, 25)
+    place = _sqlite(folder, "submit")
+    yield from submitting.durable(place, "SQLite", rounds=rounds, times=times)
+    yield from submitting.by_web(place, "SQLite", each=each)
+    with postgresql_cluster() as server:
+        place = settle(new_database(server, "submit"), folder / "postgresql")
+        yield from submitting.durable(place, "PostgreSQL", rounds=rounds, times=times)
+        yield from submitting.by_web(place, "PostgreSQL", each=each)
+        place.engine.dispose()
+
+
+def _reading(folder: Path, quick: bool) -> Iterator[Result]:
+    place = _sqlite(folder, "reading")
+    fill(place, MANY)
+    yield from reading.feed(place, times=3 if quick else 10)
+    yield from reading.list_pages(place, pages=10 if quick else 30)
+
+
+def _weight(folder: Path, quick: bool) -> Iterator[Result]:
+    place = _sqlite(folder, "weight")
+    fill(place, 300)
+    yield from weight.of_pages(place)
+
+
+def _drawing(folder: Path, quick: bool) -> Iterator[Result]:
+    yield from drawing.base_map(folder, times=10 if quick else 25)
+
+
+PARTS: dict[str, Callable[[Path, bool], Iterator[Result]]] = {
+    "pages": _pages,
+    "submit": _submit,
+    "reading": _reading,
+    "weight": _weight,
+    "drawing": _drawing,
+}
 
 
 def main() -> int:
-    """The command: 0 when every goal was reached, 1 otherwise."""
-    parser = argparse.ArgumentParser(prog="./run bench", description="Measure how fast Digilog is here.")
-    parser.add_argument("names", nargs="*", metavar="name", help="what to measure: " + ", ".join(BENCHMARKS))
-    names = parser.parse_args().names or list(BENCHMARKS)
-    if unknown := [name for name in names if name not in BENCHMARKS]:
-        parser.error(f"unknown: {', '.join(unknown)}; there is {', '.join(BENCHMARKS)}")
-    print(f"Python {platform.python_version()} on {platform.platform()}")
-    missed = [figure.name for name in names for figure in run(name) if not figure.reached]
-    if missed:
-        print("\nMissed: " + "; ".join(missed), file=sys.stderr)
+    """Measure what was asked for; 0 if every target is met."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all of them if none is named"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
+    asked = parser.parse_args()
+    unknown = set(asked.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="digilog-benchmarks-") as folder:
+        for name in asked.parts or PARTS:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            results += PARTS[name](Path(folder) / name, asked.quick)
+    print(table(results))
+    missed = [result.what for result in results if not result.is_met]
+    print(f"\n{len(results)} figures, {len(missed) or 'no'} target{'' if len(missed) == 1 else 's'} missed")
     return 1 if missed else 0
 
 

@@ -200,11 +200,11 @@ def _readable_copy(source: str, target: str) -> None:
     os.chmod(target, 0o755)
 
 
-def postgres(owner: int) -> Server:
+def postgres(owner: int, *, durable: bool = False) -> Server:
     """A new PostgreSQL cluster on a Unix socket; ``url`` is SQLAlchemy's, with ``{database}`` to be filled in.
 
-    It forgets everything with the run, so it need not wait for the disk. Its time zone is far from ours on purpose:
-    a time that loses its zone on the way shows.
+    It forgets everything with the run, so it need not wait for the disk unless it is to be ``durable``. Its time zone
+    is far from ours on purpose: a time that loses its zone on the way shows.
     """
     folder = Path(tempfile.mkdtemp(prefix="digilog-pg-"))
     programs = _postgres_programs(folder)
@@ -245,12 +245,11 @@ def postgres(owner: int) -> Server:
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(folder),
-        "fsync": "off",
-        "full_page_writes": "off",
-        "synchronous_commit": "off",
         "timezone": "Asia/Kathmandu",
         "max_connections": "200",
     }
+    if not durable:
+        settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     command = [str(programs / "postgres"), "-D", str(data)]
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     url = f"postgresql+psycopg://digilog@/{{database}}?host={folder}"

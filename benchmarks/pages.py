@@ -1,0 +1,84 @@
+"""Pages over real HTTP: how many per second, the first time and again, beside a bare handler; and what a worker weighs."""
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import psutil
+
+from benchmarks.load import requests_per_second
+from benchmarks.measuring import Better, Result
+from benchmarks.town import HOST, Place, served
+from tests import servers
+
+#: What browsers send, as far as it matters.
+BROWSER = {"Accept-Encoding": "gzip, deflate, br", "Host": HOST}
+
+
+@contextmanager
+def bare(place: Place, size: int) -> Iterator[int]:
+    """A bare server of pages of this size; its port."""
+    port = servers.free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "benchmarks.bare:application",
+        "--port",
+        str(port),
+    ]
+    with servers.running(
+        [*command, "--log-level", "warning"],
+        url=url,
+        ready=lambda: servers.answers(url),
+        env={"BENCHMARK_DATABASE": place.engine.url.database or "", "BENCHMARK_SIZE": str(size)},
+    ):
+        yield port
+
+
+def speed(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
+    """The start page and a consultation's page, whole and (with their ETag) unchanged, as ratios to a bare page."""
+    with (
+        served(place) as (_server, port),
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=BROWSER) as client,
+    ):
+        for name, path in (("start page", "/"), ("consultation page", f"/beteiligungen/{place.slug}")):
+            first = client.get(path)
+            again = BROWSER | {"If-None-Match": first.headers["etag"]}
+            assert client.get(path, headers=again).status_code == 304
+            with bare(place, len(first.content)) as bare_port:
+                floor, whole, unchanged = [], [], []
+                for _ in range(rounds):
+                    floor.append(requests_per_second(bare_port, "/", seconds=seconds, headers=BROWSER))
+                    whole.append(requests_per_second(port, path, seconds=seconds, headers=BROWSER))
+                    unchanged.append(
+                        requests_per_second(port, path, seconds=seconds, headers=again, status=304)
+                    )
+            base = statistics.median(floor)
+            told = f"{statistics.median(whole):.0f}/s beside {base:.0f}/s, {len(first.content) / 1000:.0f} kB"
+            yield Result(
+                f"{name}: requests/s of a bare page", statistics.median(whole) / base, 0.5, detail=told
+            )
+            told = f"{statistics.median(unchanged):.0f}/s beside {base:.0f}/s"
+            yield Result(f"{name}, with ETag", statistics.median(unchanged) / base, 0.8, detail=told)
+
+
+def worker(place: Place) -> Iterator[Result]:
+    """A fresh server process: how soon it answers, and its resident memory after twenty pages, none with a map."""
+    began = time.perf_counter()
+    with served(place, in_process_worker=True) as (server, port):
+        yield Result("time until a worker answers", time.perf_counter() - began, unit="s")
+        (process,) = psutil.Process(server.pid).children()
+        at_start = process.memory_info().rss / 1e6
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=BROWSER) as client:
+            paths = ["/", f"/beteiligungen/{place.slug}", "/suche?q=Wohnen", "/ohne-internet", "/impressum"]
+            for path in ["/healthz", *paths * 4]:
+                client.get(path).raise_for_status()
+        resident = process.memory_info().rss / 1e6
+        told = f"{at_start:.0f} MB at its start"
+        yield Result("memory of a worker after 20 pages", resident, 130, Better.LESS, "MB", told)

@@ -1,0 +1,113 @@
+"""Handing in: beside the least that a durable row can cost, and sixteen people at once at a real server."""
+
+import itertools
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+
+import httpx2
+import psycopg
+
+from benchmarks.measuring import Better, Result, Work, in_turns, milliseconds
+from benchmarks.town import HOST, TEXT, Place, served
+from consultations import contributions, drafts
+from consultations.contributions import Kind, Submission
+from consultations.people import PersonInput
+from consultations.permissions import PUBLIC
+from participation.database import unit_of_work
+
+WRITERS = 16
+#: Nobody waits longer (seconds).
+PATIENCE = 2.0
+_RAW = "CREATE TABLE raw (id INTEGER PRIMARY KEY{}, text TEXT NOT NULL, at TEXT NOT NULL)"
+
+
+def submitting(place: Place) -> Work:
+    """Hands in one statement with name and address after the other, each in a unit of work of its own."""
+    keys = itertools.count()
+
+    def work() -> None:
+        with unit_of_work(place.engine, write=True) as session:
+            submission = Submission(
+                kind=Kind.STATEMENT,
+                channel="web",
+                key=f"benchmark-{next(keys)}",
+                text=TEXT,
+                person=PersonInput(name="Rosa Beispiel", email="rosa@beispiel.example"),
+                wants_publication=True,
+            )
+            contributions.submit(
+                session, submission, procedure=place.procedure(session), by=PUBLIC, now=datetime.now(UTC)
+            )
+
+    return work
+
+
+def sqlite_rows(place: Place) -> Iterator[Work]:
+    """One raw row after the other in the same file, each durable."""
+    with closing(sqlite3.connect(place.engine.url.database or "", isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(_RAW.format(""))
+
+        def work() -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO raw (text, at) VALUES (?, ?)", (TEXT, "2026-11-21T10:00:00"))
+            connection.execute("COMMIT")
+
+        yield work
+
+
+def postgresql_rows(place: Place) -> Iterator[Work]:
+    """One raw row after the other in the same database, each durable."""
+    dsn = place.settings.database_url.replace("postgresql+psycopg:", "postgresql:")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(_RAW.format(" GENERATED ALWAYS AS IDENTITY"))
+        connection.commit()
+
+        def work() -> None:
+            connection.execute("INSERT INTO raw (text, at) VALUES (%s, %s)", (TEXT, "2026-11-21T10:00:00"))
+            connection.commit()
+
+        yield work
+
+
+def durable(place: Place, kind: str, *, rounds: int, times: int) -> Iterator[Result]:
+    """`submit` with its commit as a ratio to a raw durable row of the same database."""
+    for raw in (sqlite_rows if kind == "SQLite" else postgresql_rows)(place):
+        floor, subject = in_turns([raw, submitting(place)], rounds=rounds, times=times)
+        told = f"{milliseconds(subject)} beside {milliseconds(floor)}"
+        yield Result(f"handing in, {kind}: raw durable rows", floor / subject, 0.3, detail=told)
+
+
+def by_web(place: Place, kind: str, *, each: int) -> Iterator[Result]:
+    """Sixteen people hand in at once by the form, all the way: nobody is refused, nobody waits long."""
+    path = f"/beteiligungen/{place.slug}/stellungnahme/{{}}/alles"
+    with served(place) as (_server, port):
+
+        def person(number: int) -> tuple[list[float], list[int]]:
+            waits, statuses = [], []
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                for count in range(each):
+                    began = time.perf_counter()
+                    answer = client.post(
+                        path.format(drafts.new_secret()),
+                        data={"text": f"{TEXT} ({number}/{count})", "publish": "yes", "do": "send"},
+                        headers={"Host": HOST, "Sec-Fetch-Site": "same-origin"},
+                    )
+                    waits.append(time.perf_counter() - began)
+                    statuses.append(answer.status_code)
+            return waits, statuses
+
+        person(0)
+        began = time.perf_counter()
+        with ThreadPoolExecutor(WRITERS) as pool:
+            done = list(pool.map(person, range(WRITERS)))
+        took = time.perf_counter() - began
+    waits = [wait for some, _ in done for wait in some]
+    failed = sum(status != 303 for _, some in done for status in some)
+    told = f"{len(waits)} requests of {WRITERS} at once, {len(waits) / took:.0f}/s"
+    yield Result(f"handing in by web, {kind}: failed", failed, 0, Better.LESS, detail=told)
+    yield Result(f"handing in by web, {kind}: longest wait", max(waits), PATIENCE, Better.LESS, "s")
