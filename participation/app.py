@@ -27,6 +27,7 @@ ROOMS: tuple[str, ...] = (
     "home",
     "hearings",
     "maps",
+    "pictures",
     "contributions_list",
     "statements",
     "contributions",
@@ -97,6 +98,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # Two visitors who ask for the first map at once would load it in two threads, and neither would get it.
+        importlib.import_module("numpy")
         async with jobs.worker(house, enabled=settings.in_process_worker):
             yield
         house.engine.dispose()
