@@ -660,10 +660,9 @@ def _entered_texts(procedure: Procedure, form: TextsForm, languages: Sequence[st
     def typed(name: str, language: str) -> str:
         return str(form[_text_name(name, language, languages)].data or "").strip()
 
-    others = {
-        language: {name: typed(name, language) for name in TEXTS if typed(name, language)}
-        for language in languages[1:]
-    }
+    others = dict(procedure.translations)
+    for language in languages[1:]:
+        others[language] = {name: typed(name, language) for name in TEXTS if typed(name, language)}
     changes: dict[str, Any] = {name: typed(name, languages[0]) for name in TEXTS}
     if procedure.state == ProcedureState.DRAFT.value:
         # Once people have written them down, reference and address stay.
@@ -672,7 +671,7 @@ def _entered_texts(procedure: Procedure, form: TextsForm, languages: Sequence[st
         procedure,
         **changes,
         district=(form.district.data or "").strip(),
-        translations={**procedure.translations, **others},
+        translations={language: found for language, found in others.items() if found},
     )
 
 

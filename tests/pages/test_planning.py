@@ -1,0 +1,587 @@
+"""The planner prepares, publishes and looks after a consultation, through the pages; and who may not."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pypdf
+import pytest
+from lxml import html
+from sqlalchemy import Engine, event
+from sqlmodel import Session
+from starlette.testclient import TestClient
+
+from consultations import places, procedures
+from consultations.permissions import Actor, Role
+from consultations.places import LayerRole
+from consultations.procedures import Procedure, ProcedureInput, ProcedureState
+from participation import identity
+from participation.database import unit_of_work
+from participation.identity import COOKIE
+from tests import cast
+from tests.cast import NOW, Town
+from tests.conftest import NewClient
+from tests.geo.files import degrees, eight, geojson, quarters, square, xplan
+
+PLAN = "/verwaltung/planung"
+Enter = Callable[..., TestClient]
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    with unit_of_work(engine, write=True) as session:
+        return cast.found(session)
+
+
+@pytest.fixture
+def enter(engine: Engine, new_client: NewClient) -> Enter:
+    """A visitor who is signed in as somebody of the cast."""
+
+    def make(actor: Actor, host: str = "auenfurt.localhost") -> TestClient:
+        client = new_client(host=host)
+        assert actor.person_id is not None
+        with unit_of_work(engine, write=True) as session:
+            client.cookies.set(COOKIE, identity.sign_in(session, actor.person_id, now=NOW))
+        return client
+
+    return make
+
+
+@pytest.fixture
+def paula(enter: Enter, town: Town) -> TestClient:
+    return enter(town.planner)
+
+
+@pytest.fixture
+def draft(engine: Engine, town: Town) -> str:
+    """The address of a consultation that has just been begun."""
+    with unit_of_work(engine, write=True) as session:
+        procedure = procedures.create(
+            session,
+            ProcedureInput(key="BP-13", title="Neue Mitte"),
+            municipality_id=town.id,
+            template_key="development_plan",
+            by=town.planner,
+            now=NOW,
+        )
+        return f"{PLAN}/{procedure.id}"
+
+
+@pytest.fixture
+def public(town: Town) -> str:
+    """The address of the cast's published consultation at the planner's desk."""
+    return f"{PLAN}/{town.procedure.id}"
+
+
+def words(response: httpx2.Response) -> str:
+    return " ".join(html.fromstring(response.content).text_content().split())
+
+
+def filled(response: httpx2.Response, having: str) -> dict[str, Any]:
+    """What the form with a field called `having` would send as it stands."""
+    (form,) = (form for form in html.fromstring(response.content).forms if having in form.fields)
+    sent: dict[str, Any] = {}
+    for name, value in form.form_values():
+        sent[name] = [*sent[name], value] if isinstance(sent.get(name), list) else value
+    return {name: value for name, value in sent.items() if name != "do"}
+
+
+def errors(response: httpx2.Response) -> dict[str, str]:
+    """What the summary of errors says, by the field it leads to; each field is on the page."""
+    page = html.fromstring(response.content)
+    found = {}
+    for link in page.xpath("//*[@id='error-summary']//li/a"):
+        target = link.get("href").removeprefix("#")
+        assert page.xpath(f"//*[@id='{target}']"), target
+        found[target] = link.text_content()
+    return found
+
+
+def stored(engine: Engine, address: str) -> Procedure:
+    with Session(engine) as session:
+        return session.get_one(Procedure, int(address.rpartition("/")[2]))
+
+
+@pytest.fixture
+def questions(engine: Engine) -> Iterator[list[str]]:
+    """Every question that is put to the database."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+# ------------------------------------------------------------------------------------------ from nothing to public
+
+
+def test_a_consultation_is_begun_filled_in_and_published(
+    paula: TestClient, engine: Engine, town: Town
+) -> None:
+    answer = paula.post(
+        f"{PLAN}/neu", data={"template": "development_plan", "title": "Am Anger", "key": "BP-20"}
+    )
+    assert answer.status_code == 303
+    address = answer.headers["location"].partition("?")[0]
+    assert "Es fehlt: Eine Kurzfassung" in words(paula.get(address))
+
+    refused = paula.post(f"{address}/veroeffentlichen")
+    assert refused.status_code == 422
+    (texts, *_) = html.fromstring(refused.content).xpath("//*[@id='missing']//a/@href")
+    assert texts == f"{address}/texte#summary"
+
+    form = filled(paula.get(f"{address}/texte"), "summary")
+    form |= {
+        "summary": "Ein Anger für alle.",
+        "location_words": "Zwischen Bach und Bahn",
+        "summary_en": "A green.",
+    }
+    assert paula.post(f"{address}/texte", data=form).status_code == 303
+
+    form = filled(paula.get(f"{address}/phasen"), "phases-0-kind")
+    form |= {
+        "phases-0-starts_on": "2027-03-01",
+        "phases-0-ends_on": "2027-04-01",
+        "phases-0-opens": "statement",
+    }
+    assert paula.post(f"{address}/phasen", data=form | {"do": "save"}).status_code == 303
+
+    form = filled(paula.get(f"{address}/kontakt"), "name")
+    form |= {"name": "Frau Kern", "phone": "08999 1", "access-0-place": "Rathaus", "do": "save"}
+    assert paula.post(f"{address}/kontakt", data=form).status_code == 303
+
+    assert paula.post(f"{address}/veroeffentlichen").headers["location"] == f"{address}?done=published"
+    row = stored(engine, address)
+    assert row.state == ProcedureState.PUBLISHED.value
+    assert row.slug == "am-anger"
+    assert row.translations == {"en": {"summary": "A green."}}
+    assert "Noch nicht auf English: Titel, Ort in Worten" in words(paula.get(address))
+    assert "Ein Anger für alle." in words(paula.get("/beteiligungen/am-anger"))
+
+
+def test_a_draft_is_previewed_by_staff_and_hidden_from_everybody(
+    paula: TestClient, client: TestClient, draft: str
+) -> None:
+    preview = html.fromstring(paula.get(draft).content).xpath("//a[contains(., 'So sieht es')]/@href")[0]
+    assert "Nur die Verwaltung" in words(paula.get(preview)) or "Entwurf" in words(paula.get(preview))
+    assert client.get(preview).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"title": "   "}, "title"),
+        ({"key": "BP 12; rm"}, "key"),
+        ({"template": ""}, "template"),
+        ({"key": "BP-12"}, "key"),  # the cast's own
+    ],
+)
+def test_what_is_wrong_with_a_beginning_stands_at_its_field(
+    paula: TestClient, changed: dict[str, str], field: str
+) -> None:
+    sent = {"template": "informal_dialogue", "title": "Ein Anfang", "key": "ID-1"} | changed
+    answer = paula.post(f"{PLAN}/neu", data=sent)
+    assert answer.status_code == 422
+    assert [target.removesuffix("-0") for target in errors(answer)] == [field]
+
+
+# ------------------------------------------------------------------------------------------ texts
+
+
+def test_the_description_is_previewed_without_saving(paula: TestClient, engine: Engine, draft: str) -> None:
+    form = filled(paula.get(f"{draft}/texte"), "summary") | {"description": "## Worum\n\n<script>x</script>"}
+    answer = paula.post(f"{draft}/texte", data=form | {"do": "preview"})
+    page = html.fromstring(answer.content)
+    assert page.xpath("//main//h3[.='Worum']")
+    assert page.xpath("//textarea[@id='description']")[0].text.strip().startswith("## Worum")
+    assert stored(engine, draft).description == ""
+
+
+def test_who_was_overtaken_sees_both_and_may_go_on(paula: TestClient, engine: Engine, draft: str) -> None:
+    mine = filled(paula.get(f"{draft}/texte"), "summary") | {"summary": "Meine Fassung"}
+    assert paula.post(f"{draft}/texte", data=mine | {"summary": "Ihre Fassung"}).status_code == 303
+    answer = paula.post(f"{draft}/texte", data=mine)
+    assert answer.status_code == 409
+    assert "Ihre Fassung" in words(answer)
+    again = filled(answer, "summary")
+    assert again["summary"].strip() == "Meine Fassung"
+    assert stored(engine, draft).summary == "Ihre Fassung"
+    assert paula.post(f"{draft}/texte", data=again).status_code == 303
+    assert stored(engine, draft).summary == "Meine Fassung"
+
+
+def test_a_public_change_needs_a_note_and_stands_in_the_history(paula: TestClient, public: str) -> None:
+    form = filled(paula.get(f"{public}/texte"), "summary") | {
+        "summary": "Jetzt mit 130 Wohnungen.",
+        "note": " ",
+    }
+    answer = paula.post(f"{public}/texte", data=form)
+    assert answer.status_code == 422
+    assert set(errors(answer)) == {"note"}
+    form = filled(answer, "summary") | {"note": "Zahl berichtigt"}
+    form |= {"key": "BP-99", "slug": "anders"}  # reference and address stay, whatever is sent
+    assert paula.post(f"{public}/texte", data=form).status_code == 303
+    history = words(paula.get(f"{public}/verlauf"))
+    assert "Zahl berichtigt" in history
+    assert "Paula" in history
+    assert "Jetzt mit 130 Wohnungen." in history
+    assert "Zahl berichtigt" in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+
+
+# ------------------------------------------------------------------------------------------ phases
+
+
+def rows(form: dict[str, Any]) -> list[str]:
+    return [value for name, value in sorted(form.items()) if re.fullmatch(r"phases-\d-kind", name)]
+
+
+def test_phases_are_added_moved_and_removed_without_saving_or_losing_words(
+    paula: TestClient, draft: str
+) -> None:
+    form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind") | {"phases-0-starts_on": "31.02.2027"}
+    form = filled(paula.post(f"{draft}/phasen", data=form | {"do": "add"}), "phases-0-kind")
+    assert rows(form)[-1] == "discussion_meeting"
+    answer = paula.post(f"{draft}/phasen", data=form | {"do": "down-0"})
+    form = filled(answer, "phases-0-kind")
+    assert rows(form)[:2] == ["weighing", "publication"]
+    answer = paula.post(f"{draft}/phasen", data=form | {"do": "remove-0"})
+    page = html.fromstring(answer.content)
+    assert page.xpath("//*[@id='phases-0-kind']/option[@selected]/@value") == ["publication"]
+    assert page.xpath("//*[@id='phases-0-starts_on']/@value") == ["31.02.2027"]
+    kept = filled(paula.get(f"{draft}/phasen"), "phases-0-kind")
+    assert rows(kept) == ["publication", "weighing", "resolution", "in_force"]
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "field"),
+    [
+        ("2027-04-01", "2027-03-01", "phases-0-ends_on"),
+        ("2027-02-31", "2027-03-31", "phases-0-starts_on"),
+        ("0027-03-01", "2027-03-31", "phases-0-starts_on"),
+        ("", "2027-03-31", "phases-0-starts_on"),
+    ],
+)
+def test_impossible_dates_are_refused_at_their_field(
+    paula: TestClient, draft: str, starts: str, ends: str, field: str
+) -> None:
+    form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind")
+    form |= {"phases-0-starts_on": starts, "phases-0-ends_on": ends, "do": "save"}
+    answer = paula.post(f"{draft}/phasen", data=form)
+    assert answer.status_code == 422
+    assert list(errors(answer)) == [field]
+    page = html.fromstring(answer.content)
+    assert page.xpath("//*[@id='phases-0-ends_on']/@value") == [ends]
+
+
+def test_the_law_proposes_a_last_day_and_warns_of_a_shorter_one(
+    paula: TestClient, engine: Engine, draft: str
+) -> None:
+    form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind")
+    form |= {"phases-0-starts_on": "2027-02-01", "phases-0-ends_on": "2027-03-01"}
+    answer = paula.post(f"{draft}/phasen", data=form | {"do": "check"})
+    assert "Frühester letzter Tag: Dienstag, 2. März 2027" in words(answer)
+    assert "angreifbar" in words(answer)
+    taken = filled(paula.post(f"{draft}/phasen", data=form | {"do": "take-0"}), "phases-0-kind")
+    assert taken["phases-0-ends_on"] == "2027-03-02"
+    # A short one is saved all the same, and stays on the list of what to check.
+    assert paula.post(f"{draft}/phasen", data=form | {"do": "save"}).status_code == 303
+    assert "angreifbar" in words(paula.get(draft))
+    # A Saturday: what arrives on Monday is in time.
+    form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind") | {"phases-0-ends_on": "2027-03-06"}
+    assert paula.post(f"{draft}/phasen", data=form | {"do": "save"}).status_code == 303
+    with Session(engine) as session:
+        first = procedures.phases_of(session, stored(engine, draft).id or 0)[0]
+    assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
+
+
+def test_a_phase_with_contributions_stays(paula: TestClient, engine: Engine, town: Town, public: str) -> None:
+    with unit_of_work(engine, write=True) as session:
+        town.hand_in(session, procedure=session.get_one(Procedure, town.procedure.id))
+    form = filled(paula.get(f"{public}/phasen"), "phases-0-kind")
+    form = filled(paula.post(f"{public}/phasen", data=form | {"do": "remove-0"}), "phases-0-kind")
+    answer = paula.post(f"{public}/phasen", data=form | {"do": "save", "note": "weg"})
+    assert answer.status_code == 422
+    assert "lässt sich nicht entfernen" in words(answer)
+    with Session(engine) as session:
+        assert len(procedures.phases_of(session, town.procedure.id or 0)) == 2
+
+
+# ------------------------------------------------------------------------------------------ documents
+
+
+def pdf(pages: int = 2) -> bytes:
+    writer = pypdf.PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(200, 200)
+    made = io.BytesIO()
+    writer.write(made)
+    return made.getvalue()
+
+
+def upload(*files: tuple[str, bytes], name: str = "files") -> list[tuple[str, tuple[str, bytes, str]]]:
+    return [(name, (filename, content, "application/octet-stream")) for filename, content in files]
+
+
+def test_several_documents_come_in_at_once_and_one_broken_takes_none_with_it(
+    paula: TestClient, engine: Engine, draft: str
+) -> None:
+    form = filled(paula.get(f"{draft}/unterlagen"), "token")
+    files = upload(
+        ("Begründung_2027.pdf", pdf()),
+        ("Umweltbericht.pdf", b"%PDF-1.7 nothing"),
+        ("lies.txt", b"Hallo Welt"),
+    )
+    answer = paula.post(f"{draft}/unterlagen", data=form, files=files)
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["files"]
+    assert "Umweltbericht.pdf" in errors(answer)["files"]
+    with Session(engine) as session:
+        found = procedures.documents_of(session, stored(engine, draft).id or 0)
+        assert [(document.title, document.kind) for document, _ in found] == [
+            ("Begründung 2027", "explanatory_report"),
+            ("lies", "other"),
+        ]
+        assert [versions[0].pages for _, versions in found] == [2, None]
+        assert found[1][1][0].text == "Hallo Welt"
+    assert "2 Seiten" in words(answer)
+
+
+def test_documents_of_a_public_consultation_wait_for_the_note(
+    paula: TestClient, engine: Engine, public: str
+) -> None:
+    form = filled(paula.get(f"{public}/unterlagen"), "token")
+    answer = paula.post(f"{public}/unterlagen", data=form, files=upload(("Gutachten.pdf", pdf())))
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["note"]
+    assert "Noch hier" in words(answer)
+    form = filled(answer, "token") | {"note": "Lärmgutachten ergänzt"}
+    assert paula.post(f"{public}/unterlagen", data=form).status_code == 303
+    assert "Gutachten" in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+
+
+def test_a_document_gets_a_new_version_a_text_and_is_taken_off(
+    paula: TestClient, engine: Engine, draft: str
+) -> None:
+    form = filled(paula.get(f"{draft}/unterlagen"), "token")
+    files = upload(("eins.pdf", pdf()), ("zwei.pdf", pdf(1)))
+    paula.post(f"{draft}/unterlagen", data=form, files=files)
+    with Session(engine) as session:
+        (one, _), (two, _) = procedures.documents_of(session, stored(engine, draft).id or 0)
+    address = f"{draft}/unterlagen/{one.id}"
+    form = filled(paula.get(address), "text") | {
+        "title": "Begründung",
+        "text": "Worum es geht.",
+        "do": "save",
+    }
+    assert paula.post(address, data=form).status_code == 303
+    form = filled(paula.get(address), "new-token") | {"do": "version"}
+    assert list(errors(paula.post(address, data=form))) == ["new-file"]
+    answer = paula.post(address, data=form, files=upload(("eins.pdf", pdf(3)), name="new-file"))
+    assert answer.status_code == 303
+    assert paula.post(f"{draft}/unterlagen", data={"do": f"down-{one.id}"}).status_code == 303
+    form = filled(paula.get(f"{draft}/unterlagen/{two.id}"), "gone-note")
+    answer = paula.post(f"{draft}/unterlagen/{two.id}", data=form | {"do": "withdraw"})
+    assert list(errors(answer)) == ["gone-note"]
+    form = filled(answer, "gone-note") | {"gone-note": "Falsche Datei", "do": "withdraw"}
+    assert paula.post(f"{draft}/unterlagen/{two.id}", data=form).status_code == 303
+    with Session(engine) as session:
+        found = procedures.documents_of(session, stored(engine, draft).id or 0)
+        assert [(document.title, document.is_withdrawn, len(versions)) for document, versions in found] == [
+            ("zwei", True, 1),
+            ("Begründung", False, 2),
+        ]
+        assert found[1][1][1].text == "Worum es geht."
+
+
+# ------------------------------------------------------------------------------------------ plan area
+
+
+def area_form(paula: TestClient, address: str) -> dict[str, Any]:
+    return filled(paula.get(f"{address}/gebiet"), "geojson")
+
+
+def test_a_plan_file_gives_the_area_and_a_layer(paula: TestClient, engine: Engine, draft: str) -> None:
+    form = area_form(paula, draft) | {"do": "file"}
+    answer = paula.post(
+        f"{draft}/gebiet", data=form, files=upload(("plan.gml", xplan().encode()), name="file")
+    )
+    assert answer.status_code == 303
+    row = stored(engine, draft)
+    assert row.plan_area is not None
+    assert row.plan_report["version"] == "6.0"
+    with Session(engine) as session:
+        (layer,) = places.layers_of(session, row.municipality_id, row.id)
+    assert (layer.title, layer.role) == ("Am Mühlbach", LayerRole.PLAN.value)
+    shown = words(paula.get(f"{draft}/gebiet"))
+    assert "XPlanGML 6.0" in shown
+    assert "EPSG:25832" in shown
+
+
+def test_a_file_without_a_system_is_asked_for_it_and_several_areas_are_chosen_from(
+    paula: TestClient, engine: Engine, draft: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "q.gpkg"
+    with pytest.warns(UserWarning, match="crs"):
+        quarters(None).to_file(path, driver="GPKG")
+    form = area_form(paula, draft) | {"do": "file"}
+    answer = paula.post(
+        f"{draft}/gebiet", data=form, files=upload(("ohne.gpkg", path.read_bytes()), name="file")
+    )
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["crs"]
+    form = filled(answer, "geojson") | {"crs": "25832", "do": "file"}
+    answer = paula.post(f"{draft}/gebiet", data=form)
+    assert answer.status_code == 200
+    assert "Weißhof (1 ha)" in words(answer)
+    form = filled(answer, "geojson") | {"choice": "all", "do": "file"}
+    assert paula.post(f"{draft}/gebiet", data=form).status_code == 303
+    row = stored(engine, draft)
+    assert row.max_x is not None
+    assert row.min_x is not None
+    assert row.max_x - row.min_x == pytest.approx(200)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (lambda: "", "noch keine Fläche"),
+        (lambda: '{"type": "Point", "coordinates": [10.7, 48.3]}', "muss eine Fläche"),
+        (lambda: geojson(degrees(eight())).decode(), "kreuzt"),
+        (lambda: '{"type": "Polygon", "coordinates": [[[48, 10], [48.1, 10], [48.1, 10.1], [48, 10]]]}', "vertauscht"),
+        (lambda: '{"type": "Polygon", "coordinates": [[[-73, 40], [-73, 41], [-74, 41], [-73, 40]]]}', "außerhalb"),
+    ],
+)  # fmt: skip
+def test_an_area_that_is_none_is_refused_with_the_place(
+    paula: TestClient, engine: Engine, draft: str, text: Callable[[], str], says: str
+) -> None:
+    sent = text()
+    answer = paula.post(f"{draft}/gebiet", data=area_form(paula, draft) | {"geojson": sent, "do": "text"})
+    assert answer.status_code == 422
+    assert says in errors(answer)["geojson"]
+    assert html.fromstring(answer.content).xpath("//*[@id='geojson']")[0].text_content().strip() == sent
+    assert stored(engine, draft).plan_area is None
+
+
+def test_a_drawn_area_is_saved_and_in_public_only_with_a_note(
+    paula: TestClient, engine: Engine, public: str
+) -> None:
+    drawn = geojson(degrees(square(0, 0))).decode()
+    answer = paula.post(f"{public}/gebiet", data=area_form(paula, public) | {"geojson": drawn, "do": "text"})
+    assert list(errors(answer)) == ["note"]
+    form = filled(answer, "geojson") | {"note": "Gebiet eingezeichnet", "do": "text"}
+    assert paula.post(f"{public}/gebiet", data=form).status_code == 303
+    assert stored(engine, public).plan_area is not None
+
+
+# ------------------------------------------------------------------------------------------ layers
+
+
+def test_a_layer_needs_an_attribution_and_its_file_is_not_sent_twice(
+    paula: TestClient, engine: Engine, draft: str
+) -> None:
+    form = filled(paula.get(f"{draft}/ebenen"), "attribution") | {"title": "Bäume", "attribution": " "}
+    files = upload(("baeume.geojson", geojson(degrees(square(0, 0)))), name="file")
+    answer = paula.post(f"{draft}/ebenen", data=form, files=files)
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["attribution"]
+    form = filled(answer, "attribution") | {"attribution": "© Grünamt"}
+    assert paula.post(f"{draft}/ebenen", data=form).status_code == 303
+    row = stored(engine, draft)
+    with Session(engine) as session:
+        (layer,) = places.layers_of(session, row.municipality_id, row.id)
+    assert layer.is_visible
+    form = filled(paula.get(f"{draft}/ebenen/{layer.id}"), "attribution") | {
+        "title": "Alte Bäume",
+        "do": "save",
+    }
+    assert paula.post(f"{draft}/ebenen/{layer.id}", data=form).status_code == 303
+    assert "Alte Bäume" in words(paula.get(f"{draft}/ebenen"))
+    assert paula.post(f"{draft}/ebenen/{layer.id}", data=form | {"do": "remove"}).status_code == 303
+    with Session(engine) as session:
+        assert places.layers_of(session, row.municipality_id, row.id) == []
+
+
+# ------------------------------------------------------------------------------------------ the end, and who may
+
+
+def test_a_consultation_is_concluded_with_words_and_opened_again(
+    paula: TestClient, engine: Engine, public: str
+) -> None:
+    answer = paula.post(f"{public}/abschliessen", data={"state": "concluded", "note": " "})
+    assert list(errors(answer)) == ["note"]
+    sent = {"state": "concluded", "note": "Der Rat hat zugestimmt."}
+    assert paula.post(f"{public}/abschliessen", data=sent).status_code == 303
+    assert "Der Rat hat zugestimmt." in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+    assert paula.post(f"{public}/abschliessen", data=sent).status_code == 422
+    assert paula.post(f"{public}/veroeffentlichen").status_code == 303
+    assert stored(engine, public).state == ProcedureState.PUBLISHED.value
+
+
+def test_the_number_of_questions_does_not_grow_with_the_rows(
+    paula: TestClient, engine: Engine, town: Town, draft: str, questions: list[str]
+) -> None:
+    def asked() -> list[int]:
+        counts = []
+        for section in ("", "/phasen", "/unterlagen", "/verlauf"):
+            paula.get(draft + section)  # what is kept for the process is kept now
+            questions.clear()
+            assert paula.get(draft + section).status_code == 200
+            counts.append(len(questions))
+        return counts
+
+    few = asked()
+    with unit_of_work(engine, write=True) as session:
+        procedure = session.get_one(Procedure, int(draft.rpartition("/")[2]))
+        for number in range(8):
+            file = procedures.FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10)
+            procedures.add_document(
+                session,
+                procedure,
+                file,
+                title=f"Nr. {number}",
+                kind=procedures.DocumentKind.OTHER,
+                by=town.planner,
+                now=NOW,
+            )
+    assert asked() == few
+
+
+def test_nobody_plans_who_may_not_and_nobody_elsewhere(
+    engine: Engine, enter: Enter, new_client: NewClient, town: Town, draft: str, public: str
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        elsewhere = cast.found(session, "seebach", "Seebach")
+        only = cast.employ(
+            session, town.municipality, Role.PLANNER, "Petra", procedure_id=town.procedure.id
+        )  # fmt: skip
+    sections = (
+        "",
+        "/texte",
+        "/phasen",
+        "/kontakt",
+        "/unterlagen",
+        "/gebiet",
+        "/ebenen",
+        "/verlauf",
+        "/abschliessen",
+    )
+    for actor in (town.clerk, town.moderator, elsewhere.planner):
+        visitor = enter(actor)
+        assert {visitor.get(draft + section).status_code for section in sections} == {403}
+        assert visitor.post(f"{draft}/veroeffentlichen").status_code == 403
+    assert enter(elsewhere.planner, "seebach.localhost").get(draft).status_code == 404
+    petra = enter(only)
+    assert {petra.get(public + section).status_code for section in sections} == {200}
+    assert {petra.get(draft + section).status_code for section in sections} == {403}
+    assert petra.get(f"{PLAN}/neu").status_code == 403
+    stranger = new_client()
+    assert stranger.get(draft).status_code == 303
+    assert stranger.post(f"{draft}/texte", data={"title": "x"}).status_code == 403
+    assert stored(engine, draft).title == "Neue Mitte"
