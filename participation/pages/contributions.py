@@ -26,7 +26,8 @@ from consultations.refusals import Code, Refusal
 from participation import letters, receipts, security
 from participation.letters import ReceiptContext
 from participation.pages.moderation import REASONS
-from participation.pages.statements import WORDS, begin_addition
+from participation.pages.statements import begin_addition
+from participation.pages.writing import WORDS
 from participation.web import Visit, page, public_address
 
 #: Marks a message for the catalogues.

@@ -9,9 +9,9 @@ The handlers are `async` because looking at an uploaded file takes a while and n
 writers' line: no unit of work is open meanwhile.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -19,311 +19,60 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
-from wtforms import (
-    EmailField,
-    FileField,
-    Form,
-    HiddenField,
-    RadioField,
-    SelectField,
-    StringField,
-    TextAreaField,
-)
-from wtforms.fields import Field, SelectChoice
-from wtforms.validators import Email, Optional, ValidationError
 
-from consultations import channels, contributions, drafts, places, procedures, whereabouts
+from consultations import channels, contributions, drafts
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
-    SHORT_LIMIT,
-    TITLE_LIMIT,
     AttachedFile,
     Contribution,
     Kind,
-    PublicationState,
     Submission,
 )
-from consultations.deadlines import PhaseState
 from consultations.drafts import Draft
 from consultations.files import MB, Limits, Readable, accept_upload
-from consultations.people import NAME_LIMIT, PersonInput
+from consultations.people import PersonInput
 from consultations.permissions import Permission
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
-from consultations.text import TEXT_LIMIT, excerpt
-from participation import receipts
-from participation.messages import MESSAGES, STATUS
-from participation.pages.contributions_list import where_in_words
+from consultations.text import TEXT_LIMIT
+from participation.messages import STATUS
+from participation.pages.writing import (
+    ABOUT,
+    ALL,
+    CHECK,
+    CHOSEN_ON_MAP,
+    FORMS,
+    KEPT_FIELDS,
+    STEPS,
+    WORDS,
+    ClosedPage,
+    ExpiredPage,
+    Hearing,
+    Kept,
+    asks_title,
+    draw,
+    form_of,
+    hearing_of,
+    kept_of,
+    kind_sent,
+    kind_wanted,
+    phases_of,
+    place_of,
+    procedure_of,
+    published_parent,
+    row_number,
+    standing,
+)
 from participation.security import Action, address_of, check_rate
 from participation.settings import Settings
-from participation.web import PAGES, Visit, page
+from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
 
-#: The steps as they stand in addresses, and the one page that holds all of them.
-WORDS, ABOUT, CHECK, ALL = "text", "angaben", "pruefen", "alles"
-STEPS = (WORDS, ABOUT, CHECK)
-
-#: Places that a search offers at once.
-PLACES_SHOWN = 12
-
 #: Who goes from the form to the map comes back to what they have written: the map only knows the place.
 MAP_COOKIE = "digilog_place_for"
 MAP_PATIENCE = timedelta(hours=2)
-
-
-# --- forms -----------------------------------------------------------------------------------------
-
-
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
-
-
-def _at_most(limit: int) -> Callable[[Form, Field], None]:
-    def check(form: Form, field: Field) -> None:
-        if len(field.data or "") > limit:
-            raise ValidationError(form.meta.gettext(MESSAGES[Code.TEXT_TOO_LONG]) % {"limit": limit})
-
-    return check
-
-
-def _short(label: str, limit: int = SHORT_LIMIT) -> StringField:
-    return StringField(label, [_at_most(limit)], filters=[_stripped])
-
-
-class WordsForm(Form):
-    """What somebody wants to say, and what it refers to."""
-
-    title = _short(N_("Title"), TITLE_LIMIT)
-    text = TextAreaField(N_("Your statement"))
-    attachments = FileField(N_("Attach files"), render_kw={"multiple": True})
-    document_id = SelectField(N_("Document"), choices=[], validate_choice=False)
-    section = _short(N_("Section or page"))
-    place_words = _short(N_("Place in your own words"))
-    place_search = _short(N_("Look for a street, a district or a parcel"))
-    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
-    category = _short(N_("Topic"))
-    lon = HiddenField()
-    lat = HiddenField()
-    geometry = HiddenField()
-    parent_id = HiddenField()
-
-
-class AboutForm(Form):
-    """Who hands it in, as far as they wish to say, and whether the public may read it."""
-
-    name = _short(N_("Name"), NAME_LIMIT)
-    email = EmailField(
-        N_("E-mail address"),
-        [
-            Optional(),
-            Email(N_("Please check the e-mail address: something like name@example.org.")),
-            _at_most(NAME_LIMIT),
-        ],
-        filters=[_stripped],
-    )
-    street = _short(N_("Street and number"), NAME_LIMIT)
-    postcode = _short(N_("Postcode"), NAME_LIMIT)
-    city = _short(N_("Town or city"), NAME_LIMIT)
-    on_behalf_of = _short(N_("I write on behalf of"))
-    pseudonym = _short(N_("Name that others may see"))
-    publish = RadioField(
-        N_("May others read it?"),
-        choices=[
-            SelectChoice("yes", N_("Yes, publish it without my name")),
-            SelectChoice("no", N_("No, only the town hall may read it")),
-        ],
-        validate_choice=False,
-    )
-
-
-class WholeForm(WordsForm, AboutForm):
-    """Everything on one page; before it is sent, it is the check as well."""
-
-
-FORMS: dict[str, type[Form]] = {WORDS: WordsForm, ABOUT: AboutForm, CHECK: WholeForm, ALL: WholeForm}
-
-#: What may come from a form into a draft. What a draft supplements is not among it: only who knows the access code of
-#: a contribution may add to it (participation/pages/contributions.py).
-_KEPT_FIELDS = frozenset(WholeForm()._fields) - {"attachments"}
-
-_CHOSEN_ON_MAP = ("lon", "lat", "geometry")
-
-
-class _Typed(dict[str, str]):
-    """The words of a draft as WTForms reads what a browser sent."""
-
-    def getlist(self, name: str) -> list[str]:
-        return [self[name]] if name in self else []
-
-
-# --- what templates show ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """The consultation that is written to, as far as this kind of contribution goes."""
-
-    title: str
-    url: str
-    #: open | late | soon | closed | none
-    state: str
-    is_formal: bool
-    begins: date | None
-    ends: date | None
-    days_left: int | None
-
-
-#: What, in words, the address where it can be changed, and what is changed there.
-Row = tuple[str, str, str, str]
-
-
-@dataclass(frozen=True)
-class KeptFile:
-    """A file that is kept with the draft; `value` is what the button that removes it sends."""
-
-    value: str
-    filename: str
-    size: int
-
-
-@dataclass(frozen=True)
-class WritingPage:
-    """A step of the flow, or all of it on one page."""
-
-    hearing: Hearing
-    kind: str
-    step: str
-    action: str
-    files: tuple[KeptFile, ...]
-    #: The place chosen on the map or from the list, in words; empty if none.
-    place: str
-    #: How many places the search found; None if nobody searched.
-    places_found: int | None
-    asks_title: bool
-    has_documents: bool
-    topics: tuple[str, ...]
-    #: What this comments on or adds to, in words.
-    parent: str
-    supplements: str
-    saved_until: date | None
-    #: What will be sent, part by part: (what, words, address of the step, what to change).
-    summary: tuple[Row, ...]
-    wants_publication: bool
-    email: str
-    file_limit_mb: int
-    accept: str
-    has_map: bool
-    errors: tuple[tuple[str, str | None], ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def step_number(self) -> int:
-        """Where one is, counted from 1."""
-        return STEPS.index(self.step) + 1
-
-
-@dataclass(frozen=True)
-class ClosedPage:
-    """Why nothing of this kind can be handed in now, and what is possible instead."""
-
-    hearing: Hearing
-    kind: str
-    is_withdrawn: bool
-    #: What is open at this moment: (kind, address).
-    possible: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class ExpiredPage:
-    """The draft is no longer there."""
-
-    start_url: str
-
-
-# --- loading ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A draft outside its unit of work."""
-
-    kind: Kind
-    data: Mapping[str, Any]
-    files: tuple[Mapping[str, Any], ...] = ()
-    contribution_id: int | None = None
-    saved_until: datetime | None = None
-
-
-def _kept(draft: Draft) -> Kept:
-    return Kept(
-        Kind(draft.kind),
-        dict(draft.data),
-        tuple(draft.files),
-        draft.contribution_id,
-        draft.updated_at + drafts.KEPT,
-    )
-
-
-def _procedure(visit: Visit) -> Procedure:
-    procedure = procedures.by_slug(visit.session, visit.municipality_id, visit.request.path_params["slug"])
-    if procedure is None or procedure.state not in procedures.PUBLIC_STATES:
-        visit.not_found()
-    return procedure
-
-
-def _phases(visit: Visit, procedure: Procedure) -> list[Phase]:
-    assert procedure.id is not None
-    return procedures.phases_of(visit.session, procedure.id)
-
-
-def _standing(phases: list[Phase], kind: Kind, now: datetime) -> tuple[str, Phase | None]:
-    """Whether this kind can be handed in: open, late, soon, closed or none; and the phase it is about."""
-    phase = procedures.phase_for(phases, Opens(kind.value), now)
-    if phase is not None:
-        return ("open" if phase.state(now) is PhaseState.OPEN else "late"), phase
-    inviting = [each for each in phases if kind.value in each.opens]
-    coming = [each for each in inviting if each.state(now) is PhaseState.COMING]
-    if coming:
-        return "soon", min(coming, key=lambda each: each.starts_on or date.max)
-    return ("closed", inviting[-1]) if inviting else ("none", None)
-
-
-def _kind_wanted(wanted: str, phases: list[Phase], now: datetime) -> Kind:
-    """The kind that was asked for, or the one that suits best now: what is open comes first."""
-    if wanted in {kind.value for kind in Kind}:
-        return Kind(wanted)
-    order = ("open", "late", "soon", "closed", "none")
-    return min(Kind, key=lambda kind: order.index(_standing(phases, kind, now)[0]))
-
-
-def _kind_sent(visit: Visit, procedure: Procedure) -> Kind:
-    return _kind_wanted(str(visit.form_data.get("kind", "")), _phases(visit, procedure), visit.now)
-
-
-def _hearing(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
-    state, phase = _standing(_phases(visit, procedure), kind, visit.now)
-    if procedure.state == ProcedureState.WITHDRAWN.value:
-        state = "closed"
-    return Hearing(
-        title=procedures.localised(procedure, visit.language, "title"),
-        url=visit.url("hearing", slug=procedure.slug),
-        state=state,
-        is_formal=bool(phase and phase.is_formal),
-        begins=phase.starts_on if phase else None,
-        ends=(phase.effective_end or phase.ends_on) if phase else None,
-        days_left=phase.days_left(visit.now) if phase else None,
-    )
-
-
-def _published(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
-    """The contribution that is commented on, if the public can see it."""
-    if not str(wanted or "").isdigit():
-        return None
-    parent = contributions.by_id(visit.session, visit.municipality_id, int(str(wanted)))
-    shown = parent is not None and parent.publication == PublicationState.PUBLISHED.value
-    return parent if shown and parent and parent.procedure_id == procedure.id else None
 
 
 # --- the pages -------------------------------------------------------------------------------------
@@ -341,10 +90,10 @@ def statement(visit: Visit) -> Response:
     Asks for `kind` (statement, proposal, comment); takes a place (`lon` and `lat`, `geometry` as GeoJSON, or
     `place_id`), a `document`, a `parent` to comment on, and `ansicht=eine-seite`.
     """
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     asked = visit.request.query_params
-    kind = _kind_wanted(asked.get("kind", ""), _phases(visit, procedure), visit.now)
-    hearing = _hearing(visit, procedure, kind)
+    kind = kind_wanted(asked.get("kind", ""), phases_of(visit, procedure), visit.now)
+    hearing = hearing_of(visit, procedure, kind)
     if hearing.state not in ("open", "late"):
         return _closed(visit, procedure, hearing, kind)
     data = _place_asked(visit)
@@ -354,13 +103,13 @@ def statement(visit: Visit) -> Response:
     data |= {"document_id": asked.get("document", ""), "parent_id": asked.get("parent", "")}
     data |= _assumed(kind)
     step = ALL if asked.get("ansicht") == "eine-seite" else WORDS
-    return _draw(visit, Kept(kind, data), drafts.new_secret(), step)
+    return draw(visit, Kept(kind, data), drafts.new_secret(), step)
 
 
 def _place_asked(visit: Visit) -> dict[str, str]:
     """The place that the address names, as the map gives it."""
     asked = visit.request.query_params
-    return {name: asked[name] for name in (*_CHOSEN_ON_MAP, "place_id") if asked.get(name)}
+    return {name: asked[name] for name in (*CHOSEN_ON_MAP, "place_id") if asked.get(name)}
 
 
 def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
@@ -381,11 +130,11 @@ def _assumed(kind: Kind) -> dict[str, str]:
 
 def _closed(visit: Visit, procedure: Procedure, hearing: Hearing, kind: Kind) -> Response:
     withdrawn = procedure.state == ProcedureState.WITHDRAWN.value
-    phases = _phases(visit, procedure)
+    phases = phases_of(visit, procedure)
     possible = tuple(
         (other.value, visit.url("statement", slug=procedure.slug, kind=other.value))
         for other in Kind
-        if not withdrawn and other is not kind and _standing(phases, other, visit.now)[0] in ("open", "late")
+        if not withdrawn and other is not kind and standing(phases, other, visit.now)[0] in ("open", "late")
     )
     return visit.render("statements/closed.html", ClosedPage(hearing, kind.value, withdrawn, possible))
 
@@ -408,7 +157,7 @@ async def statement_step(visit: Visit) -> Response:
 
 
 def _show_step(visit: Visit, token: str, step: str) -> Response:
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     if draft is None:
         start = visit.url("statement", slug=procedure.slug)
@@ -424,11 +173,11 @@ def _show_step(visit: Visit, token: str, step: str) -> Response:
                 "You have already handed this in. What you have changed since is here: you can send it as an addition."
             )
         )
-    kept, place = _kept(draft), _place_asked(visit)
+    kept, place = kept_of(draft), _place_asked(visit)
     if place:
         # Back from the map: shown with the form, kept when it is sent.
-        kept = replace(kept, data={**kept.data, **dict.fromkeys((*_CHOSEN_ON_MAP, "place_id"), ""), **place})
-    return _draw(visit, kept, token, step, notes=tuple(notes))
+        kept = replace(kept, data={**kept.data, **dict.fromkeys((*CHOSEN_ON_MAP, "place_id"), ""), **place})
+    return draw(visit, kept, token, step, notes=tuple(notes))
 
 
 # --- taking what is sent ---------------------------------------------------------------------------
@@ -450,7 +199,7 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
     data = {
         name: value
         for name, value in visit.form_data.items()
-        if name in _KEPT_FIELDS and isinstance(value, str)
+        if name in KEPT_FIELDS and isinstance(value, str)
     }
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
     await run_in_threadpool(_take_files, visit, sent)
@@ -465,10 +214,10 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         return answer
     if sent.errors or sent.notes:
         status = sent.status if sent.errors else 200
-        draw = partial(
-            _draw, visit, kept, token, step, errors=tuple(sent.errors), notes=tuple(sent.notes), status=status
+        drawn = partial(
+            draw, visit, kept, token, step, errors=tuple(sent.errors), notes=tuple(sent.notes), status=status
         )
-        return await visit.in_thread(draw)
+        return await visit.in_thread(drawn)
     return _go_on(visit, token, step, wanted)
 
 
@@ -477,7 +226,7 @@ def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[
 
     What is wrong is added to `sent`; what was typed is kept all the same.
     """
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     kept = _keep(visit, procedure, token, sent, wanted)
     if kept.contribution_id is not None:
         return kept, _after_handing_in(visit, kept.contribution_id, token, sent)
@@ -532,7 +281,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
     assert procedure.id is not None
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
     if draft is None:
-        kind = _kind_sent(visit, procedure)
+        kind = kind_sent(visit, procedure)
         draft = drafts.begin(
             visit.session,
             token,
@@ -545,7 +294,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
     if draft.procedure_id != procedure.id:
         visit.not_found()
     if draft.contribution_id is not None:
-        return _kept(draft)
+        return kept_of(draft)
     kept_files = [each for each in draft.files if wanted != f"remove-{each['sha256']}"]
     known = {(each["sha256"], each["filename"]) for each in kept_files}
     for each in sent.files:
@@ -558,17 +307,17 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
         kept_files.append(each)
     data = dict(sent.data)
     if wanted == "forget-place" or (data.get("place_id") and data["place_id"] != draft.data.get("place_id")):
-        data |= dict.fromkeys(_CHOSEN_ON_MAP, "")
+        data |= dict.fromkeys(CHOSEN_ON_MAP, "")
     if wanted == "forget-place":
         data |= {"place_id": "", "place_search": ""}
     try:
-        _located(visit, {**draft.data, **data})
+        place_of(visit, {**draft.data, **data})
     except Refusal as refusal:
         # Nobody can correct hidden fields: they go, and the form says so.
         sent.errors.append((_explain_place(visit, refusal), "place_words"))
-        data |= dict.fromkeys((*_CHOSEN_ON_MAP, "place_id"), "")
+        data |= dict.fromkeys((*CHOSEN_ON_MAP, "place_id"), "")
     drafts.write(visit.session, draft, data, now=visit.now, files=kept_files)
-    return _kept(draft)
+    return kept_of(draft)
 
 
 def _after_handing_in(visit: Visit, contribution_id: int, token: str, sent: Sent) -> Response:
@@ -634,25 +383,16 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
     """What has to be put right before going on from this step: sentence and field; the form's own rules included."""
     found: list[tuple[str, str | None]] = []
     if step != ABOUT:
-        if _asks_title(kept) and not str(kept.data.get("title", "")).strip():
+        if asks_title(kept) and not str(kept.data.get("title", "")).strip():
             found.append((visit.gettext("Please give it a title, so that others find it."), "title"))
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
-    form = _form(visit, step, kept.data)
+    form = form_of(visit, step, kept.data)
     if not form.validate():
         found += [(visit.gettext(message), each.id) for each in form for message in each.errors]
     if step == CHECK:
         return [(message, None) for message, _target in found]
     return found
-
-
-def _asks_title(kept: Kept) -> bool:
-    """What stands in a list of its own needs a title; an answer to something and a formal statement do not."""
-    return (
-        kept.kind is not Kind.STATEMENT
-        and not kept.data.get("parent_id")
-        and not kept.data.get("supplements_id")
-    )
 
 
 def _explain_place(visit: Visit, refusal: Refusal) -> str:
@@ -724,26 +464,19 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         category=data.get("category", "") if informal else "",
         language=language,
         wants_publication=data.get("publish") == "yes",
-        document_id=_number(data.get("document_id")),
+        document_id=row_number(data.get("document_id")),
         section=data.get("section", ""),
         place_words=data.get("place_words", ""),
-        place_id=_number(data.get("place_id")),
-        located=_located(visit, data),
+        place_id=row_number(data.get("place_id")),
+        located=place_of(visit, data),
         attachments=tuple(_attached(each) for each in draft.files),
-        parent=_published(visit, procedure, data.get("parent_id")),
+        parent=published_parent(visit, procedure, data.get("parent_id")),
         supplements=(
             contributions.by_id(visit.session, visit.municipality_id, int(supplements))
             if supplements
             else None
         ),
     )
-
-
-def _number(typed: str | None) -> int | None:
-    """A row's number as a form sends it; 0, which no row has, for anything that is no number."""
-    if not typed:
-        return None
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
 
 
 def _attached(each: Mapping[str, Any]) -> AttachedFile:
@@ -758,173 +491,16 @@ def _attached(each: Mapping[str, Any]) -> AttachedFile:
     )
 
 
-def _located(visit: Visit, data: Mapping[str, str]) -> Any:
-    """The place of a draft, or None. Raises Refusal LOCATION_INVALID, UNKNOWN_REFERENCE."""
-    sent = {name: data.get(name, "") for name in _CHOSEN_ON_MAP}
-    number = _number(data.get("place_id"))
-    return places.chosen(visit.session, visit.municipality_id, **sent, place_id=number)
-
-
 # --- drawing ---------------------------------------------------------------------------------------
-
-
-def _form(visit: Visit, step: str, data: Mapping[str, str]) -> Form:
-    return FORMS[step](_Typed(data), meta={"locales": [visit.language], "gettext": visit.gettext})
 
 
 def _draw_unkept(visit: Visit, token: str, step: str, sent: Sent, refusal: Refusal) -> Response:
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    kind = _kind_sent(visit, _procedure(visit))
-    before = _kept(draft) if draft else Kept(kind, _assumed(kind))
+    kind = kind_sent(visit, procedure_of(visit))
+    before = kept_of(draft) if draft else Kept(kind, _assumed(kind))
     errors = [(visit.explain(refusal), None), *sent.errors]
     if sent.files:
         errors.append((visit.gettext("Please choose your files again when you send it."), "attachments"))
     kept = replace(before, data={**before.data, **sent.data})
     status = STATUS.get(refusal.code, 422)
-    return _draw(visit, kept, token, step, errors=tuple(errors), status=status)
-
-
-def _draw(
-    visit: Visit,
-    kept: Kept,
-    token: str,
-    step: str,
-    *,
-    errors: tuple[tuple[str, str | None], ...] = (),
-    notes: tuple[str, ...] = (),
-    status: int = 200,
-) -> Response:
-    """A step with everything that is known so far in it, and the errors at their fields."""
-    procedure = _procedure(visit)
-    hearing = _hearing(visit, procedure, kept.kind)
-    form: Any = _form(visit, step, kept.data)
-    found = None
-    if isinstance(form, WordsForm):
-        found = _offer(visit, procedure, form, kept)
-    for message, target in errors:
-        if target in form._fields:
-            form[target].errors = [*form[target].errors, message]
-    parent = _published(visit, procedure, kept.data.get("parent_id"))
-    supplements = _number(kept.data.get("supplements_id"))
-    original = contributions.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
-    assert procedure.id is not None
-    informal = kept.kind is not Kind.STATEMENT
-    content = WritingPage(
-        hearing=hearing,
-        kind=kept.kind.value,
-        step=step,
-        action=visit.url("statement_step", slug=procedure.slug, token=token, step=step),
-        files=tuple(
-            KeptFile(f"remove-{each['sha256']}", each["filename"], each["size"]) for each in kept.files
-        ),
-        place=_place_chosen(visit, kept.data),
-        places_found=found,
-        asks_title=_asks_title(kept),
-        has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
-        topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
-        parent=parent.title or excerpt(parent.text, 80) if parent else "",
-        supplements=original.reference if original else "",
-        saved_until=kept.saved_until.date() if kept.saved_until else None,
-        summary=_summary(visit, procedure, kept, token) if step == CHECK else (),
-        wants_publication=kept.data.get("publish") == "yes",
-        email=str(kept.data.get("email", "")),
-        file_limit_mb=visit.house.settings.upload_limit_mb,
-        accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
-        has_map="hearing_map" in PAGES,
-        errors=tuple((message, None) for message, target in errors if target not in form._fields),
-        notes=notes,
-    )
-    template = {WORDS: "words", ABOUT: "about", CHECK: "check", ALL: "whole"}[step]
-    response = visit.render(f"statements/{template}.html", content, status=status, form=form)
-    # Not "no-store": with it, browsers forget what was typed when somebody goes back to the page.
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-def _offer(visit: Visit, procedure: Procedure, form: WordsForm, kept: Kept) -> int | None:
-    """Fill in the choices of documents and places; how many places the search found."""
-    assert procedure.id is not None
-    documents = procedures.documents_of(visit.session, procedure.id)
-    form.document_id.choices = [
-        SelectChoice("", N_("All of it, or none in particular")),
-        *(SelectChoice(str(each.id), each.title) for each, _versions in documents if not each.is_withdrawn),
-    ]
-    words = str(kept.data.get("place_search", ""))
-    if not words or any(kept.data.get(name) for name in _CHOSEN_ON_MAP) or kept.data.get("place_id"):
-        return None
-    found = places.find(visit.session, visit.municipality_id, words, limit=PLACES_SHOWN)
-    form.place_id.choices = [SelectChoice(str(each.id), _place_name(each)) for each in found]
-    if found:
-        form.place_id.choices.append(SelectChoice("", N_("None of these")))
-    return len(found)
-
-
-def _place_name(place: places.Place) -> str:
-    return f"{place.name} ({place.district})" if place.district else place.name
-
-
-def _place_chosen(visit: Visit, data: Mapping[str, str]) -> str:
-    try:
-        located = _located(visit, data)
-    except Refusal:
-        return ""
-    if located is None:
-        return ""
-    if any(data.get(name) for name in _CHOSEN_ON_MAP):
-        spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
-        words = (
-            where_in_words(visit, spot),
-            receipts.map_words(located.kind, located.lon, located.lat, visit.language),
-        )
-        return "; ".join(part for part in words if part)
-    place = places.by_id(visit.session, visit.municipality_id, _number(data.get("place_id")) or 0)
-    return _place_name(place) if place else ""
-
-
-def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tuple[Row, ...]:
-    """What will be sent, for a last look; each part with the step in which it can be changed."""
-    assert procedure.id is not None
-    data: Mapping[str, str] = kept.data
-    titles = {
-        str(each.id): each.title for each, _versions in procedures.documents_of(visit.session, procedure.id)
-    }
-    refers_to = (titles.get(data.get("document_id", ""), ""), data.get("section", ""))
-    place = (data.get("place_words", ""), _place_chosen(visit, data))
-    address = (
-        data.get("name", ""),
-        data.get("street", ""),
-        f"{data.get('postcode', '')} {data.get('city', '')}".strip(),
-        data.get("email", ""),
-    )
-    words = [
-        (visit.gettext("Title"), data.get("title", "")),
-        (visit.gettext("Your text"), data.get("text", "")),
-        (visit.gettext("Files"), "\n".join(each["filename"] for each in kept.files)),
-        (visit.gettext("Refers to"), ", ".join(part for part in refers_to if part)),
-        (visit.gettext("Place"), "; ".join(part for part in place if part)),
-        (visit.gettext("Topic"), data.get("category", "")),
-    ]
-    about = [
-        (
-            visit.gettext("From"),
-            "\n".join(line for line in address if line) or visit.gettext("without a name"),
-        ),
-        (visit.gettext("On behalf of"), data.get("on_behalf_of", "")),
-        (visit.gettext("Name that others may see"), data.get("pseudonym", "")),
-        (
-            visit.gettext("Publication"),
-            visit.gettext("may be published, without your name")
-            if data.get("publish") == "yes"
-            else visit.gettext("is not to be published"),
-        ),
-    ]
-    steps = {
-        step: visit.url("statement_step", slug=procedure.slug, token=token, step=step)
-        for step in (WORDS, ABOUT)
-    }
-    return tuple(
-        (label, value, steps[step], "")
-        for step, rows in ((WORDS, words), (ABOUT, about))
-        for label, value in rows
-        if value
-    )
+    return draw(visit, kept, token, step, errors=tuple(errors), status=status)

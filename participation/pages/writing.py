@@ -1,0 +1,481 @@
+"""What somebody sees while they write: the forms of the flow, its steps, and how a page is drawn from a draft.
+
+Every page is drawn from the draft's data, never from what was just sent: so what is shown is what is kept.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from starlette.responses import Response
+from wtforms import (
+    EmailField,
+    FileField,
+    Form,
+    HiddenField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields import Field, SelectChoice
+from wtforms.validators import Email, Optional, ValidationError
+
+from consultations import contributions, drafts, places, procedures, whereabouts
+from consultations.contributions import (
+    SHORT_LIMIT,
+    TITLE_LIMIT,
+    Contribution,
+    Kind,
+    PublicationState,
+)
+from consultations.deadlines import PhaseState
+from consultations.drafts import Draft
+from consultations.files import Limits
+from consultations.people import NAME_LIMIT
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.refusals import Code, Refusal
+from consultations.text import excerpt
+from participation import receipts
+from participation.messages import MESSAGES
+from participation.pages.contributions_list import where_in_words
+from participation.web import PAGES, Visit
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: The steps as they stand in addresses, and the one page that holds all of them.
+WORDS, ABOUT, CHECK, ALL = "text", "angaben", "pruefen", "alles"
+STEPS = (WORDS, ABOUT, CHECK)
+
+#: Places that a search offers at once.
+PLACES_SHOWN = 12
+
+# --- forms -----------------------------------------------------------------------------------------
+
+
+def _stripped(value: str | None) -> str:
+    return (value or "").strip()
+
+
+def _at_most(limit: int) -> Callable[[Form, Field], None]:
+    def check(form: Form, field: Field) -> None:
+        if len(field.data or "") > limit:
+            raise ValidationError(form.meta.gettext(MESSAGES[Code.TEXT_TOO_LONG]) % {"limit": limit})
+
+    return check
+
+
+def _short(label: str, limit: int = SHORT_LIMIT) -> StringField:
+    return StringField(label, [_at_most(limit)], filters=[_stripped])
+
+
+class WordsForm(Form):
+    """What somebody wants to say, and what it refers to."""
+
+    title = _short(N_("Title"), TITLE_LIMIT)
+    text = TextAreaField(N_("Your statement"))
+    attachments = FileField(N_("Attach files"), render_kw={"multiple": True})
+    document_id = SelectField(N_("Document"), choices=[], validate_choice=False)
+    section = _short(N_("Section or page"))
+    place_words = _short(N_("Place in your own words"))
+    place_search = _short(N_("Look for a street, a district or a parcel"))
+    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
+    category = _short(N_("Topic"))
+    lon = HiddenField()
+    lat = HiddenField()
+    geometry = HiddenField()
+    parent_id = HiddenField()
+
+
+class AboutForm(Form):
+    """Who hands it in, as far as they wish to say, and whether the public may read it."""
+
+    name = _short(N_("Name"), NAME_LIMIT)
+    email = EmailField(
+        N_("E-mail address"),
+        [
+            Optional(),
+            Email(N_("Please check the e-mail address: something like name@example.org.")),
+            _at_most(NAME_LIMIT),
+        ],
+        filters=[_stripped],
+    )
+    street = _short(N_("Street and number"), NAME_LIMIT)
+    postcode = _short(N_("Postcode"), NAME_LIMIT)
+    city = _short(N_("Town or city"), NAME_LIMIT)
+    on_behalf_of = _short(N_("I write on behalf of"))
+    pseudonym = _short(N_("Name that others may see"))
+    publish = RadioField(
+        N_("May others read it?"),
+        choices=[
+            SelectChoice("yes", N_("Yes, publish it without my name")),
+            SelectChoice("no", N_("No, only the town hall may read it")),
+        ],
+        validate_choice=False,
+    )
+
+
+class WholeForm(WordsForm, AboutForm):
+    """Everything on one page; before it is sent, it is the check as well."""
+
+
+FORMS: dict[str, type[Form]] = {WORDS: WordsForm, ABOUT: AboutForm, CHECK: WholeForm, ALL: WholeForm}
+
+#: What may come from a form into a draft. What a draft supplements is not among it: only who knows the access code of
+#: a contribution may add to it (participation/pages/contributions.py).
+KEPT_FIELDS = frozenset(WholeForm()._fields) - {"attachments"}
+
+CHOSEN_ON_MAP = ("lon", "lat", "geometry")
+
+
+class _Typed(dict[str, str]):
+    """The words of a draft as WTForms reads what a browser sent."""
+
+    def getlist(self, name: str) -> list[str]:
+        return [self[name]] if name in self else []
+
+
+# --- what templates show ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """The consultation that is written to, as far as this kind of contribution goes."""
+
+    title: str
+    url: str
+    #: open | late | soon | closed | none
+    state: str
+    is_formal: bool
+    begins: date | None
+    ends: date | None
+    days_left: int | None
+
+
+#: What, in words, the address where it can be changed, and what is changed there.
+Row = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that is kept with the draft; `value` is what the button that removes it sends."""
+
+    value: str
+    filename: str
+    size: int
+
+
+@dataclass(frozen=True)
+class WritingPage:
+    """A step of the flow, or all of it on one page."""
+
+    hearing: Hearing
+    kind: str
+    step: str
+    action: str
+    files: tuple[KeptFile, ...]
+    #: The place chosen on the map or from the list, in words; empty if none.
+    place: str
+    #: How many places the search found; None if nobody searched.
+    places_found: int | None
+    asks_title: bool
+    has_documents: bool
+    topics: tuple[str, ...]
+    #: What this comments on or adds to, in words.
+    parent: str
+    supplements: str
+    saved_until: date | None
+    #: What will be sent, part by part: (what, words, address of the step, what to change).
+    summary: tuple[Row, ...]
+    wants_publication: bool
+    email: str
+    file_limit_mb: int
+    accept: str
+    has_map: bool
+    errors: tuple[tuple[str, str | None], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def step_number(self) -> int:
+        """Where one is, counted from 1."""
+        return STEPS.index(self.step) + 1
+
+
+@dataclass(frozen=True)
+class ClosedPage:
+    """Why nothing of this kind can be handed in now, and what is possible instead."""
+
+    hearing: Hearing
+    kind: str
+    is_withdrawn: bool
+    #: What is open at this moment: (kind, address).
+    possible: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ExpiredPage:
+    """The draft is no longer there."""
+
+    start_url: str
+
+
+# --- loading ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft outside its unit of work."""
+
+    kind: Kind
+    data: Mapping[str, Any]
+    files: tuple[Mapping[str, Any], ...] = ()
+    contribution_id: int | None = None
+    saved_until: datetime | None = None
+
+
+def kept_of(draft: Draft) -> Kept:
+    return Kept(
+        Kind(draft.kind),
+        dict(draft.data),
+        tuple(draft.files),
+        draft.contribution_id,
+        draft.updated_at + drafts.KEPT,
+    )
+
+
+def procedure_of(visit: Visit) -> Procedure:
+    procedure = procedures.by_slug(visit.session, visit.municipality_id, visit.request.path_params["slug"])
+    if procedure is None or procedure.state not in procedures.PUBLIC_STATES:
+        visit.not_found()
+    return procedure
+
+
+def phases_of(visit: Visit, procedure: Procedure) -> list[Phase]:
+    assert procedure.id is not None
+    return procedures.phases_of(visit.session, procedure.id)
+
+
+def standing(phases: list[Phase], kind: Kind, now: datetime) -> tuple[str, Phase | None]:
+    """Whether this kind can be handed in: open, late, soon, closed or none; and the phase it is about."""
+    phase = procedures.phase_for(phases, Opens(kind.value), now)
+    if phase is not None:
+        return ("open" if phase.state(now) is PhaseState.OPEN else "late"), phase
+    inviting = [each for each in phases if kind.value in each.opens]
+    coming = [each for each in inviting if each.state(now) is PhaseState.COMING]
+    if coming:
+        return "soon", min(coming, key=lambda each: each.starts_on or date.max)
+    return ("closed", inviting[-1]) if inviting else ("none", None)
+
+
+def kind_wanted(wanted: str, phases: list[Phase], now: datetime) -> Kind:
+    """The kind that was asked for, or the one that suits best now: what is open comes first."""
+    if wanted in {kind.value for kind in Kind}:
+        return Kind(wanted)
+    order = ("open", "late", "soon", "closed", "none")
+    return min(Kind, key=lambda kind: order.index(standing(phases, kind, now)[0]))
+
+
+def kind_sent(visit: Visit, procedure: Procedure) -> Kind:
+    return kind_wanted(str(visit.form_data.get("kind", "")), phases_of(visit, procedure), visit.now)
+
+
+def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
+    state, phase = standing(phases_of(visit, procedure), kind, visit.now)
+    if procedure.state == ProcedureState.WITHDRAWN.value:
+        state = "closed"
+    return Hearing(
+        title=procedures.localised(procedure, visit.language, "title"),
+        url=visit.url("hearing", slug=procedure.slug),
+        state=state,
+        is_formal=bool(phase and phase.is_formal),
+        begins=phase.starts_on if phase else None,
+        ends=(phase.effective_end or phase.ends_on) if phase else None,
+        days_left=phase.days_left(visit.now) if phase else None,
+    )
+
+
+def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
+    """The contribution that is commented on, if the public can see it."""
+    if not str(wanted or "").isdigit():
+        return None
+    parent = contributions.by_id(visit.session, visit.municipality_id, int(str(wanted)))
+    shown = parent is not None and parent.publication == PublicationState.PUBLISHED.value
+    return parent if shown and parent and parent.procedure_id == procedure.id else None
+
+
+def row_number(typed: str | None) -> int | None:
+    """A row's number as a form sends it; 0, which no row has, for anything that is no number."""
+    if not typed:
+        return None
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+
+
+def place_of(visit: Visit, data: Mapping[str, str]) -> Any:
+    """The place of a draft, or None. Raises Refusal LOCATION_INVALID, UNKNOWN_REFERENCE."""
+    sent = {name: data.get(name, "") for name in CHOSEN_ON_MAP}
+    number = row_number(data.get("place_id"))
+    return places.chosen(visit.session, visit.municipality_id, **sent, place_id=number)
+
+
+def asks_title(kept: Kept) -> bool:
+    """What stands in a list of its own needs a title; an answer to something and a formal statement do not."""
+    return (
+        kept.kind is not Kind.STATEMENT
+        and not kept.data.get("parent_id")
+        and not kept.data.get("supplements_id")
+    )
+
+
+# --- drawing ---------------------------------------------------------------------------------------
+
+
+def form_of(visit: Visit, step: str, data: Mapping[str, str]) -> Form:
+    return FORMS[step](_Typed(data), meta={"locales": [visit.language], "gettext": visit.gettext})
+
+
+def draw(
+    visit: Visit,
+    kept: Kept,
+    token: str,
+    step: str,
+    *,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    notes: tuple[str, ...] = (),
+    status: int = 200,
+) -> Response:
+    """A step with everything that is known so far in it, and the errors at their fields."""
+    procedure = procedure_of(visit)
+    hearing = hearing_of(visit, procedure, kept.kind)
+    form: Any = form_of(visit, step, kept.data)
+    found = None
+    if isinstance(form, WordsForm):
+        found = _offer(visit, procedure, form, kept)
+    for message, target in errors:
+        if target in form._fields:
+            form[target].errors = [*form[target].errors, message]
+    parent = published_parent(visit, procedure, kept.data.get("parent_id"))
+    supplements = row_number(kept.data.get("supplements_id"))
+    original = contributions.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
+    assert procedure.id is not None
+    informal = kept.kind is not Kind.STATEMENT
+    content = WritingPage(
+        hearing=hearing,
+        kind=kept.kind.value,
+        step=step,
+        action=visit.url("statement_step", slug=procedure.slug, token=token, step=step),
+        files=tuple(
+            KeptFile(f"remove-{each['sha256']}", each["filename"], each["size"]) for each in kept.files
+        ),
+        place=_place_chosen(visit, kept.data),
+        places_found=found,
+        asks_title=asks_title(kept),
+        has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
+        topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
+        parent=parent.title or excerpt(parent.text, 80) if parent else "",
+        supplements=original.reference if original else "",
+        saved_until=kept.saved_until.date() if kept.saved_until else None,
+        summary=_summary(visit, procedure, kept, token) if step == CHECK else (),
+        wants_publication=kept.data.get("publish") == "yes",
+        email=str(kept.data.get("email", "")),
+        file_limit_mb=visit.house.settings.upload_limit_mb,
+        accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
+        has_map="hearing_map" in PAGES,
+        errors=tuple((message, None) for message, target in errors if target not in form._fields),
+        notes=notes,
+    )
+    template = {WORDS: "words", ABOUT: "about", CHECK: "check", ALL: "whole"}[step]
+    response = visit.render(f"statements/{template}.html", content, status=status, form=form)
+    # Not "no-store": with it, browsers forget what was typed when somebody goes back to the page.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _offer(visit: Visit, procedure: Procedure, form: WordsForm, kept: Kept) -> int | None:
+    """Fill in the choices of documents and places; how many places the search found."""
+    assert procedure.id is not None
+    documents = procedures.documents_of(visit.session, procedure.id)
+    form.document_id.choices = [
+        SelectChoice("", N_("All of it, or none in particular")),
+        *(SelectChoice(str(each.id), each.title) for each, _versions in documents if not each.is_withdrawn),
+    ]
+    words = str(kept.data.get("place_search", ""))
+    if not words or any(kept.data.get(name) for name in CHOSEN_ON_MAP) or kept.data.get("place_id"):
+        return None
+    found = places.find(visit.session, visit.municipality_id, words, limit=PLACES_SHOWN)
+    form.place_id.choices = [SelectChoice(str(each.id), _place_name(each)) for each in found]
+    if found:
+        form.place_id.choices.append(SelectChoice("", N_("None of these")))
+    return len(found)
+
+
+def _place_name(place: places.Place) -> str:
+    return f"{place.name} ({place.district})" if place.district else place.name
+
+
+def _place_chosen(visit: Visit, data: Mapping[str, str]) -> str:
+    try:
+        located = place_of(visit, data)
+    except Refusal:
+        return ""
+    if located is None:
+        return ""
+    if any(data.get(name) for name in CHOSEN_ON_MAP):
+        spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
+        words = (
+            where_in_words(visit, spot),
+            receipts.map_words(located.kind, located.lon, located.lat, visit.language),
+        )
+        return "; ".join(part for part in words if part)
+    place = places.by_id(visit.session, visit.municipality_id, row_number(data.get("place_id")) or 0)
+    return _place_name(place) if place else ""
+
+
+def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tuple[Row, ...]:
+    """What will be sent, for a last look; each part with the step in which it can be changed."""
+    assert procedure.id is not None
+    data: Mapping[str, str] = kept.data
+    titles = {
+        str(each.id): each.title for each, _versions in procedures.documents_of(visit.session, procedure.id)
+    }
+    refers_to = (titles.get(data.get("document_id", ""), ""), data.get("section", ""))
+    place = (data.get("place_words", ""), _place_chosen(visit, data))
+    address = (
+        data.get("name", ""),
+        data.get("street", ""),
+        f"{data.get('postcode', '')} {data.get('city', '')}".strip(),
+        data.get("email", ""),
+    )
+    words = [
+        (visit.gettext("Title"), data.get("title", "")),
+        (visit.gettext("Your text"), data.get("text", "")),
+        (visit.gettext("Files"), "\n".join(each["filename"] for each in kept.files)),
+        (visit.gettext("Refers to"), ", ".join(part for part in refers_to if part)),
+        (visit.gettext("Place"), "; ".join(part for part in place if part)),
+        (visit.gettext("Topic"), data.get("category", "")),
+    ]
+    about = [
+        (
+            visit.gettext("From"),
+            "\n".join(line for line in address if line) or visit.gettext("without a name"),
+        ),
+        (visit.gettext("On behalf of"), data.get("on_behalf_of", "")),
+        (visit.gettext("Name that others may see"), data.get("pseudonym", "")),
+        (
+            visit.gettext("Publication"),
+            visit.gettext("may be published, without your name")
+            if data.get("publish") == "yes"
+            else visit.gettext("is not to be published"),
+        ),
+    ]
+    steps = {
+        step: visit.url("statement_step", slug=procedure.slug, token=token, step=step)
+        for step in (WORDS, ABOUT)
+    }
+    return tuple(
+        (label, value, steps[step], "")
+        for step, rows in ((WORDS, words), (ABOUT, about))
+        for label, value in rows
+        if value
+    )
