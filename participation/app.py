@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consultations.files import FileStore, FolderStore, S3Store
 from consultations.refusals import Code, Refusal
-from participation import delivery, identity, jobs, web
+from participation import delivery, jobs, openid, web
 from participation.database import make_engine
 from participation.house import House, read_clock
 from participation.security import SecurityMiddleware, content_security_policy
@@ -86,7 +86,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     for room in ROOMS:
         importlib.import_module(f"participation.pages.{room}")
     # Nonsense is refused now, not at the first visit that meets it.
-    identity.providers(settings.oidc)
+    openid.providers(settings.oidc)
     content_security_policy(settings)
     house = House(
         settings=settings,

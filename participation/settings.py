@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     mail_from: str = Field(default="", description="Sender address of mails.")
     oidc: Annotated[list[dict[str, Any]], NoDecode] = Field(
         default_factory=list,
-        description="JSON list of OpenID providers: key, label, issuer, client_id, client_secret.",
+        description="JSON list of OpenID providers: key, label, issuer, client_id, client_secret, municipalities (keys; all without it).",
     )
     map_sources: Annotated[list[dict[str, Any]], NoDecode] = Field(
         default_factory=list,
@@ -81,7 +81,8 @@ class Settings(BaseSettings):
         description="Whether tries are counted in the database: needed with several server processes.",
     )
     source_url: str = Field(
-        default="", description="Address where the source code of what runs here can be had (EUPL-1.2, article 5)."
+        default="",
+        description="Address where the source code of what runs here can be had (EUPL-1.2, article 5).",
     )
     trust_proxy: bool = Field(
         default=False, description="Whether X-Forwarded-For/-Proto of the proxy are believed."

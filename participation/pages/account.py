@@ -13,16 +13,15 @@ from consultations import people
 from consultations.municipalities import names_of
 from consultations.permissions import Permission, Role
 from consultations.refusals import Code, Refusal
-from participation import identity, security
+from participation import identity, openid, security
 from participation.identity import (
     ABSOLUTE,
     COOKIE,
     OPENID_COOKIE,
     OPENID_PATIENCE,
-    Claims,
     Identity,
-    Provider,
 )
+from participation.openid import Claims, Provider
 from participation.web import PAGES, Visit, page, path_for
 
 #: Marks a message for the catalogues.
@@ -72,7 +71,7 @@ class SignInPage:
 
 
 def _providers(visit: Visit) -> tuple[Provider, ...]:
-    configured = identity.providers(visit.house.settings.oidc)
+    configured = openid.providers(visit.house.settings.oidc)
     return tuple(provider for provider in configured if provider.serves(visit.municipality_row.key))
 
 
@@ -166,7 +165,7 @@ async def openid_begin(visit: Visit) -> Response:
     # The host is the one the browser came by, where its cookies are; the provider knows which ones are ours.
     back = f"{visit.request.url.scheme}://{visit.request.url.netloc}"
     back += path_for("openid_return", provider=provider.key)
-    url, kept = await identity.openid_begin(provider, visit.request, back)
+    url, kept = await openid.begin(provider, visit.request, back)
     remembered = {
         "provider": provider.key,
         "authlib": kept,
@@ -191,7 +190,7 @@ async def openid_return(visit: Visit) -> Response:
         remembered = await visit.in_thread(lambda: identity.openid_kept(visit.session, token, now=visit.now))
         if remembered.get("provider") != provider.key:
             raise Refusal(Code.SIGN_IN_INTERRUPTED)
-        claims = await identity.openid_finish(provider, visit.request, remembered["authlib"])
+        claims = await openid.finish(provider, visit.request, remembered["authlib"])
     except Refusal as refusal:
         form = SignInForm(FormData(), meta={"locales": [visit.language], "gettext": visit.gettext})
         form.form_errors.append(visit.explain(refusal))
@@ -220,7 +219,7 @@ async def openid_logout(visit: Visit) -> Response:
     provider = _provider(visit)
     sent = visit.form_data.get("logout_token", "")
     try:
-        claims = await identity.openid_logout(provider, sent if isinstance(sent, str) else "", now=visit.now)
+        claims = await openid.logout(provider, sent if isinstance(sent, str) else "", now=visit.now)
     except Refusal:
         return Response(status_code=400, headers={"Cache-Control": "no-store"})
     await visit.in_thread(lambda: identity.sign_out_claims(visit.session, claims, now=visit.now), write=True)

@@ -24,9 +24,10 @@ from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import Person
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
 from consultations.refusals import Code, Refusal
-from participation import identity
+from participation import identity, openid
 from participation.database import unit_of_work
-from participation.identity import Claims, Identity, Provider, SignIn
+from participation.identity import Identity, SignIn
+from participation.openid import Claims, Provider
 from tests.conftest import OpenIdProvider
 
 NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
@@ -381,7 +382,7 @@ def provider_at(openid_provider: OpenIdProvider, **settings: Any) -> Provider:
         "client_id": "digilog",
         "client_secret": "s",
     }
-    return identity.providers([entry | settings])[0]
+    return openid.providers([entry | settings])[0]
 
 
 def request(query: str = "") -> Request:
@@ -392,7 +393,7 @@ def request(query: str = "") -> Request:
 
 def there_and_back(provider: Provider, subject: str) -> tuple[str, dict[str, Any]]:
     """What the browser does: to the provider, sign in there, back with a query; and what we kept meanwhile."""
-    url, kept = asyncio.run(identity.openid_begin(provider, request(), BACK))
+    url, kept = asyncio.run(openid.begin(provider, request(), BACK))
     answer = httpx2.post(url, data={"sub": subject}, follow_redirects=False)
     back = urlsplit(answer.headers["location"])
     assert f"{back.scheme}://{back.netloc}{back.path}" == BACK
@@ -402,11 +403,11 @@ def there_and_back(provider: Provider, subject: str) -> tuple[str, dict[str, Any
 def claims_of(openid_provider: OpenIdProvider, provider: Provider, subject: str, **claims: Any) -> Claims:
     openid_provider.add_user(subject, **claims)
     query, kept = there_and_back(provider, subject)
-    return asyncio.run(identity.openid_finish(provider, request(query), kept))
+    return asyncio.run(openid.finish(provider, request(query), kept))
 
 
 def test_the_way_to_the_provider_carries_state_nonce_and_pkce(openid_provider: OpenIdProvider) -> None:
-    url, kept = asyncio.run(identity.openid_begin(provider_at(openid_provider), request(), BACK))
+    url, kept = asyncio.run(openid.begin(provider_at(openid_provider), request(), BACK))
     asked = parse_qs(urlsplit(url).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["redirect_uri"] == [BACK]
@@ -481,6 +482,7 @@ def test_a_provider_for_one_town_links_nobody_who_works_for_another(
     assert identity.identity_of_claims(session, theirs, claims, now=NOW) is None
     both = provider_at(openid_provider, municipalities=["here", "there"])
     assert identity.identity_of_claims(session, both, claims, now=NOW) is not None
+    assert identity.identity_of_claims(session, theirs, claims, now=NOW) is None
 
 
 def test_a_linked_account_that_is_switched_off_stays_out(
@@ -511,7 +513,7 @@ def test_a_forged_way_back_signs_nobody_in(openid_provider: OpenIdProvider, forg
     provider = provider_at(openid_provider)
     query, kept = there_and_back(provider, "somebody@example.org")
     with refused(Code.SIGN_IN_INTERRUPTED):
-        asyncio.run(identity.openid_finish(provider, request(forge(query)), kept))
+        asyncio.run(openid.finish(provider, request(forge(query)), kept))
 
 
 def test_an_id_token_for_another_nonce_signs_nobody_in(openid_provider: OpenIdProvider) -> None:
@@ -520,18 +522,16 @@ def test_an_id_token_for_another_nonce_signs_nobody_in(openid_provider: OpenIdPr
     (memory,) = kept.values()
     memory["data"]["nonce"] = "x" * 20
     with refused(Code.SIGN_IN_INTERRUPTED):
-        asyncio.run(identity.openid_finish(provider, request(query), kept))
+        asyncio.run(openid.finish(provider, request(query), kept))
 
 
 def test_a_provider_that_does_not_answer_is_said_to_be_away(openid_provider: OpenIdProvider) -> None:
-    away = identity.providers([{"key": "a", "label": "A", "issuer": "http://127.0.0.1:9", "client_id": "x"}])[
-        0
-    ]
+    away = openid.providers([{"key": "a", "label": "A", "issuer": "http://127.0.0.1:9", "client_id": "x"}])[0]
     with refused(Code.PROVIDER_UNREACHABLE):
-        asyncio.run(identity.openid_begin(away, request(), BACK))
+        asyncio.run(openid.begin(away, request(), BACK))
     strange = provider_at(openid_provider, issuer=f"{openid_provider.url}/nothing/here")
     with refused(Code.PROVIDER_UNREACHABLE):
-        asyncio.run(identity.openid_begin(strange, request(), BACK))
+        asyncio.run(openid.begin(strange, request(), BACK))
 
 
 def test_what_is_kept_belongs_to_the_browser_and_not_for_long(session: Session, cast: Cast) -> None:
@@ -554,7 +554,7 @@ def test_what_is_kept_belongs_to_the_browser_and_not_for_long(session: Session, 
 )
 def test_incomplete_or_doubled_providers_are_refused_at_start(entries: list[dict[str, Any]]) -> None:
     with pytest.raises(ValueError, match="DIGILOG_OIDC"):
-        identity.providers(entries)
+        openid.providers(entries)
 
 
 # --- signing out behind the browser's back ---------------------------------------------------------
@@ -565,7 +565,7 @@ def signing_provider(monkeypatch: pytest.MonkeyPatch) -> tuple[Provider, RSAKey]
     """A provider whose keys we hold, because the real one of the suite sends no log-out tokens."""
     key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
     provider = Provider("signing", "Signing", "https://issuer.test", "digilog", "s")
-    client = identity._client(provider)
+    client = openid._client(provider)
     client.server_metadata.update(
         _loaded_at=1, issuer="https://issuer.test", jwks={"keys": [key.as_dict(private=False)]}
     )
@@ -582,7 +582,7 @@ def logout_token(key: RSAKey, **changes: Any) -> str:
         "jti": "1",
         "sub": "petra",
     }
-    claims |= {"events": {identity.LOGOUT_EVENT: {}}} | changes
+    claims |= {"events": {openid.LOGOUT_EVENT: {}}} | changes
     return jwt.encode({"alg": "RS256", "kid": "1"}, {k: v for k, v in claims.items() if v is not None}, key)
 
 
@@ -600,11 +600,11 @@ def test_a_providers_log_out_ends_the_sessions_that_came_from_there(
     one = signed_in(session, cast.planner, identity=linked, data={"sid": "s1"})
     two = signed_in(session, cast.planner, identity=linked, data={"sid": "s2"})
     by_password = signed_in(session, cast.planner)
-    claims = asyncio.run(identity.openid_logout(provider, logout_token(key, sid="s1", sub=None), now=NOW))
+    claims = asyncio.run(openid.logout(provider, logout_token(key, sid="s1", sub=None), now=NOW))
     assert identity.sign_out_claims(session, claims, now=NOW) == 1
     assert identity.actor_of_token(session, one, now=NOW) == PUBLIC
     assert identity.actor_of_token(session, two, now=NOW).is_signed_in
-    claims = asyncio.run(identity.openid_logout(provider, logout_token(key), now=NOW))
+    claims = asyncio.run(openid.logout(provider, logout_token(key), now=NOW))
     assert identity.sign_out_claims(session, claims, now=NOW) == 1
     assert identity.actor_of_token(session, two, now=NOW) == PUBLIC
     assert identity.actor_of_token(session, by_password, now=NOW).is_signed_in
@@ -628,7 +628,7 @@ def test_a_log_out_token_that_is_not_one_is_refused(
 ) -> None:
     provider, key = signing_provider
     with refused(Code.SIGN_IN_INTERRUPTED):
-        asyncio.run(identity.openid_logout(provider, logout_token(key, **changes), now=NOW))
+        asyncio.run(openid.logout(provider, logout_token(key, **changes), now=NOW))
 
 
 def test_a_log_out_token_signed_by_somebody_else_is_refused(
@@ -639,4 +639,4 @@ def test_a_log_out_token_signed_by_somebody_else_is_refused(
     unsigned = "eyJhbGciOiJub25lIn0." + forged.split(".")[1] + "."
     for token in (forged, unsigned, "rubbish", ""):
         with refused(Code.SIGN_IN_INTERRUPTED):
-            asyncio.run(identity.openid_logout(provider, token, now=NOW))
+            asyncio.run(openid.logout(provider, token, now=NOW))
