@@ -44,6 +44,8 @@ NAMED = (
 HEADING_LENGTH = 90
 #: From so many contributions on, a view of the map shows clusters.
 SINGLE = 200
+#: From this zoom on only what stands almost at the same spot is put together.
+DEEP = 18
 #: Cells that a view is divided into, at most, from one side to the other.
 CELLS_ACROSS = 40
 
@@ -471,7 +473,9 @@ def in_view(
     rows = session.execute(question.order_by(col(Contribution.id)).limit(single + 1)).all()
     if len(rows) > single:
         return InView(total, (), tuple(found), is_exact=not total)
-    return _apart([_entry(row) for row in rows], min(zoom + 2, CELL_ZOOM))
+    # Cells of 64 pixels; where one cannot go much closer, of 16: pins may then touch each other.
+    apart = zoom + 2 if zoom < DEEP else zoom + 4
+    return _apart([_entry(row) for row in rows], min(apart, CELL_ZOOM))
 
 
 def _apart(entries: Sequence[Entry], level: int) -> InView:

@@ -723,6 +723,7 @@ def _plan(
             title=visit.gettext("Plan with contributions"),
             areas=[procedure.plan_area] if procedure.plan_area else [],
             pins=pins,
+            identifier="plan-picture",
         )
     )
     again = {"waehlen": 1} if chooses else {}

@@ -1,0 +1,375 @@
+"""The map in a real browser: by mouse, by keyboard alone, on a small screen, in the dark, and without JavaScript."""
+
+import json
+import random
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import shapely
+from playwright.sync_api import Page, expect
+from sqlmodel import Session
+
+from consultations import moderation, places, procedures
+from consultations.contributions import Contribution, Kind
+from consultations.moderation import Action, Decision
+from consultations.places import Layer, PlaceInput, PlaceKind
+from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from geo.geometry import from_lonlat, from_metres, metres_of
+from tests import cast
+from tests.cast import ENDS, NOW, STARTS, Town
+from tests.conftest import Axe, NewPage
+from tests.live import LiveServer
+
+pytestmark = pytest.mark.browser
+
+LON, LAT = 10.7, 48.3
+MAP = "/beteiligungen/radfahren/karte"
+HOSTILE = "<img src=x onerror=\"document.title='ran'\">"
+
+
+def dialogue(session: Session, town: Town) -> Procedure:
+    """A consultation that takes proposals and comments on the map."""
+    phase = PhaseInput(
+        PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
+    )
+    facts = cast.consultation(key="DI-1", title="Radfahren", slug="radfahren", phases=(phase,))
+    made = procedures.create(
+        session,
+        facts,
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=NOW,
+    )
+    procedures.publish(session, made, by=town.planner, now=NOW)
+    x, y = metres_of(LON, LAT)
+    area = from_metres(shapely.box(x - 400, y - 300, x + 400, y + 300))
+    procedures.set_plan_area(session, made, area, by=town.planner, now=NOW, note="Plangebiet")
+    return made
+
+
+def say(
+    session: Session, town: Town, procedure: Procedure, lon: float, lat: float, **facts: object
+) -> Contribution:
+    given: dict[str, object] = {
+        "kind": Kind.PROPOSAL,
+        "wants_publication": True,
+        "located": from_lonlat(lon, lat),
+        **facts,
+    }
+    made = town.hand_in(session, procedure=procedure, **given)
+    moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    return made
+
+
+@pytest.fixture
+def hearing(live_server: LiveServer) -> Procedure:
+    """A dialogue with three single contributions, a heap of twelve, and a street to choose."""
+    chance = random.Random(2)
+    with Session(live_server.engine.execution_options(writes=True), expire_on_commit=False) as session:
+        town = cast.found(session)
+        made = dialogue(session, town)
+        say(session, town, made, LON - 0.004, LAT + 0.002, title="Radweg fehlt", text="Hier ist es eng.")
+        say(session, town, made, LON + 0.004, LAT + 0.002, title=HOSTILE, text=HOSTILE)
+        say(session, town, made, LON - 0.004, LAT - 0.002, title="Mehr Bäume", text="Es ist heiß.")
+        for number in range(12):
+            lon, lat = LON + chance.uniform(0, 0.0003), LAT + chance.uniform(0, 0.0002)
+            say(session, town, made, lon, lat, title=f"Kreuzung {number}", text="Gefährlich.")
+        x, y = metres_of(LON, LAT)
+        street = PlaceInput(
+            PlaceKind.STREET,
+            "Färbergasse",
+            from_metres(shapely.LineString([(x - 200, y + 50), (x + 200, y + 50)])),
+        )
+        layer = Layer(municipality_id=town.id, role="streets", title="Straßen", imported_at=NOW)
+        places.add_layer(session, layer, [street], by=town.planner, now=NOW)
+        session.commit()
+    return made
+
+
+def open_map(page: Page, address: str = MAP) -> None:
+    page.goto(address)
+    expect(page.locator(".d-map__canvas[data-ready]")).to_be_attached()
+    expect(page.locator("[data-map-status]")).to_contain_text("im Ausschnitt")
+
+
+def click_at(page: Page, right: float, down: float) -> None:
+    """Click on the map at parts of its width and height; not so soon that two clicks become a double click."""
+    canvas = page.locator(".d-map__canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.click(position={"x": box["width"] * right, "y": box["height"] * down})
+    page.wait_for_timeout(300)
+
+
+def query(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def test_contributions_are_buttons_with_names_and_open_as_text(
+    hearing: Procedure, page: Page, axe: Axe
+) -> None:
+    open_map(page)
+    expect(page.locator("[data-map-status]")).to_have_text("15 Beiträge im Ausschnitt")
+    axe(page)
+    page.get_by_role("button", name="Vorschlag: Radweg fehlt").click()
+    popup = page.get_by_role("dialog", name="Vorschlag: Radweg fehlt")
+    expect(popup).to_contain_text("Hier ist es eng.")
+    axe(page)
+    popup.get_by_role("button", name="Schließen").click()
+    expect(popup).to_have_count(0)
+    page.get_by_role("button", name="Vorschlag: <img").click()
+    expect(page.get_by_role("dialog")).to_contain_text("onerror")
+    assert page.locator(".m-popup img").count() == 0
+    assert "ran" not in page.title()
+    page.get_by_role("dialog").get_by_role("link", name="Ganzen Beitrag lesen").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("onerror")
+
+
+def test_a_cluster_leads_closer_by_keyboard_and_back_by_escape(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    cluster = page.get_by_role("button", name="12 Beiträge, näher zeigen")
+    cluster.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".d-map__canvas")).to_be_focused()
+    expect(page.get_by_role("button", name="12 Beiträge, näher zeigen")).to_have_count(0)
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    single = page.locator("button.m-pin").first
+    expect(single).to_be_visible()
+    single.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("link", name="Ganzen Beitrag lesen")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(single).to_be_focused()
+
+
+def test_tab_goes_through_the_map_and_out_again(hearing: Procedure, page: Page) -> None:
+    """No trap: from the link before the map to the link after it, and the way past it in one step."""
+    open_map(page)
+    page.get_by_role("link", name="Karte überspringen").focus()
+    names = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        names.append(
+            page.evaluate("document.activeElement.textContent.trim() || document.activeElement.title")
+        )
+        if names[-1] == "Strecke zeichnen":
+            break
+    assert names[-1] == "Strecke zeichnen"
+    assert "Vorschlag: Radweg fehlt" in names
+    page.get_by_role("link", name="Karte überspringen").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#map-after")).to_be_focused()
+
+
+def test_a_click_chooses_a_place_and_leads_to_the_form(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    click_at(page, 0.5, 0.15)
+    popup = page.get_by_role("dialog", name="Gewählter Ort")
+    expect(popup.get_by_role("link")).to_have_count(2)
+    expect(page.locator("[data-map-status]")).to_contain_text("Ort gewählt")
+    expect(page.locator("#chosen")).to_be_visible()
+    popup.get_by_role("link", name="Zu diesem Ort etwas sagen").click()
+    page.wait_for_url("**/stellungnahme?**")
+    asked = query(page.url)
+    assert asked["kind"] == "comment"
+    assert float(asked["lon"]) == pytest.approx(LON, abs=0.001)
+    assert LAT < float(asked["lat"]) < LAT + 0.01
+    expect(page.locator("input[name=lon]")).to_have_value(asked["lon"])
+
+
+def test_by_keyboard_alone_from_the_map_to_the_form(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    page.locator(".d-map__canvas").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    link = page.get_by_role("dialog", name="Gewählter Ort").get_by_role("link").first
+    expect(link).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/stellungnahme?**")
+    expect(page.locator("input[name=lat]")).to_have_value(query(page.url)["lat"])
+
+
+def test_an_area_is_drawn_by_keyboard(hearing: Procedure, page: Page, axe: Axe) -> None:
+    open_map(page)
+    page.get_by_role("button", name="Fläche zeichnen").press("Enter")
+    add = page.get_by_role("button", name="Punkt in die Kartenmitte setzen")
+    expect(add).to_be_focused()
+    axe(page)
+    add.press("Enter")
+    page.get_by_role("button", name="Fertig").press("Enter")
+    expect(page.locator("[data-map-status]")).to_contain_text("drei")
+    canvas = page.locator(".d-map__canvas")
+    for key, number in (("ArrowRight", 2), ("ArrowDown", 3)):
+        canvas.focus()
+        page.keyboard.press(key)
+        page.wait_for_timeout(400)  # the map glides
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-map-status]")).to_contain_text(f"Punkt {number} gesetzt")
+    page.get_by_role("button", name="Fertig").press("Enter")
+    link = page.get_by_role("dialog").get_by_role("link", name="Für diesen Ort etwas vorschlagen")
+    expect(link).to_be_focused()
+    link.press("Enter")
+    page.wait_for_url("**/stellungnahme?**")
+    geometry = json.loads(query(page.url)["geometry"])
+    assert geometry["type"] == "Polygon"
+    assert len(geometry["coordinates"][0]) == 4
+    expect(page.locator("input[name=geometry]")).to_have_value(json.dumps(geometry, separators=(",", ":")))
+
+
+def test_a_line_is_drawn_by_clicks_and_taken_back(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    page.get_by_role("button", name="Strecke zeichnen").click()
+    for right, down in ((0.3, 0.2), (0.6, 0.25), (0.6, 0.8)):
+        click_at(page, right, down)
+    status = page.locator("[data-map-status]")
+    expect(status).to_have_text("Punkt 3 gesetzt")
+    page.get_by_role("button", name="Letzten Punkt entfernen").click()
+    expect(status).to_have_text("Letzter Punkt entfernt")
+    page.get_by_role("button", name="Fertig").click()
+    page.get_by_role("dialog").get_by_role("link", name="Zu diesem Ort etwas sagen").click()
+    page.wait_for_url("**/stellungnahme?**")
+    geometry = json.loads(query(page.url)["geometry"])
+    assert geometry["type"] == "LineString"
+    assert len(geometry["coordinates"]) == 2
+
+
+def test_a_drawing_that_crosses_itself_is_not_finished(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    page.get_by_role("button", name="Fläche zeichnen").click()
+    for right, down in ((0.3, 0.2), (0.7, 0.7), (0.7, 0.2), (0.3, 0.7)):
+        click_at(page, right, down)
+    expect(page.locator("[data-map-status]")).to_contain_text("kreuzt sich")
+    page.get_by_role("button", name="Fertig").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Abbrechen").click()
+    expect(page.get_by_role("button", name="Fläche zeichnen")).to_be_focused()
+
+
+def test_the_list_leads_to_the_map_and_back(hearing: Procedure, page: Page, axe: Axe) -> None:
+    page.goto("/beteiligungen/radfahren/beitraege?q=Bäume")
+    axe(page)
+    page.get_by_role("link", name="Auf der Karte zeigen: Mehr Bäume").click()
+    expect(page.get_by_role("dialog", name="Mehr Bäume")).to_contain_text("Es ist heiß.")
+    page.get_by_role("link", name="Dasselbe als Liste").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Beiträge: Radfahren")
+
+
+def test_a_street_is_chosen_by_its_name(hearing: Procedure, page: Page) -> None:
+    open_map(page)
+    page.get_by_label("Straße, Stadtteil oder Flurstück").fill("färber")
+    page.get_by_role("button", name="Ort finden").click()
+    page.get_by_role("link", name="Färbergasse").click()
+    panel = page.locator("#chosen")
+    expect(panel).to_contain_text("Färbergasse")
+    expect(page.locator(".m-chosen-pin")).to_be_visible()
+    panel.get_by_role("link", name="Zu diesem Ort etwas sagen").click()
+    page.wait_for_url("**/stellungnahme?**")
+    assert "place_id" in query(page.url)
+    expect(page.locator("main")).to_contain_text("Färbergasse")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_small_screen_nothing_scrolls_sideways(
+    hearing: Procedure, new_page: NewPage, axe: Axe, scheme: str
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    open_map(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    tile = page.locator(".leaflet-tile-loaded").first
+    expect(tile).to_be_attached()
+    assert f"/{scheme}/" in str(tile.get_attribute("src"))
+    axe(page)
+    page.goto("/beteiligungen/radfahren/beitraege")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    axe(page)
+
+
+def test_the_dark_theme_asks_for_dark_tiles_only(hearing: Procedure, page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Darstellung").click()
+    page.get_by_label("Dunkel").check()
+    page.get_by_role("button", name="Übernehmen").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_map(page)
+    tiles = [url for url in asked if "/kacheln/" in url]
+    assert tiles
+    assert all("/dark/" in url for url in tiles)
+
+
+def test_with_less_motion_the_map_moves_at_once(hearing: Procedure, new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    open_map(page)
+    page.locator(".d-map__canvas").focus()
+    page.keyboard.press("+")
+    assert page.evaluate("window.digilogMaps.map_canvas._animatingZoom") in (None, False)
+    page.keyboard.press("ArrowLeft")
+    assert not page.evaluate("document.querySelector('.leaflet-pan-anim') !== null")
+
+
+def test_without_javascript_a_plan_with_links_takes_its_place(
+    hearing: Procedure, new_page: NewPage, axe: Axe
+) -> None:
+    page = new_page(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page.goto(MAP)
+    page.wait_for_url("**ansicht=plan**")
+    expect(page.locator("svg.d-plan")).to_be_visible()
+    axe(page)
+    page.get_by_role("link", name="12 Beiträge, näher zeigen").click()
+    expect(page.locator("svg.d-plan")).to_be_visible()
+    page.goto(f"{MAP}?ansicht=plan")
+    page.locator("svg.d-plan a").filter(has_text="Radweg fehlt").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Radweg fehlt")
+
+
+def test_without_javascript_a_click_on_the_plan_chooses_a_place(
+    hearing: Procedure, new_page: NewPage, axe: Axe
+) -> None:
+    page = new_page(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page.goto(f"{MAP}?ansicht=plan")
+    page.get_by_role("link", name="Einen Ort im Plan wählen").click()
+    axe(page)
+    picture = page.locator("input[type=image]")
+    picture.click(position={"x": 480, "y": 300})
+    expect(page.locator("#chosen")).to_contain_text("Färbergasse")
+    page.get_by_role("link", name="Zu diesem Ort etwas sagen").click()
+    page.wait_for_url("**/stellungnahme?**")
+    asked = query(page.url)
+    assert (float(asked["lon"]), float(asked["lat"])) == pytest.approx((LON, LAT), abs=0.0002)
+
+
+def test_the_towns_map_leads_to_its_consultations(
+    hearing: Procedure, page: Page, new_page: NewPage, axe: Axe
+) -> None:
+    page.goto("/karte")
+    pin = page.locator("a.m-cluster")
+    expect(pin).to_have_attribute("aria-label", "1: Radfahren (Läuft gerade)")
+    axe(page)
+    pin.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Radfahren")
+    plain = new_page(java_script_enabled=False)
+    plain.goto("/karte")
+    plain.wait_for_url("**ansicht=plan**")
+    axe(plain)
+    plain.locator("svg.d-plan a").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Radfahren")
+
+
+def test_a_map_page_weighs_little(hearing: Procedure, page: Page) -> None:
+    """At the first visit at most 80 kB of scripts and 250 kB in all, compressed, tiles included."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    kinds: dict[str, str] = {}
+    sizes: dict[str, float] = {}
+    session.on("Network.responseReceived", lambda told: kinds.update({told["requestId"]: told["type"]}))
+    session.on(
+        "Network.loadingFinished", lambda told: sizes.update({told["requestId"]: told["encodedDataLength"]})
+    )
+    open_map(page)
+    page.wait_for_load_state("networkidle")
+    scripts = sum(size for request, size in sizes.items() if kinds.get(request) == "Script")
+    assert 40_000 < scripts <= 80_000
+    assert sum(sizes.values()) <= 250_000
