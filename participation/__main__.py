@@ -17,6 +17,7 @@ from participation.settings import Settings, load
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 deadline_command.attach(app)
 app.add_typer(import_command.app, name="import")
+app.add_typer(import_command.layers, name="layers")
 
 
 @app.command()

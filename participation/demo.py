@@ -86,6 +86,7 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
     mark.touch()
     if fresh:
         _remove(database)
+        (data / "samples-done").unlink(missing_ok=True)
         shutil.rmtree(data / "files", ignore_errors=True)
     settings = Settings(
         data_dir=data,
@@ -104,6 +105,10 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
         with _finished_or_nothing(database) as engine:
             migrate(engine)
             fill(engine, open_files(settings), now=read_clock())
+    if samples:
+        from participation import demo_samples
+
+        demo_samples.add(settings)
     return settings
 
 

@@ -1,4 +1,7 @@
-"""`digilog import`: contributions from other systems, always looked at before anything is written."""
+"""`digilog import` and `digilog layers`: contributions from other systems, map layers, plans, documents.
+
+Everything is looked at before anything is written.
+"""
 
 import json
 from pathlib import Path
@@ -6,17 +9,22 @@ from typing import Annotated
 
 import typer
 
-from consultations import bulk, municipalities
+from consultations import bulk, municipalities, procedures
+from consultations.files import MB, STAFF_TYPES, Limits, accept_upload
 from consultations.permissions import SYSTEM
+from consultations.places import LayerRole
+from consultations.procedures import DocumentKind, FileFacts, Procedure
 from consultations.refusals import Refusal
-from participation import imports, jobs
+from geo.layers import LayerProblem, LayerReport
+from participation import imports, jobs, layers_import, plan_import
 from participation.app import create_app
 from participation.database import unit_of_work
 from participation.house import House
 from participation.messages import explain
 from participation.settings import load
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="Take in contributions, map layers, plans and documents.")
+layers = typer.Typer(no_args_is_help=True, help="Look at files of map data.")
 
 MAX_LINES_SHOWN = 40
 
@@ -108,3 +116,228 @@ def _print(found: dict[str, object], as_json: bool) -> None:
     if len(refused) > MAX_LINES_SHOWN:
         typer.echo(f"  … and {len(refused) - MAX_LINES_SHOWN} more (--json names all)")
     typer.echo("imported" if found["imported"] else "nothing imported")
+
+
+# --- layers, plans, documents ----------------------------------------------------------------------
+
+Municipality = Annotated[str, typer.Option(help="Key of the municipality.")]
+Language = Annotated[str, typer.Option("--lang", help="Language of the messages.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")]
+Crs = Annotated[int | None, typer.Option(help="EPSG code, for a file that does not say its own.")]
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files of map data.")]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+@layers.command("check")
+def check(files: Files, crs: Crs = None, lang: Language = "de", as_json: AsJson = False) -> None:
+    """Say what is in files of map data, what would be repaired and left out; nothing is kept."""
+    found: list[dict[str, object]] = []
+    for file in files:
+        try:
+            found.append({"file": file.name, **_told(layers_import.check_layer(file, file.name, crs), lang)})
+        except LayerProblem as problem:
+            found.append({"file": file.name, "refused": layers_import.explain(problem, file.name, lang)})
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for each in found:
+            _print_report(each)
+    raise typer.Exit(2 if any("refused" in each for each in found) else 0)
+
+
+@app.command()
+def layer(
+    files: Files,
+    municipality: Municipality,
+    role: Annotated[LayerRole, typer.Option(help="What the layer is used for.")] = LayerRole.OTHER,
+    title: Annotated[str, typer.Option(help="Name on the map; the file's name where it is not given.")] = "",
+    source: Annotated[str, typer.Option(help="Where the data come from.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the data.")] = "",
+    attribution: Annotated[str, typer.Option(help="What maps have to say about the origin.")] = "",
+    procedure: Annotated[str, typer.Option(help="Key or address of the consultation it belongs to.")] = "",
+    crs: Crs = None,
+    lang: Language = "de",
+    as_json: AsJson = False,
+) -> None:
+    """Take map layers in; one of the same title, role and owner is replaced. A refused file leaves no trace."""
+    house, municipality_id = _open(municipality)
+    procedure_id = _procedure_id(house, municipality_id, procedure, lang) if procedure else None
+    found: list[dict[str, object]] = []
+    for file in files:
+        try:
+            row = layers_import.take_layer(
+                house,
+                file,
+                file.name,
+                municipality_id=municipality_id,
+                procedure_id=procedure_id,
+                role=role,
+                title=title or file.stem,
+                source=source or file.name,
+                licence=licence,
+                attribution=attribution,
+                crs=crs,
+                by=SYSTEM,
+                now=house.clock(),
+            )
+            found.append({"file": file.name, "layer": row.id, **_told_dict(row.report, lang)})
+        except LayerProblem as problem:
+            found.append({"file": file.name, "refused": layers_import.explain(problem, file.name, lang)})
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for each in found:
+            _print_report(each)
+    raise typer.Exit(2 if any("refused" in each for each in found) else 0)
+
+
+@app.command()
+def plan(
+    file: File,
+    municipality: Municipality,
+    template: Annotated[str, typer.Option(help="What the consultation starts from.")],
+    key: Annotated[str, typer.Option(help="Short name of the consultation, as in reference numbers.")],
+    title: Annotated[str, typer.Option(help="Title; the plan's own name where it is not given.")] = "",
+    attribution: Annotated[str, typer.Option(help="What maps have to say about the origin.")] = "",
+    crs: Crs = None,
+    lang: Language = "de",
+    as_json: AsJson = False,
+) -> None:
+    """Make a draft of a plan's file (XPlanGML, plain or as archive): area, signs on the map, documents."""
+    house, municipality_id = _open(municipality)
+    try:
+        taken = plan_import.take_plan(
+            house,
+            file,
+            file.name,
+            municipality_id=municipality_id,
+            template_key=template,
+            key=key,
+            title=title,
+            crs=crs,
+            attribution=attribution,
+            by=SYSTEM,
+            now=house.clock(),
+        )
+    except LayerProblem as problem:
+        typer.echo(layers_import.explain(problem, file.name, lang), err=True)
+        raise typer.Exit(2) from problem
+    except Refusal as refusal:
+        raise _fail(refusal, lang) from refusal
+    found = {
+        "file": file.name,
+        "procedure": taken.key,
+        "title": taken.title,
+        "square_metres": round(taken.square_metres),
+        "documents": list(taken.documents),
+        "missing": list(taken.missing),
+        **_told(taken.read.report, lang),
+    }
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    _print_report(found)
+    typer.echo(f"  draft {taken.key}: {taken.title}, {round(taken.square_metres)} square metres")
+    for name in taken.documents:
+        typer.echo(f"  document {name}")
+    for name in taken.missing:
+        typer.echo(f"  named by the plan, but not in the file: {name}")
+
+
+@app.command()
+def document(
+    file: File,
+    municipality: Municipality,
+    procedure: Annotated[str, typer.Option(help="Key or address of the consultation.")],
+    title: Annotated[str, typer.Option(help="Title; the same title again is the next version.")],
+    kind: Annotated[DocumentKind, typer.Option(help="What it is in the procedure.")] = DocumentKind.OTHER,
+    note: Annotated[str, typer.Option(help="What is new in this version; shown to everybody.")] = "",
+    lang: Language = "de",
+) -> None:
+    """Attach a document to a consultation: a new one, or the next version of the one with the same title."""
+    house, municipality_id = _open(municipality)
+    limits = Limits(
+        max_bytes=house.settings.import_limit_mb * MB,
+        types=STAFF_TYPES,
+        text_length=plan_import.TEXT_LENGTH,
+    )
+    try:
+        with file.open("rb") as stream:
+            kept = accept_upload(house.files, stream, file.name, limits=limits)
+        with unit_of_work(house.engine, write=True) as session:
+            row = imports.find_procedure(session, municipality_id, procedure)
+            assert row.id is not None
+            known = [each for each, _ in procedures.documents_of(session, row.id) if each.title == title]
+            version = procedures.add_document(
+                session,
+                row,
+                FileFacts(kept.sha256, kept.filename, kept.media_type, kept.size, kept.pages, kept.text),
+                title=title,
+                kind=kind,
+                by=SYSTEM,
+                now=house.clock(),
+                document=known[0] if known else None,
+                note=note,
+            )
+            number = version.number
+    except Refusal as refusal:
+        raise _fail(refusal, lang) from refusal
+    typer.echo(
+        f"{kept.filename}: version {number} of {title}, {kept.pages or 1} pages, SHA-256 {kept.sha256}"
+    )
+
+
+def _open(municipality: str) -> tuple[House, int]:
+    """The house and the municipality's id. Raises typer.BadParameter for one that does not exist."""
+    house: House = create_app(load()).state.house
+    with unit_of_work(house.engine) as session:
+        town = municipalities.by_key(session, municipality)
+        if town is None or town.id is None:
+            raise typer.BadParameter(f"there is no municipality {municipality!r}")
+        return house, town.id
+
+
+def _procedure_id(house: House, municipality_id: int, name: str, language: str) -> int:
+    try:
+        with unit_of_work(house.engine) as session:
+            row: Procedure = imports.find_procedure(session, municipality_id, name)
+            assert row.id is not None
+            return row.id
+    except Refusal as refusal:
+        raise _fail(refusal, language) from refusal
+
+
+def _told(report: LayerReport, language: str) -> dict[str, object]:
+    return _told_dict(report.as_dict(), language)
+
+
+def _told_dict(report: dict[str, object], language: str) -> dict[str, object]:
+    """A report with its sentences."""
+    return {
+        **report,
+        "sentences": [
+            *layers_import.repairs(report, language),
+            *layers_import.left_out(report, language),
+            *layers_import.notes(report, language),
+        ],
+    }
+
+
+def _print_report(found: dict[str, object]) -> None:
+    if "refused" in found:
+        typer.echo(f"{found['file']}: {found['refused']}", err=True)
+        return
+    bounds, sentences, kinds = found["bounds_degrees"], found["sentences"], found["geometry_types"]
+    assert isinstance(bounds, list | tuple)
+    assert isinstance(kinds, dict)
+    assert isinstance(sentences, list)
+    version = f" {found['version']}" if found["version"] else ""
+    typer.echo(
+        f"{found['file']}: {found['format']}{version}, {found['crs']}, {found['features']} features "
+        f"({', '.join(f'{count} {kind}' for kind, count in kinds.items())}), "
+        f"{found['repaired']} repaired, within {', '.join(f'{value:.5f}' for value in bounds)}"
+    )
+    for sentence in sentences[:MAX_LINES_SHOWN]:
+        typer.echo(f"  {sentence}")
+    if len(sentences) > MAX_LINES_SHOWN:
+        typer.echo(f"  … and {len(sentences) - MAX_LINES_SHOWN} more (--json names all)")
