@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from consultations.deadlines import PhaseState
-from consultations.places import Place
 from consultations.procedures import (
     DocumentKind,
     Opens,
@@ -21,16 +20,16 @@ from consultations.procedures import (
     current_phase,
     localised,
 )
-from geo.geometry import metres_of
-from geo.sketch import Box, Frame, Look, Shape, draw, frame_around
-from participation import theme
+from geo import pictures
+from geo.pictures import Look
+from geo.tiles import MapSource, View
 from participation.i18n import translations
 from participation.settings import LANGUAGES
 
 __all__ = [
-    "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference", "Frame", "Look", "Pin",
-    "Step", "card", "deadline", "differences", "in_order", "is_open", "last_day", "phase_name", "pins", "plan_frame",
-    "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_frame", "town_picture",
+    "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference",
+    "Look", "Pin", "Step", "View", "card", "deadline", "differences", "in_order", "is_open", "last_day", "phase_name",
+    "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
 
 #: Marks a message for the catalogues.
@@ -384,96 +383,54 @@ def _documents_differ(
 # --- plans -----------------------------------------------------------------------------------------
 
 
-def _palettes(tokens: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Colours, light and dark, that suit the municipality's theme tokens."""
-    brand = theme.Colour.from_hex(tokens.get("brand") or theme.TOKENS["brand"])
-    accent = theme.Colour.from_hex(tokens.get("accent") or theme.TOKENS["accent"])
-    hue, glow = brand.oklch()[2], accent.oklch()
-
-    def tone(lightness: float, chroma: float) -> str:
-        return theme.Colour.from_oklch(lightness, chroma, hue).hex()
-
-    light = {
-        "ground": tone(0.955, 0.012), "land": tone(0.985, 0.006), "border": tone(0.78, 0.02),
-        "street": tone(0.84, 0.012), "plan": accent.hex(), "ink": "#1c2529",
-    }  # fmt: skip
-    dark = {
-        "ground": tone(0.26, 0.016), "land": tone(0.31, 0.018), "border": tone(0.46, 0.02),
-        "street": tone(0.42, 0.014), "plan": theme.Colour.from_oklch(0.75, glow[1], glow[2]).hex(), "ink": "#eef1f2",
-    }  # fmt: skip
-    return light, dark
-
-
 @dataclass(frozen=True)
 class PlanSize:
-    """A size of a plan's picture: pixels, how much of the surroundings it shows, how many street names."""
+    """A size of a plan's picture in pixels, and how much it shows around the plan area."""
 
     width: int
     height: int
-    margin: float
-    names: int
+    margin: int
+    #: Without names and scale.
+    is_decoration: bool = False
 
 
 PLAN_SIZES: Mapping[str, PlanSize] = {
-    "small": PlanSize(480, 192, 0.3, 0),  # on a card
-    "narrow": PlanSize(480, 420, 0.2, 6),  # on a telephone
-    "": PlanSize(960, 540, 0.25, 12),
+    "small": PlanSize(480, 192, 32, is_decoration=True),  # on a card
+    "narrow": PlanSize(480, 420, 70),  # on a telephone
+    "": PlanSize(960, 540, 110),
 }
-
-
-def plan_frame(procedure: Procedure, size: PlanSize) -> Frame:
-    """What the picture of a plan shows: the area with its surroundings. Raises ValueError without a plan area."""
-    box = (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)
-    known = [edge for edge in box if edge is not None]
-    if len(known) < 4:
-        raise ValueError("no plan area")
-    west, south, east, north = known
-    return frame_around(
-        [(west, south, east, north)],
-        width=size.width,
-        height=size.height,
-        margin=size.margin,
-        at_least=200.0,
-    )
-
-
-def plan_picture(
-    procedure: Procedure, streets: Sequence[Place], tokens: Mapping[str, str], *, size: PlanSize, look: Look
-) -> str:
-    """A plan area among its streets as an SVG document, with scale and north arrow where it has street names."""
-    light, dark = _palettes(tokens)
-    shapes = [Shape("street", place.geometry, place.name) for place in streets]
-    assert procedure.plan_area is not None
-    return draw(
-        [*shapes, Shape("plan", procedure.plan_area)],
-        plan_frame(procedure, size),
-        light=light,
-        dark=dark,
-        look=look,
-        names=size.names,
-        scale_bar=bool(size.names),
-    )
-
-
 TOWN_WIDTH, TOWN_HEIGHT = 520, 480
 
 
-def town_frame(districts: Box | None, bounds: Sequence[float]) -> Frame | None:
-    """What the overview of the town shows: all districts, or the town's extent in degrees; None without both."""
-    if districts is None and len(bounds) == 4:
-        corners = metres_of(bounds[0], bounds[1]), metres_of(bounds[2], bounds[3])
-        districts = (*corners[0], *corners[1])
-    if districts is None:
-        return None
-    return frame_around([districts], width=TOWN_WIDTH, height=TOWN_HEIGHT, margin=0.04, at_least=500.0)
+def plan_picture(
+    procedure: Procedure, sources: Sequence[MapSource], size: PlanSize, look: Look, title: str
+) -> str:
+    """A plan area in its surroundings as an SVG document. Raises ValueError without a plan area."""
+    box = (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)
+    known = [edge for edge in box if edge is not None]
+    if procedure.plan_area is None or len(known) < 4:
+        raise ValueError("no plan area")
+    if size.is_decoration:
+        return pictures.small_plan(
+            procedure.plan_area, sources, width=size.width, height=size.height, look=look
+        )
+    west, south, east, north = known
+    view = pictures.view_of((west, south, east, north), size.width, size.height, margin=size.margin)
+    return pictures.plan(view, sources, procedure.plan_area, look=look, title=title)
 
 
-def town_picture(frame: Frame, districts: Sequence[Place], tokens: Mapping[str, str], look: Look) -> str:
-    """The town's districts as an SVG document."""
-    light, dark = _palettes(tokens)
-    return draw(
-        [Shape("district", place.geometry) for place in districts], frame, light=light, dark=dark, look=look
-    )
+def town_view(extent: pictures.Box | None, bounds: Sequence[float]) -> View | None:
+    """What the overview of the town shows: all its districts (a box in metres), or its extent in degrees."""
+    if extent is not None:
+        return pictures.view_of(extent, TOWN_WIDTH, TOWN_HEIGHT, margin=14)
+    if len(bounds) == 4:
+        return View.around((bounds[0], bounds[1], bounds[2], bounds[3]), TOWN_WIDTH, TOWN_HEIGHT, margin=14)
+    return None
+
+
+def town_picture(view: View, sources: Sequence[MapSource], look: Look, title: str) -> str:
+    """The base map of the whole town as an SVG document."""
+    return pictures.town(view, sources, look=look, title=title)
 
 
 @dataclass(frozen=True)
@@ -491,28 +448,26 @@ class Pin:
 _PIN_WIDTH = 36.0
 
 
-def pins(cards: Sequence[Card], frame: Frame) -> tuple[Pin, ...]:
-    """A numbered pin for each consultation with a place in the frame; neighbours move aside so that all are seen."""
+def pins(cards: Sequence[Card], view: View) -> tuple[Pin, ...]:
+    """A numbered pin for each consultation with a place in view; neighbours move aside so that all are seen."""
     placed: list[Pin] = []
     for number, each in enumerate(cards, start=1):
         if each.lon is None or each.lat is None:
             continue
-        at_x, at_y = frame.pixel(*metres_of(each.lon, each.lat))
-        if 0 <= at_x <= frame.width and 0 <= at_y <= frame.height:
-            x, y = next(_free_spots(at_x, at_y, placed, frame), (at_x, at_y))
+        at_x, at_y = view.pixel(each.lon, each.lat)
+        if 0 <= at_x <= view.width and 0 <= at_y <= view.height:
+            x, y = next(_free_spots(at_x, at_y, placed, view), (at_x, at_y))
             placed.append(Pin(number, round(x, 1), round(y, 1), round(at_x, 1), round(at_y, 1), each))
     return tuple(placed)
 
 
-def _free_spots(
-    at_x: float, at_y: float, placed: Sequence[Pin], frame: Frame
-) -> Iterator[tuple[float, float]]:
-    """Spots for a pin, the nearest first, that lie in the frame and cover no other pin."""
+def _free_spots(at_x: float, at_y: float, placed: Sequence[Pin], view: View) -> Iterator[tuple[float, float]]:
+    """Spots for a pin, the nearest first, that lie in view and cover no other pin."""
     half = _PIN_WIDTH / 2
     for ring in range(8):
         for step in range(8 * ring or 1):
             angle = 2 * math.pi * step / (8 * ring or 1)
             x, y = at_x + ring * half * math.cos(angle), at_y + ring * half * math.sin(angle)
-            x, y = min(max(x, half), frame.width - half), min(max(y, half), frame.height - half)
+            x, y = min(max(x, half), view.width - half), min(max(y, half), view.height - half)
             if all(math.hypot(x - pin.x, y - pin.y) >= _PIN_WIDTH for pin in placed):
                 yield x, y

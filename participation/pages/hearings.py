@@ -15,7 +15,6 @@ from consultations import contributions, municipalities, places, procedures
 from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
-from consultations.places import PlaceKind
 from consultations.procedures import (
     Document,
     DocumentVersion,
@@ -29,7 +28,7 @@ from consultations.procedures import (
 from consultations.text import plain_paragraphs
 from participation import letters, overview
 from participation.overview import Card, Deadline, Difference, Step
-from participation.pages.home import cards_of, look_of, picture, typed
+from participation.pages.home import cards_of, typed
 from participation.web import PAGES, Visit, page, public_address
 
 #: Marks a message for the catalogues.
@@ -223,7 +222,7 @@ class Hearing:
 @page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
 def hearing(visit: Visit) -> Response:
     """One consultation; staff who may read drafts see it before it is published."""
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     procedure_id = procedure.id or 0
     phases = procedures.phases_of(visit.session, procedure_id)
     documents = procedures.documents_of(visit.session, procedure_id)
@@ -262,7 +261,7 @@ def hearing(visit: Visit) -> Response:
     )
 
 
-def _procedure(visit: Visit) -> Procedure:
+def procedure_of(visit: Visit) -> Procedure:
     """The procedure in the address. Raises Refusal NOT_FOUND, also for a draft that is not the visitor's to read."""
     slug = str(visit.request.path_params["slug"])
     # What no address of ours contains is not asked for: PostgreSQL takes no NUL.
@@ -390,27 +389,6 @@ def _look(visit: Visit) -> str:
     return "" if visit.theme == "system" else visit.theme
 
 
-@page("/beteiligungen/{slug}/plan.svg", name="plan_picture", may=Permission.READ_PUBLIC)
-def plan_picture(visit: Visit) -> Response:
-    """The plan area among its streets; `size`: a key of overview.PLAN_SIZES."""
-    procedure = _procedure(visit)
-    if procedure.plan_area is None:
-        visit.not_found()
-    name = visit.request.query_params.get("size", "")
-    size = overview.PLAN_SIZES.get(name, overview.PLAN_SIZES[""])
-
-    def draw() -> str:
-        frame = overview.plan_frame(procedure, size)
-        streets = places.in_box(visit.session, visit.municipality_id, PlaceKind.STREET, frame.box)
-        tokens = visit.municipality_row.theme
-        return overview.plan_picture(procedure, streets, tokens, size=size, look=look_of(visit))
-
-    drawn = picture(visit, ("plan", procedure.id, procedure.version, size), draw)
-    if procedure.state == ProcedureState.DRAFT.value:
-        drawn.headers["Cache-Control"] = "no-store"
-    return drawn
-
-
 # --- versions --------------------------------------------------------------------------------------
 
 
@@ -437,7 +415,7 @@ class Versions:
 @page("/beteiligungen/{slug}/aenderungen", name="hearing_versions", may=Permission.READ_PUBLIC, shared=True)
 def versions(visit: Visit) -> Response:
     """What was changed since publication, when, and why."""
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     rows = procedures.versions_of(visit.session, procedure.id or 0)
     before: list[Mapping[str, object]] = [row.snapshot for row in rows[1:]]
     found = tuple(
@@ -530,7 +508,7 @@ def dates(visit: Visit) -> Response:
     """The dated phases as a calendar (RFC 5545): all-day events, and on the last day of what is open a reminder."""
     from icalendar import Alarm, Calendar, Event
 
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     title = localised(procedure, visit.language, "title")
     address = visit.absolute("hearing", slug=procedure.slug)
     host = public_address(
@@ -570,7 +548,7 @@ def dates(visit: Visit) -> Response:
 @page("/beteiligungen/{slug}/formular.pdf", name="slip", may=Permission.READ_PUBLIC)
 def slip(visit: Visit) -> Response:
     """The form for taking part on paper, to print, fill in by hand and post."""
-    procedure = _procedure(visit)
+    procedure = procedure_of(visit)
     phase = overview.spoken_of(procedures.phases_of(visit.session, procedure.id or 0), visit.now)
     form = letters.FormContext(
         letterhead=letters.Letterhead.of(visit.municipality_row),

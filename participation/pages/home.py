@@ -1,10 +1,8 @@
 """The front door: start page, search, display settings, what the law wants on every website, feed and robots."""
 
-import gzip
-import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
@@ -23,9 +21,8 @@ from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from consultations.text import normalise
 from participation import overview, theme
-from participation.house import KeptPage
 from participation.i18n import date_long
-from participation.overview import Card, Frame, Look, Pin
+from participation.overview import Card, Pin, View
 from participation.security import Action, address_of, check_rate
 from participation.settings import ROOT
 from participation.web import DISPLAY_COOKIE, PAGES, TEXT_SIZES, THEMES, Visit, page
@@ -37,8 +34,8 @@ N_ = str
 PAST_SHOWN = 6
 #: A year: how long a browser remembers colours and text size.
 DISPLAY_SECONDS = 365 * 24 * 3600
-#: How long a browser keeps a picture or the colours without asking again.
-PICTURE_SECONDS = 24 * 3600
+#: How long a browser keeps the colours without asking again.
+STYLE_SECONDS = 24 * 3600
 
 
 # --- start page ------------------------------------------------------------------------------------
@@ -83,7 +80,7 @@ def start(visit: Visit) -> Response:
     running = tuple(card for card in cards if card.standing == "open")
     coming = tuple(card for card in cards if card.standing == "soon")
     past = tuple(card for card in cards if card.standing not in ("open", "soon"))
-    frame = town_frame(visit)
+    view = town_view(visit)
     return visit.render(
         "home/start.html",
         Start(
@@ -92,8 +89,8 @@ def start(visit: Visit) -> Response:
             coming=coming,
             past=past[:PAST_SHOWN],
             has_more_past=len(past) > PAST_SHOWN,
-            pins=overview.pins([*running, *coming], frame) if frame else (),
-            town_size=(frame.width, frame.height) if frame else None,
+            pins=overview.pins([*running, *coming], view) if view else (),
+            town_size=(view.width, view.height) if view else None,
             ways=Ways(*(visit.url(name) if name in PAGES else "" for name in ("map", "lookup"))),
         ),
     )
@@ -122,54 +119,10 @@ def _search_form(visit: Visit, cards: Sequence[Card]) -> SearchForm:
     return form
 
 
-def town_frame(visit: Visit) -> Frame | None:
+def town_view(visit: Visit) -> View | None:
     """What the overview of this town shows."""
     extent = places.extent(visit.session, visit.municipality_id, PlaceKind.DISTRICT)
-    return overview.town_frame(extent, visit.municipality_row.bounds)
-
-
-@page("/stadtplan.svg", name="town_plan", may=Permission.READ_PUBLIC)
-def town_plan(visit: Visit) -> Response:
-    """The town's districts as a picture, for the overview."""
-    frame = town_frame(visit)
-    if frame is None:
-        visit.not_found()
-
-    def draw() -> str:
-        districts = places.in_box(visit.session, visit.municipality_id, PlaceKind.DISTRICT, frame.box)
-        return overview.town_picture(frame, districts, visit.municipality_row.theme, look_of(visit))
-
-    return picture(visit, ("town", frame), draw)
-
-
-def look_of(visit: Visit) -> Look:
-    """The look that a picture was asked for in its address: pictures do not see the page's."""
-    asked = visit.request.query_params.get("look")
-    return "light" if asked == "light" else "dark" if asked == "dark" else "system"
-
-
-def picture(visit: Visit, subject: tuple[Hashable, ...], draw: Callable[[], str]) -> Response:
-    """An SVG document that brings its own colours and runs nothing; drawn once for a subject, a look, the town's
-    colours and the layers it has."""
-    layers = [layer.id for layer in places.layers_of(visit.session, visit.municipality_id)]
-    tokens = tuple(sorted(visit.municipality_row.theme.items()))
-    key = ("picture", visit.municipality_id, *subject, look_of(visit), tokens, tuple(layers))
-    kept = visit.house.kept.get(key)
-    if kept is None:
-        body = draw().encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        kept = KeptPage(body, gzip.compress(body, 6, mtime=0), etag, "image/svg+xml")
-        visit.house.keep(key, kept)
-    headers = {
-        "Cache-Control": f"public, max-age={PICTURE_SECONDS}",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-        "ETag": kept.etag,
-        "Vary": "Accept-Encoding",
-    }
-    if "gzip" in visit.request.headers.get("accept-encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-        return Response(kept.compressed, media_type=kept.content_type, headers=headers)
-    return Response(kept.body, media_type=kept.content_type, headers=headers)
+    return overview.town_view(extent, visit.municipality_row.bounds)
 
 
 # --- search ----------------------------------------------------------------------------------------
@@ -336,7 +289,7 @@ def theme_css(visit: Visit) -> Response:
     return Response(
         theme.theme_css(visit.municipality_row.theme),
         media_type="text/css",
-        headers={"Cache-Control": f"public, max-age={PICTURE_SECONDS}"},
+        headers={"Cache-Control": f"public, max-age={STYLE_SECONDS}"},
     )
 
 

@@ -294,8 +294,10 @@ def test_the_plan_is_a_picture_with_words(client: TestClient, engine: Engine, to
         drawn = etree.fromstring(picture.content)
         assert picture.headers["content-type"] == "image/svg+xml"
         assert "script-src" not in picture.headers["content-security-policy"]
-        (shape,) = drawn.xpath("//*[@class='p']/@d")
-        assert shape.count("L") == 4
+        assert len(drawn.xpath("//*[@class='d-plan__area']")) == 1
+        says = drawn.xpath("//*[local-name()='text']/text()")
+        assert says == ([] if "small" in address else ["100 m", "N"])
+        assert bool(drawn.xpath("//*[local-name()='style']")) is ("dark" not in address)
         assert not drawn.xpath("//*[local-name()='script']")
 
 

@@ -201,7 +201,7 @@ def test_the_overview_has_a_numbered_pin_for_each_place(
     picture = client.get(address)
     assert picture.headers["content-type"] == "image/svg+xml"
     drawn = etree.fromstring(picture.content)
-    assert drawn.xpath("//*[@class='d']/@d")
+    assert drawn.get("viewBox") == "0 0 520 480"
     assert not drawn.xpath("//*[local-name()='script']")
 
 
