@@ -227,7 +227,15 @@ function draw(data) {
   tellCount();
 }
 
+// A popup may move the map to have room; what was said with it is not to be talked over by a count.
+let moved = false;
+map.on("autopanstart", () => { moved = true; });
+
 function tellCount() {
+  if (moved) {
+    moved = false;
+    return;
+  }
   const bounds = map.getBounds();
   let count = feed.entries.filter((entry) => bounds.contains([entry.lat, entry.lon])).length;
   for (const [lon, lat, each] of feed.clusters) if (bounds.contains([lat, lon])) count += each;

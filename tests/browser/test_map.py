@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -251,7 +252,7 @@ def test_a_drawing_that_crosses_itself_is_not_finished(hearing: Procedure, page:
 def test_the_list_leads_to_the_map_and_back(hearing: Procedure, page: Page, axe: Axe) -> None:
     page.goto("/beteiligungen/radfahren/beitraege?q=Bäume")
     axe(page)
-    page.get_by_role("link", name="Auf der Karte zeigen: Mehr Bäume").click()
+    page.get_by_role("link", name=re.compile("Auf der Karte zeigen.*Mehr Bäume")).click()
     expect(page.get_by_role("dialog", name="Mehr Bäume")).to_contain_text("Es ist heiß.")
     page.get_by_role("link", name="Dasselbe als Liste").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Beiträge: Radfahren")
