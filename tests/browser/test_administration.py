@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from consultations.permissions import SYSTEM
+from consultations import people
+from consultations.permissions import SYSTEM, Role
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -94,9 +95,10 @@ def test_an_invited_clerk_walks_in_without_javascript_by_keyboard(
     new_page: NewPage, live_server: LiveServer, town: Town
 ) -> None:
     with unit_of_work(live_server.engine, write=True) as session:
-        _, token = identity.invite(
+        klara, token = identity.invite(
             session, name="Klara", email="klara@auenfurt.example", municipality_id=town.id, by=SYSTEM, now=NOW
         )
+        people.grant(session, klara, Role.CLERK, municipality_id=town.id, by=SYSTEM, now=NOW)
     page = new_page(java_script_enabled=False)
     page.goto(f"/einladung/{token}")
     page.get_by_label("Neues Passwort").focus()
