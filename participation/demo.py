@@ -102,13 +102,13 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
         engine.dispose()
     else:
         print("Building the demo towns, this takes about half a minute ...", flush=True)
-        with _finished_or_nothing(database) as engine:
+        with finished_or_nothing(database) as engine:
             migrate(engine)
             fill(engine, open_files(settings), now=read_clock())
     if samples:
         from participation import demo_samples
 
-        demo_samples.add(settings)
+        demo_samples.add(settings, _appoint)
     return settings
 
 
@@ -144,7 +144,7 @@ def _remove(database: Path) -> None:
 
 
 @contextlib.contextmanager
-def _finished_or_nothing(database: Path) -> Iterator[Engine]:
+def finished_or_nothing(database: Path) -> Iterator[Engine]:
     """An engine on a file beside `database` that gets its name when the block ends well."""
     unfinished = database.with_name("unfinished.sqlite")
     _remove(unfinished)

@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
+
+from sqlmodel import Session
 
 from consultations import municipalities, procedures
 from consultations.deadlines import local_date
 from consultations.municipalities import MunicipalityInput
-from consultations.permissions import SYSTEM
+from consultations.permissions import SYSTEM, Role
 from consultations.places import LayerRole
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
 from participation import imports, jobs, layers_import, plan_import
@@ -46,6 +48,12 @@ PLANS: tuple[tuple[str, str, str], ...] = (
 PROPOSALS = "participation/bonn-raddialog-2017/proposals.geojson"
 COMMENTS = "participation/bonn-raddialog-2017/comments.csv"
 
+STAFF = (Role.CLERK, Role.MODERATOR, Role.PLANNER, Role.ADMINISTRATOR)
+
+_IMPRINT = {
+    "de": "Diese Seiten sind keine Seiten der Stadt {name}. Sie zeigen Digilog mit offenen Daten.",
+    "en": "These pages are not those of the city of {name}. They show Digilog with open data.",
+}
 _CONTACT: dict[str, Any] = {"name": "Stadtplanung", "phone": "089 99998-500"}
 _ACCESS: tuple[dict[str, Any], ...] = ({"place": "Rathaus", "hours": "Mo bis Fr 8 bis 12 Uhr"},)
 
@@ -55,7 +63,16 @@ def folder_of(settings: Settings) -> Path:
     return settings.samples if settings.samples.is_absolute() else ROOT / settings.samples
 
 
-def add(settings: Settings, say: Callable[[str], None] = print) -> None:
+class Appoint(Protocol):
+    """Gives somebody a role and a way to sign in."""
+
+    def __call__(
+        self, session: Session, role: Role, name: str, email: str, *, municipality_id: int, now: datetime
+    ) -> object:
+        """Returns who it is now."""
+
+
+def add(settings: Settings, appoint: Appoint, say: Callable[[str], None] = print) -> None:
     """Add the samples to the installation of these settings, and say what came out, step by step."""
     folder, done = folder_of(settings), settings.data_dir / "samples-done"
     if not folder.is_dir():
@@ -65,12 +82,12 @@ def add(settings: Settings, say: Callable[[str], None] = print) -> None:
         say("The samples are there already.")
         return
     house: House = create_app(settings).state.house
-    city = _municipality(house, CITY, "Augsburg", (10.763, 48.258, 10.959, 48.459), "catholic")
+    city = _municipality(house, appoint, CITY, "Augsburg", (10.763, 48.258, 10.959, 48.459), "catholic")
     for name, role, title in LAYERS:
         say(_layer(house, city, folder / name, role, title))
     for name, key, attribution in PLANS:
         say(_plan(house, city, folder / name, key, attribution))
-    bonn = _municipality(house, DIALOGUE, "Bonn", (7.02, 50.63, 7.21, 50.775), "")
+    bonn = _municipality(house, appoint, DIALOGUE, "Bonn", (7.02, 50.63, 7.21, 50.775), "")
     dialogue = _dialogue(house, bonn)
     examples = ROOT / "docs" / "examples"
     say(_contributions(house, dialogue, folder / PROPOSALS, examples / "proposals.toml"))
@@ -78,38 +95,51 @@ def add(settings: Settings, say: Callable[[str], None] = print) -> None:
     house.engine.dispose()
     done.touch()
     for key in (CITY, DIALOGUE):
-        say(f"  http://{key}.localhost:{settings.public_port}/")
+        staff = ", ".join(_email(role, key) for role in STAFF)
+        say(f"  http://{key}.localhost:{settings.public_port}/  staff: {staff}")
+
+
+def _email(role: Role, key: str) -> str:
+    return f"{role.value}@{key}.example"
 
 
 def _municipality(
-    house: House, key: str, name: str, bounds: tuple[float, float, float, float], also: str
+    house: House,
+    appoint: Appoint,
+    key: str,
+    name: str,
+    bounds: tuple[float, float, float, float],
+    also: str,
 ) -> int:
-    """The id of the municipality with this key; made if there is none. `also`: a category of holidays."""
+    """The id of the municipality with this key; made with its staff if there is none. `also`: a kind of holidays."""
     with unit_of_work(house.engine, write=True) as session:
-        row = municipalities.by_key(session, key) or municipalities.save(
-            session,
-            MunicipalityInput(
-                key=key,
-                name=name,
-                hosts=(f"{key}.localhost",),
-                authority=f"Stadt {name} (Beispiel)",
-                calendar={
-                    "country": "DE",
-                    "subdivision": "BY" if also else "NW",
-                    "categories": ["public", also] if also else ["public"],
-                },
-                contact={"office": "Beispiel mit echten Daten", "city": name, "phone": "089 99998-500"},
-                legal_texts={
-                    "imprint": {
-                        "de": f"Diese Seiten sind keine Seiten der Stadt {name}. Sie zeigen Digilog mit offenen Daten.",
-                        "en": f"These pages are not those of the city of {name}. They show Digilog with open data.",
-                    }
-                },
-                bounds=bounds,
-            ),
-            by=SYSTEM,
-            now=house.clock(),
-        )
+        row = municipalities.by_key(session, key)
+        if row is None:
+            now = house.clock()
+            row = municipalities.save(
+                session,
+                MunicipalityInput(
+                    key=key,
+                    name=name,
+                    hosts=(f"{key}.localhost",),
+                    authority=f"Stadt {name} (Beispiel)",
+                    calendar={
+                        "country": "DE",
+                        "subdivision": "BY" if also else "NW",
+                        "categories": ["public", also] if also else ["public"],
+                    },
+                    contact={"office": "Beispiel mit echten Daten", "city": name, "phone": "089 99998-500"},
+                    legal_texts={
+                        "imprint": {code: text.format(name=name) for code, text in _IMPRINT.items()}
+                    },
+                    bounds=bounds,
+                ),
+                by=SYSTEM,
+                now=now,
+            )
+            assert row.id is not None
+            for role in STAFF:
+                appoint(session, role, role.value, _email(role, key), municipality_id=row.id, now=now)
         assert row.id is not None
         return row.id
 
