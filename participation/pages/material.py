@@ -622,7 +622,7 @@ def report_of(visit: Visit, stored: Mapping[str, Any]) -> Report | None:
         (visit.gettext("Format"), f"{stored['format']} {stored['version']}".strip()),
         (visit.gettext("Coordinate system"), str(stored["crs"])),
         (visit.gettext("Objects"), f"{i18n.number(stored['features'], visit.language)} ({shapes})"),
-        (visit.gettext("Tables"), ", ".join(names[:8]) + (" …" if len(names) > 8 else "")),
+        (visit.gettext("Tables"), ", ".join(names[:8]) + (" …" if len(names) > 8 else "") if names[1:] else ""),
         (
             visit.gettext("Extent"),
             visit.gettext(

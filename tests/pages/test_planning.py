@@ -576,8 +576,12 @@ def test_nobody_plans_who_may_not_and_nobody_elsewhere(
         visitor = enter(actor)
         assert {visitor.get(draft + section).status_code for section in sections} == {403}
         assert visitor.post(f"{draft}/veroeffentlichen").status_code == 403
+    assert draft.encode() not in enter(town.clerk).get("/verwaltung").content
     assert enter(elsewhere.planner, "seebach.localhost").get(draft).status_code == 404
     petra = enter(only)
+    desk = petra.get("/verwaltung").content
+    assert public.encode() in desk
+    assert draft.encode() not in desk
     assert {petra.get(public + section).status_code for section in sections} == {200}
     assert {petra.get(draft + section).status_code for section in sections} == {403}
     assert petra.get(f"{PLAN}/neu").status_code == 403
