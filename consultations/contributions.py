@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, or_
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, or_, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -86,6 +86,11 @@ PUBLICATION_MOVES: dict[PublicationState, frozenset[PublicationState]] = {
 }
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """An index over those rows only, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 class Contribution(SQLModel, table=True):
     """Something somebody handed in, by whatever channel. Only the states below `# state` ever change."""
 
@@ -104,6 +109,14 @@ class Contribution(SQLModel, table=True):
             *("procedure_id", "publication", "received_at", "id"),
         ),
         Index("ix_contribution_municipality_id_publication_id", "municipality_id", "publication", "id"),
+        Index(
+            "ix_contribution_procedure_id_publication_category",
+            *("procedure_id", "publication", "category"),
+            **_only("category != ''"),
+        ),
+        # Most contributions answer nothing; what is not in an index need not be written into it.
+        Index("ix_contribution_parent_id", "parent_id", **_only("parent_id IS NOT NULL")),
+        Index("ix_contribution_supplements_id", "supplements_id", **_only("supplements_id IS NOT NULL")),
         Index("ix_contribution_procedure_id_source_id", "procedure_id", "source_id"),
     )
 
@@ -147,8 +160,8 @@ class Contribution(SQLModel, table=True):
     lat: float | None = None
     cell: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     #: A comment's contribution, or what this one adds something to.
-    parent_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
-    supplements_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
+    parent_id: int | None = Field(default=None, foreign_key="contribution.id")
+    supplements_id: int | None = Field(default=None, foreign_key="contribution.id")
     # state
     state: str = ContributionState.RECEIVED.value
     publication: str = PublicationState.PENDING.value
@@ -245,20 +258,23 @@ def submit(
     """
     assert procedure.id is not None
     _check_channel(submission, procedure, by)
-    earlier = by_key(session, procedure.id, submission.key)
-    if earlier:
-        return earlier
     received_at = submission.received_at or now
-    submission = _normalised(submission)
-    _check_content(session, submission, procedure, received_at, now)
-    phase = _phase(session, submission, procedure, received_at)
-    number = procedures.next_entry_number(session, procedure)
-    if session.get_bind().dialect.name == "postgresql":
-        # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
+    try:
+        submission = _normalised(submission)
+        _check_content(session, submission, procedure, received_at, now)
+        phase = _phase(session, submission, procedure, received_at)
+    except Refusal:
+        # What was taken in once stays taken in, whatever has been closed since.
         earlier = by_key(session, procedure.id, submission.key)
         if earlier:
-            procedures.give_back_entry_number(session, procedure)
             return earlier
+        raise
+    number = procedures.next_entry_number(session, procedure)
+    # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
+    earlier = by_key(session, procedure.id, submission.key)
+    if earlier:
+        procedures.give_back_entry_number(session, procedure)
+        return earlier
     person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
     located = submission.located
     contribution = insert_object(
@@ -652,16 +668,21 @@ def published_count(session: Session, procedure_id: int) -> int:
 
 def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
     """The topics that published contributions of a procedure name, in alphabetical order."""
-    found = session.exec(
-        select(Contribution.category)
-        .where(
-            Contribution.procedure_id == procedure_id,
-            Contribution.publication == PublicationState.PUBLISHED.value,
-            Contribution.category != "",
-        )
-        .distinct()
-    ).all()
+    found = session.connection().execute(_TOPICS, {"procedure": procedure_id}).scalars()
     return tuple(sorted(found, key=str.casefold))
+
+
+# From one topic to the next in the index: as many steps as there are topics, however many contributions.
+_TOPICS = text(
+    "WITH RECURSIVE topic (name) AS ("
+    " SELECT min(category) FROM contribution"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND category != ''"
+    " UNION ALL SELECT ("
+    " SELECT min(category) FROM contribution"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND category != '' AND category > topic.name)"
+    " FROM topic WHERE topic.name IS NOT NULL"
+    ") SELECT name FROM topic WHERE name IS NOT NULL"
+)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sqlalchemy import Column, ColumnElement, Integer, TextClause, and_, func, literal, or_, text
 from sqlalchemy import select as select_columns
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col
 
 from consultations.tables import BigKey
 from geo.geometry import CELL_ZOOM
@@ -85,8 +85,9 @@ def clusters(
     # Each range names the whole key, because only then is every one of them looked up in the index.
     here = (col(MapCell.procedure_id) == procedure_id, col(MapCell.level) == level)
     within = or_(*(and_(*here, cell >= low >> shift, cell <= high - 1 >> shift) for low, high in ranges))
-    rows = session.exec(select(MapCell).where(within, MapCell.count > 0).order_by(cell).limit(limit)).all()
-    return [Cluster(row.cell, row.count, row.sum_lon / row.count, row.sum_lat / row.count) for row in rows]
+    columns = select_columns(MapCell.cell, MapCell.count, MapCell.sum_lon, MapCell.sum_lat)  # type: ignore[call-overload]
+    rows = session.execute(columns.where(within, MapCell.count > 0).order_by(cell).limit(limit)).all()
+    return [Cluster(key, count, lon / count, lat / count) for key, count, lon, lat in rows]
 
 
 class Located(Protocol):

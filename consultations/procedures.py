@@ -796,13 +796,14 @@ def titles(session: Session, procedure_ids: Iterable[int]) -> dict[int, str]:
 
 def phases_of(session: Session, procedure_id: int) -> list[Phase]:
     """The phases in their order."""
-    return list(
-        session.exec(
-            select(Phase)
-            .where(Phase.procedure_id == procedure_id)
-            .order_by(col(Phase.position), col(Phase.id))
-        ).all()
-    )
+    return list(session.execute(_PHASES, {"wanted": procedure_id}).scalars())
+
+
+_PHASES = (
+    select(Phase)
+    .where(col(Phase.procedure_id) == bindparam("wanted"))
+    .order_by(col(Phase.position), col(Phase.id))
+)
 
 
 def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, list[Phase]]:

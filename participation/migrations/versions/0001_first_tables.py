@@ -356,7 +356,21 @@ def upgrade() -> None:
             ["municipality_id", "publication", "id"],
             unique=False,
         )
-        batch_op.create_index(batch_op.f("ix_contribution_parent_id"), ["parent_id"], unique=False)
+        for name in ("parent_id", "supplements_id"):
+            batch_op.create_index(
+                f"ix_contribution_{name}",
+                [name],
+                unique=False,
+                sqlite_where=sa.text(f"{name} IS NOT NULL"),
+                postgresql_where=sa.text(f"{name} IS NOT NULL"),
+            )
+        batch_op.create_index(
+            "ix_contribution_procedure_id_publication_category",
+            ["procedure_id", "publication", "category"],
+            unique=False,
+            sqlite_where=sa.text("category != ''"),
+            postgresql_where=sa.text("category != ''"),
+        )
         batch_op.create_index(batch_op.f("ix_contribution_phase_id"), ["phase_id"], unique=False)
         batch_op.create_index(
             "ix_contribution_procedure_id_publication_cell",
@@ -375,7 +389,6 @@ def upgrade() -> None:
             "ix_contribution_procedure_id_source_id", ["procedure_id", "source_id"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_contribution_submitter_id"), ["submitter_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_contribution_supplements_id"), ["supplements_id"], unique=False)
 
     op.create_table(
         "document_version",
@@ -682,7 +695,7 @@ def upgrade() -> None:
 
     # Stems for full-text search: FTS5 on SQLite, an index over to_tsvector on PostgreSQL.
     if op.get_bind().dialect.name == "sqlite":
-        op.execute("CREATE VIRTUAL TABLE search_index USING fts5(stems, tokenize='unicode61')")
+        op.execute("CREATE VIRTUAL TABLE search_index USING fts5(stems, tokenize='unicode61', columnsize=0)")
     else:
         op.execute(
             "CREATE INDEX ix_search_entry_stems ON search_entry USING gin (to_tsvector('simple', stems))"
@@ -751,14 +764,15 @@ def downgrade() -> None:
 
     op.drop_table("document_version")
     with op.batch_alter_table("contribution", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_contribution_supplements_id"))
+        batch_op.drop_index("ix_contribution_supplements_id")
+        batch_op.drop_index("ix_contribution_procedure_id_publication_category")
         batch_op.drop_index(batch_op.f("ix_contribution_submitter_id"))
         batch_op.drop_index("ix_contribution_procedure_id_source_id")
         batch_op.drop_index("ix_contribution_procedure_id_publication_id")
         batch_op.drop_index("ix_contribution_procedure_id_publication_received_at")
         batch_op.drop_index("ix_contribution_procedure_id_publication_cell")
         batch_op.drop_index(batch_op.f("ix_contribution_phase_id"))
-        batch_op.drop_index(batch_op.f("ix_contribution_parent_id"))
+        batch_op.drop_index("ix_contribution_parent_id")
         batch_op.drop_index("ix_contribution_municipality_id_publication_id")
 
     op.drop_table("contribution")
