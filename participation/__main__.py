@@ -174,7 +174,7 @@ def check_translations() -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    sys.exit(app())
+    sys.exit(app(prog_name="digilog"))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consultations.files import FileStore, FolderStore, S3Store
 from consultations.refusals import Code, Refusal
-from participation import delivery, jobs, openid, web
+from participation import (
+    delivery,  # noqa: F401  (delivers mails between jobs)
+    imports,  # noqa: F401  (does the jobs of imports)
+    jobs,
+    openid,
+    web,
+)
 from participation.database import make_engine
 from participation.house import House, read_clock
 from participation.security import SecurityMiddleware, content_security_policy

@@ -112,7 +112,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     from alembic.config import Config
 
     config = Config(str(ROOT / "alembic.ini"))
-    config.set_main_option("script_location", str(ROOT / "participation" / "migrations"))
+    config.set_main_option("script_location", str(ROOT / "participation" / "migrations").replace("%", "%%"))
     with engine.execution_options(writes=True).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

@@ -17,7 +17,11 @@ _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
-_METHODS = [("**.py", "python"), ("**.html", "jinja2.ext.babel_extract"), ("**.txt", "jinja2.ext.babel_extract")]
+_METHODS = [
+    ("**.py", "python"),
+    ("**.html", "jinja2.ext.babel_extract"),
+    ("**.txt", "jinja2.ext.babel_extract"),
+]
 _OPTIONS = {"**.html": {"silent": "false", "trimmed": "false", "newstyle_gettext": "true"}}
 _FOLDERS = ("participation", "consultations", "geo", "templates")
 
@@ -60,7 +64,7 @@ def gaps() -> Iterator[Gap]:
                 if not message.id:
                     continue
                 place = f"{path.name}:{message.lineno}"
-                identity = message.id[0] if isinstance(message.id, tuple) else message.id
+                identity = str(message.id if isinstance(message.id, str) else message.id[0])
                 if message.fuzzy:
                     yield Gap(language, identity, "fuzzy", place)
                 if (identity, message.context) not in used:
