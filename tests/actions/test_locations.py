@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import shapely
@@ -29,7 +30,7 @@ def town(session: Session) -> Town:
     return cast.found(session)
 
 
-def say(session: Session, town: Town, lon: float | None, lat: float | None, **facts: object) -> Contribution:
+def say(session: Session, town: Town, lon: float | None, lat: float | None, **facts: Any) -> Contribution:
     """A contribution that was published."""
     located = from_lonlat(lon, lat) if lon is not None and lat is not None else None
     made = town.hand_in(session, **{"located": located, "wants_publication": True, **facts})

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -50,9 +51,9 @@ def dialogue(session: Session, town: Town) -> Procedure:
 
 
 def say(
-    session: Session, town: Town, procedure: Procedure, lon: float, lat: float, **facts: object
+    session: Session, town: Town, procedure: Procedure, lon: float, lat: float, **facts: Any
 ) -> Contribution:
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "kind": Kind.PROPOSAL,
         "wants_publication": True,
         "located": from_lonlat(lon, lat),
