@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pypdf
 import pytest
+import typst
 from lxml import html
 from sqlalchemy import Engine, event
 from sqlmodel import Session
@@ -316,6 +317,9 @@ def test_a_phase_with_contributions_stays(paula: TestClient, engine: Engine, tow
 # ------------------------------------------------------------------------------------------ documents
 
 
+TWO_PAGES = b"#set page(height: 5cm, width: 10cm)\nWorum es geht.\n#pagebreak()\nUnd was folgt."
+
+
 def pdf(pages: int = 2) -> bytes:
     writer = pypdf.PdfWriter()
     for _ in range(pages):
@@ -334,7 +338,7 @@ def test_several_documents_come_in_at_once_and_one_broken_takes_none_with_it(
 ) -> None:
     form = filled(paula.get(f"{draft}/unterlagen"), "token")
     files = upload(
-        ("Begründung_2027.pdf", pdf()),
+        ("Begründung_2027.pdf", typst.compile(TWO_PAGES)),
         ("Umweltbericht.pdf", b"%PDF-1.7 nothing"),
         ("lies.txt", b"Hallo Welt"),
     )
@@ -349,7 +353,10 @@ def test_several_documents_come_in_at_once_and_one_broken_takes_none_with_it(
             ("lies", "other"),
         ]
         assert [versions[0].pages for _, versions in found] == [2, None]
-        assert found[1][1][0].text == "Hallo Welt"
+        assert [versions[0].text for _, versions in found] == [
+            "Worum es geht.\n\nUnd was folgt.",
+            "Hallo Welt",
+        ]
     assert "2 Seiten" in words(answer)
 
 
