@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _COMPRESSIBLE = (".css", ".js", ".mjs", ".svg", ".json", ".txt", ".html")
+#: Fonts as letters are set in; browsers get woff2. Two megabytes that no worker needs to hold.
+_NOT_FOR_BROWSERS = (".ttf", ".otf")
 _TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -27,7 +29,7 @@ class _File:
 
 
 class StaticFiles:
-    """The files below a folder, read once, compressed once.
+    """The files below a folder, read once, compressed once; without those that only our own printing reads.
 
     `url("css/digilog.css")` is `/static/<hash>/css/digilog.css`. A relative address inside a style sheet keeps
     the sheet's hash, so any hash is answered; only the right one is cached for ever.
@@ -36,7 +38,7 @@ class StaticFiles:
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, _File] = {}
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
+            if path.is_file() and not path.name.startswith(".") and path.suffix not in _NOT_FOR_BROWSERS:
                 self._files[path.relative_to(folder).as_posix()] = _read(path)
 
     def url(self, path: str) -> str:

@@ -72,6 +72,8 @@ class Page:
 PAGES: dict[str, Page] = {}
 
 SMALL_BODY = 2_000_000
+#: Octets from which on an answer is sent compressed.
+WORTH_COMPRESSING = 1000
 #: Octets that one field of typed text may have; files are not held in memory and may be larger.
 FIELD_LIMIT = 20_000_000
 #: Files of one sending.
@@ -476,6 +478,10 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
             house.keep(key, kept)
             return _send_kept(request, kept)
         response.headers.setdefault("Cache-Control", "no-store")
+        if _may_be_smaller(page, request, token, response):
+            response.headers.add_vary_header("Accept-Encoding")
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                await run_in_threadpool(_compress, response)
         return response
 
     return run
@@ -562,6 +568,31 @@ def _send_kept(request: Request, kept: KeptPage) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(kept.compressed, headers=headers | {"Content-Encoding": "gzip"})
     return Response(kept.body, headers=headers)
+
+
+_COMPRESSIBLE = ("text/", "image/svg+xml", "application/json", "application/geo+json", "application/atom+xml")
+
+
+def _may_be_smaller(page: Page, request: Request, token: str, response: Response) -> bool:
+    """Whether an answer is to be compressed, if its reader can read that.
+
+    Only what everybody may read: never receipts, drafts, accounts or staff's pages, since from the size of a
+    compressed page that repeats what a stranger put into its address, the secrets in it can be guessed (BREACH).
+    """
+    return (
+        page.may is Permission.READ_PUBLIC
+        and not token
+        and request.method == "GET"
+        and len(getattr(response, "body", b"")) >= WORTH_COMPRESSING
+        and "content-encoding" not in response.headers
+        and response.headers.get("content-type", "").startswith(_COMPRESSIBLE)
+    )
+
+
+def _compress(response: Response) -> None:
+    response.body = gzip.compress(response.body, 6, mtime=0)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Content-Length"] = str(len(response.body))
 
 
 def _handle(page: Page, house: House, request: Request, token: str, form: FormData) -> Response:
