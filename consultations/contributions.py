@@ -486,6 +486,9 @@ def payload_sha256(
             "document": contribution.document_id,
             "section": contribution.section,
             "place_words": contribution.place_words,
+            "place": contribution.place_id,
+            "language": contribution.language,
+            "wants_publication": contribution.wants_publication,
             "geometry": contribution.geometry.hex() if contribution.geometry else None,
             "person": (
                 [person.name, person.street, person.postcode, person.city, person.email, person.phone]
