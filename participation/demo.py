@@ -108,7 +108,7 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
     if samples:
         from participation import demo_samples
 
-        demo_samples.add(settings, _appoint)
+        demo_samples.add(settings, appoint)
     return settings
 
 
@@ -177,10 +177,10 @@ def fill(engine: Engine, files: FileStore, *, now: datetime, towns: tuple[str, .
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):
                 event.happens(session)
-            _appoint(session, Role.OPERATOR, *OPERATOR, municipality_id=None, now=now)
+            appoint(session, Role.OPERATOR, *OPERATOR, municipality_id=None, now=now)
 
 
-def _appoint(
+def appoint(
     session: Session, role: Role, name: str, email: str, *, municipality_id: int | None, now: datetime
 ) -> Actor:
     """Somebody who works for a town (or runs the installation) and signs in with the demo's password."""
@@ -277,7 +277,7 @@ class _Story:
         self.municipality_id = row.id
         for each in told["staff"]:
             role = Role(each["role"])
-            self.staff[role] = _appoint(
+            self.staff[role] = appoint(
                 session, role, each["name"], each["email"], municipality_id=row.id, now=at
             )
 
