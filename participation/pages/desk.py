@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from consultations import moderation, notices, procedures
 from consultations.notices import NoticeState, NoticeWay
-from consultations.permissions import Permission
+from consultations.permissions import Permission, reach
 from consultations.procedures import Phase, Procedure, ProcedureState
 from participation.overview import PHASE_NAMES
 from participation.web import Visit, page
+
+LETTERS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,20 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "desk/show.html",
         Desk(
-            waiting=moderation.waiting_count(visit.session, visit.municipality_id),
+            waiting=moderation.waiting_count(
+                visit.session,
+                visit.municipality_id,
+                procedure_ids=reach(visit.by, Permission.MODERATE, visit.municipality_id),
+            ),
             mails_waiting=len(waiting) - len(letters),
             mails_failed=len(failed),
             has_mail_server=bool(visit.house.settings.smtp_host),
             letters=tuple(
                 Letter(notice.id or 0, notice.to_name, str(notice.facts.get("reference", "")))
-                for notice in letters[:20]
-            ),
+                for notice in letters[:LETTERS_SHOWN]
+            )
+            if visit.may(Permission.RECORD_INTAKE)
+            else (),
             procedures=tuple(line(row, phases[row.id or 0], visit) for row in rows),
             may_moderate=visit.may(Permission.MODERATE),
             may_record=visit.may(Permission.RECORD_INTAKE),
