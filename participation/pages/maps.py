@@ -345,7 +345,7 @@ def _styles(visit: Visit, *, with_canvas: bool) -> tuple[str, ...]:
     return (visit.static("vendor/leaflet/leaflet.css"), *own) if with_canvas else own
 
 
-#: What the script says; `{}` stands for a number.
+#: What the script says; `{}`, `{lat}` and `{lon}` stand for numbers.
 _WORDS: Mapping[str, str] = {
     "one": N_("1 contribution in view"),
     "many": N_("{} contributions in view"),
@@ -357,6 +357,7 @@ _WORDS: Mapping[str, str] = {
     "read": N_("Read the whole contribution"),
     "close": N_("Close"),
     "place": N_("Chosen place"),
+    "spelled": N_("{lat}° north, {lon}° east"),
     "chosen": N_("Place chosen. What do you want to do here?"),
     "failed": N_("The contributions cannot be loaded at the moment. The list has all of them."),
     "point": N_("Point {} set"),

@@ -332,7 +332,9 @@ function choose(latlng, byKeyboard) {
   const at = latlng.wrap();
   const [lon, lat] = [at.lng.toFixed(6), at.lat.toFixed(6)];
   showPin(at.lat, at.lng);
-  offer(at, `${lat.replace(".", ",")}° N, ${lon.replace(".", ",")}° O`, { lon, lat }, byKeyboard);
+  const short = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 5 });
+  const name = words.spelled.replace("{lat}", short(at.lat)).replace("{lon}", short(at.lng));
+  offer(at, name, { lon, lat }, byKeyboard);
   say(words.chosen);
 }
 

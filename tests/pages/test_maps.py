@@ -45,9 +45,10 @@ TOWN = "bbox=10.5,48.1,10.9,48.5&zoom=12"
 
 
 @pytest.fixture
-def house(app: Starlette) -> House:
+def house(app: Starlette) -> Iterator[House]:
     house: House = app.state.house
-    return house
+    yield house
+    house.engine.dispose()
 
 
 @pytest.fixture
