@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, Float, Select, and_, bindparam, or_, select
+from sqlmodel import Session, col
 
 from consultations.places import Place, PlaceKind
 from geo.geometry import LonLat, metres_of
@@ -34,8 +35,10 @@ def of(session: Session, municipality_id: int, points: Sequence[LonLat]) -> list
     import shapely
 
     metres = [metres_of(*point) for point in points]
-    around = or_(*(_meets(x, y) for x, y in metres))
-    found = session.exec(select(Place).where(Place.municipality_id == municipality_id, around)).all()
+    asked: dict[str, float] = {"municipality": municipality_id}
+    for number, (x, y) in enumerate(metres):
+        asked |= {f"x{number}": x, f"y{number}": y}
+    found = session.execute(_around(len(metres)), asked).scalars().all()
     spots: Any = shapely.points(metres)
     districts = [place for place in found if place.kind == PlaceKind.DISTRICT.value]
     named = [place for place in found if place.kind != PlaceKind.DISTRICT.value]
@@ -51,11 +54,21 @@ def of(session: Session, municipality_id: int, points: Sequence[LonLat]) -> list
     ]
 
 
-def _meets(x: float, y: float) -> Any:
-    """Places whose box is near enough to a point: districts hold it, streets and landmarks within REACH."""
-    kind, reach = col(Place.kind), REACH
+@cache
+def _around(points: int) -> Select[Any]:
+    """The question for the places around so many points; put together once, since that takes longer than the answer."""
+    near = (
+        _meets(bindparam(f"x{number}", type_=Float), bindparam(f"y{number}", type_=Float))
+        for number in range(points)
+    )
+    return select(Place).where(col(Place.municipality_id) == bindparam("municipality"), or_(*near))
 
-    def box(by: float) -> Any:
+
+def _meets(x: ColumnElement[float], y: ColumnElement[float]) -> ColumnElement[bool]:
+    """Places whose box is near enough to a point: districts hold it, streets and landmarks within REACH."""
+    kind = col(Place.kind)
+
+    def box(by: float) -> ColumnElement[bool]:
         return and_(
             col(Place.min_x) <= x + by,
             col(Place.max_x) >= x - by,
@@ -63,7 +76,7 @@ def _meets(x: float, y: float) -> Any:
             col(Place.max_y) >= y - by,
         )
 
-    return or_(and_(kind == PlaceKind.DISTRICT.value, box(0.0)), and_(kind.in_(_NAMED), box(reach)))
+    return or_(and_(kind == PlaceKind.DISTRICT.value, box(0.0)), and_(kind.in_(_NAMED), box(REACH)))
 
 
 def _first_of(spots: Any, places: Sequence[Place], *, within: float) -> list[tuple[int, float] | None]:
