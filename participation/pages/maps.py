@@ -72,6 +72,7 @@ _DRAWN = frozenset(
         LayerRole.WATER.value,
         LayerRole.GREEN.value,
         LayerRole.PARCELS.value,
+        LayerRole.PLAN.value,
     }
 )
 
@@ -83,11 +84,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BaseMap:
-    """What the town's base map is drawn from, the hash that names its tiles, and who made the data."""
+    """What a map is drawn from, the hash that names its tiles, and who made the data; `plan` is the slug of the
+    consultation whose own layers lie on the town's."""
 
     sources: tuple[MapSource, ...]
     digest: str
     attribution: str
+    plan: str = ""
 
 
 @cache
@@ -96,11 +99,16 @@ def _drawing() -> bytes:
     return hashlib.sha256(Path(tiles.__file__).read_bytes()).digest()
 
 
-def base_map(visit: Visit) -> BaseMap:
-    """The town's own layers in force; none of them for a town that has none yet, which gets a plain ground."""
+def base_map(visit: Visit, procedure: Procedure | None = None) -> BaseMap:
+    """The town's own layers in force, and on them those of a consultation, such as what its plan lays down.
+
+    None of them for a town that has none yet, which gets a plain ground.
+    """
+    in_force = places.layers_of(visit.session, visit.municipality_id)
+    own = places.layers_of(visit.session, visit.municipality_id, procedure.id) if procedure else []
     layers = [
         layer
-        for layer in places.layers_of(visit.session, visit.municipality_id)
+        for layer in (*in_force, *own)
         if layer.role in _DRAWN and layer.normalised_sha256 and layer.is_visible
     ]
     sources = tuple(
@@ -111,7 +119,17 @@ def base_map(visit: Visit) -> BaseMap:
     named = repr([(source.role, source.digest, source.name_column) for source in sources])
     digest = hashlib.sha256(_drawing() + named.encode()).hexdigest()[:16]
     attributions = dict.fromkeys(layer.attribution for layer in layers if layer.attribution.strip())
-    return BaseMap(sources, digest, ", ".join(attributions) or visit.municipality.name)
+    plan = procedure.slug if procedure and own else ""
+    return BaseMap(sources, digest, ", ".join(attributions) or visit.municipality.name, plan)
+
+
+def _plan_asked(visit: Visit) -> Procedure | None:
+    """The consultation that a tile or a script is for (`plan`, its slug), if the visitor may see it."""
+    slug = visit.request.query_params.get("plan", "")
+    procedure = procedures.by_slug(visit.session, visit.municipality_id, slug) if slug else None
+    if procedure is None or procedure.state in procedures.PUBLIC_STATES:
+        return procedure
+    return procedure if visit.may(Permission.READ_DRAFTS, procedure) else None
 
 
 def _local_copy(visit: Visit, layer: Layer) -> Path | None:
@@ -159,7 +177,7 @@ def map_tile(visit: Visit) -> Response:
     look, z, x, y = asked["look"], asked["z"], asked["x"], asked["y"]
     if look not in ("light", "dark") or z > tiles.MAX_ZOOM or not (0 <= x < 1 << z and 0 <= y < 1 << z):
         visit.not_found()
-    ground = base_map(visit)
+    ground = base_map(visit, _plan_asked(visit))
     is_current = asked["layers"] == ground.digest
     headers = {
         "Cache-Control": FOR_EVER if is_current else "no-cache",
@@ -237,6 +255,8 @@ _SERVICE_FIELDS = frozenset(TileService.__dataclass_fields__) - {"dark_url"}
 def _services(visit: Visit, ground: BaseMap, look: str) -> tuple[TileService, ...]:
     """Our own tiles first, then the configured services."""
     address = f"/kacheln/{ground.digest}/{{look}}/{{z}}/{{x}}/{{y}}.svg"
+    if ground.plan:
+        address += f"?plan={ground.plan}"
     own = TileService(
         kind="xyz",
         url=address.replace("{look}", look),
@@ -283,10 +303,9 @@ def _skeleton(
 @page("/maps/{hash}.js", name="map_script", may=Permission.READ_PUBLIC)
 def map_script(visit: Visit) -> Response:
     """The script of a map skeleton: for a consultation (`plan`, its slug) or the town. Kept for ever by its hash."""
-    slug = visit.request.query_params.get("plan", "")
-    procedure = procedures.by_slug(visit.session, visit.municipality_id, slug) if slug else None
+    procedure = _plan_asked(visit)
     look = "dark" if visit.request.query_params.get("look") == "dark" else "light"
-    skeleton = _skeleton(visit, base_map(visit), procedure, look)
+    skeleton = _skeleton(visit, base_map(visit, procedure), procedure, look)
     is_current = visit.request.path_params["hash"] == skeleton.hash[:16]
     headers = {"Cache-Control": FOR_EVER if is_current else "no-cache"}
     body = gzip.compress(skeleton.script.encode(), 6, mtime=0)
@@ -493,7 +512,7 @@ def hearing_map(visit: Visit) -> Response:
         view = where
     elif focus is not None and focus.lon is not None and focus.lat is not None and "mitte" not in asked:
         view = View(focus.lon, focus.lat, 17, *PLAN_SIZE)
-    ground = base_map(visit)
+    ground = base_map(visit, procedure)
     everything = published.how_many(
         visit.session, procedure.id or 0, Wanted(**{**vars(wanted), "has_place": True})
     )
@@ -784,7 +803,7 @@ def plan_view(visit: Visit) -> Response:
     look: Literal["light", "dark"] = "dark" if visit.request.query_params.get("look") == "dark" else "light"
     view = _view(visit, procedure)
     svg = tiles.static_plan_svg(
-        _sources_at(base_map(visit), view.zoom),
+        _sources_at(base_map(visit, procedure), view.zoom),
         view,
         title=localised(procedure, visit.language, "title"),
         areas=[procedure.plan_area] if procedure.plan_area else [],

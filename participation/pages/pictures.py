@@ -32,7 +32,7 @@ def plan_picture(visit: Visit) -> Response:
     title = localised(procedure, visit.language, "title")
 
     def draw() -> str:
-        return overview.plan_picture(procedure, base_map(visit).sources, size, _look(visit), title)
+        return overview.plan_picture(procedure, base_map(visit, procedure).sources, size, _look(visit), title)
 
     drawn = _picture(visit, ("plan", procedure.id, procedure.version, size, title), draw)
     if procedure.state == ProcedureState.DRAFT.value:
