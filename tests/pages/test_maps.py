@@ -460,6 +460,43 @@ def test_the_maps_files_are_kept_for_ever_and_change_their_address(
     assert client.get(fresh.replace("light", "dark") + at).text != client.get(fresh + at).text
 
 
+def test_what_a_plan_lays_down_is_drawn_on_its_own_map_only(
+    client: TestClient, session: Session, town: Town, house: House, tmp_path: Path
+) -> None:
+    add_layer(session, town, house, tmp_path)
+    x, y = metres_of(LON, LAT)
+    frame = geopandas.GeoDataFrame(
+        {"sign": ["residential"]}, geometry=[shapely.box(x, y, x + 90, y + 90)], crs=25832
+    )
+    write_normalised(frame, tmp_path / "plan.fgb")
+    with (tmp_path / "plan.fgb").open("rb") as file:
+        kept = house.files.put(file)
+    layer = Layer(
+        municipality_id=town.id,
+        procedure_id=town.procedure.id,
+        role="plan",
+        title="Festsetzungen",
+        attribution="Planungsstelle West",
+        normalised_sha256=kept.sha256,
+        imported_at=NOW,
+    )
+    places.add_layer(session, layer, [], by=town.planner, now=NOW)
+    session.commit()
+    tile_x, tile_y = tile_of(LON, LAT, 16)
+
+    def tile_of_map(address: str) -> tuple[str, str]:
+        [script] = re.findall(r'src="(/maps/[^"]+)"', client.get(address).text)
+        answer = client.get(script.replace("&amp;", "&")).text
+        [(before, query)] = re.findall(r'"(/kacheln/[^"]+/light/)\{z\}/\{x\}/\{y\}\.svg([^"]*)"', answer)
+        return answer, client.get(f"{before}16/{tile_x}/{tile_y}.svg{query}").text
+
+    plan_script, plan_tile = tile_of_map(MAP)
+    town_script, town_tile = tile_of_map("/karte")
+    assert "Planungsstelle West" in plan_script
+    assert "Planungsstelle West" not in town_script
+    assert plan_tile.count("<path") > town_tile.count("<path")
+
+
 @pytest.mark.parametrize("at", ["light/16/99999/1", "light/25/0/0", "pink/16/1/1"])
 def test_a_tile_that_does_not_exist_is_not_found(client: TestClient, town: Town, at: str) -> None:
     assert client.get(f"/kacheln/x/{at}.svg").status_code == 404
