@@ -33,7 +33,12 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
     },
-    "geo": {"geometry": 0, "layers": 1, **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2), "pictures": 3},
+    "geo": {
+        "geometry": 0,
+        "layers": 1,
+        **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2),
+        "pictures": 3,
+    },
 }
 """How high a room lies in its storey. A room may import rooms on its own floor and below."""
 
