@@ -147,7 +147,7 @@ def decide(
     """Publish, publish with a redaction, or keep from the public with a reason. The original stays untouched.
 
     Raises Refusal NOT_ALLOWED, CLAIMED_BY_OTHER, DECIDED_MEANWHILE (`expected_decisions` is what the
-    moderator saw), REASON_REQUIRED ("reason"), WRONG_STATE (the submitter does not want it public).
+    moderator saw), REASON_REQUIRED ("reason"), NOTHING_REDACTED ("text"), WRONG_STATE (the submitter does not want it public).
     """
     _require(by, contribution)
     session.refresh(contribution, with_for_update=True)
@@ -159,6 +159,10 @@ def decide(
         raise Refusal(Code.CLAIMED_BY_OTHER, name=held.name, until=held.until)
     if decision.action is not Action.PUBLISH and decision.reason is None:
         raise Refusal(Code.REASON_REQUIRED, "reason")
+    if decision.action is Action.REDACT and not decision.hidden_attachments:
+        unchanged = (contribution.title, contribution.text)
+        if (normalise(decision.title, field="title"), normalise(decision.text, field="text")) == unchanged:
+            raise Refusal(Code.NOTHING_REDACTED, "text")
     before, before_redaction = contribution.publication, contribution.redaction_id
     redaction_id = None
     if decision.action is Action.REDACT:

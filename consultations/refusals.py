@@ -55,6 +55,7 @@ class Code(StrEnum):
     CLAIMED_BY_OTHER = "claimed_by_other"
     DECIDED_MEANWHILE = "decided_meanwhile"
     REASON_REQUIRED = "reason_required"
+    NOTHING_REDACTED = "nothing_redacted"
     NOTHING_TO_UNDO = "nothing_to_undo"
     # imports
     MAPPING_INVALID = "mapping_invalid"

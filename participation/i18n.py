@@ -6,7 +6,7 @@ Messages are English in templates and code; each other language has one `.po` fi
 
 import gettext as _gettext
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -57,6 +57,11 @@ def _local(moment: datetime) -> datetime:
     return moment.astimezone(LEGAL_TIME)
 
 
+def _is_whole_day(moment: datetime) -> bool:
+    """The first moment of a day is how a day is kept of which nobody noted the time (a letter in the box)."""
+    return _local(moment).time() == time()
+
+
 def date_long(day: date, language: str) -> str:
     """Dienstag, 2. März 2027"""
     return format_date(
@@ -70,14 +75,18 @@ def date_short(day: date, language: str) -> str:
 
 
 def datetime_long(moment: datetime, language: str) -> str:
-    """2. März 2027, 14:05 Uhr: legal time, to the minute."""
+    """2. März 2027, 14:05 Uhr: legal time, to the minute. A day of which no time is known stands for itself."""
+    if _is_whole_day(moment):
+        return date_short(_local(moment).date(), language)
     pattern = "d. MMMM y, HH:mm 'Uhr'" if language == "de" else "d MMMM y, HH:mm"
     return format_datetime(_local(moment), pattern, locale=_LOCALES[language])
 
 
 def datetime_exact(moment: datetime, language: str) -> str:
-    """2. März 2027, 14:05:33 Uhr (MEZ): legal time, to the second, with its zone."""
+    """2. März 2027, 14:05:33 Uhr (MEZ): legal time, to the second, with its zone; or a day without a known time."""
     local = _local(moment)
+    if _is_whole_day(moment):
+        return date_short(local.date(), language)
     zones = {"de": ("MEZ", "MESZ"), "en": ("CET", "CEST")}
     zone = zones[language][bool(local.dst())]
     pattern = "d. MMMM y, HH:mm:ss 'Uhr'" if language == "de" else "d MMMM y, HH:mm:ss"

@@ -488,7 +488,7 @@ def _typeset(template: str, data: dict[str, Any], issued_at: datetime, _: Callab
                 sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
                 format="pdf",
                 pdf_standards=_STANDARDS,
-                timestamp=issued_at,
+                timestamp=issued_at.replace(microsecond=0),  # typst refuses fractions of a second
             )
         except typst.TypstError as error:
             missing = {

@@ -78,6 +78,7 @@ MESSAGES: dict[Code, str] = {
         "Somebody else has decided on this meanwhile. Please look at the decision first."
     ),
     Code.REASON_REQUIRED: N_("Please give a reason."),
+    Code.NOTHING_REDACTED: N_("Nothing is blacked out yet: the public version is the same as the original."),
     Code.NOTHING_TO_UNDO: N_("There is no decision to take back."),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),

@@ -341,7 +341,8 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
         wants_publication=form.wants_publication.data,
         document_id=document_id,
         section=form.section.data or "",
-        place_words=form.place_words.data or "",
+        # What was looked for and not chosen is still what the person said.
+        place_words=form.place_words.data or ("" if place_id else form.place_search.data) or "",
         place_id=place_id,
         located=places.chosen(visit.session, visit.municipality_id, place_id=place_id),
         attachments=tuple(_attached(each, channel, index) for index, each in enumerate(draft.files)),
@@ -352,13 +353,13 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
 
 
 def _received_at(visit: Visit, form: IntakeForm) -> datetime:
-    """The moment that counts. Without a time it is the end of the day, or this moment for today: a letter that was
-    in the box on the last day is in time, whatever the hour at which somebody opened it."""
+    """The moment that counts. Without a time it is the day (its first moment, which is shown without a time), or this
+    moment for today: a letter that was in the box on the last day is in time, whenever somebody opened it."""
     at: time | None = form.received_at.data
     day: date = form.received_on.data
     if at is None and day == visit.today:
         return visit.now
-    return datetime.combine(day, at or time(23, 59, 59), LEGAL_TIME)
+    return datetime.combine(day, at or time(), LEGAL_TIME)
 
 
 def _attached(each: Mapping[str, Any], channel: Channel, index: int) -> AttachedFile:

@@ -202,6 +202,8 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         if name in KEPT_FIELDS and isinstance(value, str)
     }
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
+    if wanted in ("next", "check", "send"):
+        _keep_searched_place(data)
     await run_in_threadpool(_take_files, visit, sent)
     try:
         kept, answer = await visit.in_thread(partial(_act, visit, token, step, sent, wanted), write=True)
@@ -240,6 +242,15 @@ def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[
             sent.errors = [(visit.explain(refusal), _target(refusal, step))]
             sent.status = STATUS.get(refusal.code, 422)
     return kept, None
+
+
+def _keep_searched_place(data: dict[str, str]) -> None:
+    """Whoever looked for a place and went on without choosing one still meant it: it is kept in words."""
+    searched = data.get("place_search", "").strip()
+    if searched and not data.get("place_id"):
+        words = data.get("place_words", "").strip()
+        data["place_words"] = words if searched in words else "; ".join(filter(None, (words, searched)))
+        data["place_search"] = ""
 
 
 def _take_files(visit: Visit, sent: Sent) -> None:
