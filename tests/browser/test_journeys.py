@@ -3,9 +3,11 @@
 The single steps are tested where they live; here is that they lead to one another, without a barrier on any page.
 """
 
+import io
 import re
 from collections.abc import Callable
 
+import pypdf
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -28,7 +30,14 @@ NARROW_DARK_PLAIN = {
 }
 LOOKS = {"wide, with JavaScript": WIDE, "narrow, dark, without JavaScript": NARROW_DARK_PLAIN}
 
-SCAN = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n"  # fmt: skip
+
+def scan() -> bytes:
+    """A PDF of one empty sheet."""
+    made = io.BytesIO()
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(595, 842)
+    writer.write(made)
+    return made.getvalue()
 
 
 @pytest.fixture
@@ -131,7 +140,7 @@ def test_a_letter_goes_the_same_way_as_everything_else(
     clerk.get_by_label("Verfasst am").fill("2027-02-16")  # later than it came: a slip
     clerk.get_by_label("Was darin steht").fill("Die alten Linden müssen bleiben.\nIhre Frau Kern, Gasse 3")
     clerk.get_by_label("Scan oder Originaldatei").set_input_files(
-        {"name": "Brief.pdf", "mimeType": "application/pdf", "buffer": SCAN}
+        {"name": "Brief.pdf", "mimeType": "application/pdf", "buffer": scan()}
     )
     clerk.get_by_label("Name", exact=False).first.fill("Ida Kern")
     clerk.get_by_label("Straße und Hausnummer").fill("Gasse 3")
@@ -140,6 +149,7 @@ def test_a_letter_goes_the_same_way_as_everything_else(
     expect(clerk.get_by_role("alert")).to_be_visible()
     fine(clerk)
     expect(clerk.get_by_label("Was darin steht")).to_have_value(re.compile("Linden"))
+    expect(clerk.locator("main")).to_contain_text("Brief.pdf")
     clerk.get_by_label("Verfasst am").fill("2027-02-12")
     press(clerk, "Aufnehmen und Eingangsbestätigung erstellen")
     expect(clerk.locator("main")).to_contain_text("BP-12-0001")
