@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick] [part …]`: measure, print the table, and end with 1 if a target is missed."""
 
 import argparse
+import gc
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -74,6 +75,9 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     results: list[Result] = []
+    # As the server does when it starts.
+    gc.collect()
+    gc.freeze()
     with tempfile.TemporaryDirectory(prefix="digilog-benchmarks-") as folder:
         for name in asked.parts or PARTS:
             print(f"{name} …", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ from consultations.permissions import PUBLIC
 from participation.database import unit_of_work
 
 WRITERS = 16
-#: Nobody waits longer (seconds).
+#: Nobody waits longer on SQLite (seconds).
 PATIENCE = 2.0
 _RAW = "CREATE TABLE raw (id INTEGER PRIMARY KEY{}, text TEXT NOT NULL, at TEXT NOT NULL)"
 
@@ -110,4 +110,6 @@ def by_web(place: Place, kind: str, *, each: int) -> Iterator[Result]:
     failed = sum(status != 303 for _, some in done for status in some)
     told = f"{len(waits)} requests of {WRITERS} at once, {len(waits) / took:.0f}/s"
     yield Result(f"handing in by web, {kind}: failed", failed, 0, Better.LESS, detail=told)
-    yield Result(f"handing in by web, {kind}: longest wait", max(waits), PATIENCE, Better.LESS, "s")
+    # SQLite has one line for all who write; the promise is about that line.
+    target = PATIENCE if kind == "SQLite" else None
+    yield Result(f"handing in by web, {kind}: longest wait", max(waits), target, Better.LESS, "s")

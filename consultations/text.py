@@ -9,16 +9,18 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nh3
 import Stemmer
-from bleach.linkifier import Linker
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from consultations.refusals import Code, Refusal
+
+if TYPE_CHECKING:
+    from bleach.linkifier import Linker
 
 TEXT_LIMIT = 1_000_000
 """Characters that one text may have. Beyond it is a refusal, never a cut."""
@@ -148,9 +150,11 @@ def _as_written(text: str) -> str:
     return "".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs)
 
 
-def _linker() -> Linker:
-    # Its HTML parser keeps state, so each thread has its own.
+def _linker() -> "Linker":
+    # Its HTML parser keeps state, so each thread has its own. Four megabytes that most pages do not need.
     if not hasattr(_local, "linker"):
+        from bleach.linkifier import Linker
+
         _local.linker = Linker(url_re=_ADDRESS, skip_tags={"code"}, parse_email=False)
     linker: Linker = _local.linker
     return linker
