@@ -28,7 +28,7 @@ from sqlmodel import Session
 from consultations import channels, contributions, moderation, municipalities, people, places, procedures
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
-from consultations.deadlines import LEGAL_TIME
+from consultations.deadlines import LEGAL_TIME, local_date
 from consultations.files import STAFF_TYPES, AcceptedFile, FileStore, Limits
 from consultations.inspection import examine
 from consultations.moderation import Action, Decision, Reason
@@ -62,6 +62,7 @@ TOWNS = ("auenfurt", "birkstein")
 """The towns of the demo; the first answers at localhost."""
 
 PASSWORD = "mitreden-in-auenfurt"
+STALE_DAYS = 7
 OPERATOR = ("Olga Bertram", "betrieb@digilog.example")
 
 _DATA = Path(__file__).parent / "demo_data"
@@ -86,7 +87,6 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
     mark.touch()
     if fresh:
         _remove(database)
-        (data / "samples-done").unlink(missing_ok=True)
         shutil.rmtree(data / "files", ignore_errors=True)
     settings = Settings(
         data_dir=data,
@@ -100,11 +100,14 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
         engine = make_engine(settings.database_url)
         migrate(engine)
         engine.dispose()
+        _say_if_old(mark)
     else:
         print("Building the demo towns, this takes about half a minute ...", flush=True)
+        (data / "samples-done").unlink(missing_ok=True)
         with finished_or_nothing(database) as engine:
             migrate(engine)
             fill(engine, open_files(settings), now=read_clock())
+        mark.write_text(f"{local_date(read_clock())}")
     if samples:
         from participation import demo_samples
 
@@ -129,12 +132,25 @@ def welcome(port: int) -> str:
     return "\n".join(lines)
 
 
+def _say_if_old(mark: Path) -> None:
+    """The towns' dates count from the day of the fill: after a while nothing in them is running any more."""
+    filled = mark.read_text()
+    if filled and (local_date(read_clock()) - date.fromisoformat(filled)).days > STALE_DAYS:
+        print(
+            f"The demo was filled on {filled}; begun anew with --fresh, its dates count from today.",
+            flush=True,
+        )
+
+
 def _secret(path: Path) -> str:
-    """The secret of this demo, made once and readable by nobody else."""
-    with contextlib.suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """The secret of this demo, made once and readable by nobody else; whole, or made again."""
+    if not path.exists():
+        unfinished = path.with_name("secret.unfinished")
+        unfinished.unlink(missing_ok=True)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(32))
+        unfinished.replace(path)
     return path.read_text()
 
 

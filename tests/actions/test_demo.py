@@ -67,6 +67,19 @@ def test_a_second_start_fills_nothing_and_keeps_the_secret(settings: Settings, s
     assert (settings.data_dir / "secret").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_demo_of_last_month_says_that_its_dates_are_over(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark = settings.data_dir / "demo"
+    filled = mark.read_text()
+    demo.prepare(settings.data_dir, port=8000, fresh=False, samples=False)
+    assert "--fresh" not in capsys.readouterr().out
+    mark.write_text("2026-01-31")
+    demo.prepare(settings.data_dir, port=8000, fresh=False, samples=False)
+    assert "filled on 2026-01-31" in capsys.readouterr().out
+    mark.write_text(filled)
+
+
 def test_an_interrupted_fill_is_begun_anew(tmp_path: Path) -> None:
     """What a killed fill leaves is a file without the name; and a fill that fails leaves no database."""
     (tmp_path / "unfinished.sqlite").write_bytes(b"half a database")
