@@ -487,6 +487,9 @@ def payload_sha256(
             "section": contribution.section,
             "place_words": contribution.place_words,
             "place": contribution.place_id,
+            "phase": contribution.phase_id,
+            "answers": contribution.parent_id,
+            "supplements": contribution.supplements_id,
             "language": contribution.language,
             "wants_publication": contribution.wants_publication,
             "geometry": contribution.geometry.hex() if contribution.geometry else None,
@@ -542,7 +545,8 @@ def set_publication(
     if is_shown:
         title = contribution.title if public_title is None else public_title
         words = contribution.text if public_text is None else public_text
-        search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.category)
+        topic = "" if redaction_id else contribution.category
+        search.index(session, contribution.id, Scope.PUBLIC, title, words, topic)
     session.flush()
 
 
@@ -679,10 +683,10 @@ def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
 _TOPICS = text(
     "WITH RECURSIVE topic (name) AS ("
     " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND category != ''"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != ''"
     " UNION ALL SELECT ("
     " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND category != '' AND category > topic.name)"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != '' AND category > topic.name)"
     " FROM topic WHERE topic.name IS NOT NULL"
     ") SELECT name FROM topic WHERE name IS NOT NULL"
 )

@@ -7,10 +7,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from consultations import journal
-from consultations.contributions import Attachment, Contribution, Receipt, payload_sha256
+from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.files import FileStore
 from consultations.journal import JournalEntry
-from consultations.moderation import Redaction
+from consultations.moderation import ModerationDecision, Redaction, decision_sha256
 from consultations.people import Person
 from consultations.procedures import Document, DocumentVersion
 
@@ -28,7 +28,7 @@ class Finding:
 def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     """Walk through all evidence and name everything that was tampered with or lost.
 
-    Problems: journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
+    Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
     (sealed in the journal, no longer there); files `file_missing`, `file_altered`.
     Memory is bounded by `BATCH` rows; every file is read once.
@@ -52,6 +52,7 @@ def _receipts(session: Session) -> Iterator[Finding]:
             break
         last = rows[-1].id or 0
         yield from _check_receipts(session, rows)
+        yield from _check_decisions(session, rows)
         session.expunge_all()
     yield from _vanished(session)
 
@@ -75,7 +76,7 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
         ).all()
     }
     sealed = {
-        entry.subject: str(entry.facts.get("payload_sha256"))
+        entry.subject: entry.facts
         for entry in session.exec(
             select(JournalEntry).where(
                 col(JournalEntry.subject).in_(subjects),
@@ -91,11 +92,65 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
             continue
         if subject not in sealed:
             yield Finding(subject, "unsealed")
-        elif receipt.payload_sha256 != sealed[subject]:
-            yield Finding(subject, "receipt_altered")
+        else:
+            if receipt.payload_sha256 != sealed[subject].get("payload_sha256"):
+                yield Finding(subject, "receipt_altered")
+            if row.is_late != sealed[subject].get("late"):
+                yield Finding(subject, "lateness_altered")
         actual = payload_sha256(row, people.get(row.submitter_id), attachments.get(row.id, []))
         if actual != receipt.payload_sha256:
             yield Finding(subject, "content_altered")
+
+
+def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator[Finding]:
+    """Decisions on publication and the public versions they made, against what the journal sealed."""
+    ids = [row.id for row in rows]
+    decisions: dict[int, list[ModerationDecision]] = {}
+    for decision in session.exec(
+        select(ModerationDecision)
+        .where(col(ModerationDecision.contribution_id).in_(ids))
+        .order_by(col(ModerationDecision.id))
+    ).all():
+        decisions.setdefault(decision.contribution_id, []).append(decision)
+    redactions = {
+        redaction.id: redaction
+        for redaction in session.exec(select(Redaction).where(col(Redaction.contribution_id).in_(ids))).all()
+    }
+    entries: dict[str, list[JournalEntry]] = {}
+    for entry in session.exec(
+        select(JournalEntry)
+        .where(
+            col(JournalEntry.subject).in_([f"contribution:{row_id}" for row_id in ids]),
+            col(JournalEntry.verb) != "contribution_received",
+        )
+        .order_by(col(JournalEntry.id))
+    ).all():
+        entries.setdefault(entry.subject, []).append(entry)
+    for row in rows:
+        subject = f"contribution:{row.id}"
+        past = entries.get(subject, [])
+        made = decisions.get(row.id or 0, [])
+        sealed = [entry.facts.get("sha256") for entry in past if entry.verb.startswith("moderation_")]
+        if len(made) != len(sealed):
+            yield Finding(subject, "decision_missing")
+        elif sealed != [decision_sha256(each, redactions.get(each.redaction_id)) for each in made]:
+            yield Finding(subject, "decision_altered")
+        if row.publication != _publication_by(past, row):
+            yield Finding(subject, "publication_altered")
+
+
+def _publication_by(past: Sequence[JournalEntry], row: Contribution) -> str:
+    """What the journal says the public sees of it."""
+    state = PublicationState.PENDING if row.wants_publication else PublicationState.PRIVATE
+    for entry in past:
+        if entry.verb.startswith("moderation_"):
+            state = PublicationState(entry.facts["state"])
+        elif entry.verb in _TAKEN_BACK and state is not PublicationState.PRIVATE:
+            state = PublicationState.RETRACTED
+    return state.value
+
+
+_TAKEN_BACK = ("contribution_retracted", "contribution_withdrawn")
 
 
 def _vanished(session: Session) -> Iterator[Finding]:

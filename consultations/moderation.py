@@ -97,6 +97,12 @@ def _require(by: Actor, contribution: Contribution) -> None:
         raise Refusal(Code.NOT_ALLOWED)
 
 
+def _require_free(session: Session, contribution_id: int, by: Actor, now: datetime) -> None:
+    held = session.get(Claim, contribution_id)
+    if held and held.person_id != by.person_id and held.until > now:
+        raise Refusal(Code.CLAIMED_BY_OTHER, name=held.name, until=held.until)
+
+
 def claim(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> Claim:
     """Have an item to oneself for a while; claiming again renews. Raises NOT_ALLOWED, CLAIMED_BY_OTHER (name, until)."""
     _require(by, contribution)
@@ -154,9 +160,7 @@ def decide(
     if expected_decisions is not None and expected_decisions != contribution.decisions:
         raise Refusal(Code.DECIDED_MEANWHILE)
     assert contribution.id is not None
-    held = session.get(Claim, contribution.id)
-    if held and held.person_id != by.person_id and held.until > now:
-        raise Refusal(Code.CLAIMED_BY_OTHER, name=held.name, until=held.until)
+    _require_free(session, contribution.id, by, now)
     if decision.action is not Action.PUBLISH and decision.reason is None:
         raise Refusal(Code.REASON_REQUIRED, "reason")
     if decision.action is Action.REDACT and not decision.hidden_attachments:
@@ -229,11 +233,25 @@ def publish_imported(
     )
 
 
-def undo(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> ModerationDecision:
-    """Take the last decision back: state and public version are as before it. Raises NOTHING_TO_UNDO, NOT_ALLOWED."""
+def undo(
+    session: Session,
+    contribution: Contribution,
+    *,
+    by: Actor,
+    now: datetime,
+    expected_decisions: int | None = None,
+) -> ModerationDecision:
+    """Take the last decision back: state and public version are as before it.
+
+    Raises Refusal NOT_ALLOWED, NOTHING_TO_UNDO, CLAIMED_BY_OTHER, and DECIDED_MEANWHILE, so that a double click
+    takes back one decision and not two.
+    """
     _require(by, contribution)
     session.refresh(contribution, with_for_update=True)
     assert contribution.id is not None
+    if expected_decisions is not None and expected_decisions != contribution.decisions:
+        raise Refusal(Code.DECIDED_MEANWHILE)
+    _require_free(session, contribution.id, by, now)
     last = last_to_undo(history(session, contribution.id))
     if last is None:
         raise Refusal(Code.NOTHING_TO_UNDO)
@@ -306,9 +324,24 @@ def _record(
         at=now,
         procedure_id=contribution.procedure_id,
         subject=f"contribution:{contribution.id}",
-        facts={"reference": contribution.reference, "reason": row.reason, "state": contribution.publication},
+        facts={
+            "reference": contribution.reference,
+            "reason": row.reason,
+            "state": contribution.publication,
+            "sha256": decision_sha256(row, session.get(Redaction, redaction_id) if redaction_id else None),
+        },
     )
     return row
+
+
+def decision_sha256(row: ModerationDecision, redaction: Redaction | None) -> str:
+    """The seal of a decision and of the public version that it made, as the journal keeps it."""
+    version = (
+        [redaction.title, redaction.text, redaction.made_by, redaction.hidden_attachments]
+        if redaction
+        else None
+    )
+    return journal.digest([row.by, row.by_name, row.action, row.reason, row.explanation, row.before, version])
 
 
 def history(session: Session, contribution_id: int) -> list[ModerationDecision]:

@@ -198,8 +198,8 @@ def _entry(row: Row[Any]) -> Entry:
         title=row.public_title if redacted else row.title,
         text=row.public_text if redacted else row.text,
         is_redacted=redacted,
-        topic=row.category,
         # A redaction covers title and text; what else was typed freely is left out with it.
+        topic="" if redacted else row.category,
         author=row.body or (row.pseudonym if informal and not redacted else ""),
         refers_to=", ".join(
             part for part in (row.document or "", "" if redacted else row.section) if part.strip()
@@ -231,7 +231,7 @@ def _narrowing(session: Session, wanted: Wanted) -> list[ColumnElement[bool] | T
     if wanted.kind:
         found.append(col(Contribution.kind) == wanted.kind)
     if wanted.topic:
-        found.append(col(Contribution.category) == wanted.topic)
+        found += [col(Contribution.category) == wanted.topic, col(Contribution.redaction_id).is_(None)]
     if wanted.has_place is not None:
         found.append(
             col(Contribution.cell).is_not(None) if wanted.has_place else col(Contribution.cell).is_(None)

@@ -144,5 +144,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         middleware=[Middleware(LanguageMiddleware), Middleware(SecurityMiddleware, settings=settings)],
         exception_handlers={Refusal: refusal, HTTPException: http_error},
     )
+    # An address with a slash too many is unknown; a redirect would go to whatever host was asked for.
+    app.router.redirect_slashes = False
     app.state.house = house
     return app

@@ -234,6 +234,7 @@ class Action(StrEnum):
     CODE_ANYWHERE = "code_anywhere"
     #: Wrong access codes for one reference number from one address.
     CODE_OF_REFERENCE = "code_of_reference"
+    CODE_OF_REFERENCES = "code_of_references"
 
 
 RATES = {
@@ -242,6 +243,7 @@ RATES = {
     Action.CODE: "10 per 10 minutes",
     Action.CODE_ANYWHERE: "300 per hour",
     Action.CODE_OF_REFERENCE: "10 per 10 minutes",
+    Action.CODE_OF_REFERENCES: "100 per 10 minutes",
 }
 
 
@@ -352,6 +354,8 @@ def check_code(limiter: Limiter, address: str, reference: str = "") -> None:
     if reference:
         if limiter.is_used_up(Action.CODE_OF_REFERENCE, reference, address):
             raise limiter.refusal(Action.CODE_OF_REFERENCE, reference, address)
+        if limiter.is_used_up(Action.CODE_OF_REFERENCES, address):
+            raise limiter.refusal(Action.CODE_OF_REFERENCES, address)
     elif limiter.is_used_up(Action.CODE, address) or limiter.is_used_up(Action.CODE_ANYWHERE):
         raise Refusal(Code.REFERENCE_REQUIRED, "reference")
 
@@ -360,6 +364,7 @@ def code_was_wrong(limiter: Limiter, address: str, reference: str = "") -> None:
     """Count a wrong access code."""
     if reference:
         limiter.count(Action.CODE_OF_REFERENCE, reference, address)
+        limiter.count(Action.CODE_OF_REFERENCES, address)
     else:
         limiter.count(Action.CODE, address)
         limiter.count(Action.CODE_ANYWHERE)

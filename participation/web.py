@@ -441,6 +441,20 @@ def _look(request: Request) -> tuple[str, str]:
     return (theme if theme in THEMES else THEMES[0], size if size in TEXT_SIZES else TEXT_SIZES[0])
 
 
+def row_number(typed: str | None) -> int | None:
+    """A row's number as a form or address sends it; 0, which no row has, for anything that is no number."""
+    if not typed:
+        return None
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+
+
+def _can_exist(request: Request) -> bool:
+    """Whether a row or file of this address can exist at all: no database takes larger numbers, PostgreSQL no NUL."""
+    texts = (*map(str, request.path_params.values()), *request.query_params.values())
+    numbers = (value for value in request.path_params.values() if isinstance(value, int))
+    return not any("\0" in text for text in texts) and all(number < 2**31 for number in numbers)
+
+
 # --- running a page --------------------------------------------------------------------------------
 
 
@@ -448,6 +462,8 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
     """The ASGI-side of a page: read the form, run the handler in a thread, keep shared pages."""
 
     async def run(request: Request) -> Response:
+        if not _can_exist(request):
+            raise Refusal(Code.NOT_FOUND)
         request.scope["now"] = house.clock()
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)

@@ -28,7 +28,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
 from consultations import channels, contributions, drafts, places, procedures
-from consultations.channels import Channel, Entry
+from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
 from consultations.drafts import Draft
@@ -41,7 +41,7 @@ from consultations.refusals import Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
 from participation.settings import Settings
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -319,10 +319,10 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
 
 def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
     channel = channels.by_key(form.channel.data)
-    place_id = int(form.place_id.data) if (form.place_id.data or "").isdecimal() else None
-    document_id = int(form.document_id.data) if (form.document_id.data or "").isdecimal() else None
+    place_id = row_number(form.place_id.data)
+    document_id = row_number(form.document_id.data)
     return Submission(
-        kind=Kind(form.kind.data or Kind.STATEMENT.value),
+        kind=next((kind for kind in Kind if kind.value == form.kind.data), Kind.STATEMENT),
         channel=channel.key,
         key=draft.key,
         title=form.title.data or "",
@@ -345,7 +345,7 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
         place_words=form.place_words.data or ("" if place_id else form.place_search.data) or "",
         place_id=place_id,
         located=places.chosen(visit.session, visit.municipality_id, place_id=place_id),
-        attachments=tuple(_attached(each, channel, index) for index, each in enumerate(draft.files)),
+        attachments=tuple(_attached(each) for each in draft.files),
         written_on=form.written_on.data,
         received_at=_received_at(visit, form),
         wants_letter=form.wants_letter.data,
@@ -362,7 +362,7 @@ def _received_at(visit: Visit, form: IntakeForm) -> datetime:
     return datetime.combine(day, at or time(), LEGAL_TIME)
 
 
-def _attached(each: Mapping[str, Any], channel: Channel, index: int) -> AttachedFile:
+def _attached(each: Mapping[str, Any]) -> AttachedFile:
     return AttachedFile(
         sha256=each["sha256"],
         filename=each["filename"],
@@ -371,7 +371,8 @@ def _attached(each: Mapping[str, Any], channel: Channel, index: int) -> Attached
         pages=each["pages"],
         public_sha256=each["public_sha256"] or "",
         public_media_type=each["public_media_type"] or "",
-        is_original=channel.needs_original and index == 0,
+        # What came over the counter is evidence, every page of it; the public reads what the moderator shows.
+        is_original=True,
     )
 
 

@@ -863,7 +863,7 @@ def _asked_view(visit: Visit) -> tuple[Bounds, int]:
         message = visit.gettext("bbox has to go from west to east and from south to north, in degrees.")
         raise _Unreadable("bbox", message)
     zoom = asked.get("zoom", "")
-    if not zoom.isdecimal() or not 0 <= int(zoom[:3]) <= 22:
+    if not zoom.isdecimal() or len(zoom) > 2 or int(zoom) > 22:
         raise _Unreadable("zoom", visit.gettext("zoom has to be a whole number from 0 to 22."))
     return (west, south, east, north), int(zoom)
 

@@ -24,7 +24,7 @@ from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
 from consultations.refusals import Refusal
 from participation.messages import STATUS
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -124,6 +124,8 @@ class Done:
     id: int
     reference: str
     action: str
+    #: How many decisions there were when this was shown; taking back takes back the last of these.
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,10 @@ class Item:
     files: tuple[File, ...]
     history: tuple[Past, ...]
     can_undo: bool
+    seen: int
     done: Done | None
+    #: What else was typed and is public with it, as rows of a summary list.
+    typed: tuple[tuple[str, str, str, str], ...]
 
 
 def _places(visit: Visit) -> tuple[int, ...] | None:
@@ -178,13 +183,15 @@ def _places(visit: Visit) -> tuple[int, ...] | None:
 
 def _done(visit: Visit) -> Done | None:
     wanted = visit.request.query_params.get("done", "")
-    row = (
-        contributions.by_id(visit.session, visit.municipality_id, int(wanted)) if wanted.isdecimal() else None
-    )
+    row = contributions.by_id(visit.session, visit.municipality_id, row_number(wanted) or 0)
     if row is None or row.id is None:
         return None
     past = moderation.history(visit.session, row.id)
-    return Done(row.id, row.reference, visit.gettext(ACTIONS[Action(past[0].action)])) if past else None
+    return (
+        Done(row.id, row.reference, visit.gettext(ACTIONS[Action(past[0].action)]), row.decisions)
+        if past
+        else None
+    )
 
 
 @page("/verwaltung/moderation", name="moderation", may=Permission.MODERATE)
@@ -196,7 +203,7 @@ def queue(visit: Visit) -> Response:
         visit.municipality_id,
         now=visit.now,
         procedure_ids=_places(visit),
-        after_id=int(after) if after.isdecimal() else 0,
+        after_id=row_number(after) or 0,
         limit=PAGE_LENGTH + 1,
     )
     shown = items[:PAGE_LENGTH]
@@ -303,6 +310,16 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
     assert procedure is not None
     held = moderation.claim_on(visit.session, row.id, now=visit.now)
     past = moderation.history(visit.session, row.id)
+    typed = tuple(
+        (name, words, "", "")
+        for name, words in (
+            (visit.gettext("Topic"), row.category),
+            (visit.gettext("Section or page"), row.section),
+            (visit.gettext("Name that others may see"), row.pseudonym),
+            (visit.gettext("Place in words"), row.place_words),
+        )
+        if words
+    )
     return visit.render(
         "moderation/item.html",
         Item(
@@ -320,7 +337,11 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
             state=PublicationState(row.publication),
             is_mine=held is not None and held.person_id == visit.by.person_id,
             held_by=held.name if held and held.person_id != visit.by.person_id else "",
-            hints=tuple((hint.words, visit.gettext(TRAITS[hint.trait])) for hint in privacy.hints(row.text)),
+            hints=tuple(
+                (hint.words, visit.gettext(TRAITS[hint.trait]))
+                for words in (row.title, row.text, *(each[1] for each in typed))
+                for hint in privacy.hints(words)
+            ),
             files=tuple(
                 File(
                     file.position,
@@ -341,6 +362,8 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
                 for each in past
             ),
             can_undo=moderation.last_to_undo(past) is not None,
+            seen=row.decisions,
+            typed=typed,
             done=_done(visit),
         ),
         status=status,
@@ -399,7 +422,8 @@ def suggest(visit: Visit) -> Response:
 def take_back(visit: Visit) -> Response:
     """Take the last decision back."""
     row = _load(visit)
-    moderation.undo(visit.session, row, by=visit.by, now=visit.now)
+    seen = row_number(str(visit.form_data.get("seen", "")))
+    moderation.undo(visit.session, row, by=visit.by, now=visit.now, expected_decisions=seen)
     return visit.redirect("moderation_item", id=row.id)
 
 
@@ -411,7 +435,7 @@ def decided(visit: Visit) -> Response:
         visit.session,
         visit.municipality_id,
         procedure_ids=_places(visit),
-        before_id=int(before) if before.isdecimal() else None,
+        before_id=row_number(before),
         limit=PAGE_LENGTH + 1,
     )
     rows = tuple(

@@ -15,7 +15,7 @@ from consultations.files import serving_headers
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
 from participation import letters, receipts
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -145,7 +145,12 @@ class Entry:
 
 
 def _choices(visit: Visit) -> list[Any]:
-    rows = procedures.for_staff(visit.session, visit.municipality_id)
+    allowed = reach(visit.by, Permission.READ_CONTRIBUTIONS, visit.municipality_id)
+    rows = [
+        row
+        for row in procedures.for_staff(visit.session, visit.municipality_id)
+        if allowed is None or row.id in allowed
+    ]
     return [
         SelectChoice("", N_("Every consultation")),
         *(SelectChoice(str(row.id), f"{row.key}: {row.title}") for row in rows),
@@ -162,11 +167,11 @@ def find(visit: Visit) -> Response:
         visit.session,
         visit.municipality_id,
         words=form.q.data or "",
-        procedure_id=int(form.procedure.data) if (form.procedure.data or "").isdecimal() else None,
+        procedure_id=row_number(form.procedure.data),
         procedure_ids=reach(visit.by, Permission.READ_CONTRIBUTIONS, visit.municipality_id),
         channel=form.channel.data or "",
         is_late={"yes": True, "no": False}.get(form.late.data or ""),
-        before_id=int(asked["before"]) if asked.get("before", "").isdecimal() else None,
+        before_id=row_number(asked.get("before")),
         limit=PAGE_LENGTH + 1,
     )
     shown = found[:PAGE_LENGTH]

@@ -34,7 +34,7 @@ from consultations.people import PersonInput
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
-from consultations.text import TEXT_LIMIT
+from consultations.text import TEXT_LIMIT, normalise
 from participation.messages import STATUS
 from participation.pages.writing import (
     ABOUT,
@@ -60,12 +60,11 @@ from participation.pages.writing import (
     place_of,
     procedure_of,
     published_parent,
-    row_number,
     standing,
 )
 from participation.security import Action, address_of, check_rate
 from participation.settings import Settings
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -204,6 +203,8 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
     if wanted in ("next", "check", "send"):
         _keep_searched_place(data)
+    # Whether there is anything to hand in to, before a file is looked at or kept.
+    await visit.in_thread(lambda: procedure_of(visit))
     await run_in_threadpool(_take_files, visit, sent)
     try:
         kept, answer = await visit.in_thread(partial(_act, visit, token, step, sent, wanted), write=True)
@@ -334,7 +335,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
 def _after_handing_in(visit: Visit, contribution_id: int, token: str, sent: Sent) -> Response:
     """Something came for a draft that has been handed in: from a double click, or from another tab with new words."""
     contribution = contributions.by_id(visit.session, visit.municipality_id, contribution_id)
-    words = sent.data.get("text", "").replace("\r\n", "\n").strip()
+    words = normalise(sent.data.get("text", ""), limit=2 * TEXT_LIMIT).strip()
     if contribution is None or not words or words == contribution.text.strip():
         return visit.redirect("receipt", token=token)
     addition = drafts.new_secret()

@@ -40,7 +40,7 @@ from consultations.text import excerpt
 from participation import receipts
 from participation.messages import MESSAGES
 from participation.pages.contributions_list import where_in_words
-from participation.web import PAGES, Visit
+from participation.web import PAGES, Visit, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -298,18 +298,12 @@ def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
     """The contribution that is commented on, if the public can see it."""
-    if not str(wanted or "").isdigit():
+    number = row_number(str(wanted or ""))
+    if not number:
         return None
-    parent = contributions.by_id(visit.session, visit.municipality_id, int(str(wanted)))
+    parent = contributions.by_id(visit.session, visit.municipality_id, number)
     shown = parent is not None and parent.publication == PublicationState.PUBLISHED.value
     return parent if shown and parent and parent.procedure_id == procedure.id else None
-
-
-def row_number(typed: str | None) -> int | None:
-    """A row's number as a form sends it; 0, which no row has, for anything that is no number."""
-    if not typed:
-        return None
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
 
 
 def place_of(visit: Visit, data: Mapping[str, str]) -> Any:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from consultations import evidence
+from consultations import evidence, moderation
 from consultations.contributions import AttachedFile
 from consultations.files import FolderStore
+from consultations.moderation import Action, Decision, Reason
 from consultations.people import PersonInput
 from tests import cast
 
@@ -29,7 +30,9 @@ def town(session: Session, store: FolderStore) -> cast.Town:
         person=PersonInput(name="Rosa Beispiel", street="Weg 1"),
         attachments=(AttachedFile(kept.sha256, "foto.txt", "text/plain", kept.size),),
     )
-    town.hand_in(session, "Ohne Anhang")
+    row = town.hand_in(session, "Frau Huber parkt falsch", wants_publication=True)
+    redacted = Decision(Action.REDACT, Reason.THIRD_PARTY, text="█ parkt falsch")
+    moderation.decide(session, row, redacted, by=town.moderator, now=cast.NOW)
     session.commit()
     return town
 
@@ -55,6 +58,12 @@ def test_untouched_evidence_is_clean(session: Session, store: FolderStore, town:
         ("UPDATE receipt SET payload_sha256 = 'x' WHERE contribution_id = 2",
          ["contribution: receipt_altered", "contribution: content_altered"]),
         ("DELETE FROM receipt WHERE contribution_id = 2", ["contribution: receipt_missing"]),
+        ("UPDATE contribution SET is_late = NOT is_late WHERE id = 1", ["contribution: lateness_altered"]),
+        ("UPDATE contribution SET phase_id = NULL WHERE id = 1", ["contribution: content_altered"]),
+        ("UPDATE redaction SET text = 'Frau Huber parkt falsch'", ["contribution: decision_altered"]),
+        ("UPDATE moderation_decision SET reason = 'insult'", ["contribution: decision_altered"]),
+        ("DELETE FROM moderation_decision", ["contribution: decision_missing"]),
+        ("UPDATE contribution SET publication = 'withheld' WHERE id = 2", ["contribution: publication_altered"]),
     ],
 )  # fmt: skip
 def test_altered_rows_are_named(
@@ -66,7 +75,7 @@ def test_altered_rows_are_named(
 
 
 def test_a_vanished_contribution_is_named(session: Session, store: FolderStore, town: cast.Town) -> None:
-    for table in ("search_entry", "receipt", "contribution"):
+    for table in ("moderation_decision", "redaction", "search_entry", "receipt", "contribution"):
         column = "id" if table == "contribution" else "contribution_id"
         session.execute(text(f"DELETE FROM {table} WHERE {column} = 2"))
     session.commit()

@@ -93,6 +93,30 @@ def test_keeping_back_needs_a_reason(session: Session, town: cast.Town) -> None:
     assert row.publication == PublicationState.PENDING.value
 
 
+def test_a_redaction_has_to_black_something_out(session: Session, town: cast.Town) -> None:
+    row = offered(session, town, "Frau Huber parkt falsch")
+    with pytest.raises(Refusal) as refused:
+        same = Decision(Action.REDACT, Reason.THIRD_PARTY, title=row.title, text=row.text)
+        moderation.decide(session, row, same, by=town.moderator, now=NOW)
+    assert (refused.value.code, refused.value.field) == (Code.NOTHING_REDACTED, "text")
+
+
+def test_taking_back_twice_by_a_double_click_takes_back_one_decision(
+    session: Session, town: cast.Town
+) -> None:
+    row = offered(session, town)
+    moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    moderation.decide(session, row, Decision(Action.WITHHOLD, Reason.INSULT), by=town.moderator, now=NOW)
+    hidden = Decision(Action.REDACT, Reason.THIRD_PARTY, text="█")
+    moderation.decide(session, row, hidden, by=town.moderator, now=NOW)
+    seen = row.decisions
+    moderation.undo(session, row, by=town.moderator, now=NOW, expected_decisions=seen)
+    with pytest.raises(Refusal) as refused:
+        moderation.undo(session, row, by=town.moderator, now=NOW, expected_decisions=seen)
+    assert refused.value.code is Code.DECIDED_MEANWHILE
+    assert row.publication == PublicationState.WITHHELD.value
+
+
 def test_two_moderators_never_decide_the_same(session: Session, town: cast.Town, second: Actor) -> None:
     row = offered(session, town)
     moderation.claim(session, row, by=town.moderator, now=NOW)
