@@ -95,8 +95,8 @@ def test_keeping_back_needs_a_reason(session: Session, town: cast.Town) -> None:
 
 def test_a_redaction_has_to_black_something_out(session: Session, town: cast.Town) -> None:
     row = offered(session, town, "Frau Huber parkt falsch")
+    same = Decision(Action.REDACT, Reason.THIRD_PARTY, title=row.title, text=row.text)
     with pytest.raises(Refusal) as refused:
-        same = Decision(Action.REDACT, Reason.THIRD_PARTY, title=row.title, text=row.text)
         moderation.decide(session, row, same, by=town.moderator, now=NOW)
     assert (refused.value.code, refused.value.field) == (Code.NOTHING_REDACTED, "text")
 
