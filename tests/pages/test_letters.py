@@ -379,7 +379,7 @@ def test_the_receipt_mail_has_what_one_needs_without_the_attachment() -> None:
         "Eingegangen: 2. März 2027, 14:05:33 Uhr (MEZ)",
         "Ihr Zugangscode: 7KQ4 MXA9",
         "https://mitmachen.stadt.example/beitrag",
-        "- Ihre Stellungnahme wird geprüft.",
+        "- Wir prüfen Ihre Stellungnahme und wägen jeden Punkt",
         "bitte mehr Bäume.\nUnd Bänke – „viele“.",
         "Brief (Scan).pdf (1,2 MB)\nSHA-256 " + "ab" * 32,
         "Stadt Beispiel\nStadtplanungsamt\nRathausplatz 1",
