@@ -56,14 +56,42 @@ class PhaseKind(StrEnum):
     """The step of the procedure a phase is."""
 
     EARLY = "early"  # BauGB §3(1)
+    AGENCIES_EARLY = "agencies_early"  # BauGB §4(1)
     PUBLICATION = "publication"  # BauGB §3(2)
     REPEATED = "repeated"  # BauGB §4a(3)
-    AGENCIES = "agencies"  # BauGB §4
+    AGENCIES = "agencies"  # BauGB §4(2)
+    DISPLAY = "display"  # VwVfG §73 with §27b
     CO_CREATION = "co_creation"
     DISCUSSION_MEETING = "discussion_meeting"
     WEIGHING = "weighing"
     RESOLUTION = "resolution"
     IN_FORCE = "in_force"
+
+
+class Track(StrEnum):
+    """Whom a phase asks. Two tracks run side by side, each with phases and dates of its own."""
+
+    PUBLIC = "public"
+    AGENCIES = "agencies"
+
+
+class PlanKind(StrEnum):
+    """What is planned, and so which law the procedure follows."""
+
+    DEVELOPMENT_PLAN = "development_plan"  # BauGB §8, binding
+    LAND_USE_PLAN = "land_use_plan"  # BauGB §5, preparatory
+    PLAN_APPROVAL = "plan_approval"  # VwVfG §72
+    FRAMEWORK_PLAN = "framework_plan"
+    DIALOGUE = "dialogue"
+
+
+class PlanVariant(StrEnum):
+    """How the procedure of a plan is run."""
+
+    REGULAR = "regular"
+    SIMPLIFIED = "simplified"  # BauGB §13
+    ACCELERATED = "accelerated"  # BauGB §13a
+    PROJECT_BASED = "project_based"  # BauGB §12
 
 
 class Opens(StrEnum):
@@ -103,6 +131,7 @@ class ProcedureTemplate:
 
     key: str
     phases: tuple[PhaseTemplate, ...]
+    plan_kind: PlanKind = PlanKind.DEVELOPMENT_PLAN
     version: str = "2026-11"
 
 
@@ -130,6 +159,7 @@ TEMPLATES: tuple[ProcedureTemplate, ...] = (
             PhaseTemplate(PhaseKind.CO_CREATION, (Opens.PROPOSAL, Opens.COMMENT), 42),
             PhaseTemplate(PhaseKind.WEIGHING),
         ),
+        PlanKind.DIALOGUE,
     ),
 )
 
@@ -159,6 +189,10 @@ class Procedure(SQLModel, table=True):
     slug: str
     template: str
     template_version: str
+    plan_kind: str = PlanKind.DIALOGUE.value
+    variant: str = PlanVariant.REGULAR.value
+    #: The law the procedure follows where it can be chosen (VwVfG §102b), by its name in `law`; empty: by the day.
+    law_version: str = ""
     state: str = ProcedureState.DRAFT.value
     title: str
     #: One or two plain sentences.
@@ -215,8 +249,14 @@ class Phase(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     procedure_id: int = Field(foreign_key="procedure.id")
     kind: str
+    track: str = Track.PUBLIC.value
     title: str = ""
     note: str = ""
+    #: The phase that this one repeats (BauGB §4a(3)), and to which parts it is limited, in words.
+    repeats_id: int | None = Field(default=None, foreign_key="phase.id")
+    limited_to: str = ""
+    #: What the law asks of the phase beyond its dates, by the field names in `legal_facts`.
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     starts_on: date | None = None
     #: Last day, inclusive, until 24:00 local time.
     ends_on: date | None = None
@@ -368,6 +408,7 @@ def create(
         slug=slug,
         template=chosen.key,
         template_version=chosen.version,
+        plan_kind=chosen.plan_kind.value,
         title=entered.title,
         created_at=now,
     )

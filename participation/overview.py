@@ -37,9 +37,11 @@ N_ = str
 
 PHASE_NAMES: Mapping[str, str] = {
     PhaseKind.EARLY: N_("Early participation"),
+    PhaseKind.AGENCIES_EARLY: N_("Early participation of public agencies"),
     PhaseKind.PUBLICATION: N_("Publication of the draft"),
     PhaseKind.REPEATED: N_("Renewed publication"),
     PhaseKind.AGENCIES: N_("Participation of public agencies"),
+    PhaseKind.DISPLAY: N_("Display of the plan"),
     PhaseKind.CO_CREATION: N_("Collecting ideas together"),
     PhaseKind.DISCUSSION_MEETING: N_("Discussion meeting"),
     PhaseKind.WEIGHING: N_("Weighing of all contributions"),
