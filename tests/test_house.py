@@ -32,6 +32,7 @@ FLOORS: dict[str, dict[str, int]] = {
         "procedures": 3,
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
+        **dict.fromkeys(["announcement_text", "checks"], 0),
     },
     "geo": {
         "geometry": 0,
