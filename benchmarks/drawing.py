@@ -10,11 +10,12 @@ import geopandas
 import shapely
 
 from benchmarks.measuring import Better, Result, seconds_of
-from geo import maps, tiles
+from geo import maps, plans, tiles
+from geo.drawn_layers import MapSource
 from geo.geometry import degrees_of, tile_of
 from geo.layers import write_normalised
 from geo.maps import MapSpec, MapWords, TileService
-from geo.tiles import MapSource, View
+from geo.views import View
 
 #: A corner of the invented quarter (EPSG:25832, metres).
 X0, Y0 = 640_000.0, 5_360_000.0
@@ -91,7 +92,7 @@ def _drawn(sources: list[MapSource], zoom: int, x: int, y: int) -> Callable[[], 
 
 
 def _planned(sources: list[MapSource], view: View) -> Callable[[], str]:
-    return lambda: tiles.static_plan_svg(sources, view, title="Plan")
+    return lambda: plans.static_plan_svg(sources, view, title="Plan")
 
 
 def _skeleton(number: int) -> Callable[[], str]:

@@ -1,6 +1,6 @@
 """Pictures of plans as SVG files of their own, shown by `<img>`: pages stay light, and browsers keep them.
 
-What is drawn is the base map of `geo.tiles`. A picture does not see the page it stands on, so it brings its colours
+What is drawn is the base map of `geo.paths` and `geo.labels`. A picture does not see the page it stands on, so it brings its colours
 for light and dark with it, and follows the device unless told otherwise.
 
 Importing this module loads neither numpy nor shapely.
@@ -10,8 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from geo.drawn_layers import MapSource
 from geo.geometry import degrees_of
-from geo.tiles import COLOURS, MapSource, Theme, View, custom_properties, sketch, static_plan_svg
+from geo.palette import COLOURS, Theme, custom_properties
+from geo.plans import sketch, static_plan_svg
+from geo.views import View
 
 Look = Literal["system", "light", "dark"]
 """Light, dark, or as the device says."""

@@ -18,7 +18,7 @@ import typst
 from PIL import Image, ImageDraw, ImageFont
 from shapely.geometry.base import BaseGeometry
 
-from geo.tiles import COLOURS
+from geo.palette import COLOURS
 from participation.demo_town import AREAS, PLANS, TownMap
 from participation.settings import ROOT
 

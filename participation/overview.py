@@ -21,8 +21,9 @@ from consultations.procedures import (
     localised,
 )
 from geo import pictures
+from geo.drawn_layers import MapSource
 from geo.pictures import Look
-from geo.tiles import MapSource, View
+from geo.views import View
 from participation.i18n import translations
 from participation.settings import LANGUAGES
 

@@ -37,7 +37,7 @@ FLOORS: dict[str, dict[str, int]] = {
     "geo": {
         "geometry": 0,
         "layers": 1,
-        **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows"], 2),
+        **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows", "plans"], 2),
         "pictures": 3,
     },
 }
@@ -57,6 +57,8 @@ MAY_QUERY = {
     *("participation.database", "participation.identity", "participation.jobs", "participation.web"),
     "participation.security",  # A counter, where several processes share it.
 }
+MAP_PAGES = {"maps", "map_ground", "map_canvas", "map_plan", "map_feeds", "map_town"}
+
 HANDED_ON = {"sqlmodel.Session", "sqlalchemy.Engine"}
 """Whoever does not query may still hold these and hand them on."""
 
@@ -168,8 +170,8 @@ def forbidden(module: Module, imported: str) -> str | None:
             export = module.name.startswith("consultations.exports.")
             if not export and imported not in {"geo.geometry", "geo.layers"}:
                 return "of geo, the matter knows geometry and layers only"
-        if top == "geo" and is_page and module.name != "participation.pages.maps":
-            return "of the pages, only maps knows geo"
+        if top == "geo" and is_page and module.name.rpartition(".")[2] not in MAP_PAGES:
+            return "of the pages, only those with maps know geo"
         if module.name in PURE and imported != "consultations" and imported not in PURE:
             return "pure rooms know each other only"
     if top in WEB and module.storey != "participation":
@@ -233,7 +235,7 @@ def test_imports_fall_and_the_rooms_keep_to_the_table() -> None:
         ("geo.layers", "import geopandas", "only inside functions"),
         ("geo.layers", "from sqlalchemy import select", "no database in here"),
         ("participation.pages.home", "from sqlmodel import select", "queries live below"),
-        ("participation.pages.home", "import geo.geometry", "only maps knows geo"),
+        ("participation.pages.home", "import geo.geometry", "only those with maps know geo"),
         ("participation.pages.home", "from participation import app", "it lies on a higher floor"),
     ],
 )

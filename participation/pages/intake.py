@@ -5,7 +5,7 @@ clerk has typed and scanned is kept as a draft, so that no refusal makes anybody
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
 from consultations.drafts import Draft
-from consultations.files import MB, Limits, accept_upload, serving_headers
+from consultations.files import MB, Limits, serving_headers
 from consultations.inspection import STAFF_TYPES
 from consultations.people import OrganisationKind, PersonInput
 from consultations.permissions import Permission, reach
@@ -40,7 +40,7 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
-from participation.settings import Settings
+from participation.pages.uploads import body_limit, draft_of, take_in, token_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -194,11 +194,6 @@ def _procedure(visit: Visit) -> Procedure:
     return row
 
 
-def body_limit(settings: Settings) -> int:
-    """Several scans in one request."""
-    return settings.import_limit_mb * MB
-
-
 @page(
     "/verwaltung/eingang/{id:int}",
     name="intake_form",
@@ -221,13 +216,11 @@ def _show_empty(visit: Visit) -> Response:
 
 async def _take(visit: Visit) -> Response:
     """Keep what came before anything else, then do what was asked for."""
-    token = str(visit.form_data.get("token", ""))
-    if not drafts.is_secret(token):
-        token = drafts.new_secret()
-    fresh: list[dict[str, Any]] = []
-    errors: list[tuple[str, str | None]] = []
+    token = token_of(visit)
     await visit.in_thread(lambda: _procedure(visit))
-    await run_in_threadpool(_take_files, visit, fresh, errors)
+    limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
+    fresh, refused = await run_in_threadpool(take_in, visit, "files", limits)
+    errors = list(refused)
     data = {
         name: value for name, value in visit.form_data.items() if isinstance(value, str) and name in _FIELDS
     }
@@ -266,34 +259,11 @@ def _redraw(
     return _draw(visit, _procedure(visit), form, kept, errors=tuple(errors), status=status)
 
 
-def _take_files(visit: Visit, fresh: list[dict[str, Any]], errors: list[tuple[str, str | None]]) -> None:
-    limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
-    for upload in visit.uploads("files"):
-        try:
-            fresh.append(
-                asdict(accept_upload(visit.house.files, upload.file, upload.filename or "", limits=limits))
-            )
-        except Refusal as refusal:
-            errors.append((visit.explain(refusal), "files"))
-
-
 def _keep(
     visit: Visit, token: str, data: dict[str, str], fresh: list[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Write it into the draft; returns its files, and the contribution if it already became one."""
-    procedure = _procedure(visit)
-    assert procedure.id is not None
-    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id, lock=True)
-    if draft is None:
-        draft = drafts.begin(
-            visit.session,
-            token,
-            municipality_id=visit.municipality_id,
-            procedure_id=procedure.id,
-            kind="intake",
-            data=data,
-            now=visit.now,
-        )
+    draft = draft_of(visit, token, _procedure(visit), "intake", data)
     if draft.contribution_id is not None:
         return [], draft.contribution_id
     removed = str(visit.form_data.get("do", "")).partition("remove-")[2]

@@ -14,7 +14,7 @@ from participation.house import KeptPage
 from participation.overview import Look
 from participation.pages.hearings import procedure_of
 from participation.pages.home import town_view
-from participation.pages.maps import base_map
+from participation.pages.map_ground import base_map
 from participation.web import Visit, page
 
 #: How long a browser keeps a picture without asking again.

@@ -1,7 +1,7 @@
 """The planner's desk: begin a consultation, prepare it point by point, publish it, change it, bring it to its end.
 
 What is typed is never lost: a refused form comes back as it was sent, also when somebody else has saved meanwhile.
-Files and maps of a consultation have a room of their own, `material`.
+Documents, plan area and layers have rooms of their own, `planned_…`.
 """
 
 import re

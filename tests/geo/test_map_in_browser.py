@@ -10,10 +10,13 @@ import pytest
 import shapely
 from playwright.sync_api import Browser, Page
 
+from geo.drawn_layers import MapSource
 from geo.geometry import degrees_of
 from geo.layers import write_normalised
 from geo.maps import MapSkeleton, MapSpec, MapWords, TileService, map_skeleton
-from geo.tiles import MapSource, Pin, View, static_plan_svg, svg_tile
+from geo.plans import Pin, static_plan_svg
+from geo.tiles import svg_tile
+from geo.views import View
 from tests.geo.files import X0, Y0, square
 
 pytestmark = pytest.mark.browser

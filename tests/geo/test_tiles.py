@@ -16,11 +16,15 @@ from hypothesis import strategies as st
 from lxml import etree
 from pyproj import Transformer
 
-from geo import tiles
+from geo import drawn_layers, labels, palette, paths, strokes, tiles, views
+from geo.drawn_layers import MapSource
 from geo.geometry import degrees_of, from_lonlat, tile_of
 from geo.layers import write_normalised
+from geo.palette import COLOURS
+from geo.plans import Pin, sketch, static_plan_svg
 from geo.readers.xplan import SIGNS, USES
-from geo.tiles import COLOURS, MapSource, Pin, View, sketch, static_plan_svg, svg_tile
+from geo.tiles import svg_tile
+from geo.views import View
 from tests.geo.files import X0, Y0, square
 
 LON, LAT = degrees_of(X0, Y0)
@@ -105,8 +109,8 @@ def tile_pixel(x: float, y: float, zoom: int) -> tuple[float, float]:
     """Pixels from the left top of the tile that holds (LON, LAT)."""
     column, row = tile_of(LON, LAT, zoom)
     east, north = MERCATOR.transform(x, y)
-    size = 2 * tiles.WORLD / 2**zoom
-    return (east + tiles.WORLD) / size * 256 - column * 256, (tiles.WORLD - north) / size * 256 - row * 256
+    size = 2 * views.WORLD / 2**zoom
+    return (east + views.WORLD) / size * 256 - column * 256, (views.WORLD - north) / size * 256 - row * 256
 
 
 def test_a_building_is_drawn_where_it_stands(source: Callable[..., MapSource]) -> None:
@@ -115,9 +119,9 @@ def test_a_building_is_drawn_where_it_stands(source: Callable[..., MapSource]) -
     (path,) = svg.iter(f"{SVG}path")
     assert path.get("fill") == COLOURS["building"][0]
     (points,) = subpaths(path.get("d"))
-    drawn = sorted((x / tiles.UNITS, y / tiles.UNITS) for x, y in points)
+    drawn = sorted((x / paths.UNITS, y / paths.UNITS) for x, y in points)
     expected = sorted(tile_pixel(x, y, 17) for x, y in list(house.exterior.coords)[:4])
-    assert np.allclose(drawn, expected, atol=0.5 / tiles.UNITS + 0.01)
+    assert np.allclose(drawn, expected, atol=0.5 / paths.UNITS + 0.01)
 
 
 def test_a_courtyard_stays_open(source: Callable[..., MapSource]) -> None:
@@ -132,8 +136,8 @@ def test_a_courtyard_stays_open(source: Callable[..., MapSource]) -> None:
 
 def test_things_on_the_edge_are_on_both_tiles(source: Callable[..., MapSource]) -> None:
     column, row = tile_of(LON, LAT, 16)
-    size = 2 * tiles.WORLD / 2**16
-    edge, middle = (column + 1) * size - tiles.WORLD, tiles.WORLD - (row + 0.5) * size
+    size = 2 * views.WORLD / 2**16
+    edge, middle = (column + 1) * size - views.WORLD, views.WORLD - (row + 0.5) * size
     line = shapely.LineString([(edge - 50, middle), (edge + 50, middle)])
     street = shapely.transform(
         line, lambda xy: np.column_stack(MERCATOR.transform(*xy.T, direction="INVERSE"))
@@ -142,7 +146,7 @@ def test_things_on_the_edge_are_on_both_tiles(source: Callable[..., MapSource]) 
     for x, at in ((column, 256), (column + 1, 0)):
         svg = read(svg_tile(sources, 16, x, row, "light"))
         (points,) = subpaths(next(svg.iter(f"{SVG}path")).get("d"))
-        assert min(p[0] for p in points) / tiles.UNITS < at < max(p[0] for p in points) / tiles.UNITS
+        assert min(p[0] for p in points) / paths.UNITS < at < max(p[0] for p in points) / paths.UNITS
 
 
 shapes = st.lists(
@@ -159,7 +163,7 @@ def test_no_path_has_a_ring_that_browsers_drop(
     areas = [shapely.box(x, y, x + size, y + size) for x, y, size in places]
     lines = [shapely.LineString([(x, y), (x + size, y)]) for x, y, size in places]
     array = np.array([*areas, *lines, shapely.Polygon()], dtype=object)
-    data = tiles.path_of(array, 0.0, 0.0, resolution)
+    data = paths.path_of(array, 0.0, 0.0, resolution)
     parts = re.findall(r"m[^mz]*z?", data)
     found = subpaths(data)
     for part, points in zip(parts, found, strict=True):
@@ -167,7 +171,7 @@ def test_no_path_has_a_ring_that_browsers_drop(
     large = [(x, y, size) for x, y, size in places if size > 4 * resolution]
     assert len(parts) >= 2 * len(large)
     for x, y, size in large:
-        corner = round(x / resolution * tiles.UNITS), round(-(y + size) / resolution * tiles.UNITS)
+        corner = round(x / resolution * paths.UNITS), round(-(y + size) / resolution * paths.UNITS)
         assert any(math.dist(corner, point) < 1.5 for points in found for point in points)
 
 
@@ -202,7 +206,7 @@ def test_themes_differ_and_colours_are_readable() -> None:
         assert contrast(COLOURS["pin"][theme], COLOURS["pin-text"][theme]) >= 4.5
         for thing in ("pin", "area"):
             assert contrast(COLOURS[thing][theme], COLOURS["land"][theme]) >= 3
-    assert tiles.custom_properties("dark")["--map-land"] == COLOURS["land"][1]
+    assert palette.custom_properties("dark")["--map-land"] == COLOURS["land"][1]
 
 
 def test_importance_decides_what_is_drawn_when(town: list[MapSource]) -> None:
@@ -265,7 +269,7 @@ def test_plan_signs_are_drawn_and_the_rest_is_left_out(plan: MapSource) -> None:
 
 
 def test_every_drawn_sign_is_one_that_plans_have() -> None:
-    assert set(tiles._SIGN_RANKS) <= {*SIGNS.values(), *USES}
+    assert set(strokes.SIGN_RANKS) <= {*SIGNS.values(), *USES}
 
 
 # --- words ---
@@ -291,27 +295,27 @@ def test_names_are_data_never_markup(source: Callable[..., MapSource]) -> None:
 def test_a_word_across_an_edge_is_on_both_tiles_at_the_same_place(town: list[MapSource]) -> None:
     zoom = 17
     column, row = tile_of(LON, LAT, zoom)
-    first, top = column // tiles.META * tiles.META, row // tiles.META * tiles.META
+    first, top = column // labels.META * labels.META, row // labels.META * labels.META
     seen: dict[tuple[str, float, float], int] = {}
-    for dx in range(tiles.META):
-        for dy in range(tiles.META):
+    for dx in range(labels.META):
+        for dy in range(labels.META):
             for name, x, y in words(svg_tile(town, zoom, first + dx, top + dy, "light")):
                 key = (name, round(x + dx * 256, 1), round(y + dy * 256, 1))
                 seen[key] = seen.get(key, 0) + 1
-    expected = tiles._labels_of.get(tuple(town), zoom, first // tiles.META, top // tiles.META)
+    expected = labels.labels_of.get(tuple(town), zoom, first // labels.META, top // labels.META)
     assert len(expected) > 5
     assert len(seen) == len(expected)
     assert any(count > 1 for count in seen.values())
     for label in expected:
         wide, high = label.reach
-        assert wide < label.x < tiles.META * 256 - wide
-        assert high < label.y < tiles.META * 256 - high
+        assert wide < label.x < labels.META * 256 - wide
+        assert high < label.y < labels.META * 256 - high
 
 
 def test_words_do_not_lie_on_each_other(town: list[MapSource]) -> None:
     view = View(LON, LAT, 16.5, 1000, 700)
-    labels = tiles._place_labels(town, view.box, view.zoom, view.resolution)
-    assert {label.text for label in labels} > {"Straße der Äpfel", "Straße der Birnen"}
+    placed = labels.place_labels(town, view.box, view.zoom, view.resolution)
+    assert {label.text for label in placed} > {"Straße der Äpfel", "Straße der Birnen"}
     boxes = [
         shapely.affinity.rotate(
             shapely.box(
@@ -322,12 +326,12 @@ def test_words_do_not_lie_on_each_other(town: list[MapSource]) -> None:
             ),
             label.angle,
         )
-        for label in labels
+        for label in placed
     ]
     for index, one in enumerate(boxes):
         for other in boxes[index + 1 :]:
             assert one.intersection(other).area < 0.02 * one.area
-    assert all(-90 <= label.angle <= 90 for label in labels)
+    assert all(-90 <= label.angle <= 90 for label in placed)
 
 
 # --- memory ---
@@ -338,13 +342,13 @@ def test_a_layer_is_read_once_however_many_ask(
 ) -> None:
     tiles.forget_layers()
     read_layers: list[str] = []
-    original = tiles._read
+    original = drawn_layers._read
 
     def counted(source: MapSource) -> Any:
         read_layers.append(source.role)
         return original(source)
 
-    monkeypatch.setattr(tiles, "_read", counted)
+    monkeypatch.setattr(drawn_layers, "_read", counted)
     x, y = tile_of(LON, LAT, 16)
     answers: list[bytes] = []
     threads = [
@@ -445,7 +449,7 @@ def test_a_sketch_shows_the_whole_area(town: list[MapSource]) -> None:
     assert root.xpath("//@id") == []
     (outline,) = [path for path in root.iter(f"{SVG}path") if path.get("class") == "d-plan__area"]
     (points,) = subpaths(outline.get("d"))
-    xs, ys = [x / tiles.UNITS for x, _ in points], [y / tiles.UNITS for _, y in points]
+    xs, ys = [x / paths.UNITS for x, _ in points], [y / paths.UNITS for _, y in points]
     assert min(xs) > 0
     assert max(xs) < 320
     assert 25 < min(ys) < max(ys) < 155

@@ -1,0 +1,196 @@
+"""The plan of a consultation without JavaScript: a picture whose pins are links, and one on which a click chooses."""
+
+import gzip
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from consultations import published
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.published import InView, Wanted
+from geo.plans import Pin, static_plan_svg
+from geo.views import View
+from participation.pages.contributions_list import KINDS, open_procedure, read_position
+from participation.pages.map_ground import BaseMap, base_map, bounds_of, compressed, sources_at
+from participation.web import Visit, page
+
+PLAN_SIZE = (960, 600)
+#: Contributions that the plan shows one by one.
+PLAN_PINS = 30
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one can do at a place: words and address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The place that somebody means, in words, and what can be done there."""
+
+    name: str
+    lon: float
+    lat: float
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True)
+class PlanPin:
+    """A pin of the plan without JavaScript, as its list repeats it."""
+
+    number: str
+    title: str
+    url: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan without JavaScript: the picture with links, and addresses that move it."""
+
+    svg: Markup
+    pins: tuple[PlanPin, ...]
+    total: int
+    attribution: str
+    #: (what it does, address)
+    moves: tuple[tuple[str, str], ...]
+    #: Where a click on the picture chooses a place; empty if nothing can be handed in.
+    choose_url: str
+    look_url: str
+    #: Whether the picture is one to click on, and what it needs to know of the view.
+    chooses: bool
+    picture_url: str
+    middle: str
+    zoom: str
+    size: tuple[int, int]
+
+
+def view_of(visit: Visit, procedure: Procedure) -> View:
+    """The part of the world that the plan shows: as asked for, or around the plan area."""
+    asked = visit.request.query_params
+    middle = read_position(asked.get("mitte", ""))
+    if middle is None:
+        return View.around(bounds_of(visit, procedure), *PLAN_SIZE)
+    try:
+        zoom = float(asked.get("zoom", ""))
+    except ValueError:
+        zoom = 16.0
+    zoom = zoom if math.isfinite(zoom) else 16.0
+    return View(*middle, min(max(zoom, 8.0), 19.0), *PLAN_SIZE)
+
+
+def spelled(view: View) -> str:
+    return f"{view.lon:.6f},{view.lat:.6f}"
+
+
+def plan_of(
+    visit: Visit,
+    procedure: Procedure,
+    own: Mapping[str, object],
+    wanted: Wanted,
+    view: View,
+    ground: BaseMap,
+    chosen: Chosen | None,
+    can_choose: bool,
+) -> Plan:
+    asked = visit.request.query_params
+    shown = published.in_view(
+        visit.session, procedure.id or 0, wanted, view.bounds, round(view.zoom), single=PLAN_PINS
+    )
+    here = {**own, "platz": asked.get("platz", ""), "ort": asked.get("ort", "")}
+
+    def at(other: View, **more: object) -> str:
+        return (
+            visit.url("hearing_map", **{**here, "mitte": spelled(other), "zoom": f"{other.zoom:g}", **more})
+            + "#plan"
+        )
+
+    pins, listed = _pins(visit, procedure, view, shown, at)
+    if chosen is not None:
+        pins.append(Pin(chosen.lon, chosen.lat, "#chosen", chosen.name, "★"))
+    chooses = "waehlen" in asked and can_choose
+    svg = (
+        ""
+        if chooses
+        else static_plan_svg(
+            sources_at(ground, view.zoom),
+            view,
+            title=visit.gettext("Plan with contributions"),
+            areas=[procedure.plan_area] if procedure.plan_area else [],
+            pins=pins,
+            identifier="plan-picture",
+        )
+    )
+    again = {"waehlen": 1} if chooses else {}
+    moves = (
+        (visit.gettext("Zoom in"), at(view.zoomed(1), **again)),
+        (visit.gettext("Zoom out"), at(view.zoomed(-1), **again)),
+        (visit.gettext("To the north"), at(view.moved(0, -0.5), **again)),
+        (visit.gettext("To the south"), at(view.moved(0, 0.5), **again)),
+        (visit.gettext("To the west"), at(view.moved(-0.5, 0), **again)),
+        (visit.gettext("To the east"), at(view.moved(0.5, 0), **again)),
+    )
+    middle, zoom = spelled(view), f"{view.zoom:g}"
+    look = "dark" if visit.theme == "dark" else "light"
+    return Plan(
+        svg=Markup(svg),
+        pins=tuple(listed),
+        total=shown.total,
+        attribution=ground.attribution,
+        moves=moves,
+        choose_url=at(view, waehlen=1, ort="", platz="") if can_choose else "",
+        look_url=at(view),
+        chooses=chooses,
+        picture_url=visit.url("plan_view", slug=procedure.slug, mitte=middle, zoom=zoom, look=look),
+        middle=middle,
+        zoom=zoom,
+        size=PLAN_SIZE,
+    )
+
+
+def _pins(
+    visit: Visit, procedure: Procedure, view: View, shown: InView, at: Callable[..., str]
+) -> tuple[list[Pin], list[PlanPin]]:
+    """Single contributions numbered from 1, clusters with how many they are; the list below says the same."""
+    pins: list[Pin] = []
+    listed: list[PlanPin] = []
+    for number, entry in enumerate(shown.entries, start=1):
+        if entry.lon is None or entry.lat is None:
+            continue
+        url = visit.url("published_contribution", slug=procedure.slug, reference=entry.reference)
+        pins.append(Pin(entry.lon, entry.lat, url, f"{number}: {entry.heading}", str(number)))
+        listed.append(PlanPin(str(number), entry.heading, url, visit.gettext(KINDS[entry.kind])))
+    for cluster in shown.clusters:
+        closer = View(cluster.lon, cluster.lat, min(view.zoom + 2, 19), *PLAN_SIZE)
+        label = visit.ngettext(
+            "%(num)s contribution, show more closely",
+            "%(num)s contributions, show more closely",
+            cluster.count,
+        )
+        pins.append(Pin(cluster.lon, cluster.lat, at(closer), label, f"{cluster.count}×"))
+    return pins, listed
+
+
+@page("/beteiligungen/{slug}/karte.svg", name="plan_view", may=Permission.READ_PUBLIC)
+def plan_view(visit: Visit) -> Response:
+    """The plan as a picture to click on, without pins (`mitte`, `zoom`, `look`)."""
+    procedure = open_procedure(visit)
+    look: Literal["light", "dark"] = "dark" if visit.request.query_params.get("look") == "dark" else "light"
+    view = view_of(visit, procedure)
+    svg = static_plan_svg(
+        sources_at(base_map(visit, procedure), view.zoom),
+        view,
+        title=localised(procedure, visit.language, "title"),
+        areas=[procedure.plan_area] if procedure.plan_area else [],
+        theme=look,
+    )
+    headers = {"Cache-Control": "no-cache"}
+    return compressed(visit, gzip.compress(svg.encode(), 6, mtime=0), "image/svg+xml", headers)
