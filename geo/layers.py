@@ -109,6 +109,8 @@ class Skipped:
     count: int
     features: tuple[int, ...] = ()
     """The first of them, counted from 1 within the layer."""
+    identifiers: tuple[str, ...] = ()
+    """What the first of them call themselves, where the file gives them names of their own."""
 
 
 @dataclass(frozen=True, slots=True)
