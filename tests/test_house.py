@@ -35,10 +35,10 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["announcement_text", "checks"], 0),
     },
     "geo": {
-        "geometry": 0,
-        "layers": 1,
-        **dict.fromkeys(["readers", "maps", "tiles", "scene", "shadows", "plans"], 2),
-        "pictures": 3,
+        **dict.fromkeys(["geometry", "sun"], 0),
+        **dict.fromkeys(["layers", "city"], 1),
+        **dict.fromkeys(["readers", "maps", "tiles", "shadows", "plans"], 2),
+        **dict.fromkeys(["pictures", "scene"], 3),
     },
 }
 """How high a room lies in its storey. A room may import rooms on its own floor and below."""

@@ -1,0 +1,475 @@
+"""The city as 3D Tiles 1.1: a tileset and binary glTF of 500 m squares, in metres from the middle of the square.
+
+Written for one reader, our own viewer (static/js/city.js), but as the standards have it, so that others can read it
+too: positions as whole centimetres and normals as bytes (KHR_mesh_quantization), the building of each corner as a
+feature (EXT_mesh_features), ids and names as a property table (EXT_structural_metadata). Coordinates stay EPSG:25832
+and DHHN2016 less an origin: no ellipsoid, no stretch of web mercator. In glTF, x is east, y is up and z is south.
+
+Imports numpy and shapely: only functions load this module.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo.city import CLOSURE, GROUND, ROOF, Box, City
+from geo.shadows import area_vectors
+
+Array = np.ndarray[Any, Any]
+
+SQUARE: Final = 500.0
+"""Metres that a tile is wide."""
+_CENTIMETRES: Final = 0.01
+_REACH: Final = 327.0
+"""Metres from the middle of a tile that whole centimetres in 16 bits can say."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles of a city: corners in metres (EPSG:25832, DHHN2016), three in a row are a triangle."""
+
+    corners: Array
+    normals: Array
+    building: Array
+    """Row of the building, for each corner."""
+    is_roof: Array
+    """For each triangle."""
+    left_out: int = 0
+    """Surfaces that no triangles could be made of."""
+
+    @property
+    def area(self) -> float:
+        """Square metres of all triangles."""
+        a, b, c = self.corners[0::3], self.corners[1::3], self.corners[2::3]
+        return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+
+
+def triangles(city: City) -> Mesh:
+    """The surfaces that can be seen, as triangles: all but ground and closure surfaces."""
+    shown = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE))
+    faces, owner = city.faces[shown], city.owner[shown]
+    if not len(faces):
+        nothing = np.empty((0, 3))
+        return Mesh(nothing, nothing, np.empty(0, dtype=int), np.empty(0, dtype=bool))
+    vectors = area_vectors(faces)
+    sizes = np.linalg.norm(vectors, axis=1)
+    unit = vectors / np.maximum(sizes, 1e-12)[:, None]
+    points, (rings, polygons) = shapely.to_ragged_array(faces, include_z=True)[1:]
+    firsts, count = rings[polygons[:-1]], np.diff(rings[polygons]) - 1
+    is_whole = (np.diff(polygons) == 1) & (sizes > 1e-6)
+    three = np.flatnonzero(is_whole & (count == 3))
+    four = np.flatnonzero(is_whole & (count == 4))
+    quads = points[firsts[four][:, None] + np.arange(4)]
+    bent = _is_bent(quads, unit[four])
+    four, quads, others = four[~bent], quads[~bent], four[bent]
+    others = np.concatenate([others, np.flatnonzero((sizes > 1e-6) & ~(is_whole & (count <= 4)))])
+    corners = [
+        points[(firsts[three][:, None] + np.arange(3)).ravel()],
+        quads[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3),
+    ]
+    of_face = [three, np.repeat(four, 2)]
+    cut, cut_faces = _cut(points, rings, polygons, others, unit)
+    corners.append(cut)
+    of_face.append(cut_faces)
+    left_out = int((sizes <= 1e-6).sum()) + len(np.setdiff1d(others, cut_faces))
+    face_of = np.concatenate(of_face)
+    return Mesh(
+        np.concatenate(corners),
+        np.repeat(unit[face_of], 3, axis=0),
+        np.repeat(owner[face_of], 3),
+        city.kind[shown][face_of] == ROOF,
+        left_out,
+    )
+
+
+def _is_bent(quads: Array, unit: Array) -> Array:
+    """Whether a quadrangle has a corner that points inwards, so that the first diagonal may leave it."""
+    turns = np.stack(
+        [np.cross(quads[:, k] - quads[:, k - 1], quads[:, (k + 1) % 4] - quads[:, k]) for k in range(4)],
+        axis=1,
+    )
+    bent: Array = (np.einsum("ikj,ij->ik", turns, unit) < 0).any(axis=1)
+    return bent
+
+
+def _cut(points: Array, rings: Array, polygons: Array, faces: Array, unit: Array) -> tuple[Array, Array]:
+    """Polygons with any corners and holes as triangles, and the polygon of each: by ear clipping in the plane of two
+    axes that shows them largest."""
+    from mapbox_earcut import triangulate_float64
+
+    indices: list[Array] = []
+    counts: list[int] = []
+    axes = np.argmax(np.abs(unit[faces]), axis=1)
+    planes = [np.ascontiguousarray(points[:, keep] - points[0, keep]) for keep in ((1, 2), (0, 2), (0, 1))]
+    for face, axis in zip(faces.tolist(), axes.tolist(), strict=True):
+        bounds = rings[polygons[face] : polygons[face + 1] + 1]
+        start, end = bounds[0], bounds[-1]
+        # Rings come with their first corner repeated; ear clipping takes a corner twice for what it is.
+        index = triangulate_float64(planes[axis][start:end], (bounds[1:] - start).astype(np.uint32))
+        indices.append(index.astype(np.int64) + start)
+        counts.append(len(index) // 3)
+    if not indices:
+        return np.empty((0, 3)), np.empty(0, dtype=int)
+    found = points[np.concatenate(indices)].reshape(-1, 3, 3)
+    of_face = np.repeat(faces, counts)
+    turn = np.einsum(
+        "ij,ij->i", np.cross(found[:, 1] - found[:, 0], found[:, 2] - found[:, 0]), unit[of_face]
+    )
+    # Ear clipping turns all of its triangles one way, which need not be ours.
+    backwards = turn < 0
+    found[backwards] = found[backwards][:, ::-1]
+    whole = np.abs(turn) > 1e-9
+    return found[whole].reshape(-1, 3), of_face[whole]
+
+
+# --- tiles -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Square:
+    """A tile: its column and row in the grid of EPSG:25832, and what stands in it."""
+
+    column: int
+    row: int
+    count: int
+    low: float
+    high: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.column}-{self.row}"
+
+    @property
+    def box(self) -> Box:
+        west, south = self.column * SQUARE, self.row * SQUARE
+        return west, south, west + SQUARE, south + SQUARE
+
+
+def squares(city: City) -> list[Square]:
+    """The tiles that a city has; each building belongs to the one with the middle of its footprint."""
+    columns, rows = _square_of(city)
+    found = []
+    for column, row in sorted(set(zip(columns.tolist(), rows.tolist(), strict=True))):
+        inside = (columns == column) & (rows == row)
+        found.append(
+            Square(
+                column,
+                row,
+                int(inside.sum()),
+                float(city.ground[inside].min()),
+                float(city.top[inside].max()),
+            )
+        )
+    return found
+
+
+def _square_of(city: City) -> tuple[Array, Array]:
+    boxes = shapely.bounds(city.footprints)
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    return np.floor(x / SQUARE).astype(int), np.floor(y / SQUARE).astype(int)
+
+
+def in_square(city: City, column: int, row: int) -> City:
+    """The buildings that belong to a tile."""
+    columns, rows = _square_of(city)
+    return city.chosen((columns == column) & (rows == row))
+
+
+def tileset(tiles: Sequence[Square], origin: tuple[float, float, float]) -> bytes:
+    """The `tileset.json` of tiles; `origin` (east, north, height) is what coordinates are counted from.
+
+    Addresses of the tiles are relative to that of the tileset.
+    """
+    children: list[dict[str, Any]] = [
+        {
+            "boundingVolume": {"box": _bounding(square, origin)},
+            "geometricError": 0,
+            "content": {"uri": f"{square.name}.glb"},
+            "extras": {"buildings": square.count},
+        }
+        for square in tiles
+    ]
+    east, north, height = origin
+    whole = {
+        "asset": {
+            "version": "1.1",
+            "extras": {"crs": "EPSG:25832+7837", "origin": [east, north, height]},
+        },
+        "geometricError": 500,
+        "root": {
+            "boundingVolume": {"box": _around([child["boundingVolume"]["box"] for child in children])},
+            "geometricError": 100,
+            "refine": "ADD",
+            "children": children,
+        },
+    }
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def _bounding(square: Square, origin: tuple[float, float, float]) -> list[float]:
+    west, south, east, north = square.box
+    half, tall = SQUARE / 2 + 40, (square.high - square.low) / 2
+    return [
+        *((west + east) / 2 - origin[0], (south + north) / 2 - origin[1], (square.low + square.high) / 2 - origin[2]),
+        *(half, 0, 0, 0, half, 0, 0, 0, tall),
+    ]  # fmt: skip
+
+
+def _around(boxes: Sequence[Sequence[float]]) -> list[float]:
+    if not boxes:
+        return [0.0] * 12
+    middles = np.array([box[:3] for box in boxes])
+    halves = np.array([[box[3], box[7], box[11]] for box in boxes])
+    low, high = (middles - halves).min(axis=0), (middles + halves).max(axis=0)
+    x, y, z = ((high - low) / 2).tolist()
+    return [*((low + high) / 2).tolist(), x, 0, 0, 0, y, 0, 0, 0, z]
+
+
+# --- glTF ------------------------------------------------------------------------------------------
+
+
+def glb(city: City, origin: tuple[float, float, float]) -> bytes:
+    """Buildings as binary glTF 2.0. Those further than 327 m from the middle of all are given in metres as floats."""
+    mesh = triangles(city)
+    order = np.argsort(~mesh.is_roof, kind="stable")
+    corner = (order[:, None] * 3 + np.arange(3)).ravel()
+    corners, normals, building = mesh.corners[corner], mesh.normals[corner], mesh.building[corner]
+    roofs = int(mesh.is_roof.sum()) * 3
+    middle = np.zeros(3)
+    if len(corners):
+        middle = np.round((corners.min(axis=0) + corners.max(axis=0)) / 2)
+    local = corners - middle
+    fits = not len(local) or float(np.abs(local).max()) < _REACH
+    scale = _CENTIMETRES if fits else 1.0
+    turned = local[:, (0, 2, 1)] * (1, 1, -1)
+    positions: Array = np.zeros((len(turned), 4), dtype="<i2") if fits else np.zeros((len(turned), 3), "<f4")
+    positions[:, :3] = np.rint(turned / scale) if fits else turned
+    packed = np.zeros((len(turned), 4), dtype="i1")
+    packed[:, :3] = np.rint(normals[:, (0, 2, 1)] * (127, 127, -127))
+    features = np.zeros((len(turned), 2), dtype="<u2")
+    features[:, 0] = building
+    return _write_glb(city, positions, packed, features, roofs, scale, middle - np.array(origin))
+
+
+def _write_glb(
+    city: City, positions: Array, normals: Array, features: Array, roofs: int, scale: float, shift: Array
+) -> bytes:
+    # Corners that are the same in all things are one, and triangles name them by number.
+    whole = np.concatenate(
+        [each.view("u1").reshape(len(positions), -1) for each in (positions, normals, features)], axis=1
+    )
+    key = np.ascontiguousarray(whole).view([("", f"V{whole.shape[1]}")]).ravel()
+    _, first, index = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    first, index = first[order], rank[index]
+    positions, normals, features = positions[first], normals[first], features[first]
+    wide = len(positions) > 65_535
+    index = index.astype("<u4" if wide else "<u2")
+    buffer = _Buffer()
+    views = [
+        buffer.add(positions.tobytes(), target=34962, stride=positions.strides[0] if len(positions) else 8),
+        buffer.add(normals.tobytes(), target=34962, stride=4),
+        buffer.add(features.tobytes(), target=34962, stride=4),
+        buffer.add(index.tobytes(), target=34963),
+    ]
+    quantised = positions.dtype.itemsize == 2
+    extremes = positions[:, :3] if len(positions) else np.zeros((1, 3))
+    count = len(positions)
+    accessors: list[dict[str, Any]] = [
+        {
+            "bufferView": views[0], "componentType": 5122 if quantised else 5126, "count": count, "type": "VEC3",
+            "min": extremes.min(axis=0).tolist(), "max": extremes.max(axis=0).tolist(),
+        },
+        {"bufferView": views[1], "componentType": 5120, "normalized": True, "count": count, "type": "VEC3"},
+        {"bufferView": views[2], "componentType": 5123, "count": count, "type": "SCALAR"},
+    ]  # fmt: skip
+    primitives = []
+    for material, start, end in ((0, 0, roofs), (1, roofs, len(index))):
+        if end == start:
+            continue
+        accessors.append(
+            {
+                "bufferView": views[3], "byteOffset": start * index.itemsize, "type": "SCALAR",
+                "componentType": 5125 if wide else 5123, "count": end - start,
+            }
+        )  # fmt: skip
+        primitives.append(
+            {
+                "attributes": {"POSITION": 0, "NORMAL": 1, "_FEATURE_ID_0": 2},
+                "indices": len(accessors) - 1,
+                "material": material,
+                "extensions": {
+                    "EXT_mesh_features": {
+                        "featureIds": [{"featureCount": len(city), "attribute": 0, "propertyTable": 0}]
+                    }
+                },
+            }
+        )
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "Digilog"},
+        "extensionsUsed": ["KHR_mesh_quantization", "EXT_mesh_features", "EXT_structural_metadata"],
+        "extensionsRequired": ["KHR_mesh_quantization"],
+        "scene": 0,
+        "scenes": [{"nodes": [0] if primitives else []}],
+        "nodes": [
+            {
+                "mesh": 0,
+                "scale": [scale] * 3,
+                "translation": [float(shift[0]), float(shift[2]), float(-shift[1])],
+            }
+        ],
+        "meshes": [{"primitives": primitives}],
+        "materials": [
+            {"name": "roof", "pbrMetallicRoughness": {"baseColorFactor": [0.62, 0.33, 0.26, 1], "metallicFactor": 0}},
+            {"name": "wall", "pbrMetallicRoughness": {"baseColorFactor": [0.87, 0.84, 0.78, 1], "metallicFactor": 0}},
+        ],
+        "accessors": accessors,
+        "extensions": {"EXT_structural_metadata": _metadata(city, buffer)},
+    }  # fmt: skip
+    if not primitives:
+        del document["meshes"], document["nodes"]
+    document["bufferViews"] = buffer.views
+    document["buffers"] = [{"byteLength": len(buffer.content)}]
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    content = bytes(buffer.content)
+    total = 12 + 8 + len(text) + 8 + len(content)
+    return (
+        struct.pack("<III", 0x46546C67, 2, total)
+        + struct.pack("<II", len(text), 0x4E4F534A)
+        + text
+        + struct.pack("<II", len(content), 0x004E4942)
+        + content
+    )
+
+
+class _Buffer:
+    """The binary part of a glTF file, each view beginning at a multiple of eight."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.views: list[dict[str, Any]] = []
+
+    def add(self, content: bytes, *, target: int = 0, stride: int = 0) -> int:
+        view = {"buffer": 0, "byteOffset": len(self.content), "byteLength": max(len(content), 1)}
+        self.views.append(
+            view | ({"target": target} if target else {}) | ({"byteStride": stride} if stride else {})
+        )
+        self.content += content or b"\0"
+        self.content += b"\0" * (-len(self.content) % 8)
+        return len(self.views) - 1
+
+
+def _metadata(city: City, buffer: _Buffer) -> dict[str, Any]:
+    """Ids, names, storeys and heights of the buildings as a property table."""
+
+    def strings(values: Sequence[str]) -> dict[str, int]:
+        encoded = [value.encode() for value in values]
+        offsets = np.concatenate([[0], np.cumsum([len(each) for each in encoded])]).astype("<u4")
+        return {"values": buffer.add(b"".join(encoded)), "stringOffsets": buffer.add(offsets.tobytes())}
+
+    ids = [str(parent or own) for own, parent in zip(city.ids, city.parents, strict=True)]
+    properties: dict[str, Any] = {
+        "id": strings(ids),
+        "label": strings(city.labels),
+        "storeys": {"values": buffer.add(city.storeys.astype("u1").tobytes())},
+        "ground": {"values": buffer.add(city.ground.round(1).astype("<f4").tobytes())},
+        "top": {"values": buffer.add(city.top.round(1).astype("<f4").tobytes())},
+    }
+    text = {"type": "STRING"}
+    metres = {"type": "SCALAR", "componentType": "FLOAT32"}
+    return {
+        "schema": {
+            "id": "digilog",
+            "classes": {
+                "building": {
+                    "properties": {
+                        "id": text,
+                        "label": text,
+                        "storeys": {"type": "SCALAR", "componentType": "UINT8"},
+                        "ground": metres,
+                        "top": metres,
+                    }
+                }
+            },
+        },
+        "propertyTables": [{"class": "building", "count": len(city), "properties": properties}],
+    }
+
+
+# --- the ground ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Heights of the ground on a grid, row by row from the south; metres (EPSG:25832, DHHN2016)."""
+
+    west: float
+    south: float
+    step: float
+    heights: Array
+
+    def at(self, x: float, y: float) -> float:
+        """The height at a place, between the four points around it."""
+        rows, columns = self.heights.shape
+        column = min(max((x - self.west) / self.step, 0.0), columns - 1.001)
+        row = min(max((y - self.south) / self.step, 0.0), rows - 1.001)
+        c, r = int(column), int(row)
+        u, v = column - c, row - r
+        h = self.heights
+        return float(
+            (h[r, c] * (1 - u) + h[r, c + 1] * u) * (1 - v)
+            + (h[r + 1, c] * (1 - u) + h[r + 1, c + 1] * u) * v
+        )
+
+
+def ground_of(city: City, box: Box, *, step: float = 25.0) -> Ground:
+    """The ground between buildings, as far as their own ground heights tell: where no terrain model is given.
+
+    Each point of the grid is the mean of the eight nearest buildings, weighted by the square of their nearness, and
+    what remains of steps is smoothed.
+    """
+    west, south, east, north = box
+    columns, rows = math.ceil((east - west) / step) + 1, math.ceil((north - south) / step) + 1
+    if not len(city):
+        return Ground(west, south, step, np.zeros((rows, columns)))
+    middles = shapely.centroid(city.footprints)
+    known = np.column_stack([shapely.get_x(middles), shapely.get_y(middles)])
+    x, y = west + np.arange(columns) * step, south + np.arange(rows) * step
+    heights = np.empty((rows, columns))
+    nearest = min(8, len(known))
+    for number, northing in enumerate(y):
+        away = (known[None, :, 0] - x[:, None]) ** 2 + (known[None, :, 1] - northing) ** 2
+        pick = np.argpartition(away, nearest - 1, axis=1)[:, :nearest]
+        weight = 1 / (np.take_along_axis(away, pick, axis=1) + step**2)
+        heights[number] = (city.ground[pick] * weight).sum(axis=1) / weight.sum(axis=1)
+    return Ground(west, south, step, _smoothed(heights))
+
+
+def _smoothed(heights: Array) -> Array:
+    padded = np.pad(heights, 1, mode="edge")
+    rows, columns = heights.shape
+    total = sum(
+        padded[i : i + rows, j : j + columns] * weight
+        for (i, j), weight in np.ndenumerate(np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]))
+    )
+    return np.asarray(total) / 16
+
+
+def outline(shape: BaseGeometry, origin: tuple[float, float, float]) -> list[list[list[list[float]]]]:
+    """The areas of a shape as lists of rings of [east, north] in metres from the origin, to the centimetre."""
+    moved = shapely.transform(shape, lambda points: np.round(points - np.array(origin[:2]), 2))
+    return [
+        [list(map(list, ring.coords)) for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(moved)
+        if part.geom_type == "Polygon"
+    ]

@@ -1,0 +1,316 @@
+"""Shadows of buildings on the ground, exactly; what a plan shades that had sun before, and the hours it takes.
+
+Every surface is projected along the sun to the height of its building's ground, and the projections of a building
+united. This takes the ground for flat around each building: pages that show a shadow say so.
+
+Imports numpy and shapely: only functions load this module.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo.city import CLOSURE, GROUND, WALL, City
+
+Array = np.ndarray[Any, Any]
+
+#: Square metres below which a projected surface or a sliver between two shadows is nothing.
+_SPECK = 1e-4
+#: Two surfaces closer than this, in metres, do not shade each other.
+_NEAR = 0.05
+_GRID = 1e-3
+
+
+def ground_shadows(city: City, towards: Array, bodies: "Bodies | None" = None) -> Array:
+    """The shadow of each building on flat ground, the ground it stands on included; polygons, metres, EPSG:25832.
+
+    `towards` is the unit vector to the sun (east, north, up of the grid), as `geo.sun.towards` gives it;
+    `bodies` what `bodies_of` found out of the city, for those who ask for many moments.
+    Raises ValueError with the sun at or below the horizon.
+    """
+    if towards[2] <= 0:
+        raise ValueError("the sun is below the horizon")
+    bodies = bodies or bodies_of(city)
+    shadows = city.footprints.copy()
+    shadows[bodies.is_convex] = _hulls(city, bodies, towards)
+    owner, shapes = _projected(city, bodies, towards)
+    order = np.argsort(owner, kind="stable")
+    owner, shapes = owner[order], shapes[order]
+    rows, starts = np.unique(owner, return_index=True)
+    for row, (start, end) in zip(rows, pairwise([*starts, len(shapes)]), strict=True):
+        shadows[row] = shapely.union_all([*shapes[start:end], city.footprints[row]])
+    return shadows
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """What is known of each building's surfaces as a body. A closed one casts its shadow by its lit side alone, a
+    convex one as the hull of its projected corners."""
+
+    normals: Array
+    is_closed: Array
+    is_convex: Array
+
+
+def bodies_of(city: City) -> Bodies:
+    """Which buildings are closed bodies, and which of them convex."""
+    normals = area_vectors(city.faces)
+    sums, sizes = np.zeros((len(city), 3)), np.zeros(len(city))
+    np.add.at(sums, city.owner, normals)
+    np.add.at(sizes, city.owner, np.linalg.norm(normals, axis=1))
+    is_closed = (np.linalg.norm(sums, axis=1) < 1e-4 * sizes) & (sizes > 0)
+    return Bodies(normals, is_closed, is_closed & _convex(city, normals))
+
+
+def _convex(city: City, normals: Array) -> Array:
+    """Whether no corner of a building lies in front of any of its surfaces, to 5 mm; faces with holes say no."""
+    result = np.ones(len(city), dtype=bool)
+    if not len(city.faces):
+        return result
+    order = np.argsort(city.owner, kind="stable")
+    owner = city.owner[order]
+    points, (rings, polygons) = shapely.to_ragged_array(city.faces[order], include_z=True)[1:]
+    result[owner[np.diff(polygons) > 1]] = False
+    firsts = rings[polygons]
+    per_face = np.diff(firsts)
+    count_faces = np.bincount(owner, minlength=len(city))
+    count_points = np.bincount(owner, per_face, minlength=len(city)).astype(int)
+    first_point = np.concatenate([[0], np.cumsum(count_points)[:-1]])
+    # Buildings of thousands of corners are not convex, and their pairs would fill the memory.
+    result &= count_faces * count_points < 20_000
+    faces = np.flatnonzero(result[owner])
+    repeats = count_points[owner[faces]]
+    face = np.repeat(faces, repeats)
+    within = np.arange(len(face)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    point = first_point[owner[face]] + within
+    unit = normals[order] / np.maximum(np.linalg.norm(normals[order], axis=1), _SPECK)[:, None]
+    ahead = np.einsum("ij,ij->i", points[point] - points[firsts[face]], unit[face])
+    result[owner[face[ahead > 0.005]]] = False
+    return result
+
+
+def _flattened(city: City, faces: Array, towards: Array) -> tuple[Array, Array, Array]:
+    """The corners of faces along the sun on the ground of their buildings, and where rings and polygons begin."""
+    points, (rings, polygons) = shapely.to_ragged_array(city.faces[faces], include_z=True)[1:]
+    per_face = np.diff(rings[polygons])
+    ground = np.repeat(city.ground[city.owner[faces]], per_face)
+    height = np.maximum(points[:, 2] - ground, 0.0)
+    return points[:, :2] - height[:, None] * (towards[:2] / towards[2]), rings, polygons
+
+
+def _hulls(city: City, bodies: Bodies, towards: Array) -> Array:
+    rows = np.flatnonzero(bodies.is_convex)
+    if not len(rows):
+        return np.empty(0, dtype=object)
+    faces = np.flatnonzero(bodies.is_convex[city.owner])
+    faces = faces[np.argsort(city.owner[faces], kind="stable")]
+    flat, rings, polygons = _flattened(city, faces, towards)
+    of_point = np.repeat(city.owner[faces], np.diff(rings[polygons]))
+    where = np.searchsorted(rows, of_point)
+    hulls: Array = shapely.convex_hull(shapely.multipoints(shapely.points(flat), indices=where))
+    return hulls
+
+
+def _projected(city: City, bodies: Bodies, towards: Array) -> tuple[Array, Array]:
+    """The surfaces that cast shadows, projected to the ground: their buildings and shapes; not of convex bodies."""
+    casts = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE) & ~bodies.is_convex[city.owner])
+    lit = bodies.normals[casts] @ towards
+    casts = casts[(lit > 0) | ~bodies.is_closed[city.owner[casts]]]
+    if not len(casts):
+        return np.empty(0, dtype=int), np.empty(0, dtype=object)
+    owner = city.owner[casts]
+    flat, rings, polygons = _flattened(city, casts, towards)
+    shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, flat, (rings, polygons))
+    sizeable = shapely.area(shapes) > _SPECK
+    shapes, owner = shapes[sizeable], owner[sizeable]
+    invalid = ~shapely.is_valid(shapes)
+    if invalid.any():
+        shapes[invalid] = shapely.buffer(shapely.make_valid(shapes[invalid]), 0)
+    return owner, shapes
+
+
+def area_vectors(faces: Array) -> Array:
+    """For each polygon with heights its normal, as long as its area (Newell); holes count against it."""
+    if not len(faces):
+        return np.zeros((0, 3))
+    points, (rings, polygons) = shapely.to_ragged_array(faces, include_z=True)[1:]
+    # About a near point, since millions of metres squared leave no digits for a wall.
+    per_face = np.diff(rings[polygons])
+    of_point = np.repeat(np.arange(len(faces)), per_face)
+    local = points - points[rings[polygons[:-1]]][of_point]
+    crossed = np.cross(local[:-1], local[1:])
+    ends = rings[1:-1] - 1  # from one ring to the next is no edge
+    crossed[ends] = 0
+    sums = np.zeros((len(faces), 3))
+    for axis in range(3):
+        sums[:, axis] = np.bincount(of_point[:-1], crossed[:, axis], minlength=len(faces))
+    return sums / 2
+
+
+def merged(shadows: Array) -> BaseGeometry:
+    """All shadows as one shape."""
+    return shapely.union_all(shadows)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Shadows at one moment, without the ground that buildings stand on; shapes in metres, EPSG:25832.
+
+    `before` of the city as it is, `after` with the plan built, `new` what only the plan shades, `gone` what only what
+    it replaces shaded.
+    """
+
+    before: BaseGeometry
+    after: BaseGeometry
+    new: BaseGeometry
+    gone: BaseGeometry
+
+    @property
+    def new_area(self) -> float:
+        """Square metres of ground that lose the sun at this moment."""
+        return float(shapely.area(self.new))
+
+    @property
+    def gone_area(self) -> float:
+        """Square metres of ground that gain it."""
+        return float(shapely.area(self.gone))
+
+
+def cast(before: City, after: City, towards: Array) -> Cast:
+    """What is shaded without and with a plan. `before` and `after` are the buildings around it that could matter."""
+    standing_before = shapely.union_all(before.footprints) if len(before) else shapely.Polygon()
+    standing_after = shapely.union_all(after.footprints) if len(after) else shapely.Polygon()
+    was = _merged_of(before, towards)
+    becomes = _merged_of(after, towards)
+    was_free = shapely.difference(was, standing_before, grid_size=_GRID)
+    becomes_free = shapely.difference(becomes, standing_after, grid_size=_GRID)
+    # Ground that a building covers, before or after, is neither sunny nor shaded.
+    covered = shapely.union(standing_before, standing_after)
+    new = shapely.difference(shapely.difference(becomes_free, was, grid_size=_GRID), covered, grid_size=_GRID)
+    gone = shapely.difference(
+        shapely.difference(was_free, becomes, grid_size=_GRID), covered, grid_size=_GRID
+    )
+    return Cast(_areas(was_free), _areas(becomes_free), _areas(new), _areas(gone))
+
+
+def _merged_of(city: City, towards: Array, bodies: Bodies | None = None) -> BaseGeometry:
+    return merged(ground_shadows(city, towards, bodies)) if len(city) else shapely.Polygon()
+
+
+def _areas(shape: BaseGeometry) -> BaseGeometry:
+    """The areas of a shape, without specks and the lines that differences leave."""
+    parts = shapely.get_parts(shape)
+    parts = parts[(shapely.get_dimensions(parts) == 2) & (shapely.area(parts) > 0.01)]
+    return shapely.multipolygons(parts)
+
+
+# --- hours -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the sun is counted on a façade: the middle of its wall at a height; `facing` in degrees from grid north."""
+
+    building: str
+    facing: float
+    at: tuple[float, float, float]
+    out: tuple[float, float, float]
+    area: float
+
+
+def windows(city: City, *, above: float = 1.5, smallest: float = 6.0) -> list[Window]:
+    """A point on each façade, `above` metres over the ground (a window of the ground floor).
+
+    Walls of one building that look the same way (to an eighth of the circle) are one façade, its point on the largest
+    of them. Walls of less than `smallest` square metres are left out.
+    """
+    walls = np.flatnonzero(city.kind == WALL)
+    if not len(walls):
+        return []
+    vectors = area_vectors(city.faces[walls])
+    sizes = np.linalg.norm(vectors, axis=1)
+    boxes = shapely.bounds(city.faces[walls])
+    facing = np.degrees(np.arctan2(vectors[:, 0], vectors[:, 1])) % 360
+    best: dict[tuple[int, int], tuple[float, float, int]] = {}
+    for number, wall in enumerate(walls):
+        if sizes[number] < smallest:
+            continue
+        key = int(city.owner[wall]), round(facing[number] / 45) % 8
+        total, largest, of = best.get(key, (0.0, 0.0, number))
+        if sizes[number] > largest:
+            largest, of = float(sizes[number]), number
+        best[key] = total + float(sizes[number]), largest, of
+    found = []
+    for (row, _side), (total, _largest, number) in sorted(best.items()):
+        out = vectors[number] / sizes[number]
+        x, y = (boxes[number, 0] + boxes[number, 2]) / 2, (boxes[number, 1] + boxes[number, 3]) / 2
+        z = float(city.ground[row]) + above
+        found.append(
+            Window(
+                str(city.ids[row]),
+                float(facing[number]),
+                (float(x), float(y), z),
+                (float(out[0]), float(out[1]), float(out[2])),
+                total,
+            )
+        )
+    return found
+
+
+def sunny(city: City, points: Sequence[Window], towards: Array) -> Array:
+    """Whether the sun reaches each of the points past all buildings; the wall they are on hides it from behind.
+
+    Everything is looked at from the sun: a point is shaded by a surface that covers it in this view and is nearer.
+    """
+    seen = np.zeros(len(points), dtype=bool)
+    if not points:
+        return seen
+    at = np.array([each.at for each in points])
+    facing = np.array([each.out for each in points]) @ towards > 1e-3
+    right = np.array([towards[1], -towards[0], 0.0]) / math.hypot(towards[0], towards[1])
+    up = np.cross(right, towards) * -1
+    middle = at.mean(axis=0)
+    hides = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE))
+    corners, (rings, polygons) = shapely.to_ragged_array(city.faces[hides], include_z=True)[1:]
+    local = corners - middle
+    flat = np.column_stack([local @ right, local @ up])
+    shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, flat, (rings, polygons))
+    views = shapely.points((at - middle) @ right, (at - middle) @ up)
+    tree = shapely.STRtree(views)
+    surface, point = tree.query(shapes, predicate="contains")
+    normals = area_vectors(city.faces[hides])
+    steep = normals @ towards
+    firsts = corners[rings[polygons[:-1]]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ahead = np.einsum("ij,ij->i", normals[surface], firsts[surface] - at[point]) / steep[surface]
+    shaded = np.zeros(len(points), dtype=bool)
+    shaded[point[np.isfinite(ahead) & (ahead > _NEAR)]] = True
+    return facing & ~shaded
+
+
+def hours_of_sun(city: City, points: Sequence[Window], suns: Array, step: float) -> Array:
+    """Hours of sun at each point over moments that lie `step` hours apart (`suns`: unit vectors, one row each)."""
+    total = np.zeros(len(points))
+    for towards in suns:
+        total += sunny(city, points, towards) * step
+    return total
+
+
+def sun_on_areas(city: City, areas: Sequence[BaseGeometry], suns: Array, step: float) -> Array:
+    """Hours of sun on each open area, averaged over its ground, over moments `step` hours apart."""
+    total = np.zeros(len(areas))
+    standing = shapely.union_all(city.footprints) if len(city) else shapely.Polygon()
+    open_ground = shapely.difference(np.array(areas, dtype=object), standing)
+    sizes = shapely.area(open_ground)
+    bodies = bodies_of(city)
+    for towards in suns:
+        shade = _merged_of(city, towards, bodies)
+        shaded = shapely.area(shapely.intersection(open_ground, shade))
+        total += np.where(sizes > 0, 1 - shaded / np.maximum(sizes, _SPECK), 0.0) * step
+    return total

@@ -1,0 +1,158 @@
+"""The sun against another algorithm, shadows against plain geometry and against rays, hours against both."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from geo import shadows, sun
+from geo.city import GROUND, Volume, city_of, read_city, write_city
+from geo.geometry import metres_of
+from tests.geo.cities import EAST, NORTH, town
+
+#: Moment (UTC), longitude, latitude, azimuth, height as seen: NREL's Solar Position Algorithm, computed with pvlib.
+SPA = [
+    ("2027-03-20 08:00", 10.898, 48.371, 121.3167, 24.5803),
+    ("2027-03-20 14:30", 10.898, 48.371, 234.6144, 27.1474),
+    ("2027-06-21 11:15", 10.898, 48.371, 178.2766, 65.0651),
+    ("2027-06-21 18:00", 10.898, 48.371, 293.2965, 10.8490),
+    ("2027-09-23 15:45", 10.898, 48.371, 253.9291, 13.6819),
+    ("2027-12-21 08:30", 10.898, 48.371, 142.3499, 9.4317),
+    ("2027-12-21 11:00", 10.898, 48.371, 176.5449, 18.1700),
+    ("2032-02-29 13:00", 10.898, 48.371, 206.4779, 30.5406),
+    ("2027-03-20 08:00", 9.437, 54.785, 122.2298, 20.4356),
+    ("2027-06-21 11:15", 9.437, 54.785, 176.0295, 58.6162),
+    ("2027-09-23 15:45", 9.437, 54.785, 251.2945, 12.6364),
+    ("2027-12-21 11:00", 9.437, 54.785, 175.2789, 11.7353),
+    ("2027-03-20 14:30", 14.987, 51.153, 237.3472, 23.4083),
+    ("2027-06-21 18:00", 14.987, 51.153, 295.7704, 9.6103),
+    ("2027-12-21 08:30", 14.987, 51.153, 146.0687, 8.7278),
+    ("2032-02-29 13:00", 14.987, 51.153, 210.1512, 26.8444),
+]
+LON, LAT = 10.898, 48.371
+AFTERNOON = datetime(2027, 3, 20, 14, 30, tzinfo=UTC)
+
+
+def at(moment: datetime) -> np.ndarray:
+    return sun.towards(sun.position([moment], LON, LAT), LON, LAT)[0]
+
+
+@pytest.mark.parametrize(("moment", "lon", "lat", "azimuth", "elevation"), SPA)
+def test_the_sun_stands_where_another_algorithm_says(
+    moment: str, lon: float, lat: float, azimuth: float, elevation: float
+) -> None:
+    seen = sun.position([datetime.fromisoformat(moment).replace(tzinfo=UTC)], lon, lat)
+    assert seen.azimuth[0] == pytest.approx(azimuth, abs=0.02)
+    assert seen.elevation[0] == pytest.approx(elevation, abs=0.02)
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(10.898, 48.371), (6.0, 51.0), (14.9, 54.0), (9.0, 50.0)])
+def test_grid_north_is_measured_against_true_north(lon: float, lat: float) -> None:
+    (x, y), (further_x, further_y) = metres_of(lon, lat), metres_of(lon, lat + 0.001)
+    # Along the meridian, to true north, one moves this much to the west of grid north.
+    assert sun.convergence(lon, lat) == pytest.approx(
+        -math.degrees(math.atan2(further_x - x, further_y - y)), abs=0.002
+    )
+
+
+def test_the_shadow_of_a_block_is_what_a_ruler_says() -> None:
+    block = city_of([Volume("b", shapely.box(0, 0, 10, 10), 500, 520)])
+    towards = np.array([0.0, -math.cos(math.radians(45)), math.sin(math.radians(45))])  # from the south
+    [shadow] = shadows.ground_shadows(block, towards)
+    assert shapely.area(shapely.symmetric_difference(shadow, shapely.box(0, 0, 10, 30))) < 1e-9
+    with pytest.raises(ValueError, match="horizon"):
+        shadows.ground_shadows(block, np.array([1.0, 0.0, 0.0]))
+
+
+def test_hulls_and_lit_sides_give_the_shadow_of_all_surfaces() -> None:
+    city = town(8, 8)
+    bodies = shadows.bodies_of(city)
+    assert bodies.is_closed.all()
+    assert 0.4 < bodies.is_convex.mean() < 0.9
+    nothing = np.zeros(len(city), dtype=bool)
+    fast = shadows.ground_shadows(city, at(AFTERNOON))
+    plain = shadows.ground_shadows(city, at(AFTERNOON), shadows.Bodies(bodies.normals, nothing, nothing))
+    assert shapely.area(shapely.symmetric_difference(fast, plain)).max() < 1e-6
+
+
+def test_ground_is_shaded_exactly_where_a_ray_to_the_sun_meets_a_building() -> None:
+    city = town(5, 5, level=490.0)
+    towards = at(AFTERNOON)
+    shade = shadows.merged(shadows.ground_shadows(city, towards))
+    edge = shade.boundary
+    standing = shapely.union_all(city.footprints)
+    chance = np.random.default_rng(3)
+    places = np.column_stack([chance.uniform(-30, 130, 400) + EAST, chance.uniform(-30, 130, 400) + NORTH])
+    points = [
+        shadows.Window("", 0, (x, y, 490.0), (0, 0, 1), 1)
+        for x, y in places
+        if shapely.distance(edge, shapely.Point(x, y)) > 0.02 and not standing.contains(shapely.Point(x, y))
+    ]
+    lit = shadows.sunny(city, points, towards)
+    flat = [not shade.contains(shapely.Point(point.at[:2])) for point in points]
+    assert 50 < sum(flat) < len(points) - 50
+    assert lit.tolist() == flat
+
+
+def test_what_is_newly_shaded_leaves_out_what_was_shaded_or_built_on() -> None:
+    wall = Volume("old", shapely.box(0, 0, 10, 10), 0, 10)
+    plan = Volume("new", shapely.box(10, 0, 20, 10), 0, 20)
+    towards = np.array([0.0, -math.cos(math.radians(45)), math.sin(math.radians(45))])
+    seen = shadows.cast(city_of([wall]), city_of([wall, plan]), towards)
+    assert shapely.area(seen.before) == pytest.approx(100)  # 10 m behind the old one
+    assert seen.new_area == pytest.approx(200)  # 20 m behind the new one
+    assert seen.gone_area == 0
+    instead = shadows.cast(city_of([wall]), city_of([replace(plan, outline=wall.outline)]), towards)
+    assert instead.new_area == pytest.approx(100)
+    nothing = shadows.cast(city_of([wall]), city_of([wall]), towards)
+    assert (nothing.new_area, nothing.gone_area) == (0, 0)
+
+
+def test_a_neighbour_loses_the_hours_that_a_new_house_stands_in_the_sun() -> None:
+    neighbour = Volume("n", shapely.box(0, 20, 10, 30), 0, 8)
+    plan = Volume("p", shapely.box(-40, 0, 50, 10), 0, 30)
+    before, after = city_of([neighbour]), city_of([neighbour, plan])
+    points = shadows.windows(before)
+    assert [round(point.facing) for point in points] == [0, 90, 180, 270]
+    moments = [datetime(2027, 3, 20, 5, tzinfo=UTC) + timedelta(minutes=30 * n) for n in range(26)]
+    suns = sun.towards(sun.position(moments, LON, LAT), LON, LAT)
+    suns = suns[suns[:, 2] > math.sin(math.radians(sun.LOWEST))]
+    was, becomes = (shadows.hours_of_sun(city, points, suns, 0.5) for city in (before, after))
+    assert was[0] == 0  # no sun from the north in March
+    assert was[2] == len(suns) / 2  # and all of it from the south
+    assert becomes[2] < 0.2 * was[2]
+    garden = shapely.box(0, 12, 10, 18)
+    lost = [float(shadows.sun_on_areas(city, [garden], suns, 0.5)[0]) for city in (before, after)]
+    assert lost[0] > 10
+    assert lost[1] < 2
+
+
+def test_a_city_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
+    city = town(4, 4)
+    write_city(city, tmp_path / "city.gpkg")
+    again = read_city(tmp_path / "city.gpkg")
+    assert again.ids.tolist() == city.ids.tolist()
+    assert again.labels[0] == "Färbergasse 1"
+    assert shapely.equals_exact(again.faces, city.faces).all()
+    assert (again.owner == city.owner).all()
+    part = read_city(tmp_path / "city.gpkg", (EAST - 5, NORTH - 5, EAST + 30, NORTH + 5))
+    assert part.ids.tolist() == ["house-0-0", "house-1-0"]
+    assert len(part.faces) == int((city.owner == 0).sum() + (city.owner == 4).sum())
+    assert len(city.without(["house-0-0"])) == 15
+    assert len(part.joined(again).faces) == len(part.faces) + len(city.faces)
+
+
+def test_buildings_without_surfaces_stand_as_high_as_they_are(tmp_path: Path) -> None:
+    city = town(2, 2)
+    bare = replace(city, owner=city.owner[:0], kind=city.kind[:0], faces=city.faces[:0])
+    write_city(
+        replace(bare, owner=city.owner[:1], kind=np.array([GROUND]), faces=city.faces[:1]),
+        tmp_path / "c.gpkg",
+    )
+    found = read_city(tmp_path / "c.gpkg")
+    made = shapely.get_coordinates(found.faces[found.owner == 3], include_z=True)
+    assert (made[:, 2].min(), made[:, 2].max()) == pytest.approx((city.ground[3], city.top[3]))
