@@ -18,9 +18,10 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, places, procedures, search
 from consultations.deadlines import PhaseState, local_date
+from consultations.documents import Document
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Document, Opens, Phase, Procedure, ProcedureState
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, UtcDateTime, insert_object, insert_row, insert_rows

@@ -8,11 +8,11 @@ from sqlmodel import Session, col, select
 
 from consultations import journal
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
+from consultations.documents import Document, DocumentVersion
 from consultations.files import FileStore
 from consultations.journal import JournalEntry
 from consultations.moderation import ModerationDecision, Redaction, decision_sha256
 from consultations.people import Person
-from consultations.procedures import Document, DocumentVersion
 
 BATCH = 500
 

@@ -1,4 +1,4 @@
-"""Procedures, their phases and their documents: what people take part in.
+"""Procedures and their phases: what people take part in.
 
 A procedure is one plan's way from first notice to resolution. Its phases say when something is open
 and what (`opens`); nobody else asks about dates. What was published once stays readable: every later
@@ -20,10 +20,11 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal, places
 from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
+from consultations.documents import documents_of
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
-from consultations.text import normalise, stems
+from consultations.text import stems
 from geo.geometry import Located
 
 
@@ -100,19 +101,6 @@ class Opens(StrEnum):
     STATEMENT = "statement"
     PROPOSAL = "proposal"
     COMMENT = "comment"
-
-
-class DocumentKind(StrEnum):
-    """What a document is in the procedure."""
-
-    PLAN_DRAWING = "plan_drawing"
-    EXPLANATORY_REPORT = "explanatory_report"
-    ENVIRONMENTAL_REPORT = "environmental_report"
-    ENVIRONMENTAL_STATEMENT = "environmental_statement"
-    EXPERT_REPORT = "expert_report"
-    ANNOUNCEMENT = "announcement"
-    RESULT = "result"
-    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -281,41 +269,6 @@ class Phase(SQLModel, table=True):
         return is_in_time(received_at, self.effective_end or self.ends_on)
 
 
-class Document(SQLModel, table=True):
-    """A document of a procedure; its files are its versions."""
-
-    __tablename__ = "document"
-    __table_args__ = (Index("ix_document_procedure_id_position", "procedure_id", "position"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    procedure_id: int = Field(foreign_key="procedure.id")
-    kind: str = DocumentKind.OTHER.value
-    title: str
-    position: int = 0
-    is_withdrawn: bool = False
-
-
-class DocumentVersion(SQLModel, table=True):
-    """A file of a document, by content hash. Never replaced: a new file is a new version."""
-
-    __tablename__ = "document_version"
-    __table_args__ = (UniqueConstraint("document_id", "number"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    document_id: int = Field(foreign_key="document.id")
-    number: int
-    sha256: str = Field(index=True)
-    filename: str
-    media_type: str
-    size: int
-    pages: int | None = None
-    #: Text for readers who cannot use the file; extracted, or typed by the planner.
-    text: str = ""
-    note: str = ""
-    uploaded_at: datetime = Field(sa_type=UtcDateTime)
-    uploaded_by: str
-
-
 @dataclass(frozen=True)
 class PhaseInput:
     """A phase as entered; `id` names an existing one."""
@@ -419,7 +372,7 @@ def create(
         PhaseInput(kind=each.kind, opens=each.opens, is_formal=each.is_formal) for each in chosen.phases
     )
     _set_phases(session, procedure, phases)
-    _note(session, procedure, "procedure_created", by=by, now=now, facts={"template": chosen.key})
+    note_in_journal(session, procedure, "procedure_created", by=by, now=now, facts={"template": chosen.key})
     return procedure
 
 
@@ -460,9 +413,10 @@ def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseI
         raise Refusal(Code.PHASE_IN_USE, "phases") from error
 
 
-def _note(
+def note_in_journal(
     session: Session, procedure: Procedure, verb: str, *, by: Actor, now: datetime, facts: dict[str, Any]
 ) -> None:
+    """Write what was done to the procedure into the journal."""
     journal.append(
         session,
         municipality_id=procedure.municipality_id,
@@ -475,7 +429,8 @@ def _note(
     )
 
 
-def _require_planner(by: Actor, procedure: Procedure) -> None:
+def require_planner(by: Actor, procedure: Procedure) -> None:
+    """Raises Refusal NOT_ALLOWED for who does not plan this procedure."""
     if not may(by, Permission.PLAN, municipality_id=procedure.municipality_id, procedure_id=procedure.id):
         raise Refusal(Code.NOT_ALLOWED)
 
@@ -496,7 +451,7 @@ def change(
     out, but contributions belong to it) and CHANGED_MEANWHILE when somebody else saved since `expected_version` was
     read.
     """
-    _require_planner(by, procedure)
+    require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
         raise Refusal(Code.CHANGED_MEANWHILE)
     _check_phases(entered.phases)
@@ -528,7 +483,7 @@ def record_change(session: Session, procedure: Procedure, *, by: Actor, now: dat
                 snapshot=snapshot(session, procedure),
             )
         )
-    _note(
+    note_in_journal(
         session,
         procedure,
         "procedure_changed",
@@ -608,14 +563,14 @@ def publish(session: Session, procedure: Procedure, *, by: Actor, now: datetime)
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE, NOT_READY with `missing` (field names).
     """
-    _require_planner(by, procedure)
+    require_planner(by, procedure)
     missing = missing_for_publication(session, procedure)
     if missing:
         raise Refusal(Code.NOT_READY, missing[0], missing=", ".join(missing))
     _move(procedure, ProcedureState.PUBLISHED)
     procedure.published_at = procedure.published_at or now
     session.add(procedure)
-    _note(session, procedure, "procedure_published", by=by, now=now, facts={})
+    note_in_journal(session, procedure, "procedure_published", by=by, now=now, facts={})
     record_change(session, procedure, by=by, now=now, note="")
     return procedure
 
@@ -633,11 +588,11 @@ def withdraw(session: Session, procedure: Procedure, *, by: Actor, now: datetime
 def _finish(
     session: Session, procedure: Procedure, state: ProcedureState, *, by: Actor, now: datetime, note: str
 ) -> Procedure:
-    _require_planner(by, procedure)
+    require_planner(by, procedure)
     if not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     _move(procedure, state)
-    _note(session, procedure, f"procedure_{state.value}", by=by, now=now, facts={"note": note})
+    note_in_journal(session, procedure, f"procedure_{state.value}", by=by, now=now, facts={"note": note})
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
 
@@ -659,7 +614,7 @@ def set_plan_area(
     note: str = "",
 ) -> None:
     """Set where the plan applies. Raises Refusal NOT_ALLOWED, PLAN_AREA_INVALID (not an area)."""
-    _require_planner(by, procedure)
+    require_planner(by, procedure)
     if located.kind != "area":
         raise Refusal(Code.PLAN_AREA_INVALID, "plan_area", kind=located.kind)
     procedure.plan_area = located.wkb
@@ -667,140 +622,6 @@ def set_plan_area(
     procedure.max_x, procedure.max_y = located.max_x, located.max_y
     procedure.lon, procedure.lat = located.lon, located.lat
     procedure.plan_report = report or {}
-    record_change(session, procedure, by=by, now=now, note=note)
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """A stored file as `files.accept_upload` describes it."""
-
-    sha256: str
-    filename: str
-    media_type: str
-    size: int
-    pages: int | None = None
-    text: str = ""
-
-
-def add_document(
-    session: Session,
-    procedure: Procedure,
-    file: FileFacts,
-    *,
-    title: str,
-    kind: DocumentKind,
-    by: Actor,
-    now: datetime,
-    document: Document | None = None,
-    note: str = "",
-) -> DocumentVersion:
-    """Attach a file: a new document, or the next version of the one given; earlier versions stay readable."""
-    _require_planner(by, procedure)
-    assert procedure.id is not None
-    if document is None:
-        count = session.exec(select(func.count()).where(Document.procedure_id == procedure.id)).one()
-        document = Document(procedure_id=procedure.id, kind=kind.value, title=title, position=count)
-    else:
-        document.title, document.kind = title, kind.value
-    session.add(document)
-    session.flush()
-    assert document.id is not None
-    number = session.exec(
-        select(func.max(DocumentVersion.number)).where(DocumentVersion.document_id == document.id)
-    ).one()
-    version = DocumentVersion(
-        document_id=document.id,
-        number=(number or 0) + 1,
-        sha256=file.sha256,
-        filename=file.filename,
-        media_type=file.media_type,
-        size=file.size,
-        pages=file.pages,
-        text=normalise(file.text),
-        note=note,
-        uploaded_at=now,
-        uploaded_by=by.label,
-    )
-    session.add(version)
-    session.flush()
-    _note(
-        session,
-        procedure,
-        "document_added",
-        by=by,
-        now=now,
-        facts={"document": document.id, "number": version.number, "sha256": file.sha256, "title": title},
-    )
-    record_change(session, procedure, by=by, now=now, note=note or title)
-    return version
-
-
-def change_document(
-    session: Session,
-    procedure: Procedure,
-    document: Document,
-    *,
-    title: str,
-    kind: DocumentKind,
-    text: str,
-    by: Actor,
-    now: datetime,
-    note: str = "",
-) -> None:
-    """Change what a document is called, what it is, and the text for those who cannot use its newest file.
-
-    The file itself is never changed: see `add_document`. Raises Refusal NOT_ALLOWED, REASON_REQUIRED (published, no
-    note).
-    """
-    _require_planner(by, procedure)
-    if procedure.state != ProcedureState.DRAFT.value and not note.strip():
-        raise Refusal(Code.REASON_REQUIRED, "note")
-    newest = newest_version(session, document)
-    document.title, document.kind, newest.text = title, kind.value, normalise(text, field="text")
-    session.add(document)
-    session.add(newest)
-    _note(
-        session,
-        procedure,
-        "document_changed",
-        by=by,
-        now=now,
-        facts={"document": document.id, "title": title, "kind": kind.value},
-    )
-    record_change(session, procedure, by=by, now=now, note=note)
-
-
-def move_document(
-    session: Session, procedure: Procedure, document: Document, steps: int, *, by: Actor, now: datetime
-) -> None:
-    """Show a document so many places later in the list, or earlier. Nothing that can be read changes by it.
-
-    Raises Refusal NOT_ALLOWED.
-    """
-    _require_planner(by, procedure)
-    assert procedure.id is not None
-    rows = [each for each, _ in documents_of(session, procedure.id) if not each.is_withdrawn]
-    at = rows.index(document)
-    rows.insert(min(max(at + steps, 0), len(rows) - 1), rows.pop(at))
-    for position, each in enumerate(rows):
-        each.position = position
-        session.add(each)
-    session.flush()
-    facts = {"document": document.id, "position": document.position}
-    _note(session, procedure, "document_moved", by=by, now=now, facts=facts)
-
-
-def withdraw_document(
-    session: Session, procedure: Procedure, document: Document, *, by: Actor, now: datetime, note: str
-) -> None:
-    """Take a document off the list; it stays readable under its address and says so. Raises REASON_REQUIRED."""
-    _require_planner(by, procedure)
-    if not note.strip():
-        raise Refusal(Code.REASON_REQUIRED, "note")
-    document.is_withdrawn = True
-    session.add(document)
-    facts = {"document": document.id, "title": document.title, "note": note}
-    _note(session, procedure, "document_withdrawn", by=by, now=now, facts=facts)
     record_change(session, procedure, by=by, now=now, note=note)
 
 
@@ -858,54 +679,6 @@ def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, l
     for phase in rows:
         found[phase.procedure_id].append(phase)
     return found
-
-
-def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, list[DocumentVersion]]]:
-    """The documents in their order, each with its versions, newest first; two queries."""
-    documents = session.exec(
-        select(Document)
-        .where(Document.procedure_id == procedure_id)
-        .order_by(col(Document.position), col(Document.id))
-    ).all()
-    versions = session.exec(
-        select(DocumentVersion)
-        .join(Document, col(Document.id) == DocumentVersion.document_id)
-        .where(Document.procedure_id == procedure_id)
-        .order_by(col(DocumentVersion.number).desc())
-    ).all()
-    return [(each, [version for version in versions if version.document_id == each.id]) for each in documents]
-
-
-def document_version(
-    session: Session, municipality_id: int, document_id: int, number: int
-) -> tuple[Procedure, Document, DocumentVersion] | None:
-    """A version of a document with what it belongs to, if that is the municipality's; withdrawn ones too."""
-    return session.exec(
-        select(Procedure, Document, DocumentVersion)
-        .join(Document, col(Document.procedure_id) == Procedure.id)
-        .join(DocumentVersion, col(DocumentVersion.document_id) == Document.id)
-        .where(
-            Procedure.municipality_id == municipality_id,
-            Document.id == document_id,
-            DocumentVersion.number == number,
-        )
-    ).first()
-
-
-def document_of(session: Session, procedure: Procedure, document_id: int) -> Document | None:
-    """The document with this id, if it belongs to the procedure."""
-    document = session.get(Document, document_id)
-    return document if document and document.procedure_id == procedure.id else None
-
-
-def newest_version(session: Session, document: Document) -> DocumentVersion:
-    """The newest version of a document; there always is one."""
-    return session.exec(
-        select(DocumentVersion)
-        .where(DocumentVersion.document_id == document.id)
-        .order_by(col(DocumentVersion.number).desc())
-        .limit(1)
-    ).one()
 
 
 def versions_of(session: Session, procedure_id: int) -> list[ProcedureVersion]:

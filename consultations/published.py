@@ -17,10 +17,10 @@ from sqlmodel import Session, col
 
 from consultations import locations, moderation, search
 from consultations.contributions import Attachment, Contribution, Kind, PublicationState
+from consultations.documents import Document
 from consultations.locations import Cluster
 from consultations.moderation import Redaction
 from consultations.people import Organisation, OrganisationKind, Person
-from consultations.procedures import Document
 from consultations.search import Scope
 from geo.geometry import (
     CELL_ZOOM,

@@ -25,10 +25,20 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from consultations import channels, contributions, moderation, municipalities, people, places, procedures
+from consultations import (
+    channels,
+    contributions,
+    filing,
+    moderation,
+    municipalities,
+    people,
+    places,
+    procedures,
+)
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, local_date
+from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import STAFF_TYPES, AcceptedFile, FileStore, Limits
 from consultations.inspection import examine
 from consultations.moderation import Action, Decision, Reason
@@ -36,15 +46,7 @@ from consultations.municipalities import MunicipalityInput
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
 from consultations.places import LayerRole
-from consultations.procedures import (
-    DocumentKind,
-    FileFacts,
-    Opens,
-    PhaseInput,
-    PhaseKind,
-    Procedure,
-    ProcedureInput,
-)
+from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
 from consultations.seats import Seat
 from geo.geometry import Located, from_lonlat, from_metres
 from geo.readers.apart import read_here
@@ -414,12 +416,12 @@ class _Story:
         """A document of a consultation; with a note it is the next version of the one of the same title."""
         row = self.rows[told["key"]]
         assert row.id is not None
-        of_row = procedures.documents_of(session, row.id)
+        of_row = documents_of(session, row.id)
         earlier = next((document for document, _ in of_row if document.title == each["title"]), None)
         content, text = self._printed(told, each, at, revised=bool(note))
         name = f"{told['key']} {each['title']}{' (Fassung 2)' if note else ''}.pdf"
         file = self._kept(name, content)
-        procedures.add_document(
+        filing.add_document(
             session,
             row,
             FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, text),
@@ -546,7 +548,7 @@ class _Story:
         assert row.id is not None
         if not section:
             return None
-        documents = [document for document, _ in procedures.documents_of(session, row.id)]
+        documents = [document for document, _ in documents_of(session, row.id)]
         named = [document.id for document in documents if section.startswith(document.title)]
         drawn = [document.id for document in documents if document.kind == DocumentKind.PLAN_DRAWING]
         return next(iter(named + drawn), None)

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from consultations import bulk, municipalities, procedures
+from consultations import bulk, filing, municipalities
+from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import MB, STAFF_TYPES, Limits, accept_upload
 from consultations.permissions import SYSTEM
 from consultations.places import LayerRole
-from consultations.procedures import DocumentKind, FileFacts, Procedure
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from geo.layers import LayerProblem, LayerReport
 from participation import imports, jobs, layers_import, plan_import
@@ -267,8 +268,8 @@ def document(
         with unit_of_work(house.engine, write=True) as session:
             row = imports.find_procedure(session, municipality_id, procedure)
             assert row.id is not None
-            known = [each for each, _ in procedures.documents_of(session, row.id) if each.title == title]
-            version = procedures.add_document(
+            known = [each for each, _ in documents_of(session, row.id) if each.title == title]
+            version = filing.add_document(
                 session,
                 row,
                 FileFacts(kept.sha256, kept.filename, kept.media_type, kept.size, kept.pages, kept.text),

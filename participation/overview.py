@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from consultations.deadlines import PhaseState
+from consultations.documents import DocumentKind
 from consultations.procedures import (
-    DocumentKind,
     Opens,
     Phase,
     PhaseKind,

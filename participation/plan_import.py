@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from consultations import places, procedures
+from consultations import filing, places, procedures
+from consultations.documents import DocumentKind, FileFacts
 from consultations.files import STAFF_TYPES, AcceptedFile, Limits, accept_upload
 from consultations.permissions import Actor
 from consultations.places import LayerRole
-from consultations.procedures import DocumentKind, FileFacts, ProcedureInput
+from consultations.procedures import ProcedureInput
 from consultations.refusals import Code, Refusal
 from geo.layers import Attached
 from geo.readers.apart import Plan
@@ -101,7 +102,7 @@ def take_plan(
             session, procedure, area.located, by=by, now=now, report=read.report.as_dict()
         )
         for attached, file in documents:
-            procedures.add_document(
+            filing.add_document(
                 session,
                 procedure,
                 FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, file.text),

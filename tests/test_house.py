@@ -29,7 +29,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["exports", "evidence", "bulk"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals", "published"], 5),
         **dict.fromkeys(["contributions", "nearby"], 4),
-        "procedures": 3,
+        **dict.fromkeys(["procedures", "filing"], 3),
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
         **dict.fromkeys(["announcement_text", "checks"], 0),

@@ -11,20 +11,12 @@ from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, municipalities, places, procedures
+from consultations import contributions, filing, municipalities, places, procedures
 from consultations.deadlines import local_date
+from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
-from consultations.procedures import (
-    Document,
-    DocumentVersion,
-    Opens,
-    Phase,
-    Procedure,
-    ProcedureState,
-    ProcedureVersion,
-    localised,
-)
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState, ProcedureVersion, localised
 from consultations.text import plain_paragraphs
 from participation import letters, overview
 from participation.overview import Card, Deadline, Difference, Step
@@ -225,7 +217,7 @@ def hearing(visit: Visit) -> Response:
     procedure = procedure_of(visit)
     procedure_id = procedure.id or 0
     phases = procedures.phases_of(visit.session, procedure_id)
-    documents = procedures.documents_of(visit.session, procedure_id)
+    documents = documents_of(visit.session, procedure_id)
     changes = _changes(procedures.versions_of(visit.session, procedure_id))
     outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
@@ -454,7 +446,7 @@ def _document(visit: Visit) -> tuple[Procedure, Document, DocumentVersion]:
     asked, number = visit.request.path_params["id"], visit.request.path_params["number"]
     if max(asked, number) > LARGEST_ID:
         visit.not_found()
-    found = procedures.document_version(visit.session, visit.municipality_id, asked, number)
+    found = filing.document_version(visit.session, visit.municipality_id, asked, number)
     if found is None or not _may_read(visit, found[0]):
         visit.not_found()
     return found
@@ -464,7 +456,7 @@ def _document(visit: Visit) -> tuple[Procedure, Document, DocumentVersion]:
 def document_text(visit: Visit) -> Response:
     """The words of one version of a document, as a page."""
     procedure, document, version = _document(visit)
-    newest = procedures.newest_version(visit.session, document)
+    newest = newest_version(visit.session, document)
     return visit.render(
         "hearings/document.html",
         DocumentText(

@@ -31,6 +31,7 @@ from consultations import channels, contributions, drafts, places, procedures
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
+from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import MB, Limits, serving_headers
 from consultations.inspection import STAFF_TYPES
@@ -364,7 +365,7 @@ def _draw(
         SelectChoice("", N_("The whole plan")),
         *(
             SelectChoice(str(document.id), document.title)
-            for document, _versions in procedures.documents_of(visit.session, procedure.id)
+            for document, _versions in documents_of(visit.session, procedure.id)
         ),
     ]
     found = (

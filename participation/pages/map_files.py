@@ -16,7 +16,7 @@ from consultations.files import clean_filename
 from consultations.places import LayerRole
 from participation import i18n, layers_import
 from participation.layers_import import LayerProblem, ReadLayer
-from participation.pages.planning import SectionForm
+from participation.pages.planning_forms import SectionForm
 from participation.web import Visit
 
 #: Marks a message for the catalogues.

@@ -20,7 +20,7 @@ from participation.layers_import import Area, GeometryProblem, ReadLayer
 from participation.pages.map_files import MapFileForm, Report, read_map, report_of
 from participation.pages.map_ground import base_map
 from participation.pages.planned_documents import guessed_title
-from participation.pages.planning import (
+from participation.pages.planning_forms import (
     Errors,
     Head,
     SectionForm,

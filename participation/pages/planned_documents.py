@@ -15,15 +15,32 @@ from wtforms import FileField, HiddenField, SelectField, StringField, TextAreaFi
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length
 
-from consultations import drafts, procedures
+from consultations import drafts, filing
 from consultations.deadlines import local_date
+from consultations.documents import (
+    Document,
+    DocumentKind,
+    DocumentVersion,
+    FileFacts,
+    document_of,
+    documents_of,
+    newest_version,
+)
 from consultations.files import MB, Limits
 from consultations.inspection import PUBLIC_TYPES
 from consultations.permissions import Permission
-from consultations.procedures import Document, DocumentKind, DocumentVersion, FileFacts, Procedure
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from participation.overview import DOCUMENT_NAMES
-from participation.pages.planning import Errors, Head, SectionForm, head_of, planned, refused, require_note
+from participation.pages.planning_forms import (
+    Errors,
+    Head,
+    SectionForm,
+    head_of,
+    planned,
+    refused,
+    require_note,
+)
 from participation.pages.uploads import Waiting, body_limit, keep, take_in, token_of, waiting, waiting_files
 from participation.web import Visit, page
 
@@ -163,7 +180,7 @@ def _add_documents(visit: Visit, token: str) -> int:
         return 0
     note = require_note(procedure, visit.form(UploadForm))
     for each in waits:
-        procedures.add_document(
+        filing.add_document(
             visit.session,
             procedure,
             _facts(each),
@@ -179,11 +196,11 @@ def _add_documents(visit: Visit, token: str) -> int:
 
 def _move_document(visit: Visit, document_id: int, where: str) -> None:
     procedure = planned(visit)
-    document = procedures.document_of(visit.session, procedure, document_id)
+    document = document_of(visit.session, procedure.id, document_id)
     if document is None or document.is_withdrawn:
         visit.not_found()
     step = -1 if where == "up" else 1
-    procedures.move_document(visit.session, procedure, document, step, by=visit.by, now=visit.now)
+    filing.move_document(visit.session, procedure, document, step, by=visit.by, now=visit.now)
 
 
 def _line(visit: Visit, document: Document, newest: DocumentVersion) -> DocumentLine:
@@ -213,7 +230,7 @@ def _show_documents(
         errors = (*errors, *more)
     rows = [
         (document, _line(visit, document, versions[0]))
-        for document, versions in procedures.documents_of(visit.session, procedure.id or 0)
+        for document, versions in documents_of(visit.session, procedure.id or 0)
         if versions
     ]
     shown = DocumentsPage(
@@ -300,7 +317,7 @@ async def document(visit: Visit) -> Response:
 
 def _document(visit: Visit) -> tuple[Procedure, Document]:
     procedure = planned(visit)
-    found = procedures.document_of(visit.session, procedure, visit.request.path_params["document"])
+    found = document_of(visit.session, procedure.id, visit.request.path_params["document"])
     if found is None:
         visit.not_found()
     return procedure, found
@@ -331,18 +348,18 @@ def _forms(visit: Visit, asked: str, document: Document, newest: DocumentVersion
 def _change_document(visit: Visit, token: str, asked: str) -> str:
     """Do what was asked; empty where the form has to be corrected. Raises Refusal REASON_REQUIRED."""
     procedure, found = _document(visit)
-    newest = procedures.newest_version(visit.session, found)
+    newest = newest_version(visit.session, found)
     forms = _forms(visit, asked, found, newest)
     by, now = visit.by, visit.now
     if asked == "withdraw":
         note = (forms.withdraw.note.data or "").strip()
-        procedures.withdraw_document(visit.session, procedure, found, by=by, now=now, note=note)
+        filing.withdraw_document(visit.session, procedure, found, by=by, now=now, note=note)
         return "withdrawn"
     if asked == "version":
         waits = waiting_files(visit, token, procedure)
         if not waits:
             return ""
-        procedures.add_document(
+        filing.add_document(
             visit.session,
             procedure,
             _facts(waits[-1]),
@@ -357,7 +374,7 @@ def _change_document(visit: Visit, token: str, asked: str) -> str:
         return "saved"
     if not forms.details.validate():
         return ""
-    procedures.change_document(
+    filing.change_document(
         visit.session,
         procedure,
         found,
@@ -382,9 +399,7 @@ def _show_document(
 ) -> Response:
     procedure, found = _document(visit)
     versions = next(
-        versions
-        for each, versions in procedures.documents_of(visit.session, procedure.id or 0)
-        if each.id == found.id
+        versions for each, versions in documents_of(visit.session, procedure.id or 0) if each.id == found.id
     )
     forms = _forms(visit, asked, found, versions[0])
     forms.version.token.data = token

@@ -22,7 +22,15 @@ from participation import layers_import
 from participation.layers_import import ReadLayer
 from participation.pages.map_files import MapFileForm, Report, read_map, report_of
 from participation.pages.planned_documents import done_words
-from participation.pages.planning import Errors, Head, SectionForm, head_of, planned, refused, require_note
+from participation.pages.planning_forms import (
+    Errors,
+    Head,
+    SectionForm,
+    head_of,
+    planned,
+    refused,
+    require_note,
+)
 from participation.pages.uploads import Waiting, body_limit, keep, token_of, waiting, waiting_files
 from participation.web import Visit, page
 

@@ -31,6 +31,7 @@ from consultations.contributions import (
     PublicationState,
 )
 from consultations.deadlines import PhaseState
+from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import Limits
 from consultations.people import NAME_LIMIT
@@ -389,7 +390,7 @@ def draw(
 def _offer(visit: Visit, procedure: Procedure, form: WordsForm, kept: Kept) -> int | None:
     """Fill in the choices of documents and places; how many places the search found."""
     assert procedure.id is not None
-    documents = procedures.documents_of(visit.session, procedure.id)
+    documents = documents_of(visit.session, procedure.id)
     form.document_id.choices = [
         SelectChoice("", N_("All of it, or none in particular")),
         *(SelectChoice(str(each.id), each.title) for each, _versions in documents if not each.is_withdrawn),
@@ -430,9 +431,7 @@ def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tupl
     """What will be sent, for a last look; each part with the step in which it can be changed."""
     assert procedure.id is not None
     data: Mapping[str, str] = kept.data
-    titles = {
-        str(each.id): each.title for each, _versions in procedures.documents_of(visit.session, procedure.id)
-    }
+    titles = {str(each.id): each.title for each, _versions in documents_of(visit.session, procedure.id)}
     refers_to = (titles.get(data.get("document_id", ""), ""), data.get("section", ""))
     place = (data.get("place_words", ""), _place_chosen(visit, data))
     address = (

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, drafts, moderation, people, procedures
+from consultations import channels, contributions, drafts, filing, moderation, people, procedures
 from consultations.channels import CHANNELS, Channel, Entry
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
@@ -22,12 +22,13 @@ from consultations.contributions import (
     PublicationState,
     Submission,
 )
+from consultations.documents import DocumentKind, FileFacts
 from consultations.journal import JournalEntry
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.people import PersonInput
 from consultations.permissions import PUBLIC, Actor
-from consultations.procedures import DocumentKind, FileFacts, Opens, PhaseInput, PhaseKind, Procedure
+from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT
 from geo.geometry import from_lonlat
@@ -291,7 +292,7 @@ def another_consultation(session: Session, town: Town, *phases: PhaseInput) -> P
 
 
 def add_document(session: Session, town: Town, procedure: Procedure) -> int:
-    version = procedures.add_document(
+    version = filing.add_document(
         session,
         procedure,
         FileFacts("b" * 64, "Begründung.pdf", "application/pdf", 99),

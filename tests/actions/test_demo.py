@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from consultations import channels, evidence, municipalities, procedures
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.deadlines import PhaseState, local_date
+from consultations.documents import documents_of
 from consultations.files import FolderStore
 from consultations.journal import JournalEntry
 from consultations.people import staff_of
@@ -184,7 +185,7 @@ def test_every_phase_to_look_at(session: Session, now: datetime) -> None:
 def test_documents_are_real_papers(session: Session, settings: Settings) -> None:
     row = procedures.by_key(session, 1, "BP-48")
     assert row is not None
-    documents = procedures.documents_of(session, row.id or 0)
+    documents = documents_of(session, row.id or 0)
     assert [document.title for document, _ in documents][:3] == [
         "Planzeichnung",
         "Begründung",

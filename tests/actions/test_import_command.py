@@ -10,8 +10,9 @@ from sqlmodel import Session, select
 from typer.testing import CliRunner
 
 from consultations import procedures
+from consultations.documents import Document, DocumentVersion
 from consultations.places import Layer, Place
-from consultations.procedures import Document, DocumentVersion, Procedure
+from consultations.procedures import Procedure
 from participation.__main__ import app
 from participation.database import make_engine, unit_of_work
 from tests import cast

@@ -9,14 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from consultations import journal, procedures
+from consultations import filing, journal, procedures
 from consultations.deadlines import PhaseState
+from consultations.documents import DocumentKind, FileFacts, documents_of, newest_version
 from consultations.journal import JournalEntry
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import (
     TRANSITIONS,
-    DocumentKind,
-    FileFacts,
     Opens,
     Phase,
     PhaseInput,
@@ -311,7 +310,7 @@ def test_the_last_words_are_those_of_the_last_end(session: Session, town: cast.T
     procedures.withdraw(session, procedure, by=town.planner, now=NOW, note="Kein Geld")
     procedures.publish(session, procedure, by=town.planner, now=NOW)
     procedures.conclude(session, procedure, by=town.planner, now=NOW, note="Der Rat hat Ja gesagt.")
-    procedures.add_document(
+    filing.add_document(
         session, procedure, pdf(), title="Satzung", kind=DocumentKind.RESULT, by=town.planner, now=NOW
     )
     other = draft(session, town)
@@ -340,31 +339,31 @@ def test_a_plan_area_is_an_area_and_knows_its_box(session: Session, town: cast.T
 
 def test_a_new_file_is_a_new_version_and_the_old_one_stays(session: Session, town: cast.Town) -> None:
     procedure = town.procedure
-    first = procedures.add_document(
+    first = filing.add_document(
         session, procedure, pdf("alt"), title="Plan", kind=DocumentKind.PLAN_DRAWING, by=town.planner, now=NOW
     )
-    document = procedures.documents_of(session, procedure.id or 0)[0][0]
-    second = procedures.add_document(
+    document = documents_of(session, procedure.id or 0)[0][0]
+    second = filing.add_document(
         session, procedure, pdf("neu", "b" * 64), title="Planzeichnung", kind=DocumentKind.PLAN_DRAWING,
         by=town.planner, now=NOW, document=document, note="Baugrenze verschoben",
     )  # fmt: skip
-    ((kept, versions),) = procedures.documents_of(session, procedure.id or 0)
+    ((kept, versions),) = documents_of(session, procedure.id or 0)
     assert kept.title == "Planzeichnung"
     assert [(version.number, version.text) for version in versions] == [(2, "neu"), (1, "alt")]
-    assert procedures.newest_version(session, kept).id == second.id
-    found = procedures.document_version(session, town.id, first.document_id, 1)
+    assert newest_version(session, kept).id == second.id
+    found = filing.document_version(session, town.id, first.document_id, 1)
     assert found is not None
     assert (found[0].id, found[1].id, found[2].sha256) == (procedure.id, document.id, "a" * 64)
     other = cast.found(session, "seebach", "Seebach")
-    assert procedures.document_version(session, other.id, first.document_id, 1) is None
-    assert procedures.document_version(session, town.id, first.document_id, 3) is None
+    assert filing.document_version(session, other.id, first.document_id, 1) is None
+    assert filing.document_version(session, town.id, first.document_id, 3) is None
 
 
 def test_a_withdrawn_document_leaves_the_list_of_the_next_version_only(
     session: Session, town: cast.Town
 ) -> None:
     procedure = town.procedure
-    version = procedures.add_document(
+    version = filing.add_document(
         session,
         procedure,
         pdf(),
@@ -373,15 +372,15 @@ def test_a_withdrawn_document_leaves_the_list_of_the_next_version_only(
         by=town.planner,
         now=NOW,
     )
-    ((document, _),) = procedures.documents_of(session, procedure.id or 0)
+    ((document, _),) = documents_of(session, procedure.id or 0)
     with pytest.raises(Refusal) as refused:
-        procedures.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="")
+        filing.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="")
     assert refused.value.code is Code.REASON_REQUIRED
-    procedures.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="Überholt")
+    filing.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="Überholt")
     now, before, _ = procedures.versions_of(session, procedure.id or 0)
     assert [each["title"] for each in before.snapshot["documents"]] == ["Gutachten"]
     assert now.snapshot["documents"] == []
-    assert procedures.document_version(session, town.id, version.document_id, 1) is not None
+    assert filing.document_version(session, town.id, version.document_id, 1) is not None
 
 
 # --- finding -----------------------------------------------------------------------------------------
@@ -541,10 +540,10 @@ def test_nobody_but_a_planner_of_the_town_may(session: Session, town: cast.Town,
         "colleague": cast.employ(session, town.municipality, Role.PLANNER, "Pit", procedure_id=elsewhere.id),
     }.get(who) or getattr(town, who)
     procedure, entered = town.procedure, as_entered(session, town.procedure)
-    procedures.add_document(
+    filing.add_document(
         session, procedure, pdf(), title="x", kind=DocumentKind.OTHER, by=town.planner, now=NOW
     )
-    document = procedures.documents_of(session, procedure.id or 0)[0][0]
+    document = documents_of(session, procedure.id or 0)[0][0]
     located = read_geojson_geometry(SQUARE)
     attempts = [
         lambda: procedures.change(session, procedure, entered, by=by, now=NOW, note="x"),
@@ -552,10 +551,10 @@ def test_nobody_but_a_planner_of_the_town_may(session: Session, town: cast.Town,
         lambda: procedures.conclude(session, procedure, by=by, now=NOW, note="x"),
         lambda: procedures.withdraw(session, procedure, by=by, now=NOW, note="x"),
         lambda: procedures.set_plan_area(session, procedure, located, by=by, now=NOW),
-        lambda: procedures.add_document(
+        lambda: filing.add_document(
             session, procedure, pdf(), title="x", kind=DocumentKind.OTHER, by=by, now=NOW
         ),
-        lambda: procedures.withdraw_document(session, procedure, document, by=by, now=NOW, note="x"),
+        lambda: filing.withdraw_document(session, procedure, document, by=by, now=NOW, note="x"),
         lambda: procedures.create(
             session,
             cast.consultation(key="Y", title="Y"),

@@ -31,9 +31,10 @@ from consultations import (
     published,
 )
 from consultations.contributions import Contribution, Kind, PublicationState
+from consultations.documents import DocumentVersion, documents_of
 from consultations.permissions import SYSTEM
 from consultations.places import PlaceKind
-from consultations.procedures import DocumentVersion, Procedure
+from consultations.procedures import Procedure
 from consultations.published import Wanted
 from geo.geometry import degrees_of
 from participation import demo, demo_samples, imports
@@ -221,7 +222,7 @@ def test_plans_are_consultations(
     assert area.area == pytest.approx(square_metres, abs=1)
     assert degrees_of(area.centroid.x, area.centroid.y) == pytest.approx((lon, lat), abs=0.05)
     assert row.plan_report["format"] == "XPlanGML"
-    assert len(procedures.documents_of(session, row.id or 0)) == documents
+    assert len(documents_of(session, row.id or 0)) == documents
 
 
 def test_the_papers_of_a_plan_are_those_of_its_archive(session: Session) -> None:

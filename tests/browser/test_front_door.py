@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from consultations import procedures
-from consultations.procedures import DocumentKind, FileFacts
+from consultations import filing, procedures
+from consultations.documents import DocumentKind, FileFacts
 from participation.database import unit_of_work
 from tests import cast
 from tests.cast import NOW, Town
@@ -34,7 +34,7 @@ def town(live_server: LiveServer) -> Town:
         procedures.set_plan_area(
             session, town.procedure, area(0, 0), by=planner, now=NOW, note="Fläche ergänzt"
         )
-        procedures.add_document(
+        filing.add_document(
             session, town.procedure, FileFacts("a" * 64, "plan.pdf", "application/pdf", 4_200_000, 3, "Zwei Geschosse."),
             title="Planzeichnung", kind=DocumentKind.PLAN_DRAWING, by=planner, now=NOW,
         )  # fmt: skip

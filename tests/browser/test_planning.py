@@ -5,8 +5,9 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from consultations import procedures
-from consultations.procedures import DocumentKind, FileFacts, Procedure
+from consultations import filing
+from consultations.documents import DocumentKind, FileFacts
+from consultations.procedures import Procedure
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -24,7 +25,7 @@ SECTIONS = ("", "/texte", "/phasen", "/kontakt", "/unterlagen", "/unterlagen/1",
 def town(live_server: LiveServer) -> Town:
     with unit_of_work(live_server.engine, write=True) as session:
         town = cast.found(session)
-        procedures.add_document(
+        filing.add_document(
             session,
             town.procedure,
             FileFacts("0" * 64, "Begründung.pdf", "application/pdf", 123_456, pages=7),

@@ -18,15 +18,16 @@ from pydantic import SecretStr
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import drafts, moderation, notices, people, places, procedures
+from consultations import drafts, filing, moderation, notices, people, places, procedures
 from consultations.contributions import AttachedFile
+from consultations.documents import DocumentKind, FileFacts
 from consultations.files import StoredFile
 from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
 from consultations.places import Layer
-from consultations.procedures import DocumentKind, FileFacts, Procedure
+from consultations.procedures import Procedure
 from geo.geometry import read_geojson_geometry
 from participation import identity
 from participation.app import create_app
@@ -299,7 +300,7 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile) -> Things
     key = town.municipality.key
     secret = f"Das Geheimnis von {key} {name}"
     file = FileFacts(scan.sha256, "plan.pdf", "application/pdf", scan.size, pages=1, text="Plan")
-    version = procedures.add_document(
+    version = filing.add_document(
         session, procedure, file, title="Planzeichnung", kind=DocumentKind.PLAN_DRAWING, by=SYSTEM, now=NOW
     )
     procedures.set_plan_area(

@@ -14,20 +14,13 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, procedures
+from consultations import contributions, filing, procedures
 from consultations.contributions import PublicationState
+from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import FileStore
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
-from consultations.procedures import (
-    DocumentKind,
-    FileFacts,
-    Opens,
-    PhaseInput,
-    PhaseKind,
-    Procedure,
-    ProcedureInput,
-)
+from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
 from geo.geometry import read_geojson_geometry
 from participation import identity, overview
 from participation.database import unit_of_work
@@ -130,8 +123,8 @@ def attach(
     kept = files.put(BytesIO(content))
     with unit_of_work(engine, write=True) as session:
         procedure = mine(session, town)
-        document = procedures.documents_of(session, procedure.id or 0)[0][0] if again else None
-        version = procedures.add_document(
+        document = documents_of(session, procedure.id or 0)[0][0] if again else None
+        version = filing.add_document(
             session,
             procedure,
             FileFacts(kept.sha256, filename, media_type, kept.size, 3, words),
@@ -351,7 +344,7 @@ def test_a_draft_is_for_staff_until_it_is_published(
         draft = procedures.by_id(session, town.id, procedure.id or 0)
         assert draft is not None
         procedures.set_plan_area(session, draft, read_geojson_geometry(AREA), by=town.planner, now=NOW)
-        version = procedures.add_document(
+        version = filing.add_document(
             session, draft, FileFacts(kept.sha256, "plan.pdf", "application/pdf", kept.size), title="Plan",
             kind=DocumentKind.PLAN_DRAWING, by=town.planner, now=NOW,
         )  # fmt: skip
@@ -456,8 +449,8 @@ def test_each_change_is_shown_with_its_reason_and_what_it_changed(
     )  # fmt: skip
     with unit_of_work(engine, write=True) as session:
         procedure = mine(session, town)
-        ((document, _),) = procedures.documents_of(session, procedure.id or 0)
-        procedures.withdraw_document(
+        ((document, _),) = documents_of(session, procedure.id or 0)
+        filing.withdraw_document(
             session, procedure, document, by=town.planner, now=NOW + timedelta(hours=4), note="Überholt"
         )
     shown_here = [text(item) for item in section(client.get(HERE), "changes").xpath(".//li")]
@@ -556,8 +549,8 @@ def test_earlier_and_withdrawn_versions_stay_readable_and_say_so(
     assert "Es gibt eine neuere Fassung" not in text(new)
     with unit_of_work(engine, write=True) as session:
         procedure = mine(session, town)
-        ((row, _),) = procedures.documents_of(session, procedure.id or 0)
-        procedures.withdraw_document(session, procedure, row, by=town.planner, now=NOW, note="Überholt")
+        ((row, _),) = documents_of(session, procedure.id or 0)
+        filing.withdraw_document(session, procedure, row, by=town.planner, now=NOW, note="Überholt")
     page = client.get(HERE)
     assert "1 Unterlage, die nicht mehr gilt" in text(page)
     assert "Diese Unterlage gilt nicht mehr" in text(client.get(f"/dokumente/{document}/2"))

@@ -16,7 +16,8 @@ from sqlalchemy import Engine, event
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import places, procedures
+from consultations import filing, places, procedures
+from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.permissions import Actor, Role
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState
@@ -347,7 +348,7 @@ def test_several_documents_come_in_at_once_and_one_broken_takes_none_with_it(
     assert list(errors(answer)) == ["files"]
     assert "Umweltbericht.pdf" in errors(answer)["files"]
     with Session(engine) as session:
-        found = procedures.documents_of(session, stored(engine, draft).id or 0)
+        found = documents_of(session, stored(engine, draft).id or 0)
         assert [(document.title, document.kind) for document, _ in found] == [
             ("Begründung 2027", "explanatory_report"),
             ("lies", "other"),
@@ -380,7 +381,7 @@ def test_a_document_gets_a_new_version_a_text_and_is_taken_off(
     files = upload(("eins.pdf", pdf()), ("zwei.pdf", pdf(1)))
     paula.post(f"{draft}/unterlagen", data=form, files=files)
     with Session(engine) as session:
-        (one, _), (two, _) = procedures.documents_of(session, stored(engine, draft).id or 0)
+        (one, _), (two, _) = documents_of(session, stored(engine, draft).id or 0)
     address = f"{draft}/unterlagen/{one.id}"
     form = filled(paula.get(address), "text") | {
         "title": "Begründung",
@@ -399,7 +400,7 @@ def test_a_document_gets_a_new_version_a_text_and_is_taken_off(
     form = filled(answer, "gone-note") | {"gone-note": "Falsche Datei", "do": "withdraw"}
     assert paula.post(f"{draft}/unterlagen/{two.id}", data=form).status_code == 303
     with Session(engine) as session:
-        found = procedures.documents_of(session, stored(engine, draft).id or 0)
+        found = documents_of(session, stored(engine, draft).id or 0)
         assert [(document.title, document.is_withdrawn, len(versions)) for document, versions in found] == [
             ("zwei", True, 1),
             ("Begründung", False, 2),
@@ -547,13 +548,13 @@ def test_the_number_of_questions_does_not_grow_with_the_rows(
     with unit_of_work(engine, write=True) as session:
         procedure = session.get_one(Procedure, int(draft.rpartition("/")[2]))
         for number in range(8):
-            file = procedures.FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10)
-            procedures.add_document(
+            file = FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10)
+            filing.add_document(
                 session,
                 procedure,
                 file,
                 title=f"Nr. {number}",
-                kind=procedures.DocumentKind.OTHER,
+                kind=DocumentKind.OTHER,
                 by=town.planner,
                 now=NOW,
             )

@@ -16,14 +16,15 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, drafts, moderation, places, procedures
+from consultations import contributions, drafts, filing, moderation, places, procedures
 from consultations.contributions import Attachment, Contribution, Kind
+from consultations.documents import DocumentKind, FileFacts
 from consultations.drafts import Draft
 from consultations.files import FolderStore, Readable, StoredFile
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
-from consultations.procedures import DocumentKind, FileFacts, Opens, PhaseInput, PhaseKind
+from consultations.procedures import Opens, PhaseInput, PhaseKind
 from consultations.refusals import Code, Refusal
 from geo.geometry import from_lonlat
 from participation import database
@@ -65,7 +66,7 @@ def town(engine: Engine) -> Town:
             now=NOW,
         )
         procedures.publish(session, dialogue, by=town.planner, now=NOW)
-        procedures.add_document(
+        filing.add_document(
             session,
             town.procedure,
             FileFacts("b" * 64, "Begründung.pdf", "application/pdf", 99),

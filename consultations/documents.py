@@ -1,0 +1,105 @@
+"""Documents of a procedure and their versions: what they are, and the questions about them.
+
+What changes them is in `filing`, which counts each change as one of the procedure.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from consultations.tables import UtcDateTime
+
+
+class DocumentKind(StrEnum):
+    """What a document is in the procedure."""
+
+    PLAN_DRAWING = "plan_drawing"
+    EXPLANATORY_REPORT = "explanatory_report"
+    ENVIRONMENTAL_REPORT = "environmental_report"
+    ENVIRONMENTAL_STATEMENT = "environmental_statement"
+    EXPERT_REPORT = "expert_report"
+    ANNOUNCEMENT = "announcement"
+    RESULT = "result"
+    OTHER = "other"
+
+
+class Document(SQLModel, table=True):
+    """A document of a procedure; its files are its versions."""
+
+    __tablename__ = "document"
+    __table_args__ = (Index("ix_document_procedure_id_position", "procedure_id", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    procedure_id: int = Field(foreign_key="procedure.id")
+    kind: str = DocumentKind.OTHER.value
+    title: str
+    position: int = 0
+    is_withdrawn: bool = False
+
+
+class DocumentVersion(SQLModel, table=True):
+    """A file of a document, by content hash. Never replaced: a new file is a new version."""
+
+    __tablename__ = "document_version"
+    __table_args__ = (UniqueConstraint("document_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    document_id: int = Field(foreign_key="document.id")
+    number: int
+    sha256: str = Field(index=True)
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    #: Text for readers who cannot use the file; extracted, or typed by the planner.
+    text: str = ""
+    note: str = ""
+    uploaded_at: datetime = Field(sa_type=UtcDateTime)
+    uploaded_by: str
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A stored file as `files.accept_upload` describes it."""
+
+    sha256: str
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None = None
+    text: str = ""
+
+
+def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, list[DocumentVersion]]]:
+    """The documents in their order, each with its versions, newest first; two queries."""
+    documents = session.exec(
+        select(Document)
+        .where(Document.procedure_id == procedure_id)
+        .order_by(col(Document.position), col(Document.id))
+    ).all()
+    versions = session.exec(
+        select(DocumentVersion)
+        .join(Document, col(Document.id) == DocumentVersion.document_id)
+        .where(Document.procedure_id == procedure_id)
+        .order_by(col(DocumentVersion.number).desc())
+    ).all()
+    return [(each, [version for version in versions if version.document_id == each.id]) for each in documents]
+
+
+def document_of(session: Session, procedure_id: int | None, document_id: int) -> Document | None:
+    """The document with this id, if it belongs to the procedure."""
+    document = session.get(Document, document_id)
+    return document if document and document.procedure_id == procedure_id else None
+
+
+def newest_version(session: Session, document: Document) -> DocumentVersion:
+    """The newest version of a document; there always is one."""
+    return session.exec(
+        select(DocumentVersion)
+        .where(DocumentVersion.document_id == document.id)
+        .order_by(col(DocumentVersion.number).desc())
+        .limit(1)
+    ).one()
