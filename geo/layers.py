@@ -50,6 +50,8 @@ LAYER_CODES: Final = frozenset(
         "xml_entities",  # a document type or entities: not read, for safety
         "xplan_version",  # found=, supported=
         "no_plan",  # XPlanGML without a plan object
+        "missing_part",  # part=, format=: an optional part of the program is not installed
+        "no_buildings",  # others=: a city model with other objects only
         "no_names",  # columns=: districts, streets or parcels without a column that names them
     }
 )
@@ -134,6 +136,18 @@ class LayerReport:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     """(code, value): approximate_datum (accuracy in metres), reader (a warning of the library), encoding, …"""
+    vertical: str = ""
+    """The system of the heights, where the file says it."""
+    parts: int = 0
+    """Building parts of a city model, beside its `features`, the buildings."""
+    lods: dict[str, int] = field(default_factory=dict)
+    """Buildings and parts of a city model by level of detail; "0" for those that have their faces in their parts."""
+    surfaces: dict[str, int] = field(default_factory=dict)
+    """Faces of a city model by kind: roof, wall, ground, closure, other."""
+    thematic: dict[str, int] = field(default_factory=dict)
+    """RoofSurface, WallSurface … as the file counts them; one can have several faces."""
+    heights: tuple[float, float] | None = None
+    """The lowest and the highest elevation of a city model, in metres as delivered."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values for a JSON column."""
@@ -258,7 +272,7 @@ def normalise(raw: Raw, *, crs: int | None, limits: Limits) -> LayerRead:
         label = _crs_label(source)
         if label not in found:
             found.append(label)
-            notes.extend(_datum_notes(source))
+            notes.extend(datum_notes(source))
         kinds = Counter(kind for kind in frame.geom_type if isinstance(kind, str))
         infos.append(LayerInfo(name, sum(kinds.values()), tuple(sorted(kinds))))
         clean = _clean(name, frame, source, raw.identifier, skipped, repairs)
@@ -282,7 +296,7 @@ def normalise(raw: Raw, *, crs: int | None, limits: Limits) -> LayerRead:
         geometry_types=dict(sorted(Counter(layer.geom_type).items())),
         crs=", ".join(found),
         bounds=(west, south, east, north),
-        bounds_degrees=_degrees_box(west, south, east, north),
+        bounds_degrees=degrees_box(west, south, east, north),
         columns=tuple(str(name) for name in columns),
         repairs=tuple(repairs[:MAX_LISTED]),
         repaired=len(repairs),
@@ -292,7 +306,8 @@ def normalise(raw: Raw, *, crs: int | None, limits: Limits) -> LayerRead:
     return LayerRead(layer, report)
 
 
-def _degrees_box(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:
+def degrees_box(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:
+    """West, south, east, north in degrees of a box in metres (EPSG:25832)."""
     corners = [degrees_of(x, y) for x in (west, east) for y in (south, north)]
     lons, lats = [lon for lon, _ in corners], [lat for _, lat in corners]
     return round(min(lons), 7), round(min(lats), 7), round(max(lons), 7), round(max(lats), 7)
@@ -340,7 +355,7 @@ def _crs_label(crs: "CRS") -> str:
     return f"EPSG:{code}" if code else str(crs.name)
 
 
-def _datum_notes(crs: "CRS") -> list[tuple[str, str]]:
+def datum_notes(crs: "CRS") -> list[tuple[str, str]]:
     """Whether the way into EPSG:25832 is less exact than it could be (missing grids, as for Gauß-Krüger)."""
     import warnings
 
@@ -352,7 +367,14 @@ def _datum_notes(crs: "CRS") -> list[tuple[str, str]]:
     if group.best_available or not group.transformers:
         return []
     accuracy = group.transformers[0].accuracy
-    return [("approximate_datum", f"{accuracy:g}" if accuracy and accuracy > 0 else "")]
+    missing = {
+        str(grid.short_name)
+        for operation in group.unavailable_operations[:1]
+        for grid in operation.grids
+        if not grid.available
+    }
+    notes = [("approximate_datum", f"{accuracy:g}" if accuracy and accuracy > 0 else "")]
+    return notes + [("missing_grid", name) for name in sorted(missing)]
 
 
 def _clean(

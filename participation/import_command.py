@@ -4,6 +4,7 @@ Everything is looked at before anything is written.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -324,6 +325,28 @@ def _told_dict(report: dict[str, object], language: str) -> dict[str, object]:
     }
 
 
+def _more_of(found: dict[str, object]) -> Iterator[str]:
+    """The layers of a file, and of a city model its heights, levels of detail and faces."""
+
+    def counts(name: str) -> str:
+        values = found.get(name)
+        return (
+            ", ".join(f"{count} {key}" for key, count in values.items()) if isinstance(values, dict) else ""
+        )
+
+    names = found["layers"]
+    assert isinstance(names, list | tuple)
+    if len(names) > 1:
+        yield "layers: " + ", ".join(f"{each['features']} {each['name']}" for each in names)
+    if lods := counts("lods"):
+        heights = found["heights"]
+        assert isinstance(heights, list | tuple)
+        yield f"parts: {found['parts']}; buildings and parts by level of detail: {lods}"
+        thematic = counts("thematic")
+        yield f"faces: {counts('surfaces')}" + (f"; as the file counts them: {thematic}" if thematic else "")
+        yield f"heights: {heights[0]:.3f} to {heights[1]:.3f} m, {found['vertical'] or 'system not said'}"
+
+
 def _print_report(found: dict[str, object]) -> None:
     if "refused" in found:
         typer.echo(f"{found['file']}: {found['refused']}", err=True)
@@ -338,6 +361,8 @@ def _print_report(found: dict[str, object]) -> None:
         f"({', '.join(f'{count} {kind}' for kind, count in kinds.items())}), "
         f"{found['repaired']} repaired, within {', '.join(f'{value:.5f}' for value in bounds)}"
     )
+    for words in _more_of(found):
+        typer.echo(f"  {words}")
     for sentence in sentences[:MAX_LINES_SHOWN]:
         typer.echo(f"  {sentence}")
     if len(sentences) > MAX_LINES_SHOWN:

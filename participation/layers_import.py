@@ -6,7 +6,7 @@ what is refused leaves nothing behind but, at most, a file in the store that nob
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,9 @@ PLACES: Mapping[LayerRole, tuple[Naming, PlaceKind]] = {
     LayerRole.STREETS: ("street", PlaceKind.STREET),
     LayerRole.PARCELS: ("parcel", PlaceKind.PARCEL),
 }
+
+#: How many of what was left out are named in a sentence.
+NAMED = 5
 
 #: Vertices of an area that a planner may paste; larger ones come as files.
 PASTED_VERTICES = 20_000
@@ -206,7 +209,7 @@ _LAYER_WORDS: Mapping[str, str] = {
     ),
     "unknown_format": N_(
         "“%(filename)s” is no map file we can read. Possible are GeoPackage, GeoJSON, FlatGeobuf, "
-        "a Shapefile as ZIP, and XPlanGML."
+        "GeoParquet, a Shapefile as ZIP, GML, an OpenStreetMap extract, XPlanGML, CityGML and CityJSON."
     ),
     "lying_type": N_(
         "“%(filename)s” is called %(named)s, but what is in it is %(found)s. Please check that it is the right file."
@@ -243,6 +246,11 @@ _LAYER_WORDS: Mapping[str, str] = {
         "“%(filename)s” is XPlanGML in version %(found)s. We can read these versions: %(supported)s."
     ),
     "no_plan": N_("There is no plan in “%(filename)s”."),
+    "missing_part": N_(
+        "To read %(format)s, this computer needs the additional package %(part)s. Please ask who runs it, or export "
+        "“%(filename)s” as GeoPackage."
+    ),
+    "no_buildings": N_("There are no buildings in “%(filename)s”, only: %(others)s."),
     "no_names": N_(
         "In “%(filename)s” there is no column with names. We know these ones only: %(columns)s."
     ),
@@ -276,6 +284,18 @@ _REPAIR_WORDS: Mapping[str, str] = {
     "collection": N_("No. %(feature)s mixed kinds of shapes; the largest kind was taken, near %(lon)s, %(lat)s."),
 }  # fmt: skip
 
+_CITY_REPAIR_WORDS: Mapping[str, str] = {
+    "open_ring": N_(
+        "A face of %(identifier)s was not closed; closed near longitude %(lon)s, latitude %(lat)s."
+    ),
+    "self_crossing_face": N_(
+        "A face of %(identifier)s crossed itself; repaired near longitude %(lon)s, latitude %(lat)s."
+    ),
+    "measured_height": N_(
+        "The height that %(identifier)s claims cannot be right; it is left away, near longitude %(lon)s, latitude %(lat)s."
+    ),
+}
+
 _SKIPPED_WORDS: Mapping[str, str] = {
     "no_geometry": N_("%(count)s objects without a shape (%(layer)s)"),
     "not_finite": N_("%(count)s shapes with coordinates that are no numbers (%(layer)s)"),
@@ -283,12 +303,31 @@ _SKIPPED_WORDS: Mapping[str, str] = {
     "swapped": N_("%(count)s shapes with longitude and latitude the wrong way round (%(layer)s)"),
     "collapsed": N_("%(count)s shapes without extent (%(layer)s)"),
     "unread": N_("%(count)s objects that could not be read (%(layer)s)"),
+    "too_detailed": N_("%(count)s shapes with more points than can be drawn (%(layer)s)"),
+    "zero_area": N_("%(count)s faces without area"),
+    "too_high": N_("%(count)s buildings that are higher than anything can be built"),
+    "no_footprint": N_("%(count)s buildings that cover no ground"),
+    "duplicate": N_("%(count)s buildings that were there already"),
+    "unresolved_link": N_("%(count)s references to faces that are not in the file"),
+    "remote_link": N_("%(count)s references to other addresses: nothing is fetched"),
+    "interior": N_("%(count)s rooms and other things inside buildings"),
+    "other_lod": N_("%(count)s faces of other levels of detail than the best"),
+    "repeated_face": N_("%(count)s faces that were there twice"),
+    "not_three": N_("%(count)s faces without heights or with half a point"),
+    "template": N_("%(count)s shapes that only refer to a template"),
+    "orphan": N_("%(count)s parts without a building"),
+    "other_object": N_("%(count)s objects that are no buildings (%(layer)s)"),
 }
 
 _NOTE_WORDS: Mapping[str, str] = {
     "approximate_datum": N_(
         "The way from its coordinate system into ours is exact to about %(value)s m only."
     ),
+    "missing_grid": N_("For the last decimetres PROJ's file %(value)s is missing on this computer."),
+    "axis_order": N_(
+        "Easting and northing stand the other way round than %(value)s says; that was put right."
+    ),
+    "outside_germany": N_("It lies outside Germany."),
     "encoding": N_("It does not say how its text is written; we took it for %(value)s."),
     "reader": N_("The reader remarks: %(value)s"),
 }
@@ -308,12 +347,21 @@ def explain_place(problem: GeometryProblem, language: str) -> str:
 
 def repairs(report: Mapping[str, Any], language: str) -> list[str]:
     """What was repaired in a file (a stored `LayerReport`), one sentence each, with the place."""
-    return [_say(_REPAIR_WORDS[each["what"]], each, language) for each in report.get("repairs", ())]
+    words = {**_REPAIR_WORDS, **_CITY_REPAIR_WORDS}
+    return [_say(words[each["what"]], each, language) for each in report.get("repairs", ())]
 
 
 def left_out(report: Mapping[str, Any], language: str) -> list[str]:
-    """What of a file was left out, and why."""
-    return [_say(_SKIPPED_WORDS[each["reason"]], each, language) for each in report.get("skipped", ())]
+    """What of a file was left out, and why; the first few by what they call themselves."""
+    return [
+        _say(_SKIPPED_WORDS[each["reason"]], each, language) + _named(each.get("identifiers") or ())
+        for each in report.get("skipped", ())
+    ]
+
+
+def _named(identifiers: Sequence[str]) -> str:
+    more = ", …" if len(identifiers) > NAMED else ""
+    return f": {', '.join(identifiers[:NAMED])}{more}" if identifiers else ""
 
 
 def notes(report: Mapping[str, Any], language: str) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from geo.layers import LayerProblem, LayerRead, Limits, Raw, normalise
-from geo.readers import vector, xplan
-from geo.readers.archive import Delivered, Entry, look, unpack
+from geo.readers import city, vector, xplan
+from geo.readers.archive import Delivered, Entry, gunzip, look, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +19,44 @@ class Reader:
     suffixes: tuple[str, ...]
     recognises: Callable[[Delivered], bool]
     """By content, never by name."""
-    read: Callable[[Delivered, Limits, int | None], LayerRead]
+    read: "Read"
 
 
-def _plain(read: Callable[[Delivered, Limits], Raw]) -> Callable[[Delivered, Limits, int | None], LayerRead]:
-    def read_and_normalise(file: Delivered, limits: Limits, crs: int | None) -> LayerRead:
-        return normalise(read(file, limits), crs=crs, limits=limits)
+Read = Callable[[Delivered, Limits, int | None, Path | None, Callable[[float], None]], LayerRead]
+"""File, limits, EPSG code that a person said, where to write a city model, whom to tell the share that is done."""
+
+
+def _plain(read: Callable[[Delivered, Limits], Raw]) -> Read:
+    def read_and_normalise(
+        file: Delivered,
+        limits: Limits,
+        crs: int | None,
+        model: Path | None,
+        progress: Callable[[float], None],
+    ) -> LayerRead:
+        raw = read(file, limits)
+        progress(0.5)
+        return normalise(raw, crs=crs, limits=limits)
 
     return read_and_normalise
 
 
+def _xplan(
+    file: Delivered, limits: Limits, crs: int | None, model: Path | None, progress: Callable[[float], None]
+) -> LayerRead:
+    return xplan.read_xplan(file, limits, crs)
+
+
 READERS: Final = (
-    Reader("XPlanGML", (".gml", ".xml", ".zip"), xplan.is_xplan, xplan.read_xplan),
+    Reader("CityGML", (".gml", ".xml", ".citygml", ".zip"), city.is_citygml, city.read_city),
+    Reader("CityJSON", (".json", ".jsonl", ".zip"), city.is_cityjson, city.read_city),
+    Reader("XPlanGML", (".gml", ".xml", ".zip"), xplan.is_xplan, _xplan),
     Reader("GeoPackage", (".gpkg",), vector.is_geopackage, _plain(vector.read_geopackage)),
     Reader("FlatGeobuf", (".fgb",), vector.is_flatgeobuf, _plain(vector.read_flatgeobuf)),
     Reader("Shapefile", (".zip",), vector.is_shapefile, _plain(vector.read_shapefile)),
+    Reader("GeoParquet", (".parquet", ".geoparquet"), vector.is_geoparquet, _plain(vector.read_geoparquet)),
+    Reader("OpenStreetMap", (".osm", ".pbf", ".xml"), vector.is_osm, _plain(vector.read_osm)),
+    Reader("GML", (".gml", ".xml"), vector.is_gml, _plain(vector.read_gml)),
     Reader("GeoJSON", (".geojson", ".json"), vector.is_geojson, _plain(vector.read_geojson)),
 )
 
@@ -56,17 +79,24 @@ _KNOWN_BEGINNINGS: Final = (
 
 
 def read_layer(
-    path: Path, *, filename: str, crs: int | None = None, limits: Limits | None = None
+    path: Path,
+    *,
+    filename: str,
+    crs: int | None = None,
+    limits: Limits | None = None,
+    model: Path | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> LayerRead:
     """Read a delivered file as one layer in EPSG:25832, with a report of what was read.
 
     `filename` is what the person called it; it never decides the format, but one that names another format than the
     content has is refused. `crs` is an EPSG code, for files that do not say theirs. The file itself is not touched:
-    libraries get copies. Raises LayerProblem, and nothing else, whatever the file holds.
+    libraries get copies. A city model is also written to `model` (see `geo.readers.citymodel`); `progress` is told the
+    share that is done, from 0 to 1. Raises LayerProblem, and nothing else, whatever the file holds.
     """
     limits = limits or Limits()
     try:
-        return _read(look(path, filename, limits), limits, crs)
+        return _read(look(path, filename, limits), limits, crs, model, progress)
     except LayerProblem:
         raise
     except Exception as problem:
@@ -74,7 +104,13 @@ def read_layer(
         raise LayerProblem("broken", detail=f"{type(problem).__name__}: {problem}"[:200]) from problem
 
 
-def _read(file: Delivered, limits: Limits, crs: int | None) -> LayerRead:
+def _read(
+    file: Delivered, limits: Limits, crs: int | None, model: Path | None, progress: Callable[[float], None]
+) -> LayerRead:
+    if file.head.startswith(b"\x1f\x8b"):
+        with tempfile.TemporaryDirectory() as folder:
+            target = gunzip(file, Path(folder) / "inner", limits)
+            return _read(look(target, Path(file.name).stem, limits), limits, crs, model, progress)
     reader = next((reader for reader in READERS if reader.recognises(file)), None)
     if reader is None:
         inner = _only_layer_in(file)
@@ -82,11 +118,11 @@ def _read(file: Delivered, limits: Limits, crs: int | None) -> LayerRead:
             raise LayerProblem("unknown_format", looks_like=_looks_like(file))
         with tempfile.TemporaryDirectory() as folder:
             target = unpack(file, inner, Path(folder) / "inner")
-            return _read(look(target, inner.name, replace(limits, entries=0)), limits, crs)
+            return _read(look(target, inner.name, replace(limits, entries=0)), limits, crs, model, progress)
     named = {ending for other in READERS for ending in other.suffixes}
     if file.suffix in named - set(reader.suffixes):
         raise LayerProblem("lying_type", named=file.suffix, found=reader.name)
-    return reader.read(file, limits, crs)
+    return reader.read(file, limits, crs, model, progress)
 
 
 def _only_layer_in(file: Delivered) -> Entry | None:

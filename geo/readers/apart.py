@@ -12,8 +12,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -90,44 +91,91 @@ _READING: Final = TypeAdapter(Reading)
 
 
 def read_apart(
-    path: Path, *, filename: str, crs: int | None = None, target: Path | None = None, naming: Naming = ""
+    path: Path,
+    *,
+    filename: str,
+    crs: int | None = None,
+    target: Path | None = None,
+    model: Path | None = None,
+    naming: Naming = "",
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Reading:
     """Read the file at `path` (called `filename`) in a child process; write the normalised layer to `target`.
 
-    `crs` is an EPSG code for files that do not say theirs. `naming` asks for the named places: districts and streets
+    A city model is also written to `model` (see `geo.readers.citymodel`). `progress` is told the share that is done,
+    from 0 to 1; if it raises, the child is ended and nothing is left. `crs` is an EPSG code for files that do not say theirs. `naming` asks for the named places: districts and streets
     one a name (parts of a street that lie apart stay apart), parcels each by its number. One file is read at a time.
     Raises LayerProblem, whatever the file holds.
     """
-    order = json.dumps([str(path), filename, crs, str(target) if target else "", naming])
-    with _AT_ONCE:
+    order = json.dumps(
+        [str(path), filename, crs, *(str(file) if file else "" for file in (target, model)), naming]
+    )
+    with _AT_ONCE, tempfile.TemporaryFile() as said:
+        # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "geo.readers.apart"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            cwd=Path(__file__).parent.parent.parent,
+        )
+        too_long = threading.Timer(_SECONDS, child.kill)
+        too_long.start()
         try:
-            # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
-            child = subprocess.run(
-                [sys.executable, "-m", "geo.readers.apart"],
-                input=order.encode(),
-                capture_output=True,
-                timeout=_SECONDS,
-                cwd=Path(__file__).parent.parent.parent,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LayerProblem("broken", detail=f"not read within {_SECONDS} s") from None
-    if child.returncode:
-        last = child.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise LayerProblem("broken", detail=last[:200] or f"exit {child.returncode}")
-    answer = json.loads(child.stdout)
+            answer = _listen(child, order, progress)
+        finally:
+            too_long.cancel()
+            child.kill()
+            child.wait()
+            for file in (child.stdin, child.stdout):
+                if file:
+                    file.close()
+        if answer is None:
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise LayerProblem("broken", detail=last[:200] or f"exit {child.returncode}")
     if "problem" in answer:
         raise LayerProblem(answer["problem"], **answer["facts"])
     return _READING.validate_python(answer)
 
 
+def _listen(
+    child: "subprocess.Popen[bytes]", order: str, progress: Callable[[float], None]
+) -> dict[str, Any] | None:
+    """Give the child its order and hand on how far it is; its last line is the answer, None if it died."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(order.encode())
+        child.stdin.close()
+    except BrokenPipeError:
+        return None
+    for line in child.stdout:
+        try:
+            said = json.loads(line)
+        except json.JSONDecodeError:
+            return None
+        if isinstance(said, float):
+            progress(said)
+        else:
+            return dict(said)
+    return None
+
+
 def read_here(
-    path: Path, *, filename: str, crs: int | None = None, target: Path | None = None, naming: Naming = ""
+    path: Path,
+    *,
+    filename: str,
+    crs: int | None = None,
+    target: Path | None = None,
+    model: Path | None = None,
+    naming: Naming = "",
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Reading:
     """What `read_apart` promises, in this process: for files that we made ourselves, such as those of the demo."""
     from geo.readers import read_layer
 
-    read = read_layer(path, filename=filename, crs=crs)
+    read = read_layer(path, filename=filename, crs=crs, model=model, progress=progress)
     if target:
         write_normalised(read.frame, target)
     return _reading(read, naming)
@@ -140,10 +188,24 @@ def _main() -> None:
     _confine()
     # Whatever a library prints must not end up in the answer.
     answer_to, sys.stdout = sys.stdout, sys.stderr
-    path, filename, crs, target, naming = json.loads(sys.stdin.buffer.read())
+    path, filename, crs, target, model, naming = json.loads(sys.stdin.buffer.read())
+    told = 0.0
+
+    def progress(share: float) -> None:
+        nonlocal told
+        if share >= told + 0.01:  # a hundred lines at most
+            told = share
+            print(json.dumps(float(share)), file=answer_to, flush=True)
+
     try:
         found = read_here(
-            Path(path), filename=filename, crs=crs, target=Path(target) if target else None, naming=naming
+            Path(path),
+            filename=filename,
+            crs=crs,
+            target=Path(target) if target else None,
+            model=Path(model) if model else None,
+            naming=naming,
+            progress=progress,
         )
         answer = asdict(found)
     except LayerProblem as problem:

@@ -119,6 +119,28 @@ def unpack(delivered: Delivered, entry: Entry, target: Path) -> Path:
     return target
 
 
+def gunzip(delivered: Delivered, target: Path, limits: Limits) -> Path:
+    """Unpack a gzip file to `target`, at most `limits.unpacked_bytes` of it. Raises LayerProblem: broken, zip_bomb."""
+    import gzip
+    import zlib
+
+    written = 0
+    try:
+        with gzip.open(delivered.path) as source, target.open("wb") as file:
+            while block := source.read(1 << 20):
+                written += len(block)
+                if written > limits.unpacked_bytes:
+                    raise LayerProblem(
+                        "zip_bomb", entry=delivered.name, size=written, limit=limits.unpacked_bytes
+                    )
+                file.write(block)
+    except EOFError as problem:
+        raise LayerProblem("truncated") from problem
+    except (gzip.BadGzipFile, zlib.error, OSError) as problem:
+        raise LayerProblem("broken", detail=str(problem)[:200]) from problem
+    return target
+
+
 def read_attached(path: Path, name: str, limits: Limits | None = None) -> bytes:
     """One file of a delivered archive (a plan's PDF, say) by the name that `LayerRead.attached` gives.
 

@@ -8,7 +8,7 @@ Whatever a model came as (CityGML, CityJSON, one file or many), `CityModelWriter
     ``ground``, ``eaves``, ``height`` – elevations in metres as delivered (DHHN2016 in Germany): the lowest point, the
     lowest edge of a roof, the highest point; a building is ``height - ground`` metres high –, ``measured`` (metres
     above ground as delivered, NaN where not said), ``volume`` (cubic metres, NaN where the surfaces do not close),
-    ``lod`` (1.0, 2.0, 2.2, 3.0 …), ``surface_first`` and ``surface_count``: the surfaces of this row are those with
+    ``lod`` (1.0, 2.0, 2.2, 3.0 …; of a building the highest of its parts), ``surface_first`` and ``surface_count``: the surfaces of this row are those with
     these feature ids. A building that consists of parts has few or no surfaces of its own; its footprint, elevations
     and volume are those of all its parts together.
 
@@ -149,6 +149,11 @@ class CityModelWriter:
         finally:
             for end in ("", "-journal", "-wal", "-shm"):
                 Path(f"{self._unfinished}{end}").unlink(missing_ok=True)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something was added and is not written yet."""
+        return bool(self._waiting)
 
     def add(self, building: Building, parts: Sequence[Building] = ()) -> None:
         """A building with its parts; one whose id was there before is left out and noted."""
@@ -303,6 +308,9 @@ def work_out(buildings: Sequence[Building], findings: Findings, *, again: bool =
     for values in (ground, eaves):
         np.minimum.at(values, parents[has_parent], values[has_parent])
     np.maximum.at(height, parents[has_parent], height[has_parent])
+    for each, parent in zip(buildings, parents, strict=True):
+        if parent >= 0:
+            buildings[parent].lod = max(buildings[parent].lod, each.lod)
     with np.errstate(invalid="ignore"):
         too_high = height - ground > MAX_HEIGHT
     footprints = faces.footprints(buildings, parents)

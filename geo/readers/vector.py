@@ -1,14 +1,16 @@
-"""GeoPackage, GeoJSON, FlatGeobuf and zipped Shapefiles, read by GDAL through pyogrio."""
+"""GeoPackage, GeoJSON, FlatGeobuf, GeoParquet, GML, OpenStreetMap extracts and zipped Shapefiles, through GeoPandas."""
 
 import json
 import struct
 import tempfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo.layers import LayerProblem, Limits, Raw, Skipped
 from geo.readers.archive import Delivered, scratch_copy, unpack
+from geo.readers.systems import named_system
 
 if TYPE_CHECKING:
     import geopandas
@@ -112,6 +114,115 @@ def _without_false_degrees(frame: "geopandas.GeoDataFrame") -> "geopandas.GeoDat
     return frame
 
 
+def is_geoparquet(file: Delivered) -> bool:
+    return file.head.startswith(b"PAR1")
+
+
+def read_geoparquet(file: Delivered, limits: Limits) -> Raw:
+    """A GeoParquet file. Raises LayerProblem: missing_part where pyarrow, an optional part, is not installed."""
+    import importlib.util
+
+    with file.path.open("rb") as stream:
+        stream.seek(-4, 2)
+        if stream.read(4) != b"PAR1":
+            raise LayerProblem("truncated")
+    if importlib.util.find_spec("pyarrow") is None:
+        raise LayerProblem("missing_part", part="pyarrow", format="GeoParquet")
+    import geopandas
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_metadata(file.path)
+    facts = metadata.metadata or {}
+    if b"geo" not in facts:
+        raise LayerProblem("unknown_format", looks_like="Parquet")
+    if metadata.num_rows > limits.features:
+        raise LayerProblem("too_many_features", count=metadata.num_rows, limit=limits.features)
+    if metadata.num_rows == 0:
+        raise LayerProblem("no_features")
+    raw = Raw("GeoParquet", str(json.loads(facts[b"geo"]).get("version", "")))
+    raw.frames.append((Path(file.name).stem, geopandas.read_parquet(file.path)))
+    return raw
+
+
+def is_gml(file: Delivered) -> bool:
+    return file.text.startswith(b"<") and b"opengis.net/gml" in file.head
+
+
+def read_gml(file: Delivered, limits: Limits) -> Raw:
+    """GML of any application schema, as GDAL understands it without the schema. Raises LayerProblem."""
+    if file.size > limits.text_bytes:
+        raise LayerProblem("too_large", size=file.size, limit=limits.text_bytes)
+    found = scan_xml(file.path)
+    raw = Raw("GML", "3.2" if b"opengis.net/gml/3.2" in file.head else "", identifier="gml_id")
+    with tempfile.TemporaryDirectory() as folder:
+        add_layers(raw, scratch_copy(file, Path(folder), "layer.gml"), limits)
+    adv = [named_system(name) for name in found.systems if name.startswith("urn:adv:")]
+    if len(found.systems) == 1 and adv:  # PROJ does not know these names
+        raw.frames = [(title, frame.set_crs(adv[0].code, allow_override=True)) for title, frame in raw.frames]
+    return raw
+
+
+def is_osm(file: Delivered) -> bool:
+    return b"OSMHeader" in file.head[:64] or (file.text.startswith(b"<") and b"<osm" in file.head[:2000])
+
+
+def read_osm(file: Delivered, limits: Limits) -> Raw:
+    """An OpenStreetMap extract (.osm, .osm.pbf): points, lines and areas as GDAL sorts them. Raises LayerProblem."""
+    binary = b"OSMHeader" in file.head[:64]
+    if not binary:
+        scan_xml(file.path)
+    raw = Raw("OpenStreetMap", "PBF" if binary else "XML", identifier="osm_id")
+    with tempfile.TemporaryDirectory() as folder:
+        name = "layer.osm.pbf" if binary else "layer.osm"
+        add_layers(raw, scratch_copy(file, Path(folder), name), limits)
+    raw.frames = [(name, frame) for name, frame in raw.frames if len(frame)]
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a first look through an XML document found: the names of its coordinate systems."""
+
+    systems: frozenset[str]
+
+
+def scan_xml(path: Path) -> Scanned:
+    """Stream once through an XML document: refuse a document type, entities and what is not well formed.
+
+    Memory of one element. Raises LayerProblem: xml_entities, broken (with line).
+    """
+    from lxml import etree
+
+    systems: set[str] = set()
+    begun = False
+    with path.open("rb") as file:
+        events = etree.iterparse(
+            file, events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False
+        )
+        try:
+            for event, element in events:
+                if event == "start":
+                    if not begun:
+                        begun = True
+                        info = element.getroottree().docinfo
+                        if info.internalDTD is not None or info.externalDTD is not None:
+                            raise LayerProblem("xml_entities")
+                    if name := element.get("srsName"):
+                        systems.add(str(name))
+                    continue
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+        except etree.XMLSyntaxError as problem:
+            first = next(iter(events.error_log), None)
+            words = str(first.message if first is not None else problem.msg)[:200]
+            if "ntity" in words:
+                raise LayerProblem("xml_entities") from problem
+            line = first.line if first is not None else problem.lineno or 1
+            raise LayerProblem("broken", line=line, detail=words) from problem
+    return Scanned(frozenset(systems))
+
+
 def is_shapefile(file: Delivered) -> bool:
     return file.with_suffix(".shp") is not None or file.head.startswith(b"\x00\x00\x27\x0a")
 
@@ -185,6 +296,10 @@ def add_layers(raw: Raw, path: Path, limits: Limits, *, title: str = "", **optio
     """
     import pyogrio
 
+    # A file may name schemas and geometry at other addresses: GDAL would go and fetch them.
+    pyogrio.set_gdal_config_options(
+        {"GML_SKIP_RESOLVE_ELEMS": "ALL", "GML_DOWNLOAD_SCHEMA": "NO", "GDAL_HTTP_MAX_RETRY": "0"}
+    )
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for name, geometry_type in pyogrio.list_layers(path):

@@ -138,3 +138,155 @@ def xplan(
         f'xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:xlink="http://www.w3.org/1999/xlink" gml:id="X">'
         f"{body}{more}</xplan:XPlanAuszug>"
     )
+
+
+def citygml(
+    version: str = "2.0", *, system: str = "urn:adv:crs:ETRS89_UTM32*DE_DHHN2016_NH", extra: str = ""
+) -> str:
+    """Two boxes, the second made of two parts; solids only refer to faces; the first roof has a hole with a light."""
+    core = f"http://www.opengis.net/citygml/{version}"
+    gml = "http://www.opengis.net/gml/3.2" if version == "3.0" else "http://www.opengis.net/gml"
+    boundary, part = (
+        ("boundary", "buildingPart")
+        if version == "3.0"
+        else ("bldg:boundedBy", "bldg:consistsOfBuildingPart")
+    )
+    con = "con" if version == "3.0" else "bldg"
+    lod = "" if version == "3.0" else "bldg:"
+    numbers = iter(range(1, 1000))
+
+    def ring(points: list[tuple[float, float, float]]) -> str:
+        text = " ".join(f"{X0 + x} {Y0 + y} {z}" for x, y, z in [*points, points[0]])
+        return f'<gml:LinearRing><gml:posList srsDimension="3">{text}</gml:posList></gml:LinearRing>'
+
+    def body(x: float, y: float, width: float, depth: float, height: float, *, hole: bool = False) -> str:
+        a, b, c, d, z, t = x, x + width, y, y + depth, 500.0, 500.0 + height
+        middle = [(a + 40, c + 40, t), (a + 40, c + 60, t), (a + 60, c + 60, t), (a + 60, c + 40, t)]
+        faces = [
+            ("GroundSurface", [[(a, c, z), (a, d, z), (b, d, z), (b, c, z)]]),
+            ("WallSurface", [[(a, c, z), (b, c, z), (b, c, t), (a, c, t)]]),
+            ("WallSurface", [[(b, c, z), (b, d, z), (b, d, t), (b, c, t)]]),
+            ("WallSurface", [[(b, d, z), (a, d, z), (a, d, t), (b, d, t)]]),
+            ("WallSurface", [[(a, d, z), (a, c, z), (a, c, t), (a, d, t)]]),
+            ("RoofSurface", [[(a, c, t), (b, c, t), (b, d, t), (a, d, t)], *([middle] if hole else [])]),
+        ]
+        if hole:
+            faces.append(("RoofSurface", [middle[::-1]]))
+        words, links = "", ""
+        for kind, (outer, *inner) in faces:
+            name = f"f{next(numbers)}"
+            holes = "".join(f"<gml:interior>{ring(each)}</gml:interior>" for each in inner)
+            words += (
+                f"<{boundary}><{con}:{kind}><{lod}lod2MultiSurface><gml:MultiSurface><gml:surfaceMember>"
+                f'<gml:Polygon gml:id="{name}"><gml:exterior>{ring(outer)}</gml:exterior>{holes}</gml:Polygon>'
+                f"</gml:surfaceMember></gml:MultiSurface></{lod}lod2MultiSurface></{con}:{kind}></{boundary}>"
+            )
+            links += f'<gml:surfaceMember xlink:href="#{name}"/>'
+        solid = (
+            f"<{lod}lod2Solid><gml:Solid><gml:exterior><gml:CompositeSurface>{links}</gml:CompositeSurface>"
+            f"</gml:exterior></gml:Solid></{lod}lod2Solid>"
+        )
+        return solid + words if version != "3.0" else words + solid
+
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<core:CityModel xmlns="{core}" xmlns:core="{core}" xmlns:bldg="http://www.opengis.net/citygml/building/{version}"
+  xmlns:con="http://www.opengis.net/citygml/construction/{version}" xmlns:gml="{gml}"
+  xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:xAL="urn:oasis:names:tc:ciq:xsdschema:xAL:2.0">
+<gml:boundedBy><gml:Envelope srsName="{system}" srsDimension="3"><gml:lowerCorner>0 0 0</gml:lowerCorner>
+<gml:upperCorner>1 1 1</gml:upperCorner></gml:Envelope></gml:boundedBy>
+<core:cityObjectMember><bldg:Building gml:id="haus"><gml:name>Altes &lt;script&gt;Rathaus&lt;/script&gt;</gml:name>
+<bldg:function>31001_3012</bldg:function><bldg:roofType>1000</bldg:roofType><bldg:measuredHeight uom="m">12.0</bldg:measuredHeight>
+<bldg:storeysAboveGround>4</bldg:storeysAboveGround>{body(0, 0, 100, 100, 12, hole=True)}
+<bldg:address><core:Address><core:xalAddress><xAL:AddressDetails><xAL:Country><xAL:Locality><xAL:LocalityName>Musterstadt</xAL:LocalityName>
+<xAL:Thoroughfare><xAL:ThoroughfareNumber>7</xAL:ThoroughfareNumber><xAL:ThoroughfareName>Färbergasse</xAL:ThoroughfareName>
+</xAL:Thoroughfare></xAL:Locality></xAL:Country></xAL:AddressDetails></core:xalAddress></core:Address></bldg:address>
+</bldg:Building></core:cityObjectMember>
+<core:cityObjectMember><bldg:Building gml:id="hof"><{part}><bldg:BuildingPart gml:id="hof-1">
+{body(100, 100, 50, 100, 6)}</bldg:BuildingPart></{part}><{part}><bldg:BuildingPart gml:id="hof-2">
+{body(150, 100, 50, 100, 9)}</bldg:BuildingPart></{part}></bldg:Building></core:cityObjectMember>
+{extra}</core:CityModel>"""
+
+
+def cityjson(version: str = "2.0", *, sequence: bool = False, system: str = "EPSG/0/25832") -> str:
+    """The same two boxes without the hole, as CityJSON or as a sequence of it."""
+    head: dict[str, Any] = {
+        "type": "CityJSON",
+        "version": version,
+        "metadata": {"referenceSystem": f"https://www.opengis.net/def/crs/{system}"} if system else {},
+        "transform": {"scale": [0.001, 0.001, 0.001], "translate": [X0, Y0, 500.0]},
+    }
+    vertices: list[list[int]] = []
+
+    def box(x: int, y: int, width: int, depth: int, height: int) -> dict[str, Any]:
+        first = len(vertices)
+        for z in (0, height):
+            for dx, dy in ((0, 0), (width, 0), (width, depth), (0, depth)):
+                vertices.append([1000 * (x + dx), 1000 * (y + dy), 1000 * z])
+        faces = [[3, 2, 1, 0], [0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4, 5, 6, 7]]
+        return {
+            "type": "Solid",
+            "lod": "2.2",
+            "boundaries": [[[[first + corner for corner in face]] for face in faces]],
+            "semantics": {
+                "surfaces": [{"type": kind} for kind in ("GroundSurface", "WallSurface", "RoofSurface")],
+                "values": [[0, 1, 1, 1, 1, 2]],
+            },
+        }
+
+    def objects(which: int) -> dict[str, Any]:
+        if which == 0:
+            facts = {
+                "measuredHeight": 12.0,
+                "storeysAboveGround": 4,
+                "function": "31001_3012",
+                "roofType": "1000",
+            }
+            return {"haus": {"type": "Building", "attributes": facts, "geometry": [box(0, 0, 100, 100, 12)]}}
+        return {
+            "hof-1": {"type": "BuildingPart", "parents": ["hof"], "geometry": [box(100, 100, 50, 100, 6)]},
+            "hof": {"type": "Building", "children": ["hof-1", "hof-2"]},
+            "hof-2": {"type": "BuildingPart", "parents": ["hof"], "geometry": [box(150, 100, 50, 100, 9)]},
+        }
+
+    if not sequence:
+        everything = {**objects(0), **objects(1), "b": {"type": "SolitaryVegetationObject"}}
+        return json.dumps({**head, "CityObjects": everything, "vertices": vertices}, indent=1)
+    lines = [{**head, "CityObjects": {}, "vertices": []}]
+    for which, name in enumerate(("haus", "hof")):
+        vertices.clear()
+        found = objects(which)
+        lines.append(
+            {"type": "CityJSONFeature", "id": name, "CityObjects": found, "vertices": list(vertices)}
+        )
+    return "\n".join(json.dumps(line) for line in lines) + "\n"
+
+
+def osm() -> str:
+    """Three nodes and two houses, the corners of the second hundred metres apart from the first."""
+    nodes, ways, number = "", "", 0
+    for way, area in enumerate((square(0, 0), square(100, 100)), start=1):
+        ring = geopandas.GeoSeries([area], crs=25832).to_crs(4326).iloc[0].exterior.coords[:-1]
+        members = ""
+        for lon, lat in ring:
+            number += 1
+            nodes += f'<node id="{number}" version="1" lat="{lat:.9f}" lon="{lon:.9f}"/>'
+            members += f'<nd ref="{number}"/>'
+        members += f'<nd ref="{number - 3}"/>'
+        tags = '<tag k="building" v="yes"/><tag k="name" v="Weißhof"/>'
+        ways += f'<way id="{way}" version="1">{members}{tags}</way>'
+    return f'<?xml version="1.0" encoding="UTF-8"?><osm version="0.6">{nodes}{ways}</osm>'
+
+
+def gml(system: str = "urn:ogc:def:crs:EPSG::25832") -> str:
+    """A feature collection of an invented schema, with a reference elsewhere that nobody may follow."""
+    members = "".join(
+        f'<wfs:member><a:Beet gml:id="b{number}"><a:name>Beet {number}</a:name><a:form><gml:Polygon gml:id="p{number}" '
+        f'srsName="{system}"><gml:exterior><gml:LinearRing><gml:posList>'
+        + " ".join(f"{x} {y}" for x, y in area.exterior.coords)
+        + "</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></a:form></a:Beet></wfs:member>"
+        for number, area in enumerate((square(0, 0), square(100, 100)), start=1)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0" '
+        f'xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:a="urn:beispiel">{members}</wfs:FeatureCollection>'
+    )

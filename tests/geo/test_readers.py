@@ -73,6 +73,18 @@ def made(tmp_path: Path, kind: str, frame: geopandas.GeoDataFrame | None = None)
         return files.shapefile(tmp_path / "shp", frame)
     if kind == "GeoJSON":
         return str(frame.to_crs(4326).to_json(to_wgs84=True)).encode()
+    if kind in ("CityGML", "CityJSON", "OpenStreetMap", "GML"):
+        makers = {
+            "CityGML": files.citygml,
+            "CityJSON": files.cityjson,
+            "OpenStreetMap": files.osm,
+            "GML": files.gml,
+        }
+        return makers[kind]().encode()
+    if kind == "GeoParquet":
+        pytest.importorskip("pyarrow", reason="NOT TESTED: pyarrow, an optional part, is not installed")
+        frame.to_parquet(tmp_path / "a.parquet")
+        return (tmp_path / "a.parquet").read_bytes()
     assert kind == "XPlanGML", "a new format needs a sample here"
     return xplan().encode()
 
@@ -275,8 +287,8 @@ def test_names_that_lie_and_files_that_are_something_else(
 
 
 def test_gml_of_another_kind_in_an_archive(problem: Callable[..., LayerProblem]) -> None:
-    found = problem(files.archive({"a.gml": "<core:CityModel xmlns:core='c'/>"}), "a.zip")
-    assert (found.code, found.facts) == ("unknown_format", {"looks_like": "XML (CityModel)"})
+    found = problem(files.archive({"a.gml": "<core:Model xmlns:core='c'/>"}), "a.zip")
+    assert (found.code, found.facts) == ("unknown_format", {"looks_like": "XML (Model)"})
 
 
 def test_nothing_in_it(problem: Callable[..., LayerProblem], tmp_path: Path) -> None:

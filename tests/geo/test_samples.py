@@ -1,15 +1,18 @@
 """The real files of the folder DIGILOG_SAMPLES: counts, bounds and words as its SOURCE.md files say."""
 
+import itertools
 import os
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
 
 from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
+from geo.readers.citymodel import read_buildings, read_surfaces
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(os.environ.get("DIGILOG_SAMPLES") or ROOT.parent / "shared" / "data")
@@ -140,9 +143,6 @@ def test_plan_words_and_documents() -> None:
     "name",
     [
         "parcels/ogcapi_collection_flurstueck.json",
-        "citygml/Potsdam_LoD1.gml",
-        "cityjson/delft.city.json",
-        "buildings2d/north-bayreuth.osm.gz",
         "dcat-ap-de/dcat_ap_de-RefImp_TTL_SIMPLE.ttl",
     ],
 )
@@ -150,3 +150,144 @@ def test_what_is_no_layer_is_refused(name: str) -> None:
     with pytest.raises(LayerProblem) as found:
         sample(name)
     assert found.value.code == "unknown_format"
+
+
+# --- city models ---
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "buildings", "parts", "thematic", "lods", "crs", "vertical"),
+    [
+        (
+            "citygml/LoD2_32_280_5659_1_NW.gml", "1.0", 109, 55,
+            {"RoofSurface": 210, "WallSurface": 910, "GroundSurface": 140, "ClosureSurface": 107},
+            {"2": 140, "0": 24}, "EPSG:25832", "DHHN2016 (EPSG:7837)",
+        ),
+        (
+            "citygml/LoD2_576_5950_1_HH.gml", "1.0", 47, 71,
+            {"RoofSurface": 140, "WallSurface": 451, "GroundSurface": 94},
+            {"2": 94, "0": 24}, "EPSG:25832", "DHHN2016 (EPSG:7837)",
+        ),
+        (
+            "citygml/DEBY_LOD2_4959457.gml", "2.0", 1, 0,
+            {"RoofSurface": 20, "WallSurface": 63, "GroundSurface": 1}, {"2": 1}, "EPSG:25832", "",
+        ),
+        (
+            "citygml/ingolstadt_lod3_4018204c.gml", "2.0", 1, 1,
+            {"RoofSurface": 5, "WallSurface": 42, "GroundSurface": 1, "Window": 24, "Door": 1,
+             "OuterCeilingSurface": 13, "OuterFloorSurface": 5}, {"3": 2}, "EPSG:32632", "",
+        ),
+        ("citygml/Potsdam_LoD1.gml", "1.0", 97, 0, {}, {"1": 97}, "EPSG:25833", "DHHN92 (EPSG:5783)"),
+        (
+            "citygml/citygml3_lod2_buildings_synthetic.gml", "3.0", 100, 0,
+            {"RoofSurface": 200, "WallSurface": 400, "GroundSurface": 100},
+            {"2": 100}, "EPSG:3068", "DHHN92 (EPSG:5783)",
+        ),
+        ("cityjson/delft.city.json", "2.0", 160, 0, {}, {"1": 160}, "EPSG:28992", "NAP (EPSG:5709)"),
+        (
+            "cityjson/zurich_subset_lod2.city.json", "1.1", 49, 161,
+            {"RoofSurface": 644, "WallSurface": 1340, "GroundSurface": 54}, {"2": 161, "0": 49}, "EPSG:2056", "",
+        ),
+        (
+            "cityjson/3dbag_delft_subset.city.jsonl", "2.0", 10, 10, None,
+            {"2.2": 10, "0": 10}, "EPSG:28992", "NAP (EPSG:5709)",
+        ),
+    ],
+)  # fmt: skip
+def test_city_models_are_read_whole(
+    name: str,
+    version: str,
+    buildings: int,
+    parts: int,
+    thematic: dict[str, int] | None,
+    lods: dict[str, int],
+    crs: str,
+    vertical: str,
+) -> None:
+    report = sample(name).report
+    assert (report.version, report.features, report.parts) == (version, buildings, parts)
+    assert thematic is None or report.thematic == thematic
+    assert (report.lods, report.crs, report.vertical) == (lods, crs, vertical)
+    assert report.layers[0].features == buildings
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds", "ground_area"),
+    [
+        (
+            "citygml/LoD2_32_280_5659_1_NW.gml",
+            (280735.32, 5659008.957, 33.429, 280995.337, 5659368.012, 45.695),
+            6665.0,
+        ),
+        (
+            "citygml/LoD2_576_5950_1_HH.gml",
+            (576229.976, 5949995.357, 26.285, 576576.105, 5950845.71, 39.099),
+            4652.4,
+        ),
+        (
+            "citygml/DEBY_LOD2_4959457.gml",
+            (690953.026, 5335962.625, 509.79, 691054.069, 5336105.592, 547.33),
+            6029.0,
+        ),
+    ],
+)
+def test_surfaces_and_volumes_equal_another_computation(
+    name: str, bounds: tuple[float, ...], ground_area: float, tmp_path: Path
+) -> None:
+    """Areas by triangles from the middle of each face, volumes by tetrahedra over them: nothing of the reader's own."""
+    path = tmp_path / "model.gpkg"
+    report = read_layer(SAMPLES / name, filename=Path(name).name, model=path).report
+    surfaces, rows = read_surfaces(path), read_buildings(path)
+    points = shapely.get_coordinates(surfaces.geometry.values, include_z=True)
+    assert (*points.min(axis=0), *points.max(axis=0)) == pytest.approx(bounds, abs=0.001)
+    assert report.heights == pytest.approx((bounds[2], bounds[5]), abs=0.001)
+
+    volumes: dict[str, float] = {}
+    for building, kind, area, polygon in zip(
+        surfaces.building, surfaces.kind, surfaces["area"], surfaces.geometry, strict=True
+    ):
+        origin = np.array([bounds[0], bounds[1], bounds[2]])
+        vector, volume = np.zeros(3), 0.0
+        for index, ring in enumerate((polygon.exterior, *polygon.interiors)):
+            corners = np.asarray(ring.coords) - origin
+            part, body = np.zeros(3), 0.0
+            for one, two in itertools.pairwise(corners):
+                part += np.cross(one - corners[0], two - corners[0]) / 2
+                body += np.linalg.det(np.stack((corners[0], one, two))) / 6
+            if index and part @ vector > 0:  # a hole that runs the way its face does
+                part, body = -part, -body
+            vector, volume = vector + part, volume + body
+        assert area == pytest.approx(float(np.linalg.norm(vector)), rel=1e-6, abs=1e-6)
+        volumes[building] = volumes.get(building, 0.0) + volume
+        if kind == "ground":
+            assert abs(vector[2]) == pytest.approx(polygon.area, rel=1e-6)
+    assert surfaces[surfaces.kind == "ground"].geometry.area.sum() == pytest.approx(ground_area, abs=0.1)
+    assert rows[rows.parent == ""].geometry.area.sum() == pytest.approx(ground_area, rel=1e-4)
+    closed = rows[rows.id.isin(volumes) & rows.volume.notna()]
+    assert len(closed) == len(volumes)
+    for row in closed.itertuples():
+        # Faces fit to a millimetre only, and what little is open counts by its distance from the origin chosen.
+        assert row.volume == pytest.approx(volumes[row.id], rel=1e-3)
+
+
+def test_what_is_wrong_with_a_model_is_said_by_name() -> None:
+    potsdam = sample("citygml/Potsdam_LoD1.gml").report
+    assert {repair.what for repair in potsdam.repairs} == {"measured_height"}
+    assert potsdam.heights is not None
+    assert potsdam.heights[1] < 100
+    ingolstadt = sample("citygml/ingolstadt_lod3_4018204c.gml").report
+    assert [(each.reason, each.identifiers) for each in ingolstadt.skipped] == [("zero_area", ("4018204c",))]
+    delft = sample("cityjson/delft.city.json").report
+    others = {each.layer: each.count for each in delft.skipped}
+    assert others == {
+        "Road": 143, "PlantCover": 126, "LandUse": 81, "GenericCityObject": 54, "Bridge": 3, "WaterBody": 3,
+    }  # fmt: skip
+    assert ("outside_germany", "") in delft.notes
+
+
+def test_an_extract_of_openstreetmap_has_all_its_layers() -> None:
+    read = sample("buildings2d/north-bayreuth.osm.gz")
+    counts = {layer.name: layer.features for layer in read.report.layers}
+    assert (counts["points"], counts["lines"], counts["multipolygons"]) == (897, 2384, 5412)
+    assert read.frame["building"].notna().sum() == 4267
+    assert read.report.crs == "EPSG:4326"
