@@ -24,7 +24,7 @@ from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
-from consultations.tables import BigKey, UtcDateTime, insert_object, insert_row, insert_rows
+from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, insert_rows
 from consultations.text import normalise
 from geo.geometry import Located
 
@@ -160,6 +160,9 @@ class Contribution(SQLModel, table=True):
     lon: float | None = None
     lat: float | None = None
     cell: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    #: How high, in metres after DHHN2016, and what it is about: see `Thing`.
+    elevation: float | None = None
+    thing: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     #: A comment's contribution, or what this one adds something to.
     parent_id: int | None = Field(default=None, foreign_key="contribution.id")
     supplements_id: int | None = Field(default=None, foreign_key="contribution.id")
@@ -215,6 +218,26 @@ class AttachedFile:
 
 
 @dataclass(frozen=True)
+class Thing:
+    """A building that a contribution is about, as it was called when it was chosen: the city model may be replaced.
+
+    `id` in the city model (of a variant: `variant`, its id); `storey` counted from 0, the ground floor; `side` a wind
+    ("n", "ne", …) or empty; `above` metres over the ground at the building.
+    """
+
+    id: str
+    name: str = ""
+    variant: int | None = None
+    storey: int | None = None
+    side: str = ""
+    above: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is stored: without what is not known."""
+        return {name: value for name, value in vars(self).items() if value not in (None, "")}
+
+
+@dataclass(frozen=True)
 class Submission:
     """What is handed in. Text or an attachment is the only thing required (BauGB §3(2), R-3.2)."""
 
@@ -235,6 +258,9 @@ class Submission:
     place_words: str = ""
     place_id: int | None = None
     located: Located | None = None
+    #: Metres after DHHN2016, and what of the city it is about.
+    elevation: float | None = None
+    thing: Thing | None = None
     attachments: tuple[AttachedFile, ...] = ()
     written_on: date | None = None
     #: When it reached the city; None means now.
@@ -313,6 +339,8 @@ def submit(
         lon=located.lon if located else None,
         lat=located.lat if located else None,
         cell=located.cell if located else None,
+        elevation=submission.elevation,
+        thing=submission.thing.as_dict() if submission.thing else {},
         parent_id=submission.parent.id if submission.parent else None,
         supplements_id=submission.supplements.id if submission.supplements else None,
         publication=(
@@ -494,6 +522,9 @@ def payload_sha256(
             "language": contribution.language,
             "wants_publication": contribution.wants_publication,
             "geometry": contribution.geometry.hex() if contribution.geometry else None,
+            # Only where there is one: seals of before stay as they are.
+            **({"elevation": contribution.elevation} if contribution.elevation is not None else {}),
+            **({"thing": contribution.thing} if contribution.thing else {}),
             "person": (
                 [person.name, person.street, person.postcode, person.city, person.email, person.phone]
                 if person

@@ -62,6 +62,10 @@ class LayerRole(StrEnum):
     GREEN = "green"
     PARCELS = "parcels"
     PLAN = "plan"
+    #: Buildings with their surfaces, as `geo.city` reads them.
+    CITY_MODEL = "city_model"
+    #: Single trees as points.
+    TREES = "trees"
     OTHER = "other"
 
 

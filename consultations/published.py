@@ -6,7 +6,7 @@ Every question takes a constant number of queries, and a page is found by its ke
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -102,6 +102,9 @@ class Entry:
     geometry_kind: str
     #: Reference of what this comments on or adds to, if that is public.
     answers_to: str
+    #: Metres after DHHN2016, and the building that it is about (`contributions.Thing`), if there is one.
+    elevation: float | None = None
+    thing: dict[str, Any] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -156,6 +159,8 @@ _COLUMNS: tuple[Any, ...] = (
     Contribution.lat,
     Contribution.geometry,
     Contribution.geometry_kind,
+    Contribution.elevation,
+    Contribution.thing,
     col(Redaction.title).label("public_title"),
     col(Redaction.text).label("public_text"),
     col(Organisation.name).label("body"),
@@ -210,6 +215,8 @@ def _entry(row: Row[Any]) -> Entry:
         geometry=row.geometry,
         geometry_kind=row.geometry_kind,
         answers_to=row.answers_to or "",
+        elevation=row.elevation,
+        thing=row.thing,
     )
 
 

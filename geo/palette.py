@@ -50,6 +50,11 @@ COLOURS: Final[dict[str, tuple[str, str]]] = {
     "plan-use-limit": ("#4a555a", "#a9b4b9"),
     "plan-planting": ("#3f7d2c", "#86c26f"),
     "plan-heritage": ("#a01f3d", "#ee8aa2"),
+    # shadows, and what is planned
+    "shade": ("#33404a", "#000000"),
+    "shade-new": ("#7b3fa8", "#c08bf0"),
+    "shade-gone": ("#d99a00", "#ffd166"),
+    "planned": ("#c2542d", "#f0a078"),
     "pin": ("#1d5661", "#8fd0dc"),
     "pin-text": ("#ffffff", "#10262b"),
 }

@@ -31,6 +31,17 @@ class Pin:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tint:
+    """An area that lies on the ground of a plan, such as a shadow: WKB in EPSG:25832, a colour of the palette by its
+    name, how much of it covers what is below, and whether it has an edge."""
+
+    wkb: bytes
+    colour: str
+    opacity: float = 0.5
+    edge: bool = False
+
+
 def static_plan_svg(
     sources: Sequence[MapSource],
     view: View,
@@ -38,10 +49,11 @@ def static_plan_svg(
     title: str,
     areas: Sequence[bytes] = (),
     pins: Sequence[Pin] = (),
+    tints: Sequence[Tint] = (),
     theme: Theme = "page",
     identifier: str = "plan",
 ) -> str:
-    """A plan as one `<svg role="group">` to stand within a page: base map, plan areas (WKB, EPSG:25832) and pins.
+    """A plan as one `<svg role="group">` to stand within a page: base map, tints, plan areas (WKB, EPSG:25832), pins.
 
     Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; those
     outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
@@ -50,7 +62,8 @@ def static_plan_svg(
         raise ValueError(f"not an identifier: {identifier!r}")
     colour = colour_of(theme)
     ground, words = base_map(tuple(sources), view, theme, identifier)
-    body = [ground, *(_area(wkb, view.box, view.resolution, colour) for wkb in areas), words]
+    body = [ground, *(_tint(tint, view, colour) for tint in tints)]
+    body += [*(_area(wkb, view.box, view.resolution, colour) for wkb in areas), words]
     for pin in pins:
         x, y = view.pixel(pin.lon, pin.lat)
         if 0 <= x <= view.width and 0 <= y <= view.height:
@@ -81,6 +94,16 @@ def _area(
         f'<path class="d-plan__area" transform="scale({1 / UNITS:g})" d="{data}" fill="{colour("area")}" '
         f'fill-opacity="0.12" fill-rule="evenodd" stroke="{colour("area")}" stroke-width="{3 * UNITS}" '
         f'stroke-dasharray="{8 * UNITS} {3 * UNITS}" stroke-linejoin="round"/>'
+    )
+
+
+def _tint(tint: Tint, view: View, colour: Callable[[str], str]) -> str:
+    data = path_of(_in_mercator(tint.wkb), view.box[0], view.box[3], view.resolution)
+    name = colour(tint.colour)
+    edge = f' stroke="{name}" stroke-width="{1.5 * UNITS:g}"' if tint.edge else ""
+    return (
+        f'<path transform="scale({1 / UNITS:g})" d="{data}" fill="{name}" fill-opacity="{tint.opacity:g}" '
+        f'fill-rule="evenodd"{edge}/>'
     )
 
 

@@ -7,7 +7,7 @@ Imports numpy and shapely: only functions load this module.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -302,15 +302,18 @@ def hours_of_sun(city: City, points: Sequence[Window], suns: Array, step: float)
     return total
 
 
-def sun_on_areas(city: City, areas: Sequence[BaseGeometry], suns: Array, step: float) -> Array:
-    """Hours of sun on each open area, averaged over its ground, over moments `step` hours apart."""
-    total = np.zeros(len(areas))
-    standing = shapely.union_all(city.footprints) if len(city) else shapely.Polygon()
-    open_ground = shapely.difference(np.array(areas, dtype=object), standing)
-    sizes = shapely.area(open_ground)
-    bodies = bodies_of(city)
-    for towards in suns:
-        shade = _merged_of(city, towards, bodies)
-        shaded = shapely.area(shapely.intersection(open_ground, shade))
-        total += np.where(sizes > 0, 1 - shaded / np.maximum(sizes, _SPECK), 0.0) * step
-    return total
+def grid_on(
+    area: BaseGeometry, ground: Callable[[float, float], float], *, most: int = 120, above: float = 0.1
+) -> list[Window]:
+    """Points spread evenly over an open area, at most `most`, a hand above the ground (`ground`: height at x, y)."""
+    step = max(2.0, math.sqrt(float(area.area) / most))
+    west, south, east, north = area.bounds
+    x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
+    shapely.prepare(area)
+    inside = shapely.contains_xy(area, x.ravel(), y.ravel())
+    return [
+        Window(
+            "", 0.0, (float(px), float(py), ground(float(px), float(py)) + above), (0.0, 0.0, 1.0), step**2
+        )
+        for px, py in zip(x.ravel()[inside], y.ravel()[inside], strict=True)
+    ]

@@ -34,6 +34,7 @@ from consultations import (
     people,
     places,
     procedures,
+    variants,
 )
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
@@ -45,12 +46,13 @@ from consultations.moderation import Action, Decision, Reason
 from consultations.municipalities import MunicipalityInput
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
-from consultations.places import LayerRole
+from consultations.places import Layer, LayerRole
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
 from consultations.seats import Seat
+from consultations.variants import VariantInput
 from geo.geometry import Located, from_lonlat, from_metres
 from geo.readers.apart import read_here
-from participation import identity, layers_import
+from participation import cityscape, identity, layers_import
 from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
 from participation.house import read_clock
@@ -269,6 +271,8 @@ class _Story:
             path = self.folder / f"{self.told['key']}-{role}.geojson"
             demo_town.write(self.land, role, path)
             self.happens(self.moment(first, 10, number), self._layer(path, LayerRole(role), title))
+        if self.told["key"] == "auenfurt":
+            self._city(first)
         for told in self.told["procedure"]:
             self._consultation(told)
 
@@ -318,6 +322,59 @@ class _Story:
             places.add_layer(session, layer, named, by=self.staff[Role.PLANNER], now=at)
 
         return happens
+
+    def _city(self, day: int) -> None:
+        """The town in three dimensions, its trees, and two variants of a plan with the points to look from."""
+        from participation import demo_city, demo_town
+
+        city = demo_city.city_of_town(self.land)
+        path = self.folder / "trees.geojson"
+        demo_town.write_features(demo_city.trees_of_town(self.land), path)
+        self.happens(self.moment(day, 10, 40), self._layer(path, LayerRole.TREES, "Bäume"))
+
+        def add_model(session: Session) -> None:
+            digest = cityscape.keep_model(self.files, city)
+            layer = Layer(
+                municipality_id=self.municipality_id,
+                role=LayerRole.CITY_MODEL.value,
+                title="3D-Stadtmodell",
+                source="Digilog",
+                licence="CC0-1.0",
+                attribution=f"{self.told['authority']} (erfunden)",
+                position=90,
+                original_sha256=digest,
+                original_name="stadtmodell.gpkg",
+                normalised_sha256=digest,
+                imported_at=self.moment(day, 11),
+            )
+            places.add_layer(session, layer, [], by=self.staff[Role.PLANNER], now=self.moment(day, 11))
+
+        self.happens(self.moment(day, 11), add_model)
+        told = next(each for each in self.told["procedure"] if each.get("area") == "WEBEREI")
+        at = self.moment(told["created"] + 3, 10)
+
+        def add_variants(session: Session) -> None:
+            by, row = self.staff[Role.PLANNER], self.rows[told["key"]]
+            for draft in demo_city.weaving_mill(self.land):
+                variants.add_variant(
+                    session,
+                    row,
+                    VariantInput(
+                        draft.title,
+                        draft.description,
+                        draft.source,
+                        draft.figures,
+                        cityscape.keep_model(self.files, draft.city),
+                        len(draft.city),
+                        draft.replaces,
+                        {"en": draft.english},
+                    ),
+                    by=by,
+                    now=at,
+                )
+            variants.set_views(session, row, demo_city.viewpoints(self.land), by=by, now=at)
+
+        self.happens(at, add_variants)
 
     def _consultation(self, told: dict[str, Any]) -> None:
         key = told["key"]

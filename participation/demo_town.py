@@ -204,13 +204,13 @@ def build(sketch: Sketch) -> TownMap:
 
 def write(town: TownMap, role: str, path: Path) -> None:
     """A layer as GeoJSON in degrees, as a land survey would deliver it."""
-    _write(town.layers[role], path)
+    write_features(town.layers[role], path)
 
 
 def write_plan(town: TownMap, area: str, path: Path) -> None:
     """What a plan lays down as GeoJSON, with the signs that maps draw; `area` is a key of `PLANS`."""
     limit = Sign("plan_limit", AREAS[area])
-    _write(
+    write_features(
         [
             ({"klass": "demo", "sign": sign.sign, "name": sign.label}, town.placed(sign.shape()))
             for sign in (*PLANS[area], limit)
@@ -219,7 +219,8 @@ def write_plan(town: TownMap, area: str, path: Path) -> None:
     )
 
 
-def _write(features: Sequence[tuple[dict[str, Any], BaseGeometry]], path: Path) -> None:
+def write_features(features: Sequence[tuple[dict[str, Any], BaseGeometry]], path: Path) -> None:
+    """Features in EPSG:25832 as GeoJSON in degrees."""
     whole = to_degrees(shapely.GeometryCollection([shape for _, shape in features]))
     rounded = shapely.transform(whole, lambda xy: np.round(xy, 7))
     shapes = shapely.to_geojson(shapely.get_parts(rounded))

@@ -2,7 +2,7 @@
 
 from consultations.contributions import Kind, Record
 from consultations.municipalities import Municipality
-from participation import i18n
+from participation import i18n, things
 from participation.letters import EnclosedFile, Letterhead, ReceiptContext
 from participation.web import language_prefix, path_for
 
@@ -71,7 +71,11 @@ def _refers_to(record: Record, language: str) -> str:
 def _place(record: Record, language: str) -> str:
     """The place in words: those of the person, the name from the list, and where on the map."""
     contribution = record.contribution
-    parts = [contribution.place_words, record.place_name]
+    parts = [
+        contribution.place_words,
+        record.place_name,
+        things.in_words(contribution.thing, contribution.elevation, language),
+    ]
     if contribution.lon is not None and contribution.lat is not None and not record.place_name:
         parts.append(map_words(contribution.geometry_kind, contribution.lon, contribution.lat, language))
     return "; ".join(part for part in parts if part)

@@ -28,7 +28,7 @@ FLOORS: dict[str, dict[str, int]] = {
     "consultations": {
         **dict.fromkeys(["exports", "evidence", "bulk"], 6),
         **dict.fromkeys(["weighing", "moderation", "proposals", "published"], 5),
-        **dict.fromkeys(["contributions", "nearby"], 4),
+        **dict.fromkeys(["contributions", "nearby", "variants"], 4),
         **dict.fromkeys(["procedures", "filing"], 3),
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
@@ -57,7 +57,7 @@ MAY_QUERY = {
     *("participation.database", "participation.identity", "participation.jobs", "participation.web"),
     "participation.security",  # A counter, where several processes share it.
 }
-MAP_PAGES = {"maps", "map_ground", "map_canvas", "map_plan", "map_feeds", "map_town"}
+MAP_PAGES = {"city", "sunlight", "maps", "map_ground", "map_canvas", "map_plan", "map_feeds", "map_town"}
 
 HANDED_ON = {"sqlmodel.Session", "sqlalchemy.Engine"}
 """Whoever does not query may still hold these and hand them on."""

@@ -24,7 +24,7 @@ from consultations.procedures import Procedure, ProcedureState, localised
 from consultations.published import Around, Entry, Key, Order, Wanted, Withheld
 from consultations.text import spreadsheet_safe
 from consultations.whereabouts import Whereabouts
-from participation import overview
+from participation import overview, things
 from participation.database import unit_of_work
 from participation.pages.moderation import REASONS
 from participation.web import PAGES, Visit, page
@@ -195,7 +195,9 @@ def cards_of(visit: Visit, procedure: Procedure, entries: tuple[Entry, ...] | li
             kind=visit.gettext(KINDS[entry.kind]),
             submitted=local_date(entry.received_at),
             author=entry.author,
-            place=words.get(entry.id, "") or entry.place_words,
+            place=things.in_words(entry.thing, entry.elevation, visit.language)
+            or words.get(entry.id, "")
+            or entry.place_words,
             topic=entry.topic,
             map_url=(
                 visit.url("hearing_map", slug=procedure.slug, beitrag=entry.reference)

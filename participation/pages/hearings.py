@@ -18,7 +18,7 @@ from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState, ProcedureVersion, localised
 from consultations.text import plain_paragraphs
-from participation import letters, overview
+from participation import cityscape, letters, overview
 from participation.overview import Card, Deadline, Difference, Step
 from participation.pages.home import cards_of, typed
 from participation.web import PAGES, Visit, page, public_address
@@ -179,6 +179,9 @@ class Links:
     plan: str
     narrow_plan: str
     lookup: str
+    #: In three dimensions, and its sun and shadow.
+    city: str
+    sunlight: str
 
 
 @dataclass(frozen=True)
@@ -360,6 +363,9 @@ def _links(
         has_area = procedure.plan_area is not None
         return address("plan_picture", has_area, v=procedure.version, look=_look(visit), **size)
 
+    has_city = (
+        procedure.plan_area is not None and cityscape.layer_in_force(visit.session, procedure) is not None
+    )
     is_late = bool(deadline and deadline.state == "late")
     taken = is_late or bool(deadline and deadline.state == "open")
     return Links(
@@ -373,6 +379,8 @@ def _links(
         plan=plan(),
         narrow_plan=plan(size="narrow"),
         lookup=visit.url("lookup") if "lookup" in PAGES else "",
+        city=address("city", has_city),
+        sunlight=address("sunlight", has_city),
     )
 
 

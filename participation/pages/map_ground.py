@@ -71,7 +71,7 @@ def base_map(visit: Visit, procedure: Procedure | None = None) -> BaseMap:
     sources = tuple(
         MapSource(layer.role, path, layer.normalised_sha256, str(layer.style.get("name_column") or "name"))
         for layer in layers
-        if (path := _local_copy(visit, layer)) is not None
+        if (path := local_copy(visit, layer)) is not None
     )
     named = repr([(source.role, source.digest, source.name_column) for source in sources])
     digest = hashlib.sha256(tiles.drawing_digest() + named.encode()).hexdigest()[:16]
@@ -89,7 +89,7 @@ def plan_asked(visit: Visit) -> Procedure | None:
     return procedure if visit.may(Permission.READ_DRAFTS, procedure) else None
 
 
-def _local_copy(visit: Visit, layer: Layer) -> Path | None:
+def local_copy(visit: Visit, layer: Layer) -> Path | None:
     """The layer's file in the cache folder, fetched from the file store once; None if the store has lost it."""
     folder = visit.house.settings.data_dir / "cache" / "layers"
     path = folder / f"{layer.normalised_sha256}.fgb"

@@ -92,7 +92,7 @@ def hearing_map(visit: Visit) -> Response:
     view = view_of(visit, procedure)
     if "ort.x" in asked:
         return _clicked(visit, own, view)
-    ways = _ways(visit, procedure)
+    ways = ways_of(visit, procedure)
     place_form = visit.form(PlaceForm)
     found, note = _places_found(visit, place_form)
     chosen, where, problem = _chosen(visit, procedure, ways)
@@ -214,7 +214,7 @@ _HERE: Mapping[str, str] = {
 }
 
 
-def _ways(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
+def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
     """What can be handed in now, with addresses that a place is added to."""
     if "statement" not in PAGES:
         return ()

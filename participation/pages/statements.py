@@ -40,7 +40,7 @@ from participation.pages.writing import (
     ABOUT,
     ALL,
     CHECK,
-    CHOSEN_ON_MAP,
+    CHOSEN,
     FORMS,
     KEPT_FIELDS,
     STEPS,
@@ -61,6 +61,7 @@ from participation.pages.writing import (
     procedure_of,
     published_parent,
     standing,
+    thing_of,
 )
 from participation.security import Action, address_of, check_rate
 from participation.settings import Settings
@@ -108,7 +109,7 @@ def statement(visit: Visit) -> Response:
 def _place_asked(visit: Visit) -> dict[str, str]:
     """The place that the address names, as the map gives it."""
     asked = visit.request.query_params
-    return {name: asked[name] for name in (*CHOSEN_ON_MAP, "place_id") if asked.get(name)}
+    return {name: asked[name] for name in (*CHOSEN, "place_id") if asked.get(name)}
 
 
 def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
@@ -175,7 +176,7 @@ def _show_step(visit: Visit, token: str, step: str) -> Response:
     kept, place = kept_of(draft), _place_asked(visit)
     if place:
         # Back from the map: shown with the form, kept when it is sent.
-        kept = replace(kept, data={**kept.data, **dict.fromkeys((*CHOSEN_ON_MAP, "place_id"), ""), **place})
+        kept = replace(kept, data={**kept.data, **dict.fromkeys((*CHOSEN, "place_id"), ""), **place})
     return draw(visit, kept, token, step, notes=tuple(notes))
 
 
@@ -319,7 +320,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
         kept_files.append(each)
     data = dict(sent.data)
     if wanted == "forget-place" or (data.get("place_id") and data["place_id"] != draft.data.get("place_id")):
-        data |= dict.fromkeys(CHOSEN_ON_MAP, "")
+        data |= dict.fromkeys(CHOSEN, "")
     if wanted == "forget-place":
         data |= {"place_id": "", "place_search": ""}
     try:
@@ -327,7 +328,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
     except Refusal as refusal:
         # Nobody can correct hidden fields: they go, and the form says so.
         sent.errors.append((_explain_place(visit, refusal), "place_words"))
-        data |= dict.fromkeys((*CHOSEN_ON_MAP, "place_id"), "")
+        data |= dict.fromkeys((*CHOSEN, "place_id"), "")
     drafts.write(visit.session, draft, data, now=visit.now, files=kept_files)
     return kept_of(draft)
 
@@ -457,6 +458,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     supplements = data.get("supplements_id", "")
     informal = kind is not Kind.STATEMENT
     language = data.get("language", visit.language)
+    in_three_dimensions = thing_of(visit, data)
     return Submission(
         kind=kind,
         channel=channels.WEB.key,
@@ -481,6 +483,8 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         place_words=data.get("place_words", ""),
         place_id=row_number(data.get("place_id")),
         located=place_of(visit, data),
+        elevation=in_three_dimensions.elevation if in_three_dimensions else None,
+        thing=in_three_dimensions.thing if in_three_dimensions else None,
         attachments=tuple(_attached(each) for each in draft.files),
         parent=published_parent(visit, procedure, data.get("parent_id")),
         supplements=(

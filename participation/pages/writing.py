@@ -38,7 +38,7 @@ from consultations.people import NAME_LIMIT
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt
-from participation import receipts
+from participation import receipts, things
 from participation.messages import MESSAGES
 from participation.pages.contributions_list import where_in_words
 from participation.web import PAGES, Visit, row_number
@@ -87,6 +87,7 @@ class WordsForm(Form):
     lon = HiddenField()
     lat = HiddenField()
     geometry = HiddenField()
+    thing = HiddenField()
     parent_id = HiddenField()
 
 
@@ -129,6 +130,8 @@ FORMS: dict[str, type[Form]] = {WORDS: WordsForm, ABOUT: AboutForm, CHECK: Whole
 KEPT_FIELDS = frozenset(WholeForm()._fields) - {"attachments"}
 
 CHOSEN_ON_MAP = ("lon", "lat", "geometry")
+#: What goes along with a place chosen on the map or in three dimensions, and goes when another place is chosen.
+CHOSEN = (*CHOSEN_ON_MAP, "thing")
 
 
 class _Typed(dict[str, str]):
@@ -314,6 +317,12 @@ def place_of(visit: Visit, data: Mapping[str, str]) -> Any:
     return places.chosen(visit.session, visit.municipality_id, **sent, place_id=number)
 
 
+def thing_of(visit: Visit, data: Mapping[str, str]) -> things.Found | None:
+    """The building or point in three dimensions of a draft, measured on the city model; None without one."""
+    choice = things.read_choice(data.get("thing", ""))
+    return things.find(visit.house, visit.session, procedure_of(visit), choice) if choice else None
+
+
 def asks_title(kept: Kept) -> bool:
     """What stands in a list of its own needs a title; an answer to something and a formal statement do not."""
     return (
@@ -416,6 +425,9 @@ def _place_chosen(visit: Visit, data: Mapping[str, str]) -> str:
         return ""
     if located is None:
         return ""
+    thing = thing_of(visit, data)
+    if thing is not None:
+        return things.in_words(thing.thing.as_dict() if thing.thing else {}, thing.elevation, visit.language)
     if any(data.get(name) for name in CHOSEN_ON_MAP):
         spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
         words = (

@@ -126,7 +126,9 @@ def test_a_neighbour_loses_the_hours_that_a_new_house_stands_in_the_sun() -> Non
     assert was[2] == len(suns) / 2  # and all of it from the south
     assert becomes[2] < 0.2 * was[2]
     garden = shapely.box(0, 12, 10, 18)
-    lost = [float(shadows.sun_on_areas(city, [garden], suns, 0.5)[0]) for city in (before, after)]
+    points = shadows.grid_on(garden, lambda x, y: 0.0)
+    assert sum(point.area for point in points) == pytest.approx(garden.area, rel=0.25)
+    lost = [float(shadows.hours_of_sun(city, points, suns, 0.5).mean()) for city in (before, after)]
     assert lost[0] > 10
     assert lost[1] < 2
 

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from consultations import drafts, filing, moderation, notices, people, places, procedures
 from consultations.contributions import AttachedFile
 from consultations.documents import DocumentKind, FileFacts
-from consultations.files import StoredFile
+from consultations.files import FileStore, StoredFile
 from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
@@ -35,7 +35,7 @@ from participation.database import make_engine, unit_of_work
 from participation.identity import COOKIE
 from participation.settings import Settings
 from participation.web import PAGES
-from tests import cast
+from tests import cast, scapes
 from tests.cast import NOW, Town
 from tests.databases import Databases
 
@@ -122,6 +122,14 @@ TABLE: dict[str, Rule] = {
     "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
     "plan_view": open_to(EVERYBODY, slug="slug"),
     "plan_area": open_to(EVERYBODY, slug="slug"),
+    "city": open_to(EVERYBODY, slug="slug"),
+    "city_scene": open_to(EVERYBODY, slug="slug"),
+    "city_tileset": open_to(EVERYBODY, slug="slug", digest="model"),
+    "city_tile": open_to(EVERYBODY, slug="slug", digest="model", square="square"),
+    "city_variant": open_to(EVERYBODY, slug="slug", variant="variant"),
+    "city_comment": open_to(EVERYBODY, slug="slug"),
+    "sunlight": open_to(EVERYBODY, slug="slug"),
+    "sunlight_feed": open_to(EVERYBODY, slug="slug"),
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
     "statement": open_to(EVERYBODY, slug="slug"),
     "statement_step": open_to(EVERYBODY, slug="slug", token="draft", step="step"),
@@ -203,7 +211,7 @@ TABLE: dict[str, Rule] = {
 OPERATOR_EVERYWHERE = {name for name, rule in TABLE.items() if rule.names.get("key") == "town"}
 
 #: The same everywhere: a constant, or the visitor's own.
-NOT_OF_A_TOWN = {"one", "first_file", "any", "look", "step", "text", "filename", "own_session"}
+NOT_OF_A_TOWN = {"one", "first_file", "any", "look", "step", "text", "filename", "own_session", "square"}
 
 
 # --- the world -------------------------------------------------------------------------------------
@@ -294,7 +302,7 @@ def _consultation(session: Session, town: Town, name: str) -> Procedure:
     return procedures.publish(session, made, by=SYSTEM, now=NOW)
 
 
-def _things(session: Session, town: Town, name: str, scan: StoredFile) -> Things:
+def _things(session: Session, town: Town, name: str, scan: StoredFile, files: FileStore) -> Things:
     procedure = _consultation(session, town, name)
     assert procedure.id is not None
     key = town.municipality.key
@@ -344,6 +352,7 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile) -> Things
         by=SYSTEM,
         now=NOW,
     )
+    scape = scapes.build(session, files, procedure, seed=procedure.id, at=(10.707, 48.304))
     letter = notices.leave(
         session,
         municipality_id=town.id,
@@ -363,6 +372,9 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile) -> Things
         "procedure": procedure.id,
         "document": version.document_id,
         "layer": layer.id,
+        "model": scape.layer.normalised_sha256,
+        "square": scape.square,
+        "variant": scape.variants[0].id,
         "contribution": contribution.id,
         "published": published.reference,
         "draft": draft,
@@ -445,7 +457,7 @@ def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with unit_of_work(engine, write=True) as session:
             towns = {"auenfurt": cast.found(session), "seebach": cast.found(session, "seebach", "Seebach")}
             things = {
-                (key, name): _things(session, town, name, scan)
+                (key, name): _things(session, town, name, scan, app.state.house.files)
                 for key, town in towns.items()
                 for name in ("first", "second")
             }

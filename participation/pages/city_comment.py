@@ -1,0 +1,164 @@
+"""A building, a floor, a point: what a contribution is about, chosen from lists or in the picture.
+
+The picture in three dimensions leads here with what was picked; without it, building and floor are chosen from lists.
+Both go on to the same form as every other contribution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+from wtforms import Form, HiddenField, SelectField
+from wtforms.fields import SelectChoice
+
+from consultations import places, variants
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from participation import cityscape, things
+from participation.cityscape import Cityscape
+from participation.pages.city import building_facts
+from participation.pages.contributions_list import open_procedure
+from participation.pages.map_plan import Way
+from participation.pages.maps import ways_of
+from participation.things import Choice, Found
+from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+
+class BuildingForm(Form):
+    """A building near the plan or of a variant, and a floor of it."""
+
+    haus = SelectField(N_("Building"), choices=[], validate_choice=False)
+    stock = SelectField(N_("Floor"), choices=[], validate_choice=False)
+    was = HiddenField()
+
+
+@dataclass(frozen=True)
+class CommentPage:
+    """The choice of a building and a floor, and what can be done with it."""
+
+    title: str
+    slug: str
+    form: BuildingForm
+    #: The chosen building, in words, once one is chosen.
+    house: str
+    facts: str
+    #: The place in words, and what can be handed in about it.
+    chosen: str
+    ways: tuple[Way, ...]
+    problem: str
+    is_open: bool
+    city_url: str
+
+
+@page("/beteiligungen/{slug}/3d/gebaeude", name="city_comment", may=Permission.READ_PUBLIC)
+def city_comment(visit: Visit) -> Response:
+    """Choose what a contribution is about: `haus` ("id" or "variant:id") and `stock`, or `was`, as the picture gives it."""
+    procedure = open_procedure(visit)
+    scape = cityscape.of(visit.house, visit.session, procedure)
+    if scape is None:
+        visit.not_found()
+    form = visit.form(BuildingForm)
+    offered = _offered(visit, procedure, scape)
+    form.haus.choices = [SelectChoice("", N_("Please choose")), *_choices(visit, offered)]
+    choice = things.read_choice(str(form.was.data or "")) or _from_lists(form)
+    if choice is not None and choice.building and not form.haus.data:
+        form.haus.data = _value(choice.variant, choice.building)
+    found = things.find(visit.house, visit.session, procedure, choice) if choice else None
+    problem = (
+        visit.gettext("We do not know this place. Please choose it again.") if choice and not found else ""
+    )
+    buildings, row = offered.get(str(form.haus.data or ""), (None, 0))
+    form.stock.choices = [SelectChoice("", N_("All of it, or none in particular"))]
+    if buildings is not None:
+        form.stock.choices += [
+            SelectChoice(str(number), _floor(visit, number))
+            for number in range(max(int(buildings.storeys[row]), 1))
+        ]
+    ways = ways_of(visit, procedure)
+    return visit.render(
+        "city/comment.html",
+        CommentPage(
+            title=localised(procedure, visit.language, "title"),
+            slug=procedure.slug,
+            form=form,
+            house=buildings.labels[row] if buildings is not None else "",
+            facts=building_facts(visit, buildings, row) if buildings is not None else "",
+            chosen=_words(visit, found) if found else "",
+            ways=_with_place(ways, found, choice) if found and choice else (),
+            problem=problem,
+            is_open=bool(ways),
+            city_url=visit.url("city", slug=procedure.slug),
+        ),
+    )
+
+
+def _floor(visit: Visit, number: int) -> str:
+    return visit.gettext("Ground floor") if number == 0 else visit.gettext("Floor %(number)s", number=number)
+
+
+def _value(variant: int | None, building: str) -> str:
+    return building if variant is None else f"{variant}:{building}"
+
+
+def _from_lists(form: BuildingForm) -> Choice | None:
+    chosen, storey = str(form.haus.data or ""), str(form.stock.data or "")
+    if not chosen:
+        return None
+    number, colon, building = chosen.partition(":")
+    floor = int(storey) if storey.isdecimal() and len(storey) < 3 else None
+    if colon and number.isdecimal() and len(number) < 10:
+        return Choice(building, int(number), floor)
+    return Choice(chosen, None, floor)
+
+
+_Offered = dict[str, tuple[Any, int]]
+
+
+def _offered(visit: Visit, procedure: Procedure, scape: Cityscape) -> _Offered:
+    """What can be chosen, by the value that its option sends: the buildings of the variants and those near the plan."""
+    found: _Offered = {}
+    for variant in variants.variants_of(visit.session, procedure.id or 0):
+        bodies = cityscape.bodies_of(visit.house, variant)
+        if bodies is not None:
+            found |= {_value(variant.id, str(each)): (bodies, row) for row, each in enumerate(bodies.ids)}
+    near = scape.near
+    named = [
+        (places.fold(label), row) for row, label in enumerate(near.labels) if label and not near.parents[row]
+    ]
+    return found | {str(near.ids[row]): (near, row) for _, row in sorted(named)}
+
+
+def _choices(visit: Visit, offered: _Offered) -> Sequence[SelectChoice]:
+    titles: dict[str, str] = {}
+    return [
+        SelectChoice(
+            value,
+            buildings.labels[row] or str(buildings.ids[row]),
+            optgroup=titles.setdefault(value.partition(":")[0], _group(visit, value))
+            if ":" in value
+            else visit.gettext("Buildings that stand today"),
+        )
+        for value, (buildings, row) in offered.items()
+    ]
+
+
+def _group(visit: Visit, value: str) -> str:
+    row = visit.session.get(variants.Variant, int(value.partition(":")[0]))
+    return variants.localised(row, visit.language, "title") if row else ""
+
+
+def _words(visit: Visit, found: Found) -> str:
+    return things.in_words(found.thing.as_dict() if found.thing else {}, found.elevation, visit.language)
+
+
+def _with_place(ways: Sequence[Way], found: Found, choice: Choice) -> tuple[Way, ...]:
+    from urllib.parse import urlencode
+
+    place = urlencode(
+        {"lon": f"{found.located.lon:.7f}", "lat": f"{found.located.lat:.7f}", "thing": choice.text}
+    )
+    return tuple(Way(way.text, f"{way.url}&{place}") for way in ways)

@@ -1,0 +1,551 @@
+"""Sun and shadow: what a plan's variants shade, at a moment that everybody can choose, with and without JavaScript.
+
+Shadows are areas computed here (`geo.shadows`), the same for the picture of this page, for the map and for the scene in
+three dimensions.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+from wtforms import DateField, Form, RadioField, TimeField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Optional
+
+from consultations import places, variants
+from consultations.deadlines import LEGAL_TIME
+from consultations.permissions import Permission
+from consultations.places import LayerRole
+from consultations.procedures import Procedure, localised
+from consultations.variants import Variant
+from geo.plans import Tint, static_plan_svg
+from geo.views import View
+from participation import cityscape, i18n
+from participation.cityscape import Cityscape
+from participation.pages.contributions_list import open_procedure
+from participation.pages.map_canvas import colours_url
+from participation.pages.map_ground import base_map, in_degrees, local_copy, sources_at
+from participation.web import Visit, page
+
+if TYPE_CHECKING:
+    from geo.city import City
+    from geo.shadows import Cast
+
+#: Marks a message for the catalogues.
+N_ = str
+
+SPECIAL_DAYS = (
+    ("maerz", N_("21 March, day and night are equally long"), 3, 21),
+    ("juni", N_("21 June, the longest day"), 6, 21),
+    ("september", N_("23 September, day and night are equally long"), 9, 23),
+    ("dezember", N_("21 December, the shortest day"), 12, 21),
+)
+SIZE = (960, 640)
+#: Metres around the plan area that the picture shows.
+AROUND = 90.0
+#: Hours between the moments that hours of sun are counted from.
+STEP = 0.25
+#: Rows of the table at most: those that lose most.
+ROWS = 25
+#: Less than this is not told, in hours: no more than the steps can say.
+WORTH_TELLING = 0.25
+
+
+WINDS = (
+    N_("north"), N_("north-east"), N_("east"), N_("south-east"),
+    N_("south"), N_("south-west"), N_("west"), N_("north-west"),
+)  # fmt: skip
+
+
+def wind(visit: Visit, degrees: float) -> str:
+    """A bearing in words."""
+    return visit.gettext(WINDS[round(degrees / 45) % 8])
+
+
+def moments_of(year: int, month: int, day: int, *, step: int) -> list[datetime]:
+    """All moments of a day, `step` minutes apart, in legal time."""
+    start = datetime(year, month, day, 0, 0, tzinfo=LEGAL_TIME)
+    return [
+        datetime.combine(start.date(), time(minute // 60, minute % 60), LEGAL_TIME)
+        for minute in range(0, 24 * 60, step)
+    ]
+
+
+class SunForm(Form):
+    """A moment, and what is built by then."""
+
+    variante = RadioField(N_("What is built"), choices=[], validate_choice=False)
+    tag = DateField(N_("Day"), [Optional()])
+    uhr = TimeField(N_("Time of day"), [Optional()])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A ready-made day or hour: words, address, whether it is the one shown."""
+
+    text: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A façade or an open area: what it is, hours of sun now and with each variant, in words."""
+
+    what: str
+    now: str
+    then: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SunPage:
+    """Sun and shadow at a moment."""
+
+    title: str
+    slug: str
+    styles: tuple[str, ...]
+    form: SunForm
+    words: str
+    #: Sentences on what is newly shaded, one for each variant.
+    areas: tuple[str, ...]
+    picture: Markup
+    alternative: str
+    days: tuple[Choice, ...]
+    hours: tuple[Choice, ...]
+    earliest: int
+    latest: int
+    minutes: int
+    feed_url: str
+    variant_titles: tuple[str, ...]
+    losses: tuple[Loss, ...]
+    day_words: str
+    city_url: str
+    attribution: str
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the address asks for: a moment, and the variant that the picture shows (None: as it is today)."""
+
+    moment: datetime
+    variant: Variant | None
+    rows: tuple[Variant, ...]
+
+
+@page("/beteiligungen/{slug}/schatten", name="sunlight", may=Permission.READ_PUBLIC, shared=True)
+def sunlight(visit: Visit) -> Response:
+    """Sun and shadow of a plan. Understands `variante` (an id, or `heute`), `tag` (a day) and `uhr` (a time)."""
+    procedure = open_procedure(visit)
+    scape = cityscape.of(visit.house, visit.session, procedure)
+    if scape is None:
+        visit.not_found()
+    asked = _asked(visit, procedure)
+    shown = _shown(visit, procedure, scape, asked)
+    day = asked.moment.date()
+    form = visit.form(
+        SunForm, variante=str(asked.variant.id) if asked.variant else "heute", tag=day, uhr=asked.moment.time()
+    )  # fmt: skip
+    form.variante.choices = [
+        *(SelectChoice(str(row.id), variants.localised(row, visit.language, "title")) for row in asked.rows),
+        SelectChoice("heute", N_("As it is today")),
+    ]
+    form.variante.data = str(asked.variant.id) if asked.variant else "heute"
+    form.tag.data, form.uhr.data = day, asked.moment.time()
+    earliest, latest = _daylight(scape, day)
+    chosen = form.variante.data
+
+    def at(**more: object) -> str:
+        here = {"variante": chosen, "tag": day.isoformat(), "uhr": asked.moment.strftime("%H:%M"), **more}
+        return visit.url("sunlight", slug=procedure.slug, **here)
+
+    hours = range(math.ceil(earliest / 60), latest // 60 + 1)
+    return visit.render(
+        "city/sunlight.html",
+        SunPage(
+            title=localised(procedure, visit.language, "title"),
+            slug=procedure.slug,
+            styles=(colours_url(visit), visit.static("css/map.css"), visit.static("css/city.css")),
+            form=form,
+            words=shown.words,
+            areas=shown.areas,
+            picture=Markup(shown.svg),
+            alternative=shown.alternative,
+            days=tuple(
+                Choice(
+                    visit.gettext(words),
+                    at(tag=date(visit.today.year, month, number).isoformat()),
+                    (day.month, day.day) == (month, number),
+                )
+                for _, words, month, number in SPECIAL_DAYS
+            ),
+            hours=tuple(
+                Choice(
+                    visit.gettext("%(hour)s:00", hour=hour),
+                    at(uhr=f"{hour:02d}:00"),
+                    (asked.moment.hour, asked.moment.minute) == (hour, 0),
+                )
+                for hour in hours
+            ),
+            earliest=earliest,
+            latest=latest,
+            minutes=asked.moment.hour * 60 + asked.moment.minute,
+            feed_url=visit.url("sunlight_feed", slug=procedure.slug),
+            variant_titles=tuple(variants.localised(row, visit.language, "title") for row in asked.rows),
+            losses=_losses(visit, procedure, scape, asked),
+            day_words=i18n.date_long(day, visit.language),
+            city_url=visit.url("city", slug=procedure.slug),
+            attribution=scape.attribution,
+        ),
+    )
+
+
+@page("/beteiligungen/{slug}/schatten.json", name="sunlight_feed", may=Permission.READ_PUBLIC, shared=True)
+def sunlight_feed(visit: Visit) -> Response:
+    """The same moment for the script: the picture, the words, and the shadows as areas in metres from the origin of
+    the scene (`before`, `after`, `new`: lists of polygons, each a list of rings of [east, north])."""
+    procedure = open_procedure(visit)
+    scape = cityscape.of(visit.house, visit.session, procedure)
+    if scape is None:
+        visit.not_found()
+    from geo.scene import outline
+
+    asked = _asked(visit, procedure)
+    shown = _shown(visit, procedure, scape, asked)
+    cast = shown.cast
+    body = {
+        "svg": shown.svg,
+        "words": shown.words,
+        "areas": shown.areas,
+        "moment": asked.moment.isoformat(),
+        **(
+            {name: outline(getattr(cast, name), scape.origin) for name in ("before", "after", "new", "gone")}
+            if cast
+            else {}
+        ),
+        "square_metres": {"new": round(cast.new_area, 1), "gone": round(cast.gone_area, 1)} if cast else None,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")), media_type="application/json; charset=utf-8"
+    )  # fmt: skip
+
+
+def _asked(visit: Visit, procedure: Procedure) -> _Asked:
+    """What was asked for; what cannot be read is the next equinox at three in the afternoon."""
+    asked = visit.request.query_params
+    try:
+        day = date.fromisoformat(asked.get("tag", ""))
+    except ValueError:
+        day = date(visit.today.year, 3, 21)
+    if not 1990 <= day.year <= 2100:
+        day = day.replace(year=visit.today.year, day=min(day.day, 28))
+    try:
+        at = time.fromisoformat(asked.get("uhr", "")).replace(second=0, microsecond=0, tzinfo=None)
+    except ValueError:
+        at = time(15, 0)
+    rows = tuple(variants.variants_of(visit.session, procedure.id or 0))
+    wanted = asked.get("variante", "")
+    chosen = next((row for row in rows if str(row.id) == wanted), None)
+    if chosen is None and wanted != "heute" and rows:
+        chosen = rows[0]
+    return _Asked(datetime.combine(day, at, LEGAL_TIME), chosen, rows)
+
+
+# --- a moment --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shown:
+    svg: str
+    words: str
+    alternative: str
+    areas: tuple[str, ...]
+    cast: "Cast | None"
+
+
+def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> _Shown:
+    from geo import sun
+
+    seen = sun.position([asked.moment], scape.lon, scape.lat)
+    azimuth, elevation = float(seen.azimuth[0]), float(seen.elevation[0])
+    when = {
+        "day": i18n.date_long(asked.moment.date(), visit.language),
+        "time": i18n.time_short(asked.moment, visit.language),
+    }
+    view = _picture_view(scape)
+    tints: list[Tint] = []
+    areas: list[str] = []
+    cast = None
+    if elevation < sun.LOWEST:
+        low = N_(
+            "%(day)s, %(time)s: the sun is so low that every hedge casts a long shadow. No shadow is shown below 5°."
+        )
+        set_already = N_("%(day)s, %(time)s: the sun is below the horizon.")
+        words = visit.gettext(set_already if elevation < 0 else low, **when)
+    else:
+        words = visit.gettext(
+            "%(day)s, %(time)s: the sun stands in the %(wind)s, %(degrees)s° above the horizon.",
+            **when,
+            wind=wind(visit, azimuth),
+            degrees=round(elevation),
+        )
+        towards = tuple(sun.towards(seen, scape.lon, scape.lat)[0].tolist())
+        for row in asked.rows:
+            bodies = cityscape.bodies_of(visit.house, row)
+            if bodies is None:
+                continue
+            found = _cast(scape, row.model_sha256, tuple(row.replaces), bodies_key(visit, row), towards)
+            areas.append(_area_words(visit, row, found))
+            if row is asked.variant:
+                cast = found
+                tints = _tints(found, bodies)
+        if cast is None:
+            cast = _cast(scape, "", (), None, towards)
+            tints = [Tint(_wkb(cast.before), "shade", 0.42)]
+    title = visit.gettext("Shadows around the plan area")
+    svg = static_plan_svg(
+        sources_at(base_map(visit, procedure), view.zoom),
+        view,
+        title=title,
+        areas=[scape.area],
+        tints=tints,
+        identifier="shadow-picture",
+    )
+    return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), cast)
+
+
+def bodies_key(visit: Visit, row: Variant) -> Path | None:
+    """Where the buildings of a variant lie on this machine."""
+    return cityscape.local_copy(visit.house, row.model_sha256)
+
+
+def _tints(found: "Cast", bodies: "City") -> list[Tint]:
+    import shapely
+
+    standing = shapely.union_all(bodies.footprints)
+    kept = shapely.difference(found.after, found.new)
+    return [
+        Tint(_wkb(kept), "shade", 0.42),
+        Tint(_wkb(found.new), "shade-new", 0.62, edge=True),
+        Tint(_wkb(found.gone), "shade-gone", 0.55, edge=True),
+        Tint(_wkb(standing), "planned", 0.9, edge=True),
+    ]
+
+
+def _wkb(shape: Any) -> bytes:
+    import shapely
+
+    made: bytes = shapely.to_wkb(shape)
+    return made
+
+
+def _area_words(visit: Visit, row: Variant, cast: "Cast") -> str:
+    title = variants.localised(row, visit.language, "title")
+    new, gone = (i18n.number(round(area), visit.language) for area in (cast.new_area, cast.gone_area))
+    words = visit.gettext("“%(title)s”: %(area)s m² of ground are newly shaded.", title=title, area=new)
+    if cast.gone_area >= 1:
+        words += " " + visit.gettext("%(area)s m² get sun that they do not have today.", area=gone)
+    return words
+
+
+@lru_cache(maxsize=256)
+def _cast(
+    scape: Cityscape,
+    sha256: str,
+    replaces: tuple[str, ...],
+    path: Path | None,
+    towards: tuple[float, float, float],
+) -> "Cast":
+    import numpy as np
+
+    from geo.city import kept_city
+    from geo.shadows import cast
+
+    before = scape.near
+    after = before if path is None else before.without(replaces).joined(kept_city(path, sha256))
+    return cast(before, after, np.array(towards))
+
+
+def _picture_view(scape: Cityscape) -> View:
+    import shapely
+
+    west, south, east, north = (float(each) for each in shapely.bounds(shapely.from_wkb(scape.area)))
+    box = in_degrees((west - AROUND, south - AROUND, east + AROUND, north + AROUND))
+    return View.around(box, *SIZE, margin=4)
+
+
+def _daylight(scape: Cityscape, day: date) -> tuple[int, int]:
+    """The first and the last quarter of an hour, in minutes after midnight, at which a shadow is offered."""
+    from geo import sun
+
+    moments = moments_of(day.year, day.month, day.day, step=15)
+    high = sun.position(moments, scape.lon, scape.lat).elevation >= sun.LOWEST
+    shown = [
+        moment.hour * 60 + moment.minute for moment, is_high in zip(moments, high, strict=True) if is_high
+    ]
+    return (shown[0], shown[-1]) if shown else (720, 720)
+
+
+# --- a day -----------------------------------------------------------------------------------------
+
+
+def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> tuple[Loss, ...]:
+    """Façades and open areas that lose sun on this day, those that lose most first."""
+
+    built = tuple(
+        (row.model_sha256, tuple(row.replaces), path)
+        for row in asked.rows
+        if (path := bodies_key(visit, row)) is not None
+    )
+    if not built:
+        return ()
+    spaces = _open_spaces(visit, procedure, scape)
+    day = asked.moment.date()
+    found = _hours(scape, built, spaces, day)
+    rows = []
+    for what, facing, now, then in found:
+        if max(now - each for each in then) < WORTH_TELLING:
+            continue
+        words = what
+        if facing is not None:
+            words = visit.gettext(
+                "%(house)s, side facing %(wind)s",
+                house=what or visit.gettext("Building without an address"),
+                wind=wind(visit, facing),
+            )
+        rows.append((min(each - now for each in then), words, now, then))
+    rows.sort(key=lambda row: (row[0], places.fold(row[1])))
+    return tuple(
+        Loss(
+            words,
+            _hours_in_words(visit, now),
+            tuple(
+                _hours_in_words(visit, each)
+                if now - each < WORTH_TELLING
+                else visit.gettext(
+                    "%(hours)s (%(lost)s less)",
+                    hours=_hours_in_words(visit, each),
+                    lost=_hours_in_words(visit, now - each),
+                )
+                for each in then
+            ),
+        )
+        for _, words, now, then in rows[:ROWS]
+    )
+
+
+def _hours_in_words(visit: Visit, hours: float) -> str:
+    return visit.gettext("%(hours)s h", hours=i18n.number(round(hours * 4) / 4, visit.language))
+
+
+_Space = tuple[str, bytes]
+
+
+def _open_spaces(visit: Visit, procedure: Procedure, scape: Cityscape) -> tuple[_Space, ...]:
+    """Named green and open areas near the plan, and those that it lays down itself: names and WKB."""
+    own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
+    towns = places.layers_of(visit.session, visit.municipality_id)
+    found: list[_Space] = []
+    for layer in (*own, *towns):
+        if layer.role in (LayerRole.GREEN.value, LayerRole.PLAN.value) and layer.is_visible:
+            path = local_copy(visit, layer)
+            if path is not None:
+                found += _spaces_in(path, layer.normalised_sha256, scape.box, scape.area)
+    return tuple(dict(found).items())
+
+
+@lru_cache(maxsize=32)
+def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> tuple[_Space, ...]:
+    import shapely
+    from pyogrio import raw
+
+    meta, _, shapes, data = raw.read(path, bbox=box)
+    table = dict(zip(meta["fields"], data, strict=True))
+    names = table.get("name")
+    if names is None:
+        return ()
+    signs = table.get("sign")
+    near = shapely.from_wkb(area).buffer(60)
+    found = []
+    for number, name in enumerate(names):
+        shape = shapely.from_wkb(shapes[number])
+        if not name or shapely.get_dimensions(shape) != 2:
+            continue
+        if signs is not None and signs[number] not in (
+            "green",
+            "traffic_special",
+            "public_use",
+            "playground",
+        ):
+            continue
+        part = shapely.intersection(shape, near)
+        if shapely.area(part) > 40:
+            found.append((str(name), shapely.to_wkb(part)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=32)
+def _hours(
+    scape: Cityscape,
+    built: tuple[tuple[str, tuple[str, ...], Path], ...],
+    spaces: tuple[_Space, ...],
+    day: date,
+) -> tuple[tuple[str, float | None, float, tuple[float, ...]], ...]:
+    """What, the bearing it faces (None: open ground), its hours of sun on the day now, and with each variant.
+
+    Windows of the ground floor, and a grid of points on open ground, looked at every quarter of an hour.
+    """
+    import numpy as np
+    import shapely
+
+    from geo import shadows, sun
+    from geo.city import kept_city
+
+    moments = moments_of(day.year, day.month, day.day, step=round(STEP * 60))
+    seen = sun.position(moments, scape.lon, scape.lat)
+    suns = sun.towards(seen, scape.lon, scape.lat)[seen.elevation >= sun.LOWEST]
+    now = scape.near
+    plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+    around = shapely.union_all([shapely.union_all(bodies.footprints) for _, bodies in plans])
+    windows = [
+        each for each in shadows.windows(now) if shapely.dwithin(around, shapely.Point(each.at[:2]), 90)
+    ]
+    groups: list[tuple[str, float | None, Any]] = [
+        (label, each.facing, slice(number, number + 1))
+        for number, (each, label) in enumerate(zip(windows, _labels(now, windows), strict=True))
+    ]
+    points = list(windows)
+    for name, wkb in spaces:
+        grid = shadows.grid_on(shapely.from_wkb(wkb), scape.ground.at)
+        groups.append((name, None, slice(len(points), len(points) + len(grid))))
+        points += grid
+    was = shadows.hours_of_sun(now, points, suns, STEP)
+    becomes = [
+        shadows.hours_of_sun(now.without(replaces).joined(bodies), points, suns, STEP)
+        for replaces, bodies in plans
+    ]
+    gone = [set(replaces) for replaces, _ in plans]
+    found = []
+    for number, (name, facing, where) in enumerate(groups):
+        if where.stop == where.start:
+            continue
+        before = float(np.mean(was[where]))
+        after = tuple(
+            before
+            if facing is not None and windows[number].building in replaced
+            else float(np.mean(hours[where]))
+            for hours, replaced in zip(becomes, gone, strict=True)
+        )
+        found.append((name, facing, before, after))
+    return tuple(found)
+
+
+def _labels(city: "City", windows: Sequence[Any]) -> list[str]:
+    label_of = dict(zip(city.ids, city.labels, strict=True))
+    return [str(label_of.get(each.building, "")) for each in windows]

@@ -1,0 +1,180 @@
+"""A plan in three dimensions and its shadows: what pages say without a picture, and what the picture is made of."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from consultations import contributions, procedures
+from consultations.permissions import SYSTEM
+from geo.geometry import degrees_of, read_geojson_geometry
+from participation.app import create_app
+from participation.database import make_engine, unit_of_work
+from participation.settings import Settings
+from participation.things import Choice
+from tests import cast, scapes
+from tests.cast import NOW
+from tests.databases import Databases
+from tests.html import structure_faults
+from tests.scapes import Scape
+
+AREA = {
+    "type": "Polygon",
+    "coordinates": [[[10.70, 48.30], [10.702, 48.30], [10.702, 48.3015], [10.70, 48.3015], [10.70, 48.30]]],
+}
+AT = (10.701, 48.3007)
+
+
+@dataclass
+class Place:
+    """The application, the consultation's address, and what stands there."""
+
+    client: TestClient
+    path: str
+    scape: Scape
+    url: str
+
+    def get(self, rest: str = "", **asked: Any) -> str:
+        answer = self.client.get(f"{self.path}{rest}", params=asked)
+        assert answer.status_code == 200, answer.text[:300]
+        if answer.headers["content-type"].startswith("text/html"):
+            assert structure_faults(answer.content) == []
+        return answer.text
+
+    def scene(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.get("/3d/szene.json"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("city")
+    with databases.sqlite(folder / "digilog.sqlite") as url:
+        settings = Settings(
+            database_url=url,
+            data_dir=folder,
+            secret=SecretStr("a secret that only the tests know, and long"),
+            in_process_worker=False,
+        )
+        app = create_app(settings, clock=lambda: NOW)
+        engine = make_engine(url)
+        with unit_of_work(engine, write=True) as session:
+            town = cast.found(session)
+            area = read_geojson_geometry(AREA)
+            procedures.set_plan_area(session, town.procedure, area, by=SYSTEM, now=NOW, note="Gebiet")
+            scape = scapes.build(session, app.state.house.files, town.procedure, at=AT)
+            slug = town.procedure.slug
+            session.flush()
+            session.refresh(scape.variants[0])
+            session.refresh(scape.variants[1])
+            session.expunge_all()
+        with TestClient(app, base_url="http://auenfurt.localhost") as client:
+            yield Place(client, f"/beteiligungen/{slug}", scape, url)
+        engine.dispose()
+
+
+def test_the_page_says_in_words_what_the_picture_shows(place: Place) -> None:
+    page = place.get("/3d")
+    for words in ("Hoch", "Niedrig", "Gehweg", "Blick nach Norden.", "Färbergasse 4", "3 Geschosse weniger"):
+        assert words in page
+    assert "9 m niedriger" in page
+    assert "unsafe" not in place.client.get(f"{place.path}/3d").headers["content-security-policy"]
+    assert place.path + "/3d" in place.get()  # the consultation links to it
+
+
+def test_the_scene_holds_every_building_once_and_nothing_from_elsewhere(place: Place) -> None:
+    scene = place.scene()
+    tileset = place.client.get(scene["tileset"])
+    assert "immutable" in tileset.headers["cache-control"]
+    children = tileset.json()["root"]["children"]
+    assert sum(child["extras"]["buildings"] for child in children) == 12
+    base = scene["tileset"].rpartition("/")[0]
+    names = set()
+    for child in children:
+        body = place.client.get(f"{base}/{child['content']['uri']}").content
+        assert body[:4] == b"glTF"
+        names |= set(re.findall(rb"house-\d-\d", body))
+    assert len(names) == 12
+    for variant in scene["variants"]:
+        assert place.client.get(variant["url"]).content[:4] == b"glTF"
+        assert variant["replaces"] == ["house-1-1"]
+    assert all(tile["url"].startswith("/kacheln/") for tile in scene["draped"])
+    assert place.client.get(f"{place.path}/3d/{'0' * 64}/tileset.json").status_code == 404
+    assert place.client.get(f"{base}/1-1.glb").status_code == 404
+
+
+def test_a_higher_building_shades_more_and_no_shadow_is_shown_at_night(place: Place) -> None:
+    high, low = place.scape.variants
+    found = {}
+    for row in (high, low):
+        found[row.title] = json.loads(
+            place.get("/schatten.json", variante=row.id, tag="2027-03-21", uhr="15:00")
+        )["square_metres"]["new"]
+    assert found["Hoch"] > found["Niedrig"] > 20
+    night = json.loads(place.get("/schatten.json", variante=high.id, tag="2027-03-21", uhr="22:00"))
+    assert night["square_metres"] is None
+    assert "unter dem Horizont" in night["words"]
+    page = place.get("/schatten", variante=high.id, tag="2027-03-21", uhr="15:00")
+    assert f"„Hoch“: {round(found['Hoch'])} m² Boden" in page
+    assert page.count("<path") > 3
+    assert "ebenem Boden" in page
+    assert "Färbergasse" in page.partition("Sonnenstunden am")[2]  # somebody loses an hour
+    for nonsense in ({"tag": "morgen", "uhr": "25:99"}, {"tag": "0001-01-01"}, {"variante": "-1"}):
+        place.get("/schatten", **nonsense)
+
+
+def test_a_building_and_a_floor_are_chosen_from_lists_and_told_in_words(place: Place) -> None:
+    page = place.get("/3d/gebaeude", haus="house-0-1", stock="1")
+    assert "am Haus Färbergasse 2, 1. Stock" in page
+    assert "thing=" in page
+    planned = place.get("/3d/gebaeude", haus=f"{place.scape.variants[0].id}:P0", stock="4")
+    assert "am Haus Neubau (geplant), 4. Stock" in planned
+    for unknown in ("house-9-9", "999:P0", "x" * 500):
+        assert "Diesen Ort kennen wir nicht" in place.get("/3d/gebaeude", haus=unknown)
+    assert "thing=" not in place.get("/3d/gebaeude", was='{"at": [1e99, 2, 3]}')
+
+
+def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_receipt(place: Place) -> None:
+    city = place.scape.city
+    row = 0
+    corners = list(city.footprints[row].exterior.coords)
+    southern = min(pairwise(corners), key=lambda edge: edge[0][1] + edge[1][1])
+    x, y = (southern[0][0] + southern[1][0]) / 2, (southern[0][1] + southern[1][1]) / 2
+    choice = Choice(str(city.ids[row]), None, None, (x, y, 495.2))
+    page = place.get("/3d/gebaeude", was=choice.text)
+    chosen = re.search(r"an der Süd(ost|west)?seite des Hauses Färbergasse 1, etwa 5 m über dem Boden", page)
+    assert chosen, "the side is told"
+    address = re.search(r'href="([^"]*thing=[^"]*)"', page)
+    assert address
+    form = place.client.get(address[1].replace("&amp;", "&")).text
+    action = re.search(r'<form[^>]*action="([^"]*/stellungnahme/[^"]*)"', form)
+    assert action
+    sent = dict(re.findall(r'<input[^>]*name="(lon|lat|thing|geometry|kind)"[^>]*value="([^"]*)"', form))
+    sent = {name: value.replace("&#34;", '"').replace("&quot;", '"') for name, value in sent.items()}
+    assert json.loads(sent["thing"])["b"] == "house-0-0"
+    whole = action[1].rpartition("/")[0] + "/alles"
+    answer = place.client.post(
+        whole, data={**sent, "text": "Hier fällt Schatten in mein Fenster.", "do": "send", "publish": "no"}
+    )
+    assert chosen[0] in answer.text
+    engine = make_engine(place.url)
+    with unit_of_work(engine, write=False) as session:
+        stored = contributions.register(session, 1)[0]
+        assert stored.elevation == 495.2
+        assert stored.thing["id"] == "house-0-0"
+        assert stored.thing["above"] == 5.2
+        assert (stored.lon, stored.lat) == pytest.approx(degrees_of(x, y), abs=1e-6)
+        sealed = contributions.receipt_of(session, stored.id or 0).payload_sha256
+        person, _ = contributions.submitter_of(session, stored)
+        attached = contributions.attachments_of(session, stored.id or 0)
+        assert contributions.payload_sha256(stored, person, attached) == sealed
+        stored.elevation = 1.0
+        assert contributions.payload_sha256(stored, person, attached) != sealed
+        session.rollback()
+    engine.dispose()
