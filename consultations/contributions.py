@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, or_, text
+from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, bindparam, func, or_, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -775,13 +775,14 @@ def register(
     procedure_ids: Sequence[int] | None = None,
     channel: str = "",
     is_late: bool | None = None,
+    condition: ColumnElement[bool] | None = None,
     before_id: int | None = None,
     limit: int = 25,
 ) -> list[Contribution]:
     """Everything received by a municipality, newest first, `limit` rows before `before_id`; for staff.
 
     `words` may be a reference, an access code, or words of the original. `procedure_ids` are those that somebody
-    may read; None means all.
+    may read; None means all. `condition`: what a room above asks for in addition (`lateness.standing`).
     """
     question = (
         select(Contribution)
@@ -792,14 +793,16 @@ def register(
     if words.strip():
         code, reference = read_access_code(words), words.strip()
         exact = or_(col(Contribution.reference) == reference.upper(), col(Contribution.access_code) == code)
-        condition = search.matching(session, words, Scope.ORIGINAL)
-        question = question.where(exact if condition is None else or_(exact, condition))
+        found = search.matching(session, words, Scope.ORIGINAL)
+        question = question.where(exact if found is None else or_(exact, found))
     if procedure_id is not None:
         question = question.where(Contribution.procedure_id == procedure_id)
     if procedure_ids is not None:
         question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
     if channel:
         question = question.where(Contribution.channel == channel)
+    if condition is not None:
+        question = question.where(condition)
     if is_late is not None:
         question = question.where(Contribution.is_late == is_late)
     if before_id is not None:

@@ -1,4 +1,4 @@
-"""Does everything on file still stand as it was received? The journal's chain, every file, every receipt."""
+"""Does everything on file still stand as it was received? The journal's chain, files, receipts, certificates."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from consultations import evidence_of_publication as publication
 from consultations import journal
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.documents import Document, DocumentVersion
@@ -30,12 +31,18 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
 
     Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
-    (sealed in the journal, no longer there); files `file_missing`, `file_altered`.
+    (sealed in the journal, no longer there); those of `evidence_of_publication`; files `file_missing`, `file_altered`.
     Memory is bounded by `BATCH` rows; every file is read once.
     """
     for gap in journal.verify(session):
         yield Finding(f"journal:{gap.municipality_id}/{gap.sequence}", gap.problem)
     yield from _receipts(session)
+    for subject, problem in (
+        *publication.frozen_documents(session),
+        *publication.all_certificates(session),
+        *publication.late_decisions(session),
+    ):
+        yield Finding(subject, problem)
     yield from _files(session, files)
 
 
@@ -187,6 +194,8 @@ def _files(session: Session, files: FileStore) -> Iterator[Finding]:
         select(DocumentVersion.document_id, DocumentVersion.number, DocumentVersion.sha256)
     ).all():
         hashes.setdefault(sha256, f"document:{document_id}/{number}")
+    for sha256, subject in publication.files(session):
+        hashes.setdefault(sha256, subject)
     for sha256, subject in hashes.items():
         if not files.exists(sha256):
             yield Finding(subject, "file_missing")

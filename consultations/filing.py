@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from consultations import frozen
 from consultations.documents import (
     Document,
     DocumentKind,
@@ -15,6 +16,7 @@ from consultations.documents import (
     documents_of,
     newest_version,
 )
+from consultations.frozen import Exit
 from consultations.permissions import Actor
 from consultations.procedures import (
     Procedure,
@@ -39,14 +41,37 @@ def add_document(
     document: Document | None = None,
     note: str = "",
 ) -> DocumentVersion:
-    """Attach a file: a new document, or the next version of the one given; earlier versions stay readable."""
+    """Attach a file: a new document, or the next version of the one given; earlier versions stay readable.
+
+    A document that comes while a formal phase runs is frozen from now on. Raises Refusal NOT_ALLOWED, and
+    DOCUMENT_FROZEN ("file") for a new version of a document that lies open in a formal phase: see `corrections`.
+    """
     require_planner(by, procedure)
     assert procedure.id is not None
-    if document is None:
-        count = session.exec(select(func.count()).where(Document.procedure_id == procedure.id)).one()
-        document = Document(procedure_id=procedure.id, kind=kind.value, title=title, position=count)
-    else:
+    if document is not None:
+        frozen.refuse_if_held(session, document, now, "file")
+        frozen.leave(session, procedure, document, Exit.REPLACED, by=by, now=now)
         document.title, document.kind = title, kind.value
+        return add_version(session, procedure, document, file, by=by, now=now, note=note)
+    count = session.exec(select(func.count()).where(Document.procedure_id == procedure.id)).one()
+    document = Document(procedure_id=procedure.id, kind=kind.value, title=title, position=count)
+    version = add_version(session, procedure, document, file, by=by, now=now, note=note)
+    frozen.add(session, procedure, version, by=by, now=now)
+    return version
+
+
+def add_version(
+    session: Session,
+    procedure: Procedure,
+    document: Document,
+    file: FileFacts,
+    *,
+    by: Actor,
+    now: datetime,
+    note: str = "",
+) -> DocumentVersion:
+    """The next version of a document, whatever lies open: for `corrections`, which says what becomes of the old one."""
+    require_planner(by, procedure)
     session.add(document)
     session.flush()
     assert document.id is not None
@@ -74,9 +99,14 @@ def add_document(
         "document_added",
         by=by,
         now=now,
-        facts={"document": document.id, "number": version.number, "sha256": file.sha256, "title": title},
+        facts={
+            "document": document.id,
+            "number": version.number,
+            "sha256": file.sha256,
+            "title": document.title,
+        },
     )
-    record_change(session, procedure, by=by, now=now, note=note or title)
+    record_change(session, procedure, by=by, now=now, note=note or document.title)
     return version
 
 
@@ -138,10 +168,15 @@ def move_document(
 def withdraw_document(
     session: Session, procedure: Procedure, document: Document, *, by: Actor, now: datetime, note: str
 ) -> None:
-    """Take a document off the list; it stays readable under its address and says so. Raises REASON_REQUIRED."""
+    """Take a document off the list; it stays readable under its address and says so.
+
+    Raises Refusal REASON_REQUIRED, and DOCUMENT_FROZEN while it lies open in a formal phase: see `corrections`.
+    """
     require_planner(by, procedure)
     if not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
+    frozen.refuse_if_held(session, document, now, "note")
+    frozen.leave(session, procedure, document, Exit.WITHDRAWN, by=by, now=now)
     document.is_withdrawn = True
     session.add(document)
     facts = {"document": document.id, "title": document.title, "note": note}

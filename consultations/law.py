@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 
 #: Stored with every computed deadline, so that a certificate says which table it was computed with.
-ENGINE_VERSION = "2026-11-21"
+ENGINE_VERSION = "2026-11-27"
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,16 @@ RULES: tuple[Rule, ...] = (
         Both("Einwendungen bis sechs Wochen ab der Auslegung", "Objections up to six weeks from the display"),
         Counting.FROM_START, Length(days=42), shift=Shift.NEXT_WORKING_DAY, in_force_from=_INFZUG,
         shifted_by="VwVfG §31(3)",
+    ),
+    Rule(
+        "vwvfg_late", "VwVfG until 2026-07-28", "VwVfG §73(4) S.3, S.4 (old); Art. 73(4) BayVwVfG; UVPG §21(4)",
+        Both("Verspätete Einwendungen sind ausgeschlossen", "Late objections are excluded"),
+        Counting.NONE, in_force_until=_BEFORE_INFZUG,
+    ),
+    Rule(
+        "vwvfg_late", "VwVfG 2026-07-29", "VwVfG §73(2); UVPG §21",
+        Both("Verspätete Einwendungen sind ausgeschlossen", "Late objections are excluded"),
+        Counting.NONE, in_force_from=_INFZUG, verified=False,
     ),
     Rule(
         "vwvfg_change", "VwVfG until 2026-07-28", "VwVfG §73(8) (old)",

@@ -147,6 +147,12 @@ class LateFacts(Facts):
     relevant_for_lawfulness: bool
 
 
+class LateObjectionFacts(Facts):
+    hint_given: bool = True
+    private_title: bool
+    law_version: Literal["old", "new"] = "new"
+
+
 class ConsentFacts(Facts):
     request_received: Day
     public_participation: SomeLength | None = None

@@ -53,6 +53,7 @@ from consultations.legal_facts import (
     HistoricFacts,
     ImmissionFacts,
     LateFacts,
+    LateObjectionFacts,
     LawChoiceFacts,
     Moments,
     NewDisplayFacts,
@@ -192,6 +193,17 @@ def _late_statement(facts: LateFacts, c: Computation) -> None:
     free = not c.findings
     c.step("may_be_disregarded" if free else "must_be_considered", law.source)
     c.results["may_be_disregarded"] = free
+
+
+def _late_objection(facts: LateObjectionFacts, c: Computation) -> None:
+    law = c.use(rule_of_version("vwvfg_late", _NEW if facts.law_version == "new" else _OLD))
+    if not facts.hint_given:
+        c.find("hint_missing", law.source)
+    if facts.private_title:
+        c.find("private_title", law.source)
+    excluded = facts.hint_given and not facts.private_title
+    c.step("objection_excluded" if excluded else "must_be_considered", law.source)
+    c.results["may_be_disregarded"] = excluded
 
 
 def _consent(facts: ConsentFacts, c: Computation) -> None:
@@ -667,6 +679,9 @@ QUESTIONS: tuple[Question[Any], ...] = (
     Question("late_statement", "late",
              Both("Darf Verspätetes unberücksichtigt bleiben?", "May a late statement be disregarded?"),
              LateFacts, _late_statement),
+    Question("late_objection", "late-objection",
+             Both("Ist eine verspätete Einwendung ausgeschlossen?", "Is a late objection excluded?"),
+             LateObjectionFacts, _late_objection),
     Question("bauturbo_consent", "consent",
              Both("Zustimmung der Gemeinde (Bau-Turbo)", "Consent of the municipality (Bau-Turbo)"),
              ConsentFacts, _consent),

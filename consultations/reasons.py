@@ -203,6 +203,12 @@ SENTENCES: Mapping[str, Both] = {
         "It may be disregarded: its content was not known, need not have been known and does not matter for the "
         "lawfulness of the plan.",
     ),
+    "objection_excluded": Both(
+        "Sie ist im Verwaltungsverfahren ausgeschlossen: Die Bekanntmachung hat darauf hingewiesen, und sie beruht nicht auf "
+        "einem besonderen privatrechtlichen Titel.",
+        "It is excluded from the administrative procedure: the announcement has pointed to that, and it does not rest on a "
+        "special title under private law.",
+    ),
     "must_be_considered": Both("Sie muss berücksichtigt werden.", "It must be considered."),
     "age": Both("Geboren am {born}; am {on} sind das {years} volle Jahre.", "Born on {born}; on {on} that is {years} full years."),
     "outage": Both(
@@ -323,6 +329,10 @@ SENTENCES: Mapping[str, Both] = {
         "Die Gemeinde kannte den Inhalt oder hätte ihn kennen müssen.",
         "The municipality knew the content or should have known it.",
     ),
+    "private_title": Both(
+        "Die Einwendung beruht auf einem besonderen privatrechtlichen Titel.",
+        "The objection rests on a special title under private law.",
+    ),
     "relevant_for_lawfulness": Both(
         "Der Inhalt ist für die Rechtmäßigkeit des Plans von Bedeutung.",
         "The content matters for the lawfulness of the plan.",
@@ -380,6 +390,7 @@ VERDICTS: Mapping[str, Verdict] = {
     "hearing_closes_late": Verdict(Severity.WARN, "discussion closes too late"),
     "hint_missing": Verdict(Severity.INFO, "hint missing in the announcement"),
     "content_known": Verdict(Severity.INFO, "content known or should have been known"),
+    "private_title": Verdict(Severity.INFO, "special title under private law"),
     "relevant_for_lawfulness": Verdict(Severity.INFO, "content relevant for the lawfulness of the plan"),
     "receipt_date_doubtful": Verdict(Severity.WARN, "letterbox does not separate at midnight; first emptying"),
     "outage_review": Verdict(Severity.WARN, "access must be guaranteed overall"),

@@ -50,6 +50,11 @@ class Code(StrEnum):
     WRONG_STATE = "wrong_state"
     PLAN_AREA_INVALID = "plan_area_invalid"
     PHASE_IN_USE = "phase_in_use"
+    DOCUMENT_FROZEN = "document_frozen"
+    RESTART_TOO_EARLY = "restart_too_early"
+    PERIOD_TOO_SHORT = "period_too_short"
+    MUST_BE_CONSIDERED = "must_be_considered"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
     CHANGED_MEANWHILE = "changed_meanwhile"
     # moderation
     CLAIMED_BY_OTHER = "claimed_by_other"

@@ -40,6 +40,9 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
 
     if workers > 1:
         os.environ["DIGILOG_SHARED_LIMITS"] = "true"
+    # Unless somebody says otherwise, the server's probes ask where it listens.
+    reached_at = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
+    os.environ.setdefault("DIGILOG_PROBE_URL", f"http://{reached_at}:{port}")
     uvicorn.run(
         "participation.__main__:application",
         factory=True,
@@ -112,7 +115,7 @@ def _export(settings: Settings) -> None:
 
 @app.command()
 def verify() -> None:
-    """Check the journal's chain, every file's hash and every receipt; name what was tampered with."""
+    """Check the journal's chain, every file's hash, every receipt and certificate; name what was tampered with."""
     from consultations import evidence
     from participation.app import open_files
     from participation.database import make_engine, unit_of_work
@@ -129,6 +132,24 @@ def verify() -> None:
         f"{extent.documents} documents: {found or 'no'} problem{'' if found == 1 else 's'}"
     )
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def availability(
+    procedure: Annotated[
+        str, typer.Option(help="Key of one consultation, such as BP-12; all without it.")
+    ] = "",
+    language: Annotated[str, typer.Option("--lang", help="de or en.")] = "de",
+) -> None:
+    """Show what the probes found of the documents that lie or lay open: outages, and times that were not measured."""
+    from participation import availability_command
+    from participation.database import make_engine, unit_of_work
+
+    with unit_of_work(make_engine(load().database_url)) as session:
+        for line in availability_command.lines(
+            session, key=procedure, language=language, now=datetime.now(UTC)
+        ):
+            print(line)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from participation import (
     imports,  # noqa: F401  (does the jobs of imports)
     jobs,
     openid,
+    probes,  # noqa: F401  (asks whether what lies open can be reached)
     web,
 )
 from participation.database import make_engine
@@ -33,6 +34,8 @@ from participation.static import StaticFiles
 ROOMS: tuple[str, ...] = (
     "home",
     "hearings",
+    "comparison",
+    "certificates",
     "maps",
     "map_town",
     "city",
@@ -51,6 +54,9 @@ ROOMS: tuple[str, ...] = (
     "planned_phases",
     "planned_contact",
     "planned_documents",
+    "replacing",
+    "proof",
+    "lateness",
     "planned_area",
     "planned_layers",
     "desk",

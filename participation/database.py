@@ -16,10 +16,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
+    availability,
+    certificates,
     contributions,
+    corrections,
     documents,
     drafts,
+    frozen,
     journal,
+    lateness,
     locations,
     moderation,
     municipalities,

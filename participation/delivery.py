@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from consultations import contributions, drafts, municipalities, notices
 from consultations.contributions import Record
@@ -19,7 +19,7 @@ from participation import jobs, letters, mail, receipts
 from participation.database import unit_of_work
 from participation.house import House
 from participation.mail import MailError, Message, SmtpSettings
-from participation.web import public_address
+from participation.web import language_prefix, path_for, public_address
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +141,23 @@ def _feedback(outgoing: Outgoing) -> Message:
     return _message(outgoing, subject, text)
 
 
+def _availability(outgoing: Outgoing) -> Message:
+    """To a planner: documents that lie open cannot be fetched, or were away for so long that the law asks for more."""
+    notice, facts = outgoing.notice, outgoing.notice.facts
+    path = path_for("proof", id=facts["procedure_id"])
+    subject, text = mail.compose(
+        "availability",
+        notice.language,
+        title=facts["title"],
+        key=facts["key"],
+        since=datetime.fromisoformat(facts["since"]),
+        failing=facts["failing"],
+        advised=facts["advised"],
+        url=outgoing.base + language_prefix(notice.language) + path,
+    )
+    return _message(outgoing, subject, text)
+
+
 def _message(
     outgoing: Outgoing, subject: str, text: str, *, attachments: tuple[mail.Attachment, ...] = ()
 ) -> Message:
@@ -157,7 +174,11 @@ def _message(
 
 
 #: How the mail of each kind of notice is made.
-COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {"receipt": _receipt, "barrier_report": _feedback}
+COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {
+    "receipt": _receipt,
+    "barrier_report": _feedback,
+    "availability": _availability,
+}
 
 
 # --- what nobody came back to ----------------------------------------------------------------------

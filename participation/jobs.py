@@ -10,11 +10,12 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, or_, select
 from starlette.concurrency import run_in_threadpool
 
@@ -25,6 +26,8 @@ from participation.house import House
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
+#: Of work that comes round again: soon due anew, should its worker die.
+RECURRING_LEASE = timedelta(minutes=2)
 MAX_TRIES = 8
 PAUSE_SECONDS = 2.0
 
@@ -78,6 +81,42 @@ def job(kind: str) -> Callable[[Work], Work]:
     return register
 
 
+@dataclass(frozen=True)
+class Recurring:
+    """Work that comes round again: how long after a run, given what came out of it, the next one is due."""
+
+    kind: str
+    pause: Callable[[House, dict[str, Any]], timedelta]
+
+
+#: Every kind of work that comes round again. Each has one row for good.
+RECURRING: dict[str, Recurring] = {}
+
+
+def recurring(kind: str, pause: Callable[[House, dict[str, Any]], timedelta]) -> Callable[[Work], Work]:
+    """Register work that comes round again. Its next run is written in the transaction that ends the last one."""
+
+    def register(work: Work) -> Work:
+        RECURRING[kind] = Recurring(kind, pause)
+        return job(kind)(work)
+
+    return register
+
+
+def begin_recurring(house: House) -> None:
+    """See to it that each kind of recurring work has its row, due now if it is new. Safe to run again, by several."""
+    with unit_of_work(house.engine) as session:
+        known = session.exec(select(Job.kind).where(col(Job.kind).in_(RECURRING))).all()
+    if set(known) >= set(RECURRING):
+        return
+    with unit_of_work(house.engine, write=True) as session:
+        if house.engine.dialect.name == "postgresql":
+            session.connection().execute(text("SELECT pg_advisory_xact_lock(72, 1)"))
+        known = session.exec(select(Job.kind).where(col(Job.kind).in_(RECURRING))).all()
+        for kind in sorted(set(RECURRING) - set(known)):
+            enqueue(session, kind, {}, now=house.clock())
+
+
 def enqueue(
     session: Session,
     kind: str,
@@ -126,7 +165,8 @@ def _lease(house: House, name: str) -> Job | None:
         ).first()
         if row is None:
             return None
-        row.state, row.leased_by, row.leased_until = JobState.RUNNING.value, name, now + LEASE
+        lease = RECURRING_LEASE if row.kind in RECURRING else LEASE
+        row.state, row.leased_by, row.leased_until = JobState.RUNNING.value, name, now + lease
         row.tries += 1
         session.add(row)
         return row
@@ -167,6 +207,9 @@ def run_one(house: House, name: str = "worker") -> bool:
         if done and done.leased_by == name:
             done.state, done.result, done.progress = JobState.DONE.value, result, 100
             done.done_at = house.clock()
+            if done.kind in RECURRING:
+                done.state, done.tries, done.note = JobState.WAITING.value, 0, ""
+                done.run_at = done.done_at + RECURRING[done.kind].pause(house, result)
             session.add(done)
     return True
 
@@ -178,8 +221,12 @@ def _put_back(house: House, row: Job, problem: str) -> None:
             return
         again.note = problem[:2000]
         again.leased_until = None
-        again.state = JobState.FAILED.value if again.tries >= MAX_TRIES else JobState.WAITING.value
-        again.run_at = house.clock() + timedelta(seconds=5 * 2 ** min(again.tries, 10))
+        # What comes round again is never set aside: it would simply stop.
+        is_over = again.tries >= MAX_TRIES and again.kind not in RECURRING
+        again.state = JobState.FAILED.value if is_over else JobState.WAITING.value
+        again.run_at = house.clock() + timedelta(
+            seconds=5 * 2 ** min(again.tries, 6 if again.kind in RECURRING else 10)
+        )
         session.add(again)
 
 
@@ -192,9 +239,17 @@ def pause() -> None:
 ROUNDS: list[Callable[[House], bool]] = []
 
 
+def _begin(house: House) -> None:
+    try:
+        begin_recurring(house)
+    except Exception:
+        log.exception("recurring work could not be begun")
+
+
 def work(house: House, stop: threading.Event, *, name: str | None = None) -> None:
     """Do waiting jobs and rounds until asked to stop."""
     name = name or f"worker-{secrets.token_hex(4)}"
+    _begin(house)
     while not stop.is_set():
         busy = False
         try:

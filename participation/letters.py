@@ -177,7 +177,7 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
     own_language = receipt.text_language or language
     copy = _copy(receipt.text)
     data = {
-        **_common(receipt.letterhead, language),
+        **common(receipt.letterhead, language),
         "title": f"{receipt_heading(receipt.kind, language)}: {receipt.reference}",
         "heading": receipt_heading(receipt.kind, language),
         "footer": _("Receipt %(reference)s") % {"reference": receipt.reference},
@@ -195,7 +195,7 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
             % {"phone": receipt.letterhead.phone}
             if receipt.letterhead.phone
             else "",
-            "qr": _qr(receipt.lookup_url),
+            "qr": qr(receipt.lookup_url),
             "qr-alt": _("QR code that leads to the page where you type in the code"),
         },
         "next": {"heading": _("What happens next"), "items": receipt.next_steps},
@@ -214,7 +214,7 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
                 (
                     str(number),
                     file.filename,
-                    _hash_groups(file.sha256),
+                    hash_groups(file.sha256),
                     _size(file, words.ngettext, language),
                 )
                 for number, file in enumerate(receipt.attachments, 1)
@@ -226,14 +226,14 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
                 "These 64 characters (SHA-256) are computed from everything that you handed in. If a single letter of "
                 "it were changed later, they would no longer match."
             ),
-            "groups": _hash_groups(receipt.sha256),
+            "groups": hash_groups(receipt.sha256),
         },
         "privacy": {
             "heading": _("Your data"),
             "paragraphs": _paragraphs(_privacy(receipt.letterhead, receipt.privacy_url, _), language),
         },
     }
-    return _typeset("receipt.typ", data, receipt.issued_at, _)
+    return typeset("receipt.typ", data, receipt.issued_at, _)
 
 
 def _copy(text: str) -> str:
@@ -332,7 +332,7 @@ def form_pdf(form: FormContext) -> bytes:
     contact = " · ".join(part for part in (head.phone, head.email) if part)
     other = _("Or hand it in in person, or tell us what you have to say: %(contact)s. Or online:")
     data = {
-        **_common(head, form.language),
+        **common(head, form.language),
         "title": f"{_('Take part on paper')}: {form.procedure_title}",
         "heading": _("Take part on paper"),
         "footer": form.procedure_key,
@@ -346,7 +346,7 @@ def form_pdf(form: FormContext) -> bytes:
             "other": other % {"contact": contact} if contact else _("Or hand it in in person. Or online:"),
             "url": form.url,
             "shown-url": form.url.partition("://")[2],
-            "qr": _qr(form.url),
+            "qr": qr(form.url),
             "qr-alt": _("QR code that leads to the consultation's page"),
         },
         "text": {
@@ -377,13 +377,14 @@ def form_pdf(form: FormContext) -> bytes:
             ),
         },
     }
-    return _typeset("form.typ", data, form.issued_at, _)
+    return typeset("form.typ", data, form.issued_at, _)
 
 
 # ------------------------------------------------------------------------------------------------------------- shared
 
 
-def _common(head: Letterhead, language: str) -> dict[str, Any]:
+def common(head: Letterhead, language: str) -> dict[str, Any]:
+    """What `templates/letters/common.typ` needs for every paper of a municipality, without an address."""
     _ = i18n.translations(language).gettext
     place = f"{head.postcode} {head.city}".strip()
     lines = [", ".join(part for part in (head.street, place) if part), head.phone, head.email, head.hours]
@@ -426,13 +427,15 @@ def _privacy(head: Letterhead, url: str, _: Callable[[str], str]) -> str:
     return "\n\n".join([parts[0], " ".join(parts[1:])])
 
 
-def _qr(url: str) -> str:
+def qr(url: str) -> str:
+    """A QR code as SVG text."""
     import segno
 
     return str(segno.make(url, error="m", micro=False).svg_inline(border=0, dark="#1a1a1a"))
 
 
-def _hash_groups(sha256: str) -> list[str]:
+def hash_groups(sha256: str) -> list[str]:
+    """A fingerprint in groups of sixteen, as it is compared by eye."""
     return [sha256[at : at + 16] for at in range(0, len(sha256), 16)]
 
 
@@ -464,7 +467,7 @@ _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 _ROUNDS = 8
 
 
-def _typeset(template: str, data: dict[str, Any], issued_at: datetime, _: Callable[[str], str]) -> bytes:
+def typeset(template: str, data: dict[str, Any], issued_at: datetime, _: Callable[[str], str]) -> bytes:
     """The template filled with `data`, as PDF/A-2a and PDF/UA-1.
 
     A character that no font has would break both standards: it is shown by its number ("[U+5712]") and the copy says

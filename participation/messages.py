@@ -70,6 +70,16 @@ MESSAGES: dict[Code, str] = {
     Code.WRONG_STATE: N_("This is not possible in its present state."),
     Code.PLAN_AREA_INVALID: N_("A plan area has to be an area, not a point or a line."),
     Code.PHASE_IN_USE: N_("This phase already has contributions and cannot be removed."),
+    Code.DOCUMENT_FROZEN: N_(
+        "“%(title)s” lies open until %(until)s and cannot be replaced or taken off. There are two lawful ways: a "
+        "correction note beside it, or a new beginning of the period."
+    ),
+    Code.RESTART_TOO_EARLY: N_("The period can begin anew on %(earliest)s at the earliest."),
+    Code.PERIOD_TOO_SHORT: N_("This is too short: the law asks for %(minimum)s at the earliest."),
+    Code.MUST_BE_CONSIDERED: N_("By your answers the law demands that it is considered."),
+    Code.CERTIFICATE_UNKNOWN: N_(
+        "We know no certificate with this number. Please compare it with the paper, sign by sign."
+    ),
     Code.CHANGED_MEANWHILE: N_(
         "Somebody else has changed this meanwhile. Please look at the new version first."
     ),

@@ -71,6 +71,14 @@ class Settings(BaseSettings):
         default=None, description="Port in addresses of mails and letters, if not the usual."
     )
     in_process_worker: bool = Field(default=True, description="Whether the server itself does waiting work.")
+    probe_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Address at which the server fetches its own documents to prove that they can be reached; "
+        "“{host}” stands for the municipality's host name, as in https://{host}.",
+    )
+    probe_minutes: int = Field(
+        default=5, ge=1, le=14, description="Minutes between two probes of the documents that lie open."
+    )
     submissions_per_minute: int = Field(
         default=60,
         ge=1,
@@ -92,6 +100,13 @@ class Settings(BaseSettings):
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) and value.strip() else value or []
+
+    @field_validator("probe_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
 
     @field_validator("smtp_tls")
     @classmethod

@@ -20,16 +20,28 @@ STOREYS = ("participation", "consultations", "geo")
 
 FLOORS: dict[str, dict[str, int]] = {
     "participation": {
-        **dict.fromkeys(["__main__", "import_command", "deadline_command", "demo", "demo_samples"], 5),
+        **dict.fromkeys(
+            [
+                "__main__",
+                "import_command",
+                "deadline_command",
+                "availability_command",
+                "demo",
+                "demo_samples",
+            ],
+            5,
+        ),
         "app": 4,
         "pages": 3,
-        **dict.fromkeys(["web", "receipts", "delivery"], 2),
+        **dict.fromkeys(["web", "receipts", "delivery", "probes"], 2),
     },
     "consultations": {
         **dict.fromkeys(["exports", "evidence", "bulk"], 6),
-        **dict.fromkeys(["weighing", "moderation", "proposals", "published"], 5),
+        **dict.fromkeys(["weighing", "moderation", "proposals", "published", "lateness", "certificates"], 5),
+        "evidence_of_publication": 6,
+        "comparison": 0,
         **dict.fromkeys(["contributions", "nearby", "variants"], 4),
-        **dict.fromkeys(["procedures", "filing"], 3),
+        **dict.fromkeys(["procedures", "filing", "frozen", "periods", "availability", "corrections"], 3),
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
         **dict.fromkeys(["announcement_text", "checks"], 0),

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, StringField
 from wtforms.validators import InputRequired
 
-from consultations import channels, contributions, drafts, moderation, municipalities
+from consultations import channels, contributions, drafts, lateness, moderation, municipalities
 from consultations.contributions import Contribution, ContributionState, PublicationState, Record
 from consultations.files import serving_headers
 from consultations.moderation import Action, Reason
@@ -286,6 +286,8 @@ class ContributionPage:
     publication: str
     #: What the newest decision says, if the contribution is kept from the public.
     decisions: tuple[DecisionRow, ...]
+    #: What became of it since it was late; empty for one in time.
+    lateness: str
     additions: tuple[Addition, ...]
     can_retract: bool
     can_withdraw: bool
@@ -329,6 +331,7 @@ def contribution(visit: Visit) -> Response:
         is_withdrawn=withdrawn,
         publication=mine.publication,
         decisions=_decisions(visit, moderation.history(visit.session, mine.id)),
+        lateness=_lateness(visit, record),
         additions=tuple(
             Addition(each.reference, each.received_at, each.text)
             for each in contributions.supplements_to(visit.session, mine.id)
@@ -339,6 +342,27 @@ def contribution(visit: Visit) -> Response:
         done=visit.gettext(done) if done else "",
     )
     return visit.render("contributions/contribution.html", content)
+
+
+def _lateness(visit: Visit, record: Record) -> str:
+    """What its author is told about its lateness: friendly, and true."""
+    mine = record.contribution
+    if not mine.is_late or lateness.regime_of(record.procedure, record.phase) is None:
+        return ""
+    decision = lateness.latest(visit.session, [mine.id or 0]).get(mine.id or 0)
+    if decision is None:
+        return visit.gettext(
+            "It reached us after the end of the period. We have kept it, and somebody looks at it: what is important for "
+            "the plan has to be considered all the same."
+        )
+    if decision.outcome == lateness.Outcome.CONSIDERED.value:
+        return visit.gettext(
+            "It reached us after the end of the period. We have looked at it and consider it like those that came in time."
+        )
+    return visit.gettext(
+        "It reached us after the end of the period. We have looked at it, and it does not enter into the decision on the "
+        "plan; the law allows that for late statements. It stays on file. If you see it differently, please call us."
+    )
 
 
 def _is_meant_for_the_public(mine: Contribution) -> bool:

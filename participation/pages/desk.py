@@ -6,7 +6,7 @@ from datetime import date
 
 from starlette.responses import Response
 
-from consultations import moderation, notices, procedures
+from consultations import lateness, moderation, notices, procedures
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
 from consultations.procedures import Phase, Procedure, ProcedureState
@@ -44,6 +44,7 @@ class Desk:
     """The start page of people at work."""
 
     waiting: int
+    late: int
     mails_waiting: int
     mails_failed: int
     has_mail_server: bool
@@ -89,6 +90,13 @@ def show(visit: Visit) -> Response:
                 visit.municipality_id,
                 procedure_ids=reach(visit.by, Permission.MODERATE, visit.municipality_id),
             ),
+            late=lateness.waiting_count(
+                visit.session,
+                visit.municipality_id,
+                reach(visit.by, Permission.PLAN, visit.municipality_id),
+            )
+            if visit.may(Permission.PLAN)
+            else 0,
             mails_waiting=len(waiting) - len(letters),
             mails_failed=len(failed),
             has_mail_server=bool(visit.house.settings.smtp_host),

@@ -11,7 +11,7 @@ from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, filing, municipalities, places, procedures
+from consultations import contributions, filing, frozen, municipalities, places, procedures
 from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -154,6 +154,10 @@ class FileLink:
     dated: date
     note: str
     earlier: tuple[tuple[int, date, str], ...]
+    #: Corrections of what lies open: number, day, address, note.
+    corrections: tuple[tuple[int, date, str, str], ...] = ()
+    #: Where one reads what changed since the version before; empty where nothing can be compared.
+    comparison_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,7 @@ def hearing(visit: Visit) -> Response:
     procedure_id = procedure.id or 0
     phases = procedures.phases_of(visit.session, procedure_id)
     documents = documents_of(visit.session, procedure_id)
+    held = frozen.held_versions(visit.session, procedure_id, visit.now)
     changes = _changes(procedures.versions_of(visit.session, procedure_id))
     outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
@@ -243,8 +248,8 @@ def hearing(visit: Visit) -> Response:
             ways=card.ways,
             steps=overview.timeline(phases, visit.now, visit.language),
             outcome=card.outcome,
-            documents=_files(visit, documents, withdrawn=False),
-            withdrawn_documents=_files(visit, documents, withdrawn=True),
+            documents=_files(visit, documents, held, withdrawn=False),
+            withdrawn_documents=_files(visit, documents, held, withdrawn=True),
             contact=_contact(visit, procedure),
             access=tuple(_access(visit, option) for option in procedure.access_options),
             links=_links(visit, procedure, phases, deadline, published),
@@ -286,34 +291,55 @@ def _changes(versions: Sequence[ProcedureVersion]) -> tuple[Change, ...]:
 
 
 def _files(
-    visit: Visit, documents: Sequence[tuple[Document, list[DocumentVersion]]], *, withdrawn: bool
+    visit: Visit,
+    documents: Sequence[tuple[Document, list[DocumentVersion]]],
+    held: Mapping[int, int],
+    *,
+    withdrawn: bool,
 ) -> tuple[FileLink, ...]:
     return tuple(
-        _file_link(visit, document, versions)
+        _file_link(visit, document, versions, held.get(document.id or 0))
         for document, versions in documents
         if versions and document.is_withdrawn is withdrawn
     )
 
 
-def _file_link(visit: Visit, document: Document, versions: Sequence[DocumentVersion]) -> FileLink:
-    newest, *earlier = versions
+def _file_link(
+    visit: Visit, document: Document, versions: Sequence[DocumentVersion], held: int | None = None
+) -> FileLink:
+    """The document with its newest version first; with the one that lies open (`held`) first while there is one."""
+    at = next((at for at, version in enumerate(versions) if version.id == held), 0)
+    shown, earlier = versions[at], versions[at + 1 :]
     return FileLink(
         title=document.title,
         kind=visit.gettext(overview.DOCUMENT_NAMES[document.kind]),
-        url=_file_url(visit, newest),
-        text_url=_text_url(visit, newest) if newest.text else "",
+        url=_file_url(visit, shown),
+        text_url=_text_url(visit, shown) if shown.text else "",
         other_form_url=visit.url("barrier_report", where=document.title),
-        format=_format(newest),
-        size=newest.size,
-        pages=newest.pages,
-        number=newest.number,
-        dated=local_date(newest.uploaded_at),
-        note=newest.note,
+        format=_format(shown),
+        size=shown.size,
+        pages=shown.pages,
+        number=shown.number,
+        dated=local_date(shown.uploaded_at),
+        note=shown.note,
         earlier=tuple(
             (version.number, local_date(version.uploaded_at), _file_url(visit, version))
             for version in earlier
         ),
+        corrections=tuple(
+            (version.number, local_date(version.uploaded_at), _file_url(visit, version), version.note)
+            for version in reversed(versions[:at])
+        ),
+        comparison_url=_comparison_url(visit, versions),
     )
+
+
+def _comparison_url(visit: Visit, versions: Sequence[DocumentVersion]) -> str:
+    """Where the newest version is compared with the one before it."""
+    if len(versions) < 2 or "comparison" not in PAGES or not (versions[0].text and versions[1].text):
+        return ""
+    newest, before = versions[0], versions[1]
+    return visit.url("comparison", id=newest.document_id, earlier=before.number, later=newest.number)
 
 
 def _file_url(visit: Visit, version: DocumentVersion) -> str:

@@ -15,7 +15,7 @@ from wtforms import FileField, HiddenField, SelectField, StringField, TextAreaFi
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length
 
-from consultations import drafts, filing
+from consultations import drafts, filing, frozen
 from consultations.deadlines import local_date
 from consultations.documents import (
     Document,
@@ -51,7 +51,7 @@ N_ = str
 TEXT_LENGTH = 400_000
 
 
-def _take_in(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
+def take_in_documents(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
     """Take in the documents sent under a name: those that can be, and why not the others."""
     limits = Limits(
         max_bytes=visit.house.settings.import_limit_mb * MB, types=PUBLIC_TYPES, text_length=TEXT_LENGTH
@@ -59,7 +59,8 @@ def _take_in(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
     return take_in(visit, name, limits)
 
 
-def _facts(taken: Mapping[str, Any]) -> FileFacts:
+def facts_of(taken: Mapping[str, Any]) -> FileFacts:
+    """What a taken-in file is, for `filing` and `corrections`."""
     return FileFacts(**{name: taken[name] for name in FileFacts.__dataclass_fields__})
 
 
@@ -154,7 +155,7 @@ async def documents(visit: Visit) -> Response:
         await visit.in_thread(partial(_move_document, visit, int(moved[2]), moved[1]), write=True)
         return visit.redirect("planning_documents", id=visit.request.path_params["id"])
     token = token_of(visit)
-    fresh, errors = await run_in_threadpool(_take_in, visit, "files")
+    fresh, errors = await run_in_threadpool(take_in_documents, visit, "files")
     await visit.in_thread(partial(_keep_more, visit, token, fresh), write=True)
     try:
         added = await visit.in_thread(partial(_add_documents, visit, token), write=True)
@@ -183,7 +184,7 @@ def _add_documents(visit: Visit, token: str) -> int:
         filing.add_document(
             visit.session,
             procedure,
-            _facts(each),
+            facts_of(each),
             title=guessed_title(each["filename"]),
             kind=guessed_kind(each["filename"]),
             by=visit.by,
@@ -273,6 +274,9 @@ class OneDocument:
     head: Head
     line: DocumentLine
     is_withdrawn: bool
+    #: While it lies open in a formal phase: until when, and where the lawful ways are; the file cannot change.
+    held_until: date | None
+    replace_url: str
     versions: tuple[tuple[int, date, str, str], ...]
     waiting: tuple[Waiting, ...]
     errors: Errors
@@ -296,13 +300,13 @@ async def document(visit: Visit) -> Response:
     """Title, kind and text of a document; a new version of it; or take it off the list."""
     if not visit.is_post:
         return await visit.in_thread(partial(_show_document, visit, drafts.new_secret()))
-    await visit.in_thread(lambda: _document(visit))
+    await visit.in_thread(lambda: document_in_address(visit))
     asked = str(visit.form_data.get("do", "save"))
     token = str(visit.form_data.get("new-token", ""))
     token = token if drafts.is_secret(token) else drafts.new_secret()
     errors: Errors = ()
     if asked == "version":
-        fresh, errors = await run_in_threadpool(_take_in, visit, "new-file")
+        fresh, errors = await run_in_threadpool(take_in_documents, visit, "new-file")
         await visit.in_thread(partial(_keep_one, visit, token, fresh), write=True)
     if errors:
         return await visit.in_thread(partial(_show_document, visit, token, asked=asked, errors=errors))
@@ -315,7 +319,8 @@ async def document(visit: Visit) -> Response:
     return visit.redirect("planning_documents", id=visit.request.path_params["id"], done=done)
 
 
-def _document(visit: Visit) -> tuple[Procedure, Document]:
+def document_in_address(visit: Visit) -> tuple[Procedure, Document]:
+    """The consultation and its document in the address. Raises Refusal NOT_FOUND, NOT_ALLOWED."""
     procedure = planned(visit)
     found = document_of(visit.session, procedure.id, visit.request.path_params["document"])
     if found is None:
@@ -324,7 +329,7 @@ def _document(visit: Visit) -> tuple[Procedure, Document]:
 
 
 def _keep_one(visit: Visit, token: str, fresh: Sequence[Mapping[str, Any]]) -> None:
-    procedure, _ = _document(visit)
+    procedure, _ = document_in_address(visit)
     if fresh:
         keep(visit, token, procedure, fresh[-1:])
 
@@ -347,7 +352,7 @@ def _forms(visit: Visit, asked: str, document: Document, newest: DocumentVersion
 
 def _change_document(visit: Visit, token: str, asked: str) -> str:
     """Do what was asked; empty where the form has to be corrected. Raises Refusal REASON_REQUIRED."""
-    procedure, found = _document(visit)
+    procedure, found = document_in_address(visit)
     newest = newest_version(visit.session, found)
     forms = _forms(visit, asked, found, newest)
     by, now = visit.by, visit.now
@@ -362,7 +367,7 @@ def _change_document(visit: Visit, token: str, asked: str) -> str:
         filing.add_document(
             visit.session,
             procedure,
-            _facts(waits[-1]),
+            facts_of(waits[-1]),
             title=found.title,
             kind=DocumentKind(found.kind),
             by=by,
@@ -397,7 +402,7 @@ def _show_document(
     refusal: Refusal | None = None,
     check: bool = False,
 ) -> Response:
-    procedure, found = _document(visit)
+    procedure, found = document_in_address(visit)
     versions = next(
         versions for each, versions in documents_of(visit.session, procedure.id or 0) if each.id == found.id
     )
@@ -414,10 +419,13 @@ def _show_document(
         errors = (*errors, *more)
         if target is not forms.details:
             errors = (*errors, *((message, target.note.id) for message in target.note.errors))
+    held = frozen.held(visit.session, found.id or 0, visit.now)
     shown = OneDocument(
         head=head_of(visit, procedure),
         line=_line(visit, found, versions[0]),
         is_withdrawn=found.is_withdrawn,
+        held_until=(held.phase.effective_end or held.phase.ends_on) if held else None,
+        replace_url=visit.url("planning_replace", id=procedure.id, document=found.id) if held else "",
         versions=tuple(
             (
                 each.number,

@@ -9,9 +9,10 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 
-from consultations import channels, contributions, journal, notices, people, procedures
-from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
+from consultations import channels, contributions, journal, lateness, notices, people, procedures
+from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
+from consultations.lateness import Outcome
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
 from participation import letters, receipts
@@ -45,6 +46,15 @@ VERBS: dict[str, str] = {
     "moderation_redact": N_("Published with words blacked out"),
     "moderation_withhold": N_("Kept from the public"),
     "moderation_undo": N_("Decision taken back"),
+    "lateness_decided": N_("Decided about its lateness"),
+}
+
+
+#: What the filter for late statements asks for beyond in time or late.
+STANDINGS = {
+    "open": lambda: lateness.standing(None),
+    "considered": lambda: lateness.standing(Outcome.CONSIDERED),
+    "disregarded": lambda: lateness.standing(Outcome.DISREGARDED),
 }
 
 
@@ -67,6 +77,9 @@ class RegisterFilter(Form):
             SelectChoice("", N_("In time and late")),
             SelectChoice("no", N_("In time")),
             SelectChoice("yes", N_("Late")),
+            SelectChoice("open", N_("Late, not decided yet")),
+            SelectChoice("considered", N_("Late, considered")),
+            SelectChoice("disregarded", N_("Late, left out")),
         ],
         validate_choice=False,
     )
@@ -142,6 +155,9 @@ class Entry:
     additions: tuple[tuple[str, str], ...]
     sha256: str
     may_moderate: bool
+    #: What was decided about its lateness, and where to decide; empty where nothing is to be decided.
+    lateness: str
+    late_url: str
 
 
 def _choices(visit: Visit) -> list[Any]:
@@ -171,6 +187,7 @@ def find(visit: Visit) -> Response:
         procedure_ids=reach(visit.by, Permission.READ_CONTRIBUTIONS, visit.municipality_id),
         channel=form.channel.data or "",
         is_late={"yes": True, "no": False}.get(form.late.data or ""),
+        condition=STANDINGS[form.late.data]() if form.late.data in STANDINGS else None,
         before_id=row_number(asked.get("before")),
         limit=PAGE_LENGTH + 1,
     )
@@ -267,8 +284,29 @@ def show(visit: Visit) -> Response:
             additions=tuple((each.reference, visit.url("register_entry", id=each.id)) for each in additions),
             sha256=record.receipt.payload_sha256,
             may_moderate=visit.may(Permission.MODERATE, record.procedure),
+            lateness=_lateness(visit, record),
+            late_url=visit.url("late_decide", id=row.id)
+            if _is_to_decide(record) and visit.may(Permission.PLAN, record.procedure)
+            else "",
         ),
     )
+
+
+def _is_to_decide(record: Record) -> bool:
+    return record.contribution.is_late and lateness.regime_of(record.procedure, record.phase) is not None
+
+
+def _lateness(visit: Visit, record: Record) -> str:
+    """What was decided about a late statement, in words."""
+    if not _is_to_decide(record):
+        return ""
+    row_id = record.contribution.id or 0
+    decision = lateness.latest(visit.session, [row_id]).get(row_id)
+    if decision is None:
+        return visit.gettext("Nobody has decided yet whether it may be left out.")
+    if decision.outcome == Outcome.CONSIDERED.value:
+        return visit.gettext("It is considered like those in time")
+    return visit.gettext("It is left out")
 
 
 def _events(visit: Visit, past: Sequence[journal.JournalEntry]) -> tuple[Event, ...]:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,17 @@ from pydantic import SecretStr
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import drafts, filing, moderation, notices, people, places, procedures
+from consultations import (
+    certificates,
+    drafts,
+    filing,
+    frozen,
+    moderation,
+    notices,
+    people,
+    places,
+    procedures,
+)
 from consultations.contributions import AttachedFile
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FileStore, StoredFile
@@ -107,6 +118,11 @@ TABLE: dict[str, Rule] = {
     "slip": open_to(EVERYBODY, slug="slug"),
     "document_text": open_to(EVERYBODY, id="document", number="one"),
     "document": open_to(EVERYBODY, id="document", number="one", filename="filename"),
+    "comparison": open_to(EVERYBODY, id="document", earlier="one", later="one"),
+    "certificates": open_to(EVERYBODY),
+    "certificate": open_to(EVERYBODY, number="certificate"),
+    "certificate_json": open_to(EVERYBODY, number="certificate"),
+    "certificate_pdf": open_to(EVERYBODY, number="certificate"),
     "contributions_list": open_to(EVERYBODY, slug="slug"),
     "published_contribution": open_to(EVERYBODY, slug="slug", reference="published"),
     "published_file": open_to(EVERYBODY, slug="slug", reference="published", position="first_file"),
@@ -181,6 +197,10 @@ TABLE: dict[str, Rule] = {
     "planning_contact": there(PLANNERS, id="procedure"),
     "planning_documents": there(PLANNERS, id="procedure"),
     "planning_document": there(PLANNERS, id="procedure", document="document"),
+    "planning_replace": there(PLANNERS, id="procedure", document="document"),
+    "proof": there(PLANNERS, id="procedure"),
+    "late_list": open_to(PLANNERS),
+    "late_decide": there(PLANNERS, id="late"),
     "planning_area": there(PLANNERS, id="procedure"),
     "planning_layers": there(PLANNERS, id="procedure"),
     "planning_layer": there(PLANNERS, id="procedure", layer="layer"),
@@ -345,6 +365,10 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
         )
         if token == handed_in:
             drafts.hand_over(session, kept, contribution.id, now=NOW)
+    phase = procedures.phases_of(session, procedure.id)[0]
+    frozen.freeze(session, procedure=procedure, phase=phase, by=SYSTEM, now=NOW)
+    certificate = certificates.issue(session, procedure, phase, by=SYSTEM, now=NOW)
+    late = town.hand_in(session, "Zu spät", procedure=procedure, now=NOW + timedelta(days=30))
     layer = places.add_layer(
         session,
         Layer(municipality_id=town.id, procedure_id=procedure.id, title="Plan", imported_at=NOW),
@@ -376,6 +400,8 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
         "square": scape.square,
         "variant": scape.variants[0].id,
         "contribution": contribution.id,
+        "late": late.id,
+        "certificate": certificate.number,
         "published": published.reference,
         "draft": draft,
         "receipt": handed_in,

@@ -170,6 +170,25 @@ VECTORS: list[Vector] = [
         {"content_known": False, "relevant_for_lawfulness": True},
         {"may_be_disregarded": False},
     ),
+    # Plan approval: what comes late is excluded, unless the hint was missing or it rests on a title under private law.
+    (
+        "own-objection-excluded",
+        "late_objection",
+        {"hint_given": True, "private_title": False},
+        {"may_be_disregarded": True},
+    ),
+    (
+        "own-objection-no-hint",
+        "late_objection",
+        {"hint_given": False, "private_title": False, "law_version": "old"},
+        {"may_be_disregarded": False},
+    ),
+    (
+        "own-objection-private-title",
+        "late_objection",
+        {"hint_given": True, "private_title": True, "law_version": "old"},
+        {"may_be_disregarded": False},
+    ),
     # Consent: the extension counts from the end of the first period (§190 BGB), and is capped at a month.
     (
         "own-consent-end-of-february",

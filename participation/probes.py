@@ -1,0 +1,194 @@
+"""The server asks itself, as a visitor would: can the consultation and its frozen documents be fetched, unaltered?
+
+A job that comes round again fetches each of them over HTTP from the address that `DIGILOG_PROBE_URL` names and compares
+the hash of what came. What was found goes to `consultations.availability`; planners are told when something fails.
+"""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from consultations import availability, frozen, municipalities, notices, people
+from consultations.frozen import Frozen
+from consultations.municipalities import Municipality
+from consultations.notices import NoticeWay
+from consultations.permissions import SYSTEM, Role
+from consultations.procedures import Phase, Procedure
+from participation import jobs
+from participation.database import unit_of_work
+from participation.house import House
+from participation.jobs import Job
+from participation.web import path_for
+
+log = logging.getLogger(__name__)
+
+KIND = "probe"
+#: How long an answer may keep a probe waiting, and the second try after a failure: a server that is just starting
+#: refuses connections for a moment.
+SECONDS = 20.0
+SECOND_TRY_AFTER = 3.0
+#: The pause while something fails, so that the end of an outage is known to the minute.
+PAUSE_IN_OUTAGE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to fetch: a frozen version, or (without one) the page of a consultation."""
+
+    procedure_id: int
+    phase_id: int
+    version_id: int | None
+    host: str
+    path: str
+    sha256: str = ""
+
+
+def targets(watched: Sequence[tuple[Procedure, Frozen]], hosts: dict[int, str]) -> list[Target]:
+    """What to fetch for what is frozen: each version, and once per phase the consultation's page."""
+    found: dict[tuple[int, int | None], Target] = {}
+    for procedure, each in watched:
+        host, phase_id = hosts[procedure.municipality_id], each.row.phase_id
+        page = path_for("hearing", slug=procedure.slug)
+        found.setdefault((phase_id, None), Target(procedure.id or 0, phase_id, None, host, page))
+        version = each.version
+        path = path_for("document", id=version.document_id, number=version.number, filename=version.filename)
+        found[(phase_id, version.id)] = Target(
+            procedure.id or 0, phase_id, version.id, host, path, each.row.sha256
+        )
+    return list(found.values())
+
+
+class Prober:
+    """Fetches one target after the other through one client. Proxies of the environment are not used."""
+
+    def __init__(self, address: str) -> None:
+        import httpx2
+
+        self._address = address.rstrip("/")
+        self._client = httpx2.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+        self._given_up: set[str] = set()
+
+    def __enter__(self) -> "Prober":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.close()
+
+    def problem(self, target: Target) -> str:
+        """What is wrong with a target, in one word; empty if nothing is. Tried twice before it counts.
+
+        An address that refused twice is not waited for again in this run.
+        """
+        found = self._fetch(target)
+        if found and target.host not in self._given_up:
+            threading.Event().wait(SECOND_TRY_AFTER)
+            found = self._fetch(target)
+            if found == "unreachable":
+                self._given_up.add(target.host)
+        return found
+
+    def _fetch(self, target: Target) -> str:
+        import httpx2
+
+        base = self._address.replace("{host}", target.host)
+        headers = {"User-Agent": "digilog-probe"}
+        if "{host}" not in self._address:
+            headers["Host"] = target.host
+        digest = hashlib.sha256()
+        try:
+            with self._client.stream("GET", base + target.path, headers=headers) as answer:
+                if answer.status_code != 200:
+                    return f"status_{answer.status_code}"
+                for chunk in answer.iter_bytes():
+                    digest.update(chunk)
+        except httpx2.TimeoutException:
+            return "timeout"
+        except (httpx2.HTTPError, OSError):
+            return "unreachable"
+        return "altered" if target.sha256 and digest.hexdigest() != target.sha256 else ""
+
+
+def _pause(house: House, result: dict[str, Any]) -> timedelta:
+    return PAUSE_IN_OUTAGE if result.get("failed") else timedelta(minutes=house.settings.probe_minutes)
+
+
+@jobs.recurring(KIND, _pause)
+def probe(house: House, job: Job) -> dict[str, Any]:
+    """One round: freeze what is due, fetch everything that is frozen and running, keep what was found, tell planners."""
+    assert job.id is not None
+    now = house.clock()
+    with unit_of_work(house.engine) as session:
+        due = frozen.is_due(session, now=now)
+    if due:
+        with unit_of_work(house.engine, write=True) as session:
+            frozen.freeze_due(session, by=SYSTEM, now=now)
+    with unit_of_work(house.engine) as session:
+        watched = frozen.watched(session, now)
+        hosts = {
+            municipality_id: next(iter(municipalities.hosts_of(session, municipality_id)), "localhost")
+            for municipality_id in {procedure.municipality_id for procedure, _ in watched}
+        }
+        wanted = targets(watched, hosts)
+    failed: set[tuple[int, int]] = set()
+    with Prober(house.settings.probe_url) as prober:
+        for at, target in enumerate(wanted):
+            problem = prober.problem(target)
+            _keep(house, target, problem)
+            if problem:
+                failed.add((target.procedure_id, target.phase_id))
+                jobs.report_progress(house, job.id, 100 * at // len(wanted), target.path)
+    for procedure_id, phase_id in sorted(failed):
+        _tell(house, procedure_id, phase_id)
+    return {"probed": len(wanted), "failed": len(failed)}
+
+
+def _keep(house: House, target: Target, problem: str) -> None:
+    with unit_of_work(house.engine, write=True) as session:
+        availability.record(
+            session,
+            session.get_one(Procedure, target.procedure_id),
+            phase_id=target.phase_id,
+            version_id=target.version_id,
+            problem=problem,
+            now=house.clock(),
+        )
+
+
+def _tell(house: House, procedure_id: int, phase_id: int) -> None:
+    """Leave notices to the planners: that something fails, and that an extension is advised; once each."""
+    now = house.clock()
+    with unit_of_work(house.engine, write=True) as session:
+        procedure, phase = session.get_one(Procedure, procedure_id), session.get_one(Phase, phase_id)
+        failing = availability.alarm(session, procedure, phase_id, now=now)
+        advised = availability.advise_extension(session, procedure, phase, now=now)
+        if not failing and not advised:
+            return
+        town = session.get_one(Municipality, procedure.municipality_id)
+        for person, assignment in people.staff_of(session, procedure.municipality_id):
+            if (
+                person.email
+                and assignment.role == Role.PLANNER.value
+                and assignment.procedure_id in (None, procedure_id)
+            ):
+                notices.leave(
+                    session,
+                    municipality_id=procedure.municipality_id,
+                    kind="availability",
+                    way=NoticeWay.MAIL,
+                    address=person.email,
+                    to_name=person.name,
+                    language=person.language or town.languages[0],
+                    now=now,
+                    facts={
+                        "procedure_id": procedure.id,
+                        "title": procedure.title,
+                        "key": procedure.key,
+                        "since": min((span.began_at for span in failing), default=now).isoformat(),
+                        "failing": len(failing),
+                        "advised": advised,
+                    },
+                )
