@@ -8,7 +8,7 @@ change leaves a numbered version behind.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,11 +18,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal, places
+from consultations import journal, places, schedule, town_templates
 from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
 from consultations.documents import documents_of
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
+from consultations.schedule import Frame, Planned, Scheduled
+from consultations.seats import Seat
 from consultations.tables import Json, UtcDateTime
 from consultations.text import stems
 from geo.geometry import Located
@@ -103,63 +105,6 @@ class Opens(StrEnum):
     COMMENT = "comment"
 
 
-@dataclass(frozen=True)
-class PhaseTemplate:
-    """A phase as a template proposes it. `days` is a proposal for the planner, not a legal computation."""
-
-    kind: PhaseKind
-    opens: tuple[Opens, ...] = ()
-    days: int | None = None
-    is_formal: bool = False
-
-
-@dataclass(frozen=True)
-class ProcedureTemplate:
-    """What a planner starts from."""
-
-    key: str
-    phases: tuple[PhaseTemplate, ...]
-    plan_kind: PlanKind = PlanKind.DEVELOPMENT_PLAN
-    version: str = "2026-11"
-
-
-TEMPLATES: tuple[ProcedureTemplate, ...] = (
-    ProcedureTemplate(
-        "development_plan",
-        (
-            PhaseTemplate(PhaseKind.PUBLICATION, (Opens.STATEMENT,), 31, is_formal=True),
-            PhaseTemplate(PhaseKind.WEIGHING),
-            PhaseTemplate(PhaseKind.RESOLUTION),
-            PhaseTemplate(PhaseKind.IN_FORCE),
-        ),
-    ),
-    ProcedureTemplate(
-        "early_participation",
-        (
-            PhaseTemplate(PhaseKind.EARLY, (Opens.STATEMENT, Opens.COMMENT), 28, is_formal=True),
-            PhaseTemplate(PhaseKind.WEIGHING),
-            PhaseTemplate(PhaseKind.PUBLICATION, (Opens.STATEMENT,), 31, is_formal=True),
-        ),
-    ),
-    ProcedureTemplate(
-        "informal_dialogue",
-        (
-            PhaseTemplate(PhaseKind.CO_CREATION, (Opens.PROPOSAL, Opens.COMMENT), 42),
-            PhaseTemplate(PhaseKind.WEIGHING),
-        ),
-        PlanKind.DIALOGUE,
-    ),
-)
-
-
-def template(key: str) -> ProcedureTemplate:
-    """The template with this key. Raises Refusal NOT_FOUND."""
-    for each in TEMPLATES:
-        if each.key == key:
-            return each
-    raise Refusal(Code.NOT_FOUND, "template", name=key)
-
-
 class Procedure(SQLModel, table=True):
     """One plan's way from first notice to resolution."""
 
@@ -228,6 +173,44 @@ class ProcedureVersion(SQLModel, table=True):
     snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
 
 
+class Announce(StrEnum):
+    """For what a running phase needs an announcement of its own (law-and-standards R-2.9: never silently)."""
+
+    NOTHING = ""
+    EXTENSION = "extension"
+    INTERRUPTION = "interruption"
+    RESUMPTION = "resumption"
+    REPETITION = "repetition"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class Course:
+    """What became of a phase after it had begun; kept under "course" among its facts."""
+
+    #: The last day that was announced first.
+    extended_from: date | None = None
+    interrupted_on: date | None = None
+    #: The last day that was announced when it was interrupted.
+    end_before: date | None = None
+    #: Since when it runs anew; then the day on which it began for the first time is `began_on`.
+    resumed_on: date | None = None
+    began_on: date | None = None
+    ended_early_on: date | None = None
+    #: What is still to be announced.
+    announce: Announce = Announce.NOTHING
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Stopped, and nobody has said yet when it goes on."""
+        return self.interrupted_on is not None and self.resumed_on is None
+
+
+def usual_track(kind: PhaseKind) -> Track:
+    """Whom a phase of this kind asks, if nobody says otherwise."""
+    return Track.AGENCIES if kind in (PhaseKind.AGENCIES, PhaseKind.AGENCIES_EARLY) else Track.PUBLIC
+
+
 class Phase(SQLModel, table=True):
     """A stretch of a procedure with a start, an end, and what it opens."""
 
@@ -258,7 +241,27 @@ class Phase(SQLModel, table=True):
         """COMING, OPEN or OVER at a moment; a phase without a start is yet to come."""
         if self.starts_on is None:
             return PhaseState.COMING
-        return phase_state(self.starts_on, self.ends_on, now, effective_end=self.effective_end)
+        # Whoever has begun may go on: between interruption and the new first day statements are taken as well.
+        begins = min(self.starts_on, self.course.began_on or self.starts_on)
+        return phase_state(begins, self.ends_on, now, effective_end=self.effective_end)
+
+    @property
+    def course(self) -> Course:
+        """What became of it after it had begun."""
+        kept = dict(self.facts.get("course") or {})
+        if not kept:
+            return Course()
+        announce = Announce(kept.pop("announce", ""))
+        return Course(**{name: date.fromisoformat(day) for name, day in kept.items()}, announce=announce)
+
+    @course.setter
+    def course(self, course: Course) -> None:
+        kept = {
+            name: value.isoformat() if isinstance(value, date) else str(value)
+            for name, value in asdict(course).items()
+            if value
+        }
+        self.facts = {**self.facts, "course": kept}
 
     def days_left(self, now: datetime) -> int | None:
         """Whole days until the last day; 0 on the last day itself, None without an end."""
@@ -282,6 +285,11 @@ class PhaseInput:
     opens: tuple[Opens, ...] = ()
     is_formal: bool = False
     id: int | None = None
+    #: The usual one of its kind unless given.
+    track: Track | None = None
+    #: To which parts statements are limited, and facts beyond the dates; both stay as they are unless given.
+    limited_to: str | None = None
+    facts: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -348,11 +356,11 @@ def create(
 ) -> Procedure:
     """A new procedure as a draft, with the phases entered (or those of the template, undated).
 
-    Raises Refusal NOT_ALLOWED, NAME_TAKEN (key, slug), DATES_REVERSED (phases-N-ends_on).
+    Raises Refusal NOT_ALLOWED, NOT_FOUND (template), NAME_TAKEN (key, slug), DATES_REVERSED (phases-N-ends_on).
     """
     if not may(by, Permission.PLAN, municipality_id=municipality_id):
         raise Refusal(Code.NOT_ALLOWED)
-    chosen = template(template_key)
+    chosen = town_templates.in_force(session, municipality_id, template_key)
     _check_phases(entered.phases)
     slug = _check_names(session, municipality_id, entered, None)
     procedure = Procedure(
@@ -361,7 +369,9 @@ def create(
         slug=slug,
         template=chosen.key,
         template_version=chosen.version,
-        plan_kind=chosen.plan_kind.value,
+        plan_kind=PlanKind(chosen.plan_kind).value,
+        variant=PlanVariant(chosen.variant).value,
+        law_version=chosen.law_version,
         title=entered.title,
         created_at=now,
     )
@@ -369,10 +379,19 @@ def create(
     session.add(procedure)
     session.flush()
     phases = entered.phases or tuple(
-        PhaseInput(kind=each.kind, opens=each.opens, is_formal=each.is_formal) for each in chosen.phases
+        PhaseInput(
+            kind=PhaseKind(each.kind),
+            title=each.title,
+            opens=tuple(Opens(way) for way in each.opens),
+            is_formal=each.is_formal,
+            track=Track(each.track),
+            facts=each.facts,
+        )
+        for each in chosen.steps
     )
-    _set_phases(session, procedure, phases)
-    note_in_journal(session, procedure, "procedure_created", by=by, now=now, facts={"template": chosen.key})
+    _set_phases(session, procedure, phases, now)
+    facts = {"template": chosen.key, "template_version": chosen.version}
+    note_in_journal(session, procedure, "procedure_created", by=by, now=now, facts=facts)
     return procedure
 
 
@@ -392,16 +411,23 @@ def _fill(procedure: Procedure, entered: ProcedureInput, slug: str) -> None:
     procedure.slug = slug
 
 
-def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseInput]) -> None:
+def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseInput], now: datetime) -> None:
     assert procedure.id is not None
     existing = {phase.id: phase for phase in phases_of(session, procedure.id)}
+    is_public = procedure.state == ProcedureState.PUBLISHED.value
     for position, each in enumerate(entered):
         phase = existing.pop(each.id, None) or Phase(procedure_id=procedure.id, kind=each.kind.value)
+        if is_public and is_extended(phase, each.ends_on, now):
+            _extend(phase)
         phase.kind = each.kind.value
+        phase.track = (each.track or usual_track(each.kind)).value
         phase.title, phase.note = each.title, each.note
         phase.starts_on, phase.ends_on, phase.effective_end = each.starts_on, each.ends_on, each.effective_end
         phase.opens = [opened.value for opened in each.opens]
         phase.is_formal, phase.position = each.is_formal, position
+        phase.limited_to = each.limited_to if each.limited_to is not None else phase.limited_to
+        if each.facts is not None:
+            phase.facts = {**phase.facts, **each.facts}
         session.add(phase)
     session.flush()
     try:
@@ -409,8 +435,22 @@ def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseI
             for left_over in existing.values():
                 session.delete(left_over)
             session.flush()
-    except IntegrityError as error:  # contributions refer to it
+    except IntegrityError as error:  # contributions or a repetition refer to it
         raise Refusal(Code.PHASE_IN_USE, "phases") from error
+
+
+def is_extended(phase: Phase, ends_on: date | None, now: datetime) -> bool:
+    """Whether this last day makes the period of a phase longer that has begun and is not over."""
+    running = phase.id is not None and phase.state(now) is PhaseState.OPEN
+    return bool(running and phase.ends_on and ends_on and ends_on > phase.ends_on)
+
+
+def _extend(phase: Phase) -> None:
+    """Remember the end that was announced first, and that a longer period needs an announcement of its own."""
+    course = phase.course
+    phase.course = replace(
+        course, extended_from=course.extended_from or phase.ends_on, announce=Announce.EXTENSION
+    )
 
 
 def note_in_journal(
@@ -461,7 +501,7 @@ def change(
     _fill(procedure, entered, slug)
     session.add(procedure)
     if entered.phases:
-        _set_phases(session, procedure, entered.phases)
+        _set_phases(session, procedure, entered.phases, now)
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
 
@@ -518,6 +558,9 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
                 "starts_on": phase.starts_on.isoformat() if phase.starts_on else None,
                 "ends_on": phase.ends_on.isoformat() if phase.ends_on else None,
                 "opens": phase.opens,
+                "track": phase.track,
+                "limited_to": phase.limited_to,
+                "course": phase.facts.get("course", {}),
             }
             for phase in phases_of(session, procedure.id)
         ],
@@ -757,6 +800,30 @@ def for_staff(session: Session, municipality_id: int) -> list[Procedure]:
             .order_by(col(Procedure.id).desc())
         ).all()
     )
+
+
+def frame_of(procedure: Procedure) -> Frame:
+    """What decides which law a procedure follows."""
+    return Frame(procedure.plan_kind, procedure.variant, procedure.law_version)
+
+
+def planned_of(phase: Phase) -> Planned:
+    """A phase as the schedule sees it; its key is its id."""
+    return Planned(
+        key=str(phase.id),
+        kind=phase.kind,
+        track=phase.track,
+        starts_on=phase.starts_on,
+        ends_on=phase.ends_on,
+        is_formal=phase.is_formal,
+        repeats=str(phase.repeats_id) if phase.repeats_id else None,
+        facts=phase.facts,
+    )
+
+
+def scheduled(procedure: Procedure, phases: Sequence[Phase], seat: Seat) -> tuple[Scheduled, ...]:
+    """What the law says of the phases of a procedure, in their order."""
+    return schedule.plan(frame_of(procedure), [planned_of(phase) for phase in phases], seat=seat)
 
 
 def current_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:

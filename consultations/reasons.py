@@ -349,6 +349,59 @@ SENTENCES: Mapping[str, Both] = {
         "Verlängern Sie die Frist durch eine neue Bekanntmachung, mindestens bis {end}.",
         "Extend the period by a new announcement, at least until {end}.",
     ),
+    # A whole procedure (schedule).
+    "dates_reversed": Both(
+        "Der letzte Tag {end} liegt vor dem ersten Tag {start}.", "The last day {end} is before the first day {start}."
+    ),
+    "start_missing": Both("Es fehlt der erste Tag.", "The first day is missing."),
+    "end_missing": Both("Es fehlt der letzte Tag.", "The last day is missing."),
+    "formal_before_early_ends": Both(
+        "Beginnt am {start}, obwohl die frühzeitige Beteiligung noch bis {end} läuft. Deren Ergebnis soll in den "
+        "Entwurf eingehen.",
+        "Begins on {start} although the early participation runs until {end}. Its result is meant to shape the draft.",
+    ),
+    "repeated_before_end": Both(
+        "Beginnt am {start}, also nicht nach dem Ende {end} der Beteiligung, die wiederholt wird.",
+        "Begins on {start}, not after the end {end} of the participation that it repeats.",
+    ),
+    "agencies_shorter_than_public": Both(
+        "Die Behörden haben nur bis {end} Zeit, die Öffentlichkeit bis {other}.",
+        "Public agencies have time only until {end}, the public until {other}.",
+    ),
+    "weighed_before_end": Both(
+        "Beginnt am {start}, obwohl bis {end} noch fristgerechte Stellungnahmen eingehen können.",
+        "Begins on {start} although statements can arrive in time until {end}.",
+    ),
+    "meeting_before_end": Both(
+        "Die Erörterung am {start} liegt nicht nach dem Ende der Äußerungsfrist {end}.",
+        "The discussion on {start} is not after the end {end} of the period for objections.",
+    ),
+    "announce_before": Both(
+        "Spätestens bekannt machen am {end}, dem Tag vor dem ersten Tag.",
+        "Announce on {end} at the latest, the day before the first day.",
+    ),
+    "announce_advised": Both(
+        "Besser bis {end} bekannt machen: Dann liegt eine ganze Woche bis zum ersten Tag.",
+        "Better announce by {end}: a whole week then lies before the first day.",
+    ),
+    "hearing_notice": Both(
+        "Den Erörterungstermin spätestens am {end} bekannt machen, mindestens eine Woche vorher.",
+        "Announce the discussion meeting on {end} at the latest, at least one week before.",
+    ),
+    "hearing_close_by": Both(
+        "Die Erörterung soll bis {end} abgeschlossen sein.", "The discussion should be closed by {end}."
+    ),
+    "display_ends_at_earliest": Both(
+        "Die Auslegung dauert mindestens bis {end}.", "The display lasts until {end} at least."
+    ),
+    "display_begins_by": Both(
+        "Die Auslegung muss spätestens am {end} beginnen.", "The display must begin on {end} at the latest."
+    ),
+    "earliest_end": Both("Frühester letzter Tag: {end}.", "Earliest last day: {end}."),
+    "recommended_last_day": Both("Empfohlener letzter Tag: {end}.", "Recommended last day: {end}."),
+    "in_time_until": Both(
+        "Bis {end}, 24 Uhr, ist alles fristgerecht.", "Until midnight at the end of {end} everything is in time."
+    ),
 }  # fmt: skip
 
 VERDICTS: Mapping[str, Verdict] = {
@@ -395,6 +448,14 @@ VERDICTS: Mapping[str, Verdict] = {
     "receipt_date_doubtful": Verdict(Severity.WARN, "letterbox does not separate at midnight; first emptying"),
     "outage_review": Verdict(Severity.WARN, "access must be guaranteed overall"),
     "outage_extend": Verdict(Severity.WARN, "extend by a new announcement"),
+    "dates_reversed": Verdict(Severity.BLOCK, "end before start"),
+    "start_missing": Verdict(Severity.INFO, "no first day yet"),
+    "end_missing": Verdict(Severity.INFO, "no last day yet"),
+    "formal_before_early_ends": Verdict(Severity.WARN, "formal step begins before the early one ends"),
+    "repeated_before_end": Verdict(Severity.BLOCK, "repetition begins before the end of what it repeats"),
+    "agencies_shorter_than_public": Verdict(Severity.INFO, "agencies have less time than the public"),
+    "weighed_before_end": Verdict(Severity.BLOCK, "decided before the period has ended"),
+    "meeting_before_end": Verdict(Severity.BLOCK, "discussion before the end of the period for objections"),
 }  # fmt: skip
 
 

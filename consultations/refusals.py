@@ -55,6 +55,11 @@ class Code(StrEnum):
     PERIOD_TOO_SHORT = "period_too_short"
     MUST_BE_CONSIDERED = "must_be_considered"
     CERTIFICATE_UNKNOWN = "certificate_unknown"
+    TEMPLATE_EMPTY = "template_empty"
+    END_NOT_LATER = "end_not_later"
+    NOT_RUNNING = "not_running"
+    UNLAWFUL_DATES = "unlawful_dates"
+    RENEWAL_NEEDED = "renewal_needed"
     CHANGED_MEANWHILE = "changed_meanwhile"
     # moderation
     CLAIMED_BY_OTHER = "claimed_by_other"

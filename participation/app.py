@@ -52,6 +52,7 @@ ROOMS: tuple[str, ...] = (
     "planning",
     "planned_texts",
     "planned_phases",
+    "planning_templates",
     "planned_contact",
     "planned_documents",
     "replacing",

@@ -33,6 +33,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     places,
     procedures,
     search,
+    town_templates,
 )
 from consultations.refusals import Code, Refusal
 from consultations.tables import metadata

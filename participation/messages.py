@@ -80,6 +80,13 @@ MESSAGES: dict[Code, str] = {
     Code.CERTIFICATE_UNKNOWN: N_(
         "We know no certificate with this number. Please compare it with the paper, sign by sign."
     ),
+    Code.TEMPLATE_EMPTY: N_("A template needs at least one step, and at most %(limit)s."),
+    Code.END_NOT_LATER: N_("The new last day has to be later than %(ends)s."),
+    Code.NOT_RUNNING: N_("This is possible only while the phase is running."),
+    Code.UNLAWFUL_DATES: N_(
+        "With these dates the consultation could be attacked. Please see what the law says."
+    ),
+    Code.RENEWAL_NEEDED: N_("By these answers the participation has to be renewed. Please enter its dates."),
     Code.CHANGED_MEANWHILE: N_(
         "Somebody else has changed this meanwhile. Please look at the new version first."
     ),

@@ -41,9 +41,12 @@ FLOORS: dict[str, dict[str, int]] = {
         "evidence_of_publication": 6,
         "comparison": 0,
         **dict.fromkeys(["contributions", "nearby", "variants"], 4),
-        **dict.fromkeys(["procedures", "filing", "frozen", "periods", "availability", "corrections"], 3),
+        **dict.fromkeys(
+            ["procedures", "filing", "changes", "frozen", "periods", "availability", "corrections"], 3
+        ),
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),
+        **dict.fromkeys(["schedule", "templates"], 0),
         **dict.fromkeys(["announcement_text", "checks"], 0),
     },
     "geo": {

@@ -1,7 +1,14 @@
-"""The phases of a consultation with their dates, each with what the law says of it."""
+"""The phases of a consultation with their dates, each with what the law says of it.
 
-from collections.abc import Sequence
+Whoever moves a day sees what follows from it before it is saved; nobody needs to know the law for that.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any
 
 from starlette.responses import Response
 from wtforms import (
@@ -18,11 +25,21 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import procedures
+from consultations import procedures, schedule
+from consultations.deadlines import local_date
 from consultations.permissions import Permission
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
+from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure, ProcedureState, Track
+from consultations.schedule import Planned, Scheduled
 from participation.overview import PHASE_NAMES, WAYS
-from participation.pages.planning_advice import Advice, advise
+from participation.pages.planning_advice import (
+    TRACKS,
+    Advice,
+    Change,
+    advice_of,
+    changes_of,
+    scheduled,
+    seat_of,
+)
 from participation.pages.planning_forms import (
     Errors,
     Head,
@@ -56,6 +73,9 @@ class PhaseForm(Form):
     kind = SelectField(
         N_("What happens"), choices=[SelectChoice(kind.value, PHASE_NAMES[kind]) for kind in PhaseKind]
     )
+    track = SelectField(
+        N_("Who is asked"), choices=[SelectChoice(track.value, TRACKS[track]) for track in Track]
+    )
     title = StringField(N_("Own title"), [Length(max=200)])
     starts_on = DateField(N_("First day"), [Optional(), _sane], format=["%Y-%m-%d", "%d.%m.%Y"])
     ends_on = DateField(N_("Last day"), [Optional(), _sane], format=["%Y-%m-%d", "%d.%m.%Y"])
@@ -70,12 +90,25 @@ class PhaseForm(Form):
 
 
 @dataclass(frozen=True)
+class PhaseRow:
+    """A phase in the form, with what the law says of it and a first day that fits."""
+
+    form: PhaseForm
+    advice: Advice | None
+    proposed_start: date | None
+
+
+@dataclass(frozen=True)
 class PhasesPage:
-    """The phases, each with what the law says of it."""
+    """The phases. `changes`: what saving would change; `seen` proves that it was shown; `blocked`: it cannot be."""
 
     head: Head
-    rows: tuple[tuple[PhaseForm, Advice | None], ...]
+    rows: tuple[PhaseRow, ...]
     errors: Errors
+    changes: tuple[Change, ...] | None
+    needs_confirmation: bool
+    is_blocked: bool
+    seen: str
 
 
 _NEW_PHASE: Row = {"kind": [PhaseKind.DISCUSSION_MEETING.value]}
@@ -89,38 +122,178 @@ _NEW_PHASE: Row = {"kind": [PhaseKind.DISCUSSION_MEETING.value]}
 )
 def phases(visit: Visit) -> Response:
     """The phases with their dates; buttons add, remove and move them without saving."""
-    procedure = planned(visit)
-    assert procedure.id is not None
-    form = visit.form(SectionForm, version=procedure.version)
+    desk = _Desk(visit, planned(visit))
+    form = visit.form(SectionForm, version=desk.procedure.version)
     if not visit.is_post:
-        known = procedures.phases_of(visit.session, procedure.id)
-        return _show_phases(
-            visit, procedure, form, [_form_of(visit, at, each) for at, each in enumerate(known)]
-        )
+        return desk.show(form, [_form_of(visit, at, each) for at, each in enumerate(desk.known.values())])
     asked = str(visit.form_data.get("do", "save"))
     rows = arranged(sent_rows(visit, "phases"), asked, _NEW_PHASE)
-    if asked.startswith("take-"):
-        rows = _with_recommended_end(visit, rows, asked.removeprefix("take-"))
+    if asked.startswith(("take-", "begin-")):
+        rows = desk.taken(rows, asked)
     forms = row_forms(visit, PhaseForm, "phases", rows)
-    if asked != "save":
-        return _show_phases(visit, procedure, form, forms)
+    if asked not in ("save", "check"):
+        return desk.show(form, forms)
+    # Every row is asked, so that each can say what is wrong with it.
     checked = [each.validate() for each in forms]
-    if not (all(checked) and form.validate()):
-        return _show_phases(visit, procedure, form, forms, errors=errors_of(forms), status=422)
+    checked += [_in_order(visit, each) for each in forms]
+    if not all(checked):
+        return desk.show(form, forms, errors=errors_of(forms), status=422)
+    if asked == "check":
+        return desk.show(form, forms, shows_changes=True)
+    if not form.validate():
+        return desk.show(form, forms, status=422)
     if not forms:
         errors: Errors = ((visit.gettext("A consultation needs at least one phase."), "add"),)
-        return _show_phases(visit, procedure, form, forms, errors=errors, status=422)
-    changed = entered(procedure, phases=tuple(_entered_phase(visit, each) for each in forms))
-    refusal = save(visit, procedure, form, changed)
-    if refusal is None:
-        return visit.redirect("planning", id=procedure.id, done="saved")
-    number, _, name = (refusal.field or "").removeprefix("phases-").partition("-")
-    if number.isdecimal() and name in forms[int(number)]._fields:
-        target = forms[int(number)]._fields[name]
-        target.errors = [*target.errors, visit.explain(refusal)]
-        return _show_phases(visit, procedure, form, forms, errors=errors_of(forms), status=422)
-    errors, status = refused(visit, form, refusal)
-    return _show_phases(visit, procedure, form, forms, errors=errors, status=status)
+        return desk.show(form, forms, errors=errors, status=422)
+    if desk.has_to_be_seen(forms):
+        return desk.show(form, forms, shows_changes=True)
+    return desk.save(form, forms)
+
+
+def _in_order(visit: Visit, form: PhaseForm) -> bool:
+    """Whether the days of a row follow each other; a wrong one is named at its field."""
+    first, last = form.starts_on.data, form.ends_on.data
+    if last is None or form.starts_on.errors or (first is not None and last >= first):
+        return True
+    field = form.ends_on if first is not None else form.starts_on
+    words = (
+        N_("The last day is before the first day.")
+        if first is not None
+        else N_("Please enter the first day as well.")
+    )
+    field.errors = [*field.errors, visit.gettext(words)]
+    return False
+
+
+@dataclass
+class _Desk:
+    """One procedure's phases on the desk: as they are kept, and as the form has them."""
+
+    visit: Visit
+    procedure: Procedure
+
+    def __post_init__(self) -> None:
+        assert self.procedure.id is not None
+        rows = procedures.phases_of(self.visit.session, self.procedure.id)
+        self.known: dict[str, Phase] = {str(phase.id): phase for phase in rows}
+        self.before = scheduled(self.visit, self.procedure, rows)
+
+    def planned(self, forms: Sequence[PhaseForm]) -> list[Planned]:
+        """The rows of the form as the schedule sees them."""
+        return [self._planned(number, form) for number, form in enumerate(forms)]
+
+    def _planned(self, number: int, form: PhaseForm) -> Planned:
+        kept = self.known.get(str(form.id.data or ""))
+        kind = form.kind.data if form.kind.data in list(PhaseKind) else PhaseKind.DISCUSSION_MEETING.value
+        usual = procedures.usual_track(PhaseKind(kind)).value
+        facts: Mapping[str, Any] = kept.facts if kept else {}
+        return Planned(
+            key=str(kept.id) if kept else f"new-{number}",
+            kind=kind,
+            track=form.track.data if form.track.data in list(Track) else usual,
+            starts_on=None if form.starts_on.errors else form.starts_on.data,
+            ends_on=None if form.ends_on.process_errors else form.ends_on.data,
+            is_formal=bool(form.is_formal.data),
+            repeats=str(kept.repeats_id) if kept and kept.repeats_id else None,
+            facts=facts,
+        )
+
+    def after(self, forms: Sequence[PhaseForm]) -> tuple[Scheduled, ...]:
+        """What the law says of the phases as the form has them."""
+        return schedule.plan(
+            procedures.frame_of(self.procedure), self.planned(forms), seat=seat_of(self.visit)
+        )
+
+    def taken(self, rows: Sequence[Row], asked: str) -> list[Row]:
+        """The rows with a proposed day in one of them."""
+        verb, _, number = asked.partition("-")
+        forms = row_forms(self.visit, PhaseForm, "phases", rows)
+        at = int(number) if number.isdecimal() and len(number) < 4 else len(forms)
+        if at >= len(forms):
+            return list(rows)
+        name = "ends_on" if verb == "take" else "starts_on"
+        day = self.after(forms)[at].proposed_end if verb == "take" else self._start(forms, at)
+        return [{**row, name: [day.isoformat()]} if day and n == at else row for n, row in enumerate(rows)]
+
+    def _start(self, forms: Sequence[PhaseForm], at: int) -> date | None:
+        today = local_date(self.visit.now)
+        return schedule.proposed_start(self.planned(forms), at, today=today, seat=seat_of(self.visit))
+
+    def has_to_be_seen(self, forms: Sequence[PhaseForm]) -> bool:
+        """Whether saving has consequences that were not shown for exactly these days, or that cannot be."""
+        after = self.after(forms)
+        changes = schedule.consequences(self.before, after)
+        if self._is_blocked(changes):
+            return True
+        return schedule.needs_confirmation(changes) and self.visit.form_data.get("seen") != _seen(after)
+
+    def _is_blocked(self, changes: Sequence[schedule.Consequence]) -> bool:
+        """What everybody can read is not made unlawful; a draft may be, while it is being prepared."""
+        return self.procedure.state == ProcedureState.PUBLISHED.value and schedule.is_blocked(changes)
+
+    def save(self, form: SectionForm, forms: Sequence[PhaseForm]) -> Response:
+        """Keep the phases; a refusal comes back in the form."""
+        after = self.after(forms)
+        phases = tuple(_entered_phase(each, one) for each, one in zip(forms, after, strict=True))
+        refusal = save(self.visit, self.procedure, form, entered(self.procedure, phases=phases))
+        if refusal is None:
+            return self.visit.redirect("planning", id=self.procedure.id, done="saved")
+        number, _, name = (refusal.field or "").removeprefix("phases-").partition("-")
+        if number.isdecimal() and name in forms[int(number)]._fields:
+            target = forms[int(number)]._fields[name]
+            target.errors = [*target.errors, self.visit.explain(refusal)]
+            return self.show(form, forms, errors=errors_of(forms), status=422)
+        errors, status = refused(self.visit, form, refusal)
+        return self.show(form, forms, errors=errors, status=status)
+
+    def show(
+        self,
+        form: SectionForm,
+        forms: Sequence[PhaseForm],
+        *,
+        errors: Errors = (),
+        status: int = 200,
+        shows_changes: bool = False,
+    ) -> Response:
+        """The page, with what saving would change if that is asked for."""
+        after = self.after(forms)
+        changes = schedule.consequences(self.before, after)
+        names = {
+            one.phase.key: (each.title.data or "").strip() for each, one in zip(forms, after, strict=True)
+        }
+        rows = tuple(
+            PhaseRow(
+                each,
+                advice_of(self.visit, one),
+                self._start(forms, at) if each.starts_on.data is None and not each.starts_on.errors else None,
+            )
+            for at, (each, one) in enumerate(zip(forms, after, strict=True))
+        )
+        is_blocked = shows_changes and self._is_blocked(changes)
+        return self.visit.render(
+            "planning/phases.html",
+            PhasesPage(
+                head=head_of(self.visit, self.procedure),
+                rows=rows,
+                errors=errors,
+                changes=changes_of(self.visit, changes, names) if shows_changes else None,
+                needs_confirmation=shows_changes and schedule.needs_confirmation(changes),
+                is_blocked=is_blocked,
+                seen=_seen(after) if shows_changes and not is_blocked else "",
+            ),
+            status=422 if is_blocked else status,
+            form=form,
+        )
+
+
+def _seen(after: Sequence[Scheduled]) -> str:
+    """What the form sends along to say that exactly these days were shown with their consequences."""
+    days = [
+        (each.phase.key, each.phase.kind, each.phase.track, each.phase.is_formal,
+         str(each.phase.starts_on), str(each.phase.ends_on))
+        for each in after
+    ]  # fmt: skip
+    return sha256(json.dumps(days).encode()).hexdigest()[:32]
 
 
 def _form_of(visit: Visit, number: int, phase: Phase) -> PhaseForm:
@@ -129,6 +302,7 @@ def _form_of(visit: Visit, number: int, phase: Phase) -> PhaseForm:
         prefix=f"phases-{number}",
         id=phase.id,
         kind=phase.kind,
+        track=phase.track,
         title=phase.title,
         starts_on=phase.starts_on,
         ends_on=phase.ends_on,
@@ -138,28 +312,7 @@ def _form_of(visit: Visit, number: int, phase: Phase) -> PhaseForm:
     )
 
 
-def _advice_of(visit: Visit, form: PhaseForm) -> Advice | None:
-    kind = PhaseKind(form.kind.data) if form.kind.data in list(PhaseKind) else None
-    if kind is None or form.starts_on.errors or form.ends_on.errors:
-        return None
-    return advise(visit, kind, form.is_formal.data, form.starts_on.data, form.ends_on.data)
-
-
-def _with_recommended_end(visit: Visit, rows: Sequence[Row], number: str) -> list[Row]:
-    """The rows with the recommended last day in one of them."""
-    forms = row_forms(visit, PhaseForm, "phases", rows)
-    if number.isdecimal() and int(number) < len(forms) and (advice := _advice_of(visit, forms[int(number)])):
-        end = advice.recommended or advice.minimum
-        if end:
-            return [
-                {**row, "ends_on": [end.isoformat()]} if at == int(number) else row
-                for at, row in enumerate(rows)
-            ]
-    return list(rows)
-
-
-def _entered_phase(visit: Visit, form: PhaseForm) -> PhaseInput:
-    advice = _advice_of(visit, form)
+def _entered_phase(form: PhaseForm, one: Scheduled) -> PhaseInput:
     typed = str(form.id.data or "")
     return PhaseInput(
         kind=PhaseKind(form.kind.data),
@@ -167,26 +320,9 @@ def _entered_phase(visit: Visit, form: PhaseForm) -> PhaseInput:
         note=(form.note.data or "").strip(),
         starts_on=form.starts_on.data,
         ends_on=form.ends_on.data,
-        effective_end=advice.effective if advice else None,
+        effective_end=one.effective_end,
         opens=tuple(Opens(way) for way in form.opens.data or ()),
         is_formal=form.is_formal.data,
         id=int(typed) if typed.isdecimal() and len(typed) < 10 else None,
-    )
-
-
-def _show_phases(
-    visit: Visit,
-    procedure: Procedure,
-    form: SectionForm,
-    forms: Sequence[PhaseForm],
-    *,
-    errors: Errors = (),
-    status: int = 200,
-) -> Response:
-    rows = tuple((each, _advice_of(visit, each)) for each in forms)
-    return visit.render(
-        "planning/phases.html",
-        PhasesPage(head_of(visit, procedure), rows, errors),
-        status=status,
-        form=form,
+        track=Track(one.phase.track),
     )

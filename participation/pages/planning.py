@@ -12,59 +12,32 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import people, places, procedures
+from consultations import people, places, procedures, town_templates
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
     TRANSITIONS,
     Phase,
-    PhaseKind,
     Procedure,
     ProcedureInput,
     ProcedureState,
     localised,
 )
 from consultations.refusals import Code, Refusal
+from consultations.templates import TEMPLATES
 from participation import overview
 from participation.i18n import date_short
 from participation.messages import STATUS
-from participation.overview import PHASE_NAMES, Difference
+from participation.overview import Difference
 from participation.pages.planned_texts import TEXTS, untranslated
-from participation.pages.planning_advice import Advice, advise
+from participation.pages.planning_advice import Advice, advice_of, scheduled
 from participation.pages.planning_forms import KEY, Head, head_of, planned
+from participation.pages.planning_templates import TEMPLATE_WORDS, choice_of
 from participation.settings import LANGUAGES
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
-
-#: What each template is called and when to take it.
-TEMPLATE_WORDS: Mapping[str, tuple[str, str]] = {
-    "development_plan": (
-        N_("Publication of a development plan"),
-        N_(
-            "The formal step with the period that the law prescribes: the draft is published on the internet and "
-            "shown on paper, everybody can hand in a statement (BauGB §3(2))."
-        ),
-    ),
-    "early_participation": (
-        N_("Early participation"),
-        N_(
-            "Aims and alternatives are still open. People hand in statements and comment on the map; the formal "
-            "publication follows later (BauGB §3(1))."
-        ),
-    ),
-    "informal_dialogue": (
-        N_("Informal dialogue"),
-        N_(
-            "Collect ideas before there is a plan, without a legal period: people make proposals and comment on "
-            "those of others."
-        ),
-    ),
-}
-
-
-# --- begin -----------------------------------------------------------------------------------------
 
 
 class NewForm(Form):
@@ -73,20 +46,10 @@ class NewForm(Form):
     template = RadioField(
         N_("What kind of consultation is it?"),
         [InputRequired(N_("Please choose what kind of consultation it is."))],
-        choices=[SelectChoice(each.key, TEMPLATE_WORDS[each.key][0]) for each in procedures.TEMPLATES],
+        choices=[SelectChoice(each.key, TEMPLATE_WORDS[each.key][0]) for each in TEMPLATES],
     )
     title = StringField(N_("Title"), [DataRequired(N_("Please enter a title.")), Length(max=200)])
     key = StringField(N_("Reference"), [DataRequired(N_("Please enter a reference, such as BP-12.")), KEY])
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A template to begin with: what it is for, and the phases it brings."""
-
-    key: str
-    name: str
-    text: str
-    phases: tuple[str, ...]
 
 
 @page("/verwaltung/planung/neu", name="planning_new", may=Permission.PLAN, methods=("GET", "POST"))
@@ -113,13 +76,7 @@ def begin(visit: Visit) -> Response:
             except Refusal as refusal:
                 visit.reject(form, refusal)
     choices = tuple(
-        Choice(
-            each.key,
-            visit.gettext(TEMPLATE_WORDS[each.key][0]),
-            visit.gettext(TEMPLATE_WORDS[each.key][1]),
-            tuple(visit.gettext(PHASE_NAMES[phase.kind]) for phase in each.phases),
-        )
-        for each in procedures.TEMPLATES
+        choice_of(visit, each) for each in town_templates.every(visit.session, visit.municipality_id)
     )
     return visit.render("planning/new.html", choices, status=status, form=form)
 
@@ -222,9 +179,8 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
     )  # fmt: skip
     advice = tuple(
         found
-        for phase in phases
-        if (found := advise(visit, PhaseKind(phase.kind), phase.is_formal, phase.starts_on, phase.ends_on))
-        and any(finding.kind == "warning" for finding in found.findings)
+        for each in scheduled(visit, procedure, phases)
+        if (found := advice_of(visit, each)) and found.is_grave
     )
     done = DONE.get(visit.request.query_params.get("done", ""))
     return visit.render(

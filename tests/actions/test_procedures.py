@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from consultations import filing, journal, procedures
+from consultations import filing, journal, procedures, town_templates
 from consultations.deadlines import PhaseState
 from consultations.documents import DocumentKind, FileFacts, documents_of, newest_version
 from consultations.journal import JournalEntry
@@ -25,6 +25,7 @@ from consultations.procedures import (
     ProcedureState,
 )
 from consultations.refusals import Code, Refusal
+from consultations.templates import TEMPLATES, Template, built_in
 from geo.geometry import from_lonlat, read_geojson_geometry
 from tests import cast
 
@@ -95,7 +96,7 @@ def test_a_new_one_is_a_draft_with_a_readable_address_and_its_phases(
     assert procedures.versions_of(session, procedure.id or 0) == []
 
 
-@pytest.mark.parametrize("key", [template.key for template in procedures.TEMPLATES])
+@pytest.mark.parametrize("key", [template.key for template in TEMPLATES])
 def test_without_phases_the_template_proposes_them_undated(
     session: Session, town: cast.Town, key: str
 ) -> None:
@@ -108,12 +109,67 @@ def test_without_phases_the_template_proposes_them_undated(
         now=NOW,
     )
     phases = procedures.phases_of(session, procedure.id or 0)
-    expected = [
-        (each.kind.value, [way.value for way in each.opens]) for each in procedures.template(key).phases
-    ]
-    assert [(phase.kind, phase.opens) for phase in phases] == expected
+    template = built_in(key)
+    assert template
+    expected = [(each.kind, each.track, list(each.opens), each.is_formal) for each in template.steps]
+    assert [(phase.kind, phase.track, phase.opens, phase.is_formal) for phase in phases] == expected
     assert {phase.starts_on for phase in phases} == {None}
-    assert (procedure.template, procedure.template_version) == (key, procedures.template(key).version)
+    assert (procedure.template, procedure.template_version) == (key, template.version)
+    assert (procedure.plan_kind, procedure.variant) == (template.plan_kind, template.variant)
+    assert procedure.law_version == template.law_version
+
+
+def test_a_town_begins_from_its_own_version_and_what_has_begun_stays(
+    session: Session, town: cast.Town
+) -> None:
+    def begin(key: str) -> procedures.Procedure:
+        entered = cast.consultation(key=key, title=key, phases=())
+        return procedures.create(
+            session, entered, municipality_id=town.id, template_key="framework_plan", by=town.planner, now=NOW
+        )
+
+    def keep(template: Template, version: str) -> Template:
+        return town_templates.save(
+            session, template, municipality_id=town.id, expected_version=version, by=town.planner, now=NOW
+        )
+
+    usual = built_in("framework_plan")
+    assert usual
+    before = begin("R-1")
+    own = keep(replace(usual, name="Unser Rahmenplan", steps=usual.steps[:2]), usual.version)
+    assert (own.version, own.name, len(own.steps)) == ("own-1", "Unser Rahmenplan", 2)
+    after = begin("R-2")
+    assert [row.template_version for row in (before, after)] == [usual.version, "own-1"]
+    assert len(procedures.phases_of(session, before.id or 0)) == len(usual.steps)
+    assert len(procedures.phases_of(session, after.id or 0)) == 2
+    with pytest.raises(Refusal) as overtaken:
+        keep(usual, usual.version)
+    assert overtaken.value.code is Code.CHANGED_MEANWHILE
+    with pytest.raises(Refusal) as empty:
+        keep(replace(usual, steps=()), "own-1")
+    assert empty.value.code is Code.TEMPLATE_EMPTY
+    back = town_templates.reset(
+        session, usual.key, municipality_id=town.id, expected_version="own-1", by=town.planner, now=NOW
+    )
+    assert back == usual
+    assert [row.number for row in town_templates.versions(session, town.id, usual.key)] == [2, 1]
+    verbs_written = [entry.verb for entry in session.exec(select(journal.JournalEntry)).all()]
+    assert [verb for verb in verbs_written if verb.startswith("template_")] == [
+        "template_changed",
+        "template_reset",
+    ]
+    others = cast.found(session, "nachbarau", "Nachbarau")
+    assert all(each.version == usual.version for each in town_templates.every(session, others.id))
+    with pytest.raises(Refusal) as stranger:
+        town_templates.save(
+            session,
+            usual,
+            municipality_id=town.id,
+            expected_version=usual.version,
+            by=others.planner,
+            now=NOW,
+        )
+    assert stranger.value.code is Code.NOT_ALLOWED
 
 
 def test_an_unknown_template_is_refused(session: Session, town: cast.Town) -> None:

@@ -194,6 +194,8 @@ TABLE: dict[str, Rule] = {
     "planning": there(PLANNERS, id="procedure"),
     "planning_texts": there(PLANNERS, id="procedure"),
     "planning_phases": there(PLANNERS, id="procedure"),
+    "planning_templates": for_the_town(PLANNERS),
+    "planning_template": for_the_town(PLANNERS, key="template"),
     "planning_contact": there(PLANNERS, id="procedure"),
     "planning_documents": there(PLANNERS, id="procedure"),
     "planning_document": there(PLANNERS, id="procedure", document="document"),
@@ -231,7 +233,18 @@ TABLE: dict[str, Rule] = {
 OPERATOR_EVERYWHERE = {name for name, rule in TABLE.items() if rule.names.get("key") == "town"}
 
 #: The same everywhere: a constant, or the visitor's own.
-NOT_OF_A_TOWN = {"one", "first_file", "any", "look", "step", "text", "filename", "own_session", "square"}
+NOT_OF_A_TOWN = {
+    "one",
+    "template",
+    "first_file",
+    "any",
+    "look",
+    "step",
+    "text",
+    "filename",
+    "own_session",
+    "square",
+}
 
 
 # --- the world -------------------------------------------------------------------------------------
@@ -394,6 +407,7 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
     names = {
         "slug": procedure.slug,
         "procedure": procedure.id,
+        "template": "framework_plan",
         "document": version.document_id,
         "layer": layer.id,
         "model": scape.layer.normalised_sha256,

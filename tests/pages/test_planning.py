@@ -290,17 +290,96 @@ def test_the_law_proposes_a_last_day_and_warns_of_a_shorter_one(
     answer = paula.post(f"{draft}/phasen", data=form | {"do": "check"})
     assert "Frühester letzter Tag: Dienstag, 2. März 2027" in words(answer)
     assert "angreifbar" in words(answer)
+    assert "Spätestens bekannt machen" in words(answer)
     taken = filled(paula.post(f"{draft}/phasen", data=form | {"do": "take-0"}), "phases-0-kind")
     assert taken["phases-0-ends_on"] == "2027-03-02"
-    # A short one is saved all the same, and stays on the list of what to check.
-    assert paula.post(f"{draft}/phasen", data=form | {"do": "save"}).status_code == 303
+    # A short one may wait in a draft, once somebody has seen what the law says; it stays on the list.
+    answer = paula.post(f"{draft}/phasen", data=form | {"do": "save"})
+    assert answer.status_code == 200
+    assert "Noch ist nichts gespeichert" in words(answer)
+    assert (
+        paula.post(f"{draft}/phasen", data=filled(answer, "phases-0-kind") | {"do": "save"}).status_code
+        == 303
+    )
     assert "angreifbar" in words(paula.get(draft))
     # A Saturday: what arrives on Monday is in time.
     form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind") | {"phases-0-ends_on": "2027-03-06"}
-    assert paula.post(f"{draft}/phasen", data=form | {"do": "save"}).status_code == 303
+    answer = paula.post(f"{draft}/phasen", data=form | {"do": "save"})
+    assert (
+        paula.post(f"{draft}/phasen", data=filled(answer, "phases-0-kind") | {"do": "save"}).status_code
+        == 303
+    )
     with Session(engine) as session:
         first = procedures.phases_of(session, stored(engine, draft).id or 0)[0]
     assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
+
+
+def test_a_moved_day_is_shown_with_all_that_follows_before_it_is_saved(
+    paula: TestClient, engine: Engine, town: Town, public: str
+) -> None:
+    form = filled(paula.get(f"{public}/phasen"), "phases-0-kind")
+    form |= {"phases-0-ends_on": "2027-03-06", "note": "Länger wegen der Ferien", "do": "save"}
+    answer = paula.post(f"{public}/phasen", data=form)
+    (panel,) = html.fromstring(answer.content).xpath("//*[@id='consequences']")
+    shown = " ".join(panel.text_content().split())
+    assert "Dienstag, 2. März 2027 → neu: Samstag, 6. März 2027" in shown
+    assert "neu: Montag, 8. März 2027" in shown  # what is in time until then
+    kept = filled(paula.get(f"{public}/phasen"), "phases-0-kind")
+    assert kept["phases-0-ends_on"] == "2027-03-02"
+    # Confirmed for these days, then moved once more: that has to be seen as well.
+    seen = filled(answer, "phases-0-kind")
+    again = paula.post(f"{public}/phasen", data=seen | {"phases-0-ends_on": "2027-03-20", "do": "save"})
+    assert again.status_code == 200
+    assert paula.post(f"{public}/phasen", data=seen | {"do": "save"}).status_code == 303
+    with Session(engine) as session:
+        first = procedures.phases_of(session, town.procedure.id or 0)[0]
+    assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
+    assert (first.course.extended_from, first.course.announce) == (date(2027, 3, 2), "extension")
+
+
+def test_what_everybody_can_read_is_not_made_unlawful(paula: TestClient, public: str) -> None:
+    form = filled(paula.get(f"{public}/phasen"), "phases-0-kind")
+    form |= {"phases-0-ends_on": "2027-03-01", "note": "Kürzer"}
+    answer = paula.post(f"{public}/phasen", data=form | {"do": "save"})
+    assert answer.status_code == 422
+    assert "So nicht möglich" in words(answer)
+    again = paula.post(f"{public}/phasen", data=filled(answer, "phases-0-kind") | {"do": "save"})
+    assert again.status_code == 422
+
+
+def test_a_first_day_is_proposed_and_a_reversed_one_named_by_the_check(paula: TestClient, draft: str) -> None:
+    form = filled(paula.get(f"{draft}/phasen"), "phases-0-kind")
+    taken = filled(paula.post(f"{draft}/phasen", data=form | {"do": "begin-0"}), "phases-0-kind")
+    assert taken["phases-0-starts_on"] == "2027-02-24"  # eight days from now: a week to announce it
+    wrong = taken | {"phases-0-ends_on": "2027-02-01", "do": "check"}
+    answer = paula.post(f"{draft}/phasen", data=wrong)
+    assert (answer.status_code, list(errors(answer))) == (422, ["phases-0-ends_on"])
+    assert "liegt vor dem ersten Tag" in words(answer)
+
+
+# ------------------------------------------------------------------------------------------ templates
+
+
+def test_a_town_changes_a_template_and_goes_back(paula: TestClient, engine: Engine, town: Town) -> None:
+    page = "/verwaltung/vorlagen/informal_dialogue"
+    assert "Planfeststellung, neues Recht" in words(paula.get("/verwaltung/vorlagen"))
+    form = filled(paula.get(page), "steps-0-kind")
+    form = filled(paula.post(page, data=form | {"do": "add"}), "steps-0-kind")
+    form |= {"name": "Unser Dialog", "steps-2-title": "Fest", "steps-2-days": "viele"}
+    answer = paula.post(page, data=form | {"do": "save"})
+    assert (answer.status_code, list(errors(answer))) == (422, ["steps-2-days"])
+    assert paula.post(page, data=form | {"steps-2-days": "1", "do": "save"}).status_code == 303
+    overtaken = paula.post(page, data=form | {"steps-2-days": "2", "do": "save"})
+    assert overtaken.status_code == 409
+    begun = {"template": "informal_dialogue", "title": "Park", "key": "P-1"}
+    assert "Unser Dialog" in words(paula.get(f"{PLAN}/neu"))
+    address = paula.post(f"{PLAN}/neu", data=begun).headers["location"].partition("?")[0]
+    assert "Fest" in str(filled(paula.get(f"{address}/phasen"), "phases-0-kind"))
+    assert stored(engine, address).template_version == "own-1"
+    assert paula.post(page, data=filled(paula.get(page), "steps-0-kind") | {"do": "reset"}).status_code == 303
+    assert "Unser Dialog" not in words(paula.get(f"{PLAN}/neu"))
+    assert "Unser Dialog" not in words(paula.get("/verwaltung/vorlagen"))
+    assert paula.get("/verwaltung/vorlagen/none").status_code == 404
 
 
 def test_a_phase_with_contributions_stays(paula: TestClient, engine: Engine, town: Town, public: str) -> None:
