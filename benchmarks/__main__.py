@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import drawing, pages, reading, submitting, weight
+from benchmarks import city, drawing, pages, reading, submitting, weight
 from benchmarks.measuring import Result, table
 from benchmarks.town import Place, fill, new_database, postgresql_cluster, settle
 
@@ -54,12 +54,22 @@ def _drawing(folder: Path, quick: bool) -> Iterator[Result]:
     yield from drawing.base_map(folder, times=10 if quick else 25)
 
 
+def _city(folder: Path, quick: bool) -> Iterator[Result]:
+    yield from city.reading_citygml(
+        folder / "gml", buildings=3_000 if quick else 26_000, rounds=1 if quick else 3
+    )
+    yield from city.windows(
+        folder / "windows", buildings=30_000 if quick else 330_000, times=8 if quick else 24
+    )
+
+
 PARTS: dict[str, Callable[[Path, bool], Iterator[Result]]] = {
     "pages": _pages,
     "submit": _submit,
     "reading": _reading,
     "weight": _weight,
     "drawing": _drawing,
+    "city": _city,
 }
 
 

@@ -1,0 +1,272 @@
+"""A city's own data: a CityGML file of 134 MB, windows into 330,000 footprints, vector tiles from the file on disk."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from xml.parsers import expat
+
+import geopandas
+import mapbox_vector_tile
+import numpy as np
+import pyogrio
+import pyogrio.raw
+import shapely
+
+from benchmarks.measuring import Better, Result, seconds_of
+from geo import layers
+from geo.geometry import degrees_of, tile_of
+from geo.layers import write_normalised
+from geo.vector_tiles import vector_tile
+
+#: A corner of the invented city (EPSG:25832, metres) and its width.
+X0, Y0, WIDTH = 630_000.0, 5_350_000.0, 22_000.0
+
+
+def _footprints(folder: Path, count: int) -> tuple[Path, Path]:
+    """So many houses, denser in the middle, as FlatGeobuf and as GeoPackage."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(7)
+    x, y = (start + random.triangular(0, WIDTH / 2, WIDTH, count) for start in (X0, Y0))
+    width, depth, notch = (random.uniform(*span, count) for span in ((8, 24), (8, 16), (2, 5)))
+    corners = np.stack(
+        [
+            np.stack((x, y), axis=1),
+            np.stack((x + width, y), axis=1),
+            np.stack((x + width, y + depth - notch), axis=1),
+            np.stack((x + width - notch, y + depth - notch), axis=1),
+            np.stack((x + width - notch, y + depth), axis=1),
+            np.stack((x, y + depth), axis=1),
+        ],
+        axis=1,
+    )
+    frame = geopandas.GeoDataFrame(
+        {"height": np.round(random.uniform(4, 25, count), 1), "storeys": random.integers(1, 8, count)},
+        geometry=shapely.polygons(corners),
+        crs=25832,
+    )
+    flat, package = folder / "houses.fgb", folder / "houses.gpkg"
+    write_normalised(frame, flat)
+    frame.to_file(package, layer="houses")
+    return flat, package
+
+
+_BUILDING = """<core:cityObjectMember><bldg:Building gml:id="DEBY_LOD2_{n}"><core:creationDate>2024-03-01</core:creationDate>
+<core:externalReference><core:informationSystem>http://repository.gdi-de.org/schemas/adv/citygml/fdv/art.htm#_9100</core:informationSystem>
+<core:externalObject><core:name>DEBYvAAAAA{n}</core:name></core:externalObject></core:externalReference>
+<gen:stringAttribute name="Gemeindeschluessel"><gen:value>09761000</gen:value></gen:stringAttribute>
+<gen:stringAttribute name="DatenquelleDachhoehe"><gen:value>1000</gen:value></gen:stringAttribute>
+<gen:stringAttribute name="DatenquelleLage"><gen:value>1000</gen:value></gen:stringAttribute>
+<gen:stringAttribute name="DatenquelleBodenhoehe"><gen:value>1100</gen:value></gen:stringAttribute>
+<bldg:function>31001_1010</bldg:function><bldg:roofType>3100</bldg:roofType><bldg:measuredHeight uom="urn:adv:uom:m">{h:.3f}</bldg:measuredHeight>
+{faces}</bldg:Building></core:cityObjectMember>
+"""
+_FACE = """<bldg:boundedBy><bldg:{kind} gml:id="DEBY_LOD2_{n}_{m}"><core:creationDate>2024-03-01</core:creationDate><gen:stringAttribute name="Flaeche"><gen:value>{area:.3f}</gen:value></gen:stringAttribute>
+<bldg:lod2MultiSurface><gml:MultiSurface gml:id="ID_{n}_{m}"><gml:surfaceMember><gml:Polygon gml:id="DEBY_LOD2_{n}_{m}_poly"><gml:exterior><gml:LinearRing gml:id="DEBY_LOD2_{n}_{m}_poly_0_">
+<gml:posList srsDimension="3">{points}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember></gml:MultiSurface></bldg:lod2MultiSurface></bldg:{kind}></bldg:boundedBy>
+"""
+
+
+def city_gml(path: Path, count: int) -> Path:
+    """A file of LoD2 as Bavaria delivers it: gabled houses of eight surfaces, 6.7 kB each."""
+    random = Random(5)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(
+            '<?xml version="1.0" encoding="UTF-8"?><core:CityModel xmlns:core="http://www.opengis.net/citygml/1.0" '
+            'xmlns:bldg="http://www.opengis.net/citygml/building/1.0" xmlns:gen="http://www.opengis.net/citygml/generics/1.0" '
+            'xmlns:gml="http://www.opengis.net/gml"><gml:boundedBy><gml:Envelope '
+            'srsName="urn:adv:crs:ETRS89_UTM32*DE_DHHN2016_NH"/></gml:boundedBy>\n'
+        )
+        for n in range(count):
+            x, y = X0 + random.uniform(0, WIDTH), Y0 + random.uniform(0, WIDTH)
+            a, b, c, d, m = x, x + random.uniform(8, 14), y, y + random.uniform(8, 12), y + 4
+            z = 480 + random.uniform(0, 20)
+            e, r = z + random.uniform(3, 9), z + random.uniform(10, 14)
+            faces = (
+                ("GroundSurface", ((a, c, z), (a, d, z), (b, d, z), (b, c, z))),
+                ("WallSurface", ((a, c, z), (b, c, z), (b, c, e), (a, c, e))),
+                ("WallSurface", ((b, d, z), (a, d, z), (a, d, e), (b, d, e))),
+                ("WallSurface", ((a, d, z), (a, c, z), (a, c, e), (a, m, r), (a, d, e))),
+                ("WallSurface", ((b, c, z), (b, d, z), (b, d, e), (b, m, r), (b, c, e))),
+                ("RoofSurface", ((a, c, e), (b, c, e), (b, m, r), (a, m, r))),
+                ("RoofSurface", ((b, d, e), (a, d, e), (a, m, r), (b, m, r))),
+            )
+            words = "".join(
+                _FACE.format(
+                    kind=kind, n=n, m=number, area=10.0,
+                    points=" ".join(f"{px:.3f} {py:.3f} {pz:.3f}" for px, py, pz in (*points, points[0])),
+                )
+                for number, (kind, points) in enumerate(faces)
+            )  # fmt: skip
+            file.write(_BUILDING.format(n=n, h=r - z, faces=words))
+        file.write("</core:CityModel>\n")
+    return path
+
+
+_READ = """
+import resource, sys, time
+from pathlib import Path
+import numpy, shapely, pyogrio.raw, pyproj
+from lxml import etree
+from geo.readers.city import write_model, read_sources
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+began = time.perf_counter()
+count = sum(faces for faces in read_sources(Path(sys.argv[1])))
+reading = time.perf_counter() - began
+began = time.perf_counter()
+write_model([Path(sys.argv[1])], Path(sys.argv[2]))
+print(count, reading, time.perf_counter() - began, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024)
+"""
+
+
+def reading_citygml(folder: Path, *, buildings: int, rounds: int) -> Iterator[Result]:
+    """CityGML in a process of its own, beside what expat alone needs to go through the same file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = city_gml(folder / "city.gml", buildings)
+    size = path.stat().st_size / 1e6
+
+    def floor() -> None:
+        parser = expat.ParserCreate()
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+
+    floors, readings, writings, memory = [], [], [], 0.0
+    for _ in range(rounds):
+        floors += seconds_of(floor, 1)
+        done = subprocess.run(
+            [sys.executable, "-c", _READ, str(path), str(folder / "city.gpkg")],
+            check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+        _, reading, writing, more = (float(word) for word in done.stdout.split())
+        readings.append(reading)
+        writings.append(writing)
+        memory = max(memory, more)
+    best, read, wrote = min(floors), min(readings), min(writings)
+    told = (
+        f"{size / read:.0f} MB/s beside {size / best:.0f} MB/s of expat, {size:.0f} MB, {buildings} buildings"
+    )
+    yield Result("CityGML: speed of expat's floor", best / read, 0.4, Better.MORE, "", told)
+    yield Result(
+        "CityGML: memory above the imports", memory, 200, Better.LESS, "MB", "reading and writing together"
+    )
+    yield Result(
+        "CityGML: into the city model",
+        wrote,
+        None,
+        Better.LESS,
+        "s",
+        f"{size / wrote:.0f} MB/s, with both indexes",
+    )
+
+
+def windows(folder: Path, *, buildings: int, times: int) -> Iterator[Result]:
+    """Features for a browser and vector tiles of a layer as large as a city, beside the bare reading of its file."""
+    flat, package = _footprints(folder, buildings)
+    lon, lat = degrees_of(X0 + WIDTH / 2, Y0 + WIDTH / 2)
+    views = [(lon + n * 0.002, lat, lon + n * 0.002 + 0.0135, lat + 0.009) for n in range(times)]
+
+    def ours(view: tuple[float, ...]) -> Callable[[], Any]:
+        return lambda: layers.features_geojson(flat, columns=("height",), bounds=view, limit=20_000)  # type: ignore[arg-type]
+
+    def bare(view: tuple[float, ...]) -> Callable[[], Any]:
+        box = geopandas.GeoSeries([shapely.box(*view)], crs=4326).to_crs(25832).total_bounds
+        return lambda: pyogrio.read_dataframe(package, bbox=tuple(box), columns=["height"])
+
+    mine, theirs = _alternating([ours(view) for view in views], [bare(view) for view in views])
+    count = len(bare(views[0])())
+    yield Result(
+        "features of a view: pyogrio's read of it",
+        mine / theirs,
+        1.0,
+        Better.LESS,
+        "",
+        _beside(mine, theirs, f"{count} features"),
+    )
+
+    column, row = tile_of(lon, lat, 15)
+    for name, path in (("FlatGeobuf", flat), ("GeoPackage", package)):
+        tiles = [(column + n % 5 - 2, row + n // 5 % 5 - 2) for n in range(times)]
+        made = [_tile(path, *tile) for tile in tiles]
+        raw = [_raw(path, *tile) for tile in tiles]
+        mine, theirs = _alternating(made, raw)
+        yield Result(
+            f"vector tile of zoom 15 from {name}: raw read",
+            mine / theirs,
+            3.0,
+            Better.LESS,
+            "",
+            _beside(mine, theirs, f"{len(made[0]()) / 1000:.0f} kB"),
+        )
+    usual = [_usual(flat, *tile) for tile in tiles[: max(3, times // 4)]]
+    made = [_encoded(flat, *tile) for tile in tiles[: max(3, times // 4)]]
+    mine, theirs = _alternating(made, usual)
+    yield Result(
+        "vector tile: mapbox-vector-tile's time",
+        theirs / mine,
+        15,
+        Better.MORE,
+        "",
+        _beside(mine, theirs, "without reading"),
+    )
+
+
+def _tile(path: Path, x: int, y: int) -> Callable[[], bytes]:
+    return lambda: vector_tile(path, 15, x, y, name="houses", columns=("height", "storeys"))
+
+
+def _box(x: int, y: int) -> tuple[float, ...]:
+    from geo.vector_tiles import tile_box
+
+    return tile_box(15, x, y)
+
+
+def _raw(path: Path, x: int, y: int) -> Callable[[], Any]:
+    box = _box(x, y)
+    return lambda: pyogrio.raw.read(str(path), bbox=box, columns=["height", "storeys"])
+
+
+def _read(path: Path, x: int, y: int) -> Any:
+    return pyogrio.raw.read(str(path), bbox=_box(x, y), columns=["height", "storeys"], return_fids=True)
+
+
+def _encoded(path: Path, x: int, y: int) -> Callable[[], bytes]:
+    from geo.vector_tiles import encode
+
+    meta, fids, wkb, values = _read(path, x, y)
+    return lambda: encode(wkb, fids, meta["fields"], values, 15, x, y, "houses")
+
+
+def _usual(path: Path, x: int, y: int) -> Callable[[], bytes]:
+    """The same tile by the library: shapes in the tile's own coordinates, cut and quantised by it."""
+    _, _, wkb, values = _read(path, x, y)
+    size = 2 * 20037508.342789244 / (1 << 15)
+    west, south = x * size - 20037508.342789244, 20037508.342789244 - (y + 1) * size
+
+    def encode() -> bytes:
+        shapes = geopandas.GeoSeries(shapely.from_wkb(wkb), crs=25832).to_crs(3857)
+        features = [
+            {"geometry": shape, "properties": {"height": height, "storeys": storeys}}
+            for shape, height, storeys in zip(shapes, *(column.tolist() for column in values), strict=True)
+        ]
+        options = {"quantize_bounds": (west, south, west + size, south + size), "extents": 4096}
+        return bytes(
+            mapbox_vector_tile.encode([{"name": "houses", "features": features}], default_options=options)
+        )
+
+    return encode
+
+
+def _alternating(one: list[Callable[[], Any]], two: list[Callable[[], Any]]) -> tuple[float, float]:
+    """The middle time of both, which take turns."""
+    one[0](), two[0]()
+    mine, theirs = [], []
+    for a, b in zip(one, two, strict=True):
+        mine += seconds_of(a, 1)
+        theirs += seconds_of(b, 1)
+    return sorted(mine)[len(mine) // 2], sorted(theirs)[len(theirs) // 2]
+
+
+def _beside(mine: float, theirs: float, more: str) -> str:
+    return f"{mine * 1000:.1f} ms beside {theirs * 1000:.1f} ms, {more}"
