@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _NAMESPACE: Final = re.compile(r"http://www\.opengis\.net/citygml/(?:(?:building|profiles/base)/)?([123]\.0)")
+_ANYWHERE: Final = re.compile(r"http://www\.opengis\.net/citygml/building/([123]\.0)")
 _HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _KIND_OF: Final[dict[str, Kind]] = {
     "RoofSurface": "roof",
@@ -36,16 +37,31 @@ _POLYGONS: Final = tuple(
     for space in ("gml", "gml/3.2")
     for name in ("Polygon", "Triangle", "Rectangle", "PolygonPatch")
 )
-_RINGS: Final = tuple(f"{{http://www.opengis.net/{space}}}LinearRing" for space in ("gml", "gml/3.2"))
 _IDS: Final = ("{http://www.opengis.net/gml}id", "{http://www.opengis.net/gml/3.2}id")
-_LOD: Final = re.compile(r"lod([0-4])(Solid|MultiSurface|Geometry|FootPrint|RoofEdge)")
 _BATCH: Final = 40_000
 """Rings that are parsed together."""
 
-_EVENTS: Final = (
-    *("{*}CityModel", "{*}FeatureCollection", "{*}Building", "{*}Envelope"),
-    *("{*}cityObjectMember", "{*}featureMember", "{*}featureMembers", "{*}member", "{*}appearanceMember"),
+_MEMBERS: Final = ("cityObjectMember", "featureMember", "member", "appearanceMember")
+_SHAPES: Final = ("Solid", "MultiSurface", "Geometry", "FootPrint", "RoofEdge")
+_NO_SHAPES: Final = (
+    "TerrainIntersection",
+    "TerrainIntersectionCurve",
+    "MultiCurve",
+    "ImplicitRepresentation",
 )
+_PROPERTIES: Final = {f"lod{lod}{what}": (lod, what) for lod in range(5) for what in (*_SHAPES, *_NO_SHAPES)}
+"""What holds geometry in a building, a part, a thematic surface, an opening or an installation."""
+
+_THEMATIC: Final = frozenset(
+    {*_KIND_OF, "OuterCeilingSurface", "OuterFloorSurface", "Window", "Door", "WindowSurface", "DoorSurface",
+     "GenericThematicSurface"}
+)  # fmt: skip
+_INSTALLATIONS: Final = frozenset({"BuildingInstallation", "BuildingConstructiveElement"})
+_PARTS: Final = frozenset({"Building", "BuildingPart"})
+_GEOMETRY: Final = (
+    "Polygon", "PolygonPatch", "Triangle", "Rectangle", "posList", "pos", "coordinates", "OrientableSurface",
+)  # fmt: skip
+_AREAS: Final = frozenset({"Polygon", "PolygonPatch", "Triangle", "Rectangle"})
 
 
 @dataclass(slots=True)
@@ -71,13 +87,53 @@ class _Draft:
 
     building: Building
     faces: list[_Face] = field(default_factory=list)
-    links: list[tuple[Kind, str]] = field(default_factory=list)
     outline: list[_Face] = field(default_factory=list)
     parts: "list[_Draft]" = field(default_factory=list)
 
 
 def begins_citygml(file: Delivered) -> bool:
     return file.text.startswith(b"<") and b"opengis.net/citygml" in file.head
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """The whole names of what is looked for in one version: libxml2 compares those by address."""
+
+    events: tuple[str, ...]
+    wanted: tuple[str, ...]
+    facts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, version: str) -> "_Tags":
+        base = "http://www.opengis.net/citygml"
+        building, core, gml = f"{base}/building/{version}", f"{base}/{version}", _gml_of(version)
+        spaces = (building,) if version != "3.0" else (building, core, f"{base}/construction/{version}")
+        members = (
+            f"{{{core}}}cityObjectMember",
+            f"{{{core}}}featureMember",
+            f"{{{base}/appearance/{version}}}appearanceMember",
+            f"{{{core}}}appearanceMember",
+            f"{{{gml}}}featureMember",
+            *(f"{{http://www.opengis.net/wfs{wfs}}}member" for wfs in ("", "/2.0")),
+        )
+        return cls(
+            (f"{{{building}}}Building", *members),
+            (
+                *(f"{{{space}}}{name}" for space in spaces for name in _PROPERTIES),
+                *(f"{{{gml}}}{name}" for name in _GEOMETRY),
+                f"{{{building}}}BuildingPart",
+                *(f"{{{space}}}{name}" for space in spaces for name in sorted(_THEMATIC)),
+            ),
+            (
+                *(f"{{{space}}}{name}" for space in spaces for name in _FACTS),
+                f"{{{gml}}}name",
+                f"{{{gml}}}boundedBy",
+            ),
+        )
+
+
+def _gml_of(version: str) -> str:
+    return "http://www.opengis.net/gml/3.2" if version == "3.0" else "http://www.opengis.net/gml"
 
 
 class CityGmlFile:
@@ -90,7 +146,10 @@ class CityGmlFile:
         self._findings = findings
         self._progress = progress
         self._last = ""
-        self._known: dict[str, _Face] = {}
+        self._system = self._own_system = ""
+        self._names: dict[Any, str] = {}
+        self._tags = _Tags.of("2.0")
+        self._hrefs = _href_finder()
 
     def sources(self) -> Iterator[Source]:
         """Buildings in the order of the file.
@@ -113,48 +172,54 @@ class CityGmlFile:
         from lxml import etree
 
         size = max(1, self.path.stat().st_size)
-        system, building_line = "", 0
+        root = None
         with self.path.open("rb") as file:
+            head = file.read(65_536).decode("latin-1")
+            found = _ANYWHERE.search(head)
+            self._tags = tags = _Tags.of(found[1] if found else "2.0")
+            file.seek(0)
             # Only what has to be known is reported to Python; all else stays with libxml2.
             events = etree.iterparse(
-                file, events=("start", "end"), tag=_EVENTS, resolve_entities=False, no_network=True,
-                load_dtd=False, remove_comments=True, remove_pis=True,
+                file, events=("end",), tag=tags.events, resolve_entities=False, no_network=True, load_dtd=False,
+                remove_comments=True, remove_pis=True, remove_blank_text=True, collect_ids=False,
             )  # fmt: skip
             try:
-                for event, element in events:
-                    name = _local(element.tag)
-                    if event == "start":
-                        if not self.version:
-                            self.version = self._version_of(element)
-                        if name == "Building":
-                            building_line = int(element.sourceline or 0)
-                        continue
-                    if name == "Envelope":
-                        system = element.get("srsName") or system
-                    elif name == "Building":
-                        building_line = 0
+                for _, element in events:
+                    if root is None:
+                        root = element.getroottree().getroot()
+                        self._begin(root)
+                    name = self._name(element.tag)
+                    parent = element.getparent()
+                    if name == "Building":
                         draft = self._building(element)
-                        own = system or _system_within(element)
-                        yield draft, own
-                        _forget(element)
-                    elif name not in ("CityModel", "FeatureCollection"):
+                        yield draft, self._own_system or self._system or _system_within(element)
+                        if parent is not None and self._name(parent.tag) not in _MEMBERS:
+                            _forget(
+                                element
+                            )  # many in one featureMembers; otherwise its member goes as a whole
+                    else:
                         self._note_other(element)
                         _forget(element)
                         self._progress(file.tell() / size)
             except etree.XMLSyntaxError as problem:
-                raise self._broken(problem, events.error_log, building_line) from problem
-        if not self.version:
-            raise LayerProblem("broken", detail="no element")
+                raise self._broken(problem, events.error_log) from problem
+            if root is None:
+                self._begin(events.root)
 
-    def _broken(self, problem: Any, log: Any, building_line: int) -> LayerProblem:
+    def _begin(self, root: "_Element") -> None:
+        self.version = self._version_of(root)
+        envelope = root.find("{*}boundedBy/{*}Envelope")
+        if envelope is not None:
+            self._system = envelope.get("srsName") or ""
+
+    def _broken(self, problem: Any, log: Any) -> LayerProblem:
         first = next(iter(log), None)
         line = first.line if first is not None else problem.lineno or 1
         words = str(first.message if first is not None else problem.msg)[:200]
         if "ntity" in words:
             return LayerProblem("xml_entities")
         after = f"; after building {self._last}" if self._last else ""
-        begun = f", in the building that begins in line {building_line}" if building_line else ""
-        return LayerProblem("broken", line=line, detail=f"{words}{begun}{after}")
+        return LayerProblem("broken", line=line, detail=f"{words}{after}")
 
     def _version_of(self, root: "_Element") -> str:
         from lxml import etree
@@ -168,106 +233,145 @@ class CityGmlFile:
             raise LayerProblem("unknown_format", looks_like=f"XML ({_local(root.tag)})")
         return found[0]
 
+    def _name(self, tag: Any) -> str:
+        """The local name of a tag; each tag is looked at once."""
+        name = self._names.get(tag)
+        if name is None:
+            name = self._names[tag] = _local(tag)
+        return name
+
     def _note_other(self, member: "_Element") -> None:
         for child in member:
-            name = _local(child.tag)
+            name = self._name(child.tag)
             if name not in ("Building", "Appearance", ""):
                 self.others[name] = self.others.get(name, 0) + 1
 
     def _building(self, element: "_Element") -> _Draft:
-        self._known = {}
-        draft = self._draft(element, parent="")
-        self._last = draft.building.id
-        self._link(element, draft)
-        return draft
-
-    def _draft(self, element: "_Element", *, parent: str) -> _Draft:
-        identifier = element.get(_IDS[0]) or element.get(_IDS[1]) or f"line {element.sourceline}"
-        draft = _Draft(Building(identifier, parent=parent))
-        for child in element:
-            name = _local(child.tag)
-            if name in ("boundedBy", "boundary"):
-                for surface in child:
-                    self._thematic(surface, draft)
-            elif name in ("consistsOfBuildingPart", "buildingPart"):
-                for part in child:
-                    draft.parts.append(self._draft(part, parent=identifier))
-            elif found := _LOD.fullmatch(name):
-                self._geometry(child, draft, int(found[1]), found[2], "")
-            elif name in ("outerBuildingInstallation", "buildingInstallation"):
-                self._installation(child, draft)
-            elif name in ("interiorRoom", "buildingRoom", "interiorBuildingInstallation", "buildingUnit"):
-                self._findings.leave_out("interior", identifier)
-            else:
-                self._fact(name, child, draft.building)
-        return draft
-
-    def _thematic(self, surface: "_Element", draft: _Draft) -> None:
-        name = _local(surface.tag)
-        if not name.endswith(("Surface", "Window", "Door")):
-            return
-        if name.startswith(("Interior", "Ceiling", "Floor")):
-            self._findings.leave_out("interior", draft.building.id)
-            return
-        self._findings.thematic[name] += 1
-        kind = _KIND_OF.get(name, "other")
-        for child in surface:
-            inner = _local(child.tag)
-            if found := _LOD.fullmatch(inner):
-                self._geometry(child, draft, int(found[1]), found[2], kind)
-            elif inner in ("opening", "fillingSurface"):
-                for opening in child:
-                    self._thematic(opening, draft)
-
-    def _installation(self, prop: "_Element", draft: _Draft) -> None:
-        """Balconies, chimneys, dormers: their faces count, whatever they are called within the installation."""
-        for child in prop.iter():
-            if found := _LOD.fullmatch(_local(child.tag)):
-                self._geometry(child, draft, int(found[1]), found[2], "other")
-
-    def _geometry(self, prop: "_Element", draft: _Draft, lod: int, what: str, kind: Kind) -> None:
-        if lod == 4:
-            self._findings.leave_out("interior", draft.building.id)
-            return
-        into = draft.outline if lod == 0 else draft.faces
-        if what == "RoofEdge" or (lod == 0 and into):
-            return
-        turned = _turned(prop)
-        for polygon in prop.iter(*_POLYGONS):
-            rings = [_text_of(ring) for ring in polygon.iter(*_RINGS)]
-            face = _Face(lod, kind, rings, turned=polygon in turned)
-            into.append(face)
-            identifier = polygon.get(_IDS[0]) or polygon.get(_IDS[1])
-            if identifier:
-                self._known[identifier] = face
-        for member in prop.iter(prop.tag, *_REFERRING):
-            if target := member.get(_HREF):
-                draft.links.append((kind, target))
-
-    def _link(self, element: "_Element", whole: _Draft) -> None:
-        """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
-        groups: dict[str, _Element] | None = None
-        for draft in (whole, *whole.parts):
-            for kind, target in draft.links:
-                if not target.startswith("#"):
-                    self._findings.leave_out("remote_link", draft.building.id)
+        """All faces of a building and its parts, in one walk over the elements that matter."""
+        whole = self._draft(element, "")
+        self._last = whole.building.id
+        self._own_system = ""
+        drafts = {element: whole}
+        known: dict[str, _Face] = {}
+        turned: set[_Element] = set()
+        into: list[_Face] | None = None
+        face: _Face | None = None
+        ring: _Element | None = None
+        lod, kind, names = 0, "", self._names
+        self._facts(element, whole.building)
+        for node in element.iter(*self._tags.wanted):
+            name = names.get(node.tag) or self._name(node.tag)
+            if name == "posList":
+                if face is not None:
+                    face.rings.append((node.text or "") if node.get("srsDimension", "3") == "3" else "")
+            elif name in _AREAS:
+                face = None
+                if into is not None:
+                    face = _Face(lod, kind, [], node in turned)  # type: ignore[arg-type]
+                    into.append(face)
+                    if identifier := node.get(_IDS[0]) or node.get(_IDS[1]):
+                        known[identifier] = face
+            elif name in _PROPERTIES:
+                face = into = None
+                lod, what = _PROPERTIES[name]
+                parent = node.getparent()
+                found = self._kind_in(parent)
+                if found is None or parent is None or lod == 4:
+                    self._findings.leave_out("interior", whole.building.id)
                     continue
-                faces = [self._known[target[1:]]] if target[1:] in self._known else []
-                if not faces:
-                    if groups is None:
-                        found = (
-                            (each.get(_IDS[0]) or each.get(_IDS[1]), each) for each in element.iter("{*}*")
-                        )
-                        groups = {name: each for name, each in found if name}
-                    if target[1:] not in groups:
-                        self._findings.leave_out("unresolved_link", draft.building.id)
-                        continue
-                    inner = (
-                        each.get(_IDS[0]) or each.get(_IDS[1]) for each in groups[target[1:]].iter(*_POLYGONS)
-                    )
-                    faces = [self._known[name] for name in inner if name]
-                for face in faces:
-                    face.kind = face.kind or kind
+                kind = found
+                if what in _NO_SHAPES:
+                    if what == "ImplicitRepresentation":
+                        self._findings.leave_out("template", whole.building.id)
+                    continue
+                draft = whole if len(drafts) == 1 else _owner(parent, drafts)
+                if lod or (what != "RoofEdge" and not draft.outline):
+                    into = draft.faces if lod else draft.outline
+            elif name in _THEMATIC:
+                self._findings.thematic[name] += 1
+            elif name == "BuildingPart":
+                part = drafts[node] = self._draft(node, whole.building.id)
+                whole.parts.append(part)
+                self._facts(node, part.building)
+            elif name == "OrientableSurface":
+                if node.get("orientation") == "-":
+                    turned.update(node.iter(*_POLYGONS))
+            elif face is not None:  # GML 2's coordinates, or a ring of single points
+                words = node.text or ""
+                if name == "coordinates":
+                    face.rings.append(words.replace(",", " "))
+                elif (its_ring := node.getparent()) is ring and face.rings:
+                    face.rings[-1] += " " + words
+                else:
+                    ring = its_ring
+                    face.rings.append(words)
+        self._link(element, whole, known)
+        return whole
+
+    def _draft(self, element: "_Element", parent: str) -> _Draft:
+        identifier = element.get(_IDS[0]) or element.get(_IDS[1]) or f"line {element.sourceline}"
+        return _Draft(Building(identifier, parent=parent))
+
+    def _kind_in(self, parent: "_Element | None") -> Kind | None:
+        """What faces are that stand in `parent`; None for what lies inside a building."""
+        if parent is None:
+            return None
+        name = self._name(parent.tag)
+        if name in _THEMATIC:
+            above = parent.getparent()
+            above = above.getparent() if above is not None else None
+            if above is not None and (found := self._name(above.tag)) not in _PARTS:
+                # A dormer's roof is the dormer's; a window is its wall's; a room's wall is nobody's business.
+                return "other" if found in _INSTALLATIONS or found in _THEMATIC else None
+            return _KIND_OF.get(name, "other")
+        if name in _PARTS:
+            return ""
+        return "other" if name in _INSTALLATIONS else None
+
+    def _facts(self, element: "_Element", building: Building) -> None:
+        for child in element.iterchildren(*self._tags.facts):
+            name = self._name(child.tag)
+            if name in _FACTS:
+                self._fact(name, child, building)
+            elif len(child) and self._name(child[0].tag) == "Envelope":
+                self._own_system = child[0].get("srsName") or self._own_system
+
+    def _link(self, element: "_Element", whole: _Draft, known: dict[str, _Face]) -> None:
+        """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
+        targets = {str(target) for target in self._hrefs(element)}
+        if not targets:
+            return
+        told = {f"#{name}" for name, face in known.items() if face.kind}
+        if targets <= told:
+            return
+        groups: dict[str, _Element] | None = None
+        for node in element.iter("{*}*"):
+            target = node.get(_HREF)
+            if not target:
+                continue
+            prop = next(
+                (up for up in (node, *node.iterancestors()) if self._name(up.tag) in _PROPERTIES), None
+            )
+            if prop is None:
+                continue  # an address, a group, whatever else may refer to something
+            kind = self._kind_in(prop.getparent())
+            if not target.startswith("#"):
+                self._findings.leave_out("remote_link", whole.building.id)
+                continue
+            faces = [known[target[1:]]] if target[1:] in known else []
+            if not faces:
+                if groups is None:
+                    every = ((each.get(_IDS[0]) or each.get(_IDS[1]), each) for each in element.iter("{*}*"))
+                    groups = {name: each for name, each in every if name}
+                if target[1:] not in groups:
+                    self._findings.leave_out("unresolved_link", whole.building.id)
+                    continue
+                inner = (
+                    each.get(_IDS[0]) or each.get(_IDS[1]) for each in groups[target[1:]].iter(*_POLYGONS)
+                )
+                faces = [known[name] for name in inner if name in known]
+            for face in faces:
+                face.kind = face.kind or kind or ""
 
     # ------------------------------------------------------------------------------------------- attributes
 
@@ -295,29 +399,35 @@ class CityGmlFile:
 
     def _finished(self, waiting: list[tuple[_Draft, str]]) -> Iterator[Source]:
         """Buildings with numbers instead of text, all texts parsed at once."""
-        import numpy as np
 
         drafts = [(draft, each) for draft, _ in waiting for each in (draft, *draft.parts)]
         for _, each in drafts:
             self._choose(each)
-        texts = [ring for _, each in drafts for face in (*each.faces, *each.outline) for ring in face.rings]
-        counts = [len(text.split()) for text in texts]
+        texts = [text for _, each in drafts for face in (*each.faces, *each.outline) for text in face.rings]
         numbers = parsed(" ".join(texts))
+        counts = [text.count(" ") + 1 for text in texts]
+        if numbers is not None and len(numbers) != sum(counts):
+            counts = [len(text.split()) for text in texts]  # more blanks than needed, or lines
         if numbers is None or len(numbers) != sum(counts):
             raise self._unreadable(drafts)
-        ends = np.cumsum(counts)
-        position = 0
+        whole = all(count % 3 == 0 for count in counts)
+        points = numbers.reshape(-1, 3) if whole else numbers
+        end = position = 0
         for _, each in drafts:
             for faces, into in ((each.faces, each.building.surfaces), (each.outline, each.building.outline)):
                 for face in faces:
                     rings = []
                     for _ring in face.rings:
-                        start = int(ends[position]) - counts[position]
-                        if counts[position] % 3 == 0:
-                            ring = numbers[start : ends[position]].reshape(-1, 3)
-                            rings.append(ring[::-1] if face.turned else ring)
+                        count = counts[position]
+                        start, end = end, end + count
                         position += 1
-                    if len(rings) == len(face.rings) and rings:
+                        if whole:
+                            rings.append(points[start // 3 : end // 3])
+                        elif count % 3 == 0:
+                            rings.append(points[start:end].reshape(-1, 3))
+                    if face.turned:
+                        rings = [ring[::-1] for ring in rings]
+                    if rings and len(rings) == len(face.rings):
                         into.append(Surface(face.kind, rings))
                     else:
                         self._findings.leave_out("not_three", each.building.id)
@@ -354,14 +464,23 @@ class CityGmlFile:
         return LayerProblem("broken", detail="coordinates")
 
 
-_REFERRING: Final = tuple(
-    f"{{http://www.opengis.net/{space}}}{name}"
-    for space in ("gml", "gml/3.2")
-    for name in ("surfaceMember", "baseSurface", "exterior", "solidMember")
+_FACTS: Final = frozenset(
+    {"function", "roofType", "name", "storeysAboveGround", "measuredHeight", "height", "address"}
 )
-_ORIENTABLE: Final = tuple(
-    f"{{http://www.opengis.net/{space}}}OrientableSurface" for space in ("gml", "gml/3.2")
-)
+
+
+def _href_finder() -> Any:
+    """All references of a building, found without an element object for each."""
+    from lxml import etree
+
+    return etree.XPath(
+        "descendant::*/@x:href", namespaces={"x": _HREF[1:].partition("}")[0]}, smart_strings=False
+    )
+
+
+def _owner(element: "_Element", drafts: "dict[_Element, _Draft]") -> _Draft:
+    """The building or part in which an element stands."""
+    return next(drafts[each] for each in (element, *element.iterancestors()) if each in drafts)
 
 
 def parsed(text: str) -> "np.ndarray[Any, Any] | None":
@@ -379,27 +498,6 @@ def parsed(text: str) -> "np.ndarray[Any, Any] | None":
 
 def _local(tag: Any) -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _turned(prop: "_Element") -> "set[_Element]":
-    """Polygons that an OrientableSurface turns inside out."""
-    return {
-        polygon
-        for surface in prop.iter(*_ORIENTABLE)
-        if surface.get("orientation") == "-"
-        for polygon in surface.iter(*_POLYGONS)
-    }
-
-
-def _text_of(ring: "_Element") -> str:
-    """The coordinates of a ring: one posList, or as many pos, or GML 2's coordinates."""
-    if len(ring) == 1:
-        child = ring[0]
-        text = child.text or ""
-        if child.get("srsDimension", "3") != "3":
-            return ""
-        return text.replace(",", " ") if _local(child.tag) == "coordinates" else text
-    return " ".join(child.text or "" for child in ring if _local(child.tag) == "pos")
 
 
 def _system_within(element: "_Element") -> str:
