@@ -63,6 +63,13 @@ TERMINAL = Channel(
     entry=Entry.PUBLIC,
     exchange_code="system",
 )
+AGENCY_LINK = Channel(
+    key="agency_link",
+    label=N_("Personal link of an agency"),
+    counts=N_("the moment our server received it"),
+    entry=Entry.PUBLIC,
+    exchange_code="system",
+)
 EMAIL = Channel(
     key="email",
     label=N_("E-mail"),
@@ -169,7 +176,7 @@ OTHER = Channel(
 )
 
 CHANNELS: tuple[Channel, ...] = (
-    WEB, TERMINAL, LETTER, PAPER_FORM, EMAIL, FAX, IN_PERSON_RECORD, PHONE_RECORD, SIGNATURE_LIST, HEARING, E_FILE,
+    WEB, TERMINAL, AGENCY_LINK, LETTER, PAPER_FORM, EMAIL, FAX, IN_PERSON_RECORD, PHONE_RECORD, SIGNATURE_LIST, HEARING, E_FILE,
     OTHER, IMPORT,
 )  # fmt: skip
 """All channels, in the order in which forms offer them."""

@@ -17,11 +17,11 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, places, procedures, search
-from consultations.deadlines import PhaseState, local_date
+from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, insert_rows
@@ -140,6 +140,8 @@ class Contribution(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: str
     is_late: bool = False
+    #: The last day of a period of its own: that of an agency that was asked (BauGB §4(2)); None: that of the phase.
+    due_on: date | None = None
     language: str = "de"
     title: str = ""
     text: str = ""
@@ -269,6 +271,10 @@ class Submission:
     supplements: Contribution | None = None
     source_id: str = ""
     wants_letter: bool = False
+    #: The phase whose request an agency answers, and the last day that the agency was given; None: found by the
+    #: moment of receipt.
+    phase: Phase | None = None
+    due_on: date | None = None
 
 
 def submit(
@@ -321,7 +327,12 @@ def submit(
         written_on=submission.written_on,
         recorded_at=now,
         recorded_by=by.label,
-        is_late=bool(phase and not phase.is_in_time(received_at)),
+        is_late=(
+            not is_in_time(received_at, submission.due_on)
+            if submission.due_on
+            else bool(phase and not phase.is_in_time(received_at))
+        ),
+        due_on=submission.due_on,
         language=submission.language,
         title=submission.title,
         text=submission.text,
@@ -441,8 +452,14 @@ def _phase(
     """The phase it belongs to at the moment of its receipt; whatever channel it came by."""
     assert procedure.id is not None
     phases = procedures.phases_of(session, procedure.id)
+    if submission.phase is not None:
+        if submission.phase.procedure_id != procedure.id:
+            raise Refusal(Code.UNKNOWN_REFERENCE)
+        return submission.phase
     if submission.supplements is not None:
         return next((phase for phase in phases if phase.id == submission.supplements.phase_id), None)
+    # Agencies answer their own request; nobody else hands in to their phases.
+    phases = [phase for phase in phases if phase.track != Track.AGENCIES.value]
     opens = Opens(submission.kind.value)
     phase = procedures.phase_for(phases, opens, received_at)
     if phase is not None:
@@ -654,6 +671,23 @@ def by_id(session: Session, municipality_id: int, contribution_id: int) -> Contr
     """The contribution with this id, if it belongs to the municipality."""
     contribution = session.get(Contribution, contribution_id)
     return contribution if contribution and contribution.municipality_id == municipality_id else None
+
+
+def by_reference(session: Session, procedure: Procedure, typed: str) -> Contribution | None:
+    """The contribution of a procedure with this reference ("BP-12-0031"), in whatever case, or None."""
+    return session.exec(
+        select(Contribution).where(
+            Contribution.procedure_id == procedure.id,
+            Contribution.entry_number == _entry_number(procedure, typed),
+        )
+    ).first()
+
+
+def _entry_number(procedure: Procedure, typed: str) -> int:
+    """The number at the end of a reference of this procedure; 0, which none has, for anything else."""
+    key, _, number = typed.strip().rpartition("-")
+    fits = key.casefold() == procedure.key.casefold() and number.isascii() and number.isdigit()
+    return int(number) if fits and len(number) < 10 else 0
 
 
 def attachments_of(session: Session, contribution_id: int) -> list[Attachment]:

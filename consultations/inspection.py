@@ -41,6 +41,7 @@ PNG = FileType("image/png", (".png",))
 WEBP = FileType("image/webp", (".webp",))
 TIFF = FileType("image/tiff", (".tif", ".tiff"))
 TEXT = FileType("text/plain", (".txt",))
+CSV = FileType("text/csv", (".csv",))
 ODT = FileType("application/vnd.oasis.opendocument.text", (".odt",))
 ODS = FileType("application/vnd.oasis.opendocument.spreadsheet", (".ods",))
 DOCX = FileType("application/vnd.openxmlformats-officedocument.wordprocessingml.document", (".docx",))
@@ -52,6 +53,8 @@ IMAGES = (JPEG, PNG, WEBP, TIFF)
 PUBLIC_TYPES = (PDF, *IMAGES, TEXT, ODT, DOCX, XLSX, ODS)
 STAFF_TYPES = (*PUBLIC_TYPES, EML)
 """Staff also keep e-mails as they came in, with their headers."""
+TABLE_TYPES = (XLSX, CSV)
+"""What a table is taken in from."""
 
 MB = 1_000_000
 
@@ -216,7 +219,11 @@ def _family(
     for kind in IMAGES:
         if best is not None and best.mime_type == kind.media_type:
             return kind, kind.extensions[0]
-    if claimed in (TEXT, EML) and _charset(path) is not None and (claimed == TEXT or _has_mail_headers(head)):
+    if (
+        claimed in (TEXT, CSV, EML)
+        and _charset(path) is not None
+        and (claimed != EML or _has_mail_headers(head))
+    ):
         return claimed, claimed.extensions[0]
     return None, (best.extension or best.mime_type) if best is not None else ""
 

@@ -163,6 +163,19 @@ def of_municipality(
     ).all()
 
 
+def waiting_of_kinds(session: Session, municipality_id: int, kinds: Sequence[str]) -> Sequence[Notice]:
+    """The waiting notices of a municipality of these kinds, oldest first."""
+    return session.exec(
+        select(Notice)
+        .where(
+            Notice.municipality_id == municipality_id,
+            Notice.state == NoticeState.WAITING.value,
+            col(Notice.kind).in_(kinds),
+        )
+        .order_by(col(Notice.id))
+    ).all()
+
+
 def by_id(session: Session, municipality_id: int, notice_id: int) -> Notice | None:
     """The notice with this id, if it belongs to the municipality."""
     notice = session.get(Notice, notice_id)

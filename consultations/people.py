@@ -39,6 +39,8 @@ class Organisation(SQLModel, table=True):
     municipality_id: int = Field(foreign_key="municipality.id", index=True)
     kind: str = OrganisationKind.ASSOCIATION.value
     name: str
+    #: The one that it turned out to be the same as; what was said in its name points there (`agencies.merge`).
+    merged_into_id: int | None = Field(default=None, foreign_key="organisation.id")
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -89,6 +91,8 @@ class PersonInput:
     language: str = "de"
     organisation: str = ""
     organisation_kind: OrganisationKind = OrganisationKind.ASSOCIATION
+    #: The body itself where it is known, as that of an agency that was asked.
+    organisation_id: int | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -118,12 +122,12 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
     entered = normalised(entered)
     if entered.is_anonymous:
         return None
-    organisation_id = None
-    if entered.organisation:
+    organisation_id = entered.organisation_id
+    if organisation_id is None and entered.organisation:
         organisation = session.exec(
-            select(Organisation).where(
-                Organisation.municipality_id == municipality_id, Organisation.name == entered.organisation
-            )
+            select(Organisation)
+            .where(Organisation.municipality_id == municipality_id, Organisation.name == entered.organisation)
+            .order_by(col(Organisation.merged_into_id).is_not(None), col(Organisation.id))
         ).first()
         if organisation is None:
             organisation = Organisation(
@@ -134,7 +138,7 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
             )
             session.add(organisation)
             session.flush()
-        organisation_id = organisation.id
+        organisation_id = organisation.merged_into_id or organisation.id
     return insert_object(
         session,
         Person,
@@ -252,7 +256,17 @@ def staff_of(session: Session, municipality_id: int) -> list[tuple[Person, RoleA
 
 
 def names(session: Session, labels: Iterable[str]) -> dict[str, str]:
-    """Names by actor label ("person:12"), in one query, for showing who did something."""
-    ids = [int(label.partition(":")[2]) for label in labels if label.startswith("person:")]
-    rows = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(ids)))
-    return {f"person:{person_id}": name for person_id, name in rows}
+    """Names by actor label ("person:12", "agency:3"), in a query for each kind, for showing who did something."""
+    known = [label.partition(":") for label in labels]
+    people = [int(number) for kind, _, number in known if kind == "person"]
+    agencies = [int(number) for kind, _, number in known if kind == "agency"]
+    named: dict[str, str] = {}
+    if people:
+        rows = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(people)))
+        named |= {f"person:{person_id}": name for person_id, name in rows}
+    if agencies:
+        bodies = session.exec(
+            select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(agencies))
+        )
+        named |= {f"agency:{organisation_id}": name for organisation_id, name in bodies}
+    return named

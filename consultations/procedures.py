@@ -711,6 +711,11 @@ _PHASES = (
 )
 
 
+def phase_of(session: Session, phase_id: int) -> Phase | None:
+    """The phase with this id."""
+    return session.get(Phase, phase_id)
+
+
 def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, list[Phase]]:
     """The phases of several procedures by procedure id, in one query."""
     found: dict[int, list[Phase]] = {procedure_id: [] for procedure_id in procedure_ids}
@@ -844,8 +849,12 @@ def current_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
 
 def phase_for(phases: Sequence[Phase], opens: Opens, now: datetime) -> Phase | None:
     """The phase a contribution of this kind belongs to now: an open one; else, for a statement, the
-    last one that was open, since what is late is kept and marked, never dropped (BauGB §4a(5))."""
-    inviting = [phase for phase in phases if opens.value in phase.opens]
+    last one that was open, since what is late is kept and marked, never dropped (BauGB §4a(5)).
+
+    Phases of agencies take in nothing by themselves: who was asked answers the request (`invitations`)."""
+    inviting = [
+        phase for phase in phases if opens.value in phase.opens and phase.track != Track.AGENCIES.value
+    ]
     for phase in inviting:
         if phase.state(now) is PhaseState.OPEN:
             return phase

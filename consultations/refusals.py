@@ -74,6 +74,16 @@ class Code(StrEnum):
     SOURCE_ID_MISSING = "source_id_missing"
     PARENT_UNKNOWN = "parent_unknown"
     DATE_IMPOSSIBLE = "date_impossible"
+    # agencies
+    EMAIL_INVALID = "email_invalid"
+    SUBJECT_UNKNOWN = "subject_unknown"
+    AREA_UNKNOWN = "area_unknown"
+    KIND_UNKNOWN = "kind_unknown"
+    OWN_PERIOD_TOO_SHORT = "own_period_too_short"
+    NOBODY_TO_ASK = "nobody_to_ask"
+    ADDRESS_MISSING = "address_missing"
+    LINK_UNKNOWN = "link_unknown"
+    MAY_NOT_RELEASE = "may_not_release"
     # the house itself
     DATABASE_BUSY = "database_busy"
     DISK_FULL = "disk_full"

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
+    agencies,
     availability,
     certificates,
     contributions,
@@ -23,6 +24,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     documents,
     drafts,
     frozen,
+    invitations,
     journal,
     lateness,
     locations,

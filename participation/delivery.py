@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from consultations import contributions, drafts, municipalities, notices
+from consultations import contributions, drafts, invitations, municipalities, notices
 from consultations.contributions import Record
+from consultations.invitations import Told
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
-from participation import jobs, letters, mail, receipts
+from consultations.permissions import SYSTEM
+from participation import agency_messages, jobs, letters, mail, receipts
 from participation.database import unit_of_work
 from participation.house import House
 from participation.mail import MailError, Message, SmtpSettings
@@ -45,6 +47,9 @@ class Outgoing:
     #: Public address of the town.
     base: str
     record: Record | None
+    #: What an agency is told, and the key from which its link is made.
+    told: Told | None = None
+    link_key: bytes = b""
 
 
 def deliver_mail(house: House) -> bool:
@@ -77,6 +82,8 @@ def _take(house: House) -> Outgoing | None:
             session.get_one(Municipality, notice.municipality_id),
             public_address(house.settings, hosts),
             contributions.record_of(session, contribution) if contribution else None,
+            invitations.told(session, notice) if notice.kind.startswith("agency_") else None,
+            house.link_key,
         )
 
 
@@ -158,6 +165,20 @@ def _availability(outgoing: Outgoing) -> Message:
     return _message(outgoing, subject, text)
 
 
+def _agency(outgoing: Outgoing) -> Message:
+    """To an agency, with its personal link. A link that was revoked meanwhile is not sent."""
+    if outgoing.told is None:
+        raise MailError("the link was revoked before it was sent", permanent=True)
+    message = agency_messages.message_of(
+        outgoing.told,
+        outgoing.municipality,
+        key=outgoing.link_key,
+        base=outgoing.base,
+        language=outgoing.notice.language,
+    )
+    return _message(outgoing, *agency_messages.mail_of(message))
+
+
 def _message(
     outgoing: Outgoing, subject: str, text: str, *, attachments: tuple[mail.Attachment, ...] = ()
 ) -> Message:
@@ -178,6 +199,11 @@ COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {
     "receipt": _receipt,
     "barrier_report": _feedback,
     "availability": _availability,
+    "agency_invitation": _agency,
+    "agency_reminder": _agency,
+    "agency_extension": _agency,
+    "agency_returned": _agency,
+    "agency_waiting": _agency,
 }
 
 
@@ -193,4 +219,16 @@ def forget_drafts(house: House) -> bool:
         return drafts.forget_old(session, house.clock()) > 0
 
 
-jobs.ROUNDS += [deliver_mail, forget_drafts]
+# --- what time brings ------------------------------------------------------------------------------
+
+
+def mind_agencies(house: House) -> bool:
+    """Remind agencies some days before their last day, and note whose period is over without an answer."""
+    with unit_of_work(house.engine) as session:
+        if not invitations.is_anything_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return invitations.keep_time(session, by=SYSTEM, now=house.clock()) > 0
+
+
+jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies]

@@ -55,7 +55,8 @@ from geo.readers.apart import read_here
 from participation import cityscape, identity, layers_import
 from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
-from participation.house import read_clock
+from participation.demo_agencies import Agencies, accounts
+from participation.house import link_key, read_clock
 from participation.settings import Settings
 from participation.theme import theme_css
 
@@ -110,7 +111,7 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
         (data / "samples-done").unlink(missing_ok=True)
         with finished_or_nothing(database) as engine:
             migrate(engine)
-            fill(engine, open_files(settings), now=read_clock())
+            fill(engine, open_files(settings), now=read_clock(), link_key=link_key(settings))
         mark.write_text(f"{local_date(read_clock())}")
     if samples:
         from participation import demo_samples
@@ -132,7 +133,8 @@ def welcome(port: int) -> str:
     for town in TOWNS:
         told = _told(town)
         lines += [f"    {each['email']:<34} {each['role']:<14} {told['name']}" for each in told["staff"]]
-    lines += [f"    {OPERATOR[1]:<34} {'operator':<14} runs the installation", ""]
+    lines += [f"    {OPERATOR[1]:<34} {'operator':<14} runs the installation"]
+    lines += [f"    {email:<34} {'agency':<14} {what}" for email, what in accounts(_told("agencies"))] + [""]
     return "\n".join(lines)
 
 
@@ -187,12 +189,24 @@ def _told(name: str) -> dict[str, Any]:
 # --- the fill --------------------------------------------------------------------------------------
 
 
-def fill(engine: Engine, files: FileStore, *, now: datetime, towns: tuple[str, ...] = TOWNS) -> None:
-    """Fill an empty, migrated database with the demo towns, in one transaction."""
+def fill(
+    engine: Engine,
+    files: FileStore,
+    *,
+    now: datetime,
+    towns: tuple[str, ...] = TOWNS,
+    link_key: bytes = b"demo",
+) -> None:
+    """Fill an empty, migrated database with the demo towns, in one transaction.
+
+    `link_key` makes the secrets of the agencies' links (`house.link_key` of whoever serves the demo).
+    """
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         stories = [_Story(_told(name), files, now, Path(folder)) for name in towns]
         for story in stories:
             story.gather()
+            if story.told["key"] == TOWNS[0]:
+                Agencies(story, _told("agencies"), key=link_key, password=PASSWORD).gather()
         events = [event for story in stories for event in story.events]
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):
@@ -424,8 +438,11 @@ class _Story:
                 ends = (self.seat.working_day_until if ends < self.today else self.seat.working_day_from)(
                     ends
                 )
-            if starts and over and starts <= over:
+            if starts and over and starts <= over and each["kind"] != PhaseKind.AGENCIES.value:
                 starts = over + timedelta(days=1)
+            if each["kind"] == PhaseKind.AGENCIES.value:  # runs beside the others
+                yield PhaseInput(PhaseKind.AGENCIES, starts_on=starts, ends_on=ends, is_formal=True)
+                continue
             over = ends or over
             yield PhaseInput(
                 PhaseKind(each["kind"]),

@@ -1,5 +1,6 @@
 """What lives as long as the process: settings, database, files, the files of the browser, finished pages, the clock."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ def read_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def link_key(settings: Settings) -> bytes:
+    """From which the secrets of agencies' links are made."""
+    return hashlib.sha256(b"agency links" + settings.secret.get_secret_value().encode()).digest()
+
+
 @dataclass
 class House:
     """What pages and jobs need of the process they run in."""
@@ -51,6 +57,11 @@ class House:
     def limiter(self) -> Limiter:
         """Counts tries, see participation/security.py."""
         return security.limiter(self.settings, self.engine, self.clock)
+
+    @cached_property
+    def link_key(self) -> bytes:
+        """From which the secrets of agencies' links are made, see consultations/invitations.py."""
+        return link_key(self.settings)
 
     def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
         """Remember a finished page; the oldest go when there are too many, or when they are too large together."""

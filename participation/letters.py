@@ -7,7 +7,7 @@ markup. Layout is in `templates/letters/`, words are here, so that both language
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, partial
@@ -378,6 +378,51 @@ def form_pdf(form: FormContext) -> bytes:
         },
     }
     return typeset("form.typ", data, form.issued_at, _)
+
+
+# ---------------------------------------------------------------------------------------------------------- agencies
+
+
+def agency_pdf(
+    *,
+    head: Letterhead,
+    language: str,
+    heading: str,
+    reference: str,
+    address: Sequence[str],
+    facts: Sequence[tuple[str, Any]],
+    paragraphs: Sequence[str],
+    code: Sequence[str],
+    url: str,
+    issued_at: datetime,
+    dated: date,
+) -> bytes:
+    """A letter to an agency as PDF: what is asked until when, and the code (in groups of four) to type in at `url`."""
+    _ = i18n.translations(language).gettext
+    data = {
+        **common(head, language),
+        "title": f"{heading}: {reference}",
+        "heading": heading,
+        "footer": reference,
+        "address": list(address),
+        "aside": [(_("Our reference"), reference), (_("Date"), i18n.date_short(dated, language))]
+        + ([(_("Telephone"), head.phone)] if head.phone else []),
+        "facts": [(label, value) for label, value in facts if value],
+        "intro": _paragraphs("\n\n".join(paragraphs), language),
+        "code": {
+            "label": _("Your access code"),
+            "groups": list(code),
+            "online": _("All documents, and the form for your answer:"),
+            "url": url,
+            "shown-url": url.partition("://")[2],
+            "phone": _("Or call us at %(phone)s and have the code ready.") % {"phone": head.phone}
+            if head.phone
+            else "",
+            "qr": qr(url),
+            "qr-alt": _("QR code that leads to the page where you type in the code"),
+        },
+    }
+    return typeset("agency.typ", data, issued_at, _)
 
 
 # ------------------------------------------------------------------------------------------------------------- shared

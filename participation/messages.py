@@ -103,6 +103,21 @@ MESSAGES: dict[Code, str] = {
     Code.SOURCE_ID_MISSING: N_("The line has no id of its own."),
     Code.PARENT_UNKNOWN: N_("It answers “%(parent)s”, which is not here."),
     Code.DATE_IMPOSSIBLE: N_("“%(date)s” is not a date we can read. Please write it like 02.03.2027."),
+    Code.EMAIL_INVALID: N_("“%(address)s” is not an e-mail address."),
+    Code.SUBJECT_UNKNOWN: N_("There is no subject area called “%(name)s” here."),
+    Code.AREA_UNKNOWN: N_("The town has no area called “%(name)s”."),
+    Code.KIND_UNKNOWN: N_("“%(name)s” is not a kind of agency that we know."),
+    Code.OWN_PERIOD_TOO_SHORT: N_(
+        "That is shorter than the law allows for %(agency)s: the earliest last day is %(minimum)s."
+    ),
+    Code.NOBODY_TO_ASK: N_("Nobody on the list waits for an invitation."),
+    Code.ADDRESS_MISSING: N_(
+        "%(agency)s has neither an e-mail address nor a postal address. Please add one to the register."
+    ),
+    Code.LINK_UNKNOWN: N_(
+        "We do not know this code, or it is no longer valid. Please compare it with your letter."
+    ),
+    Code.MAY_NOT_RELEASE: N_("Only those who release statements for your agency may do this."),
     Code.DATABASE_BUSY: N_("The server is very busy. Nothing is lost: please send it again in a moment."),
     Code.DISK_FULL: N_(
         "The server has no room left. Your text is still here: please try again later or call us."

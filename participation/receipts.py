@@ -16,7 +16,7 @@ def receipt_of(
     a window envelope shows it.
     """
     contribution, person, phase = record.contribution, record.person, record.phase
-    ended = (phase.effective_end or phase.ends_on) if phase else None
+    ended = contribution.due_on or ((phase.effective_end or phase.ends_on) if phase else None)
     prefix = language_prefix(language)
     submitter: tuple[str, ...] = ()
     postal: tuple[str, ...] = ()

@@ -235,6 +235,10 @@ class Action(StrEnum):
     #: Wrong access codes for one reference number from one address.
     CODE_OF_REFERENCE = "code_of_reference"
     CODE_OF_REFERENCES = "code_of_references"
+    #: Wrong codes of agencies' letters from one address.
+    AGENCY_CODE = "agency_code"
+    #: Links of agencies that do not exist, from one address.
+    AGENCY_LINK = "agency_link"
 
 
 RATES = {
@@ -244,6 +248,8 @@ RATES = {
     Action.CODE_ANYWHERE: "300 per hour",
     Action.CODE_OF_REFERENCE: "10 per 10 minutes",
     Action.CODE_OF_REFERENCES: "100 per 10 minutes",
+    Action.AGENCY_CODE: "10 per 10 minutes",
+    Action.AGENCY_LINK: "1000 per hour",
 }
 
 
@@ -368,6 +374,32 @@ def code_was_wrong(limiter: Limiter, address: str, reference: str = "") -> None:
     else:
         limiter.count(Action.CODE, address)
         limiter.count(Action.CODE_ANYWHERE)
+
+
+# agencies
+
+
+def check_agency_code(limiter: Limiter, address: str) -> None:
+    """Before the code of an agency's letter is looked up. Raises Refusal TOO_MANY_TRIES after too many wrong ones.
+
+    Counted per address only: a code has some 54 bits, and nobody can lock all agencies out from afar.
+    """
+    if limiter.is_used_up(Action.AGENCY_CODE, address):
+        raise limiter.refusal(Action.AGENCY_CODE, address)
+
+
+def agency_code_was_wrong(limiter: Limiter, address: str) -> None:
+    """Count a wrong code of an agency's letter."""
+    limiter.count(Action.AGENCY_CODE, address)
+
+
+def agency_link_was_wrong(limiter: Limiter, address: str) -> None:
+    """Count a link that does not exist; who has a right one is never kept out.
+
+    The secret has 192 bits: this keeps guessers from asking the database for ever, not from guessing.
+    Raises Refusal TOO_MANY_TRIES.
+    """
+    check_rate(limiter, Action.AGENCY_LINK, address)
 
 
 # --- counting in a table ---------------------------------------------------------------------------

@@ -28,16 +28,19 @@ FLOORS: dict[str, dict[str, int]] = {
                 "availability_command",
                 "demo",
                 "demo_samples",
+                "demo_agencies",
             ],
             5,
         ),
         "app": 4,
         "pages": 3,
-        **dict.fromkeys(["web", "receipts", "delivery", "probes"], 2),
+        **dict.fromkeys(["web", "receipts", "delivery", "probes", "agency_messages"], 2),
     },
     "consultations": {
-        **dict.fromkeys(["exports", "evidence", "bulk"], 6),
-        **dict.fromkeys(["weighing", "moderation", "proposals", "published", "lateness", "certificates"], 5),
+        **dict.fromkeys(["exports", "evidence", "bulk", "agency_import"], 6),
+        **dict.fromkeys(
+            ["weighing", "moderation", "proposals", "published", "lateness", "certificates", "invitations"], 5
+        ),
         "evidence_of_publication": 6,
         "comparison": 0,
         **dict.fromkeys(["contributions", "nearby", "variants"], 4),

@@ -27,7 +27,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
-from consultations import channels, contributions, drafts, places, procedures
+from consultations import channels, contributions, drafts, invitations, places, procedures
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
@@ -35,10 +35,11 @@ from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import MB, Limits, serving_headers
 from consultations.inspection import STAFF_TYPES
-from consultations.people import OrganisationKind, PersonInput
+from consultations.invitations import Invitation
+from consultations.people import Organisation, OrganisationKind, PersonInput
 from consultations.permissions import Permission, reach
 from consultations.procedures import Procedure, ProcedureState
-from consultations.refusals import Refusal
+from consultations.refusals import Code, Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
 from participation.pages.uploads import body_limit, draft_of, take_in, token_of
@@ -106,6 +107,7 @@ class IntakeForm(Form):
     email = StringField(N_("E-mail address"))
     phone = StringField(N_("Telephone"))
     on_behalf_of = StringField(N_("On behalf of"))
+    invitation = SelectField(N_("Answer of an agency that was asked"), choices=[], validate_choice=False)
     wants_publication = BooleanField(N_("May be published without the name"))
     wants_letter = BooleanField(N_("Send the receipt by post"))
 
@@ -280,15 +282,35 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
     assert draft is not None
     if draft.contribution_id is not None:
         return draft.contribution_id
+    asked = _asked(visit, form, procedure)
     row = contributions.submit(
-        visit.session, _submission(visit, form, draft), procedure=procedure, by=visit.by, now=visit.now
+        visit.session, _submission(visit, form, draft, asked), procedure=procedure, by=visit.by, now=visit.now
     )
     assert row.id is not None
+    if asked is not None:
+        invitations.assign(visit.session, asked[0], row, by=visit.by, now=visit.now)
     drafts.hand_over(visit.session, draft, row.id, now=visit.now)
     return row.id
 
 
-def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
+Asked = tuple[Invitation, Organisation]
+"""An agency that was asked, and the request that this is the answer to."""
+
+
+def _asked(visit: Visit, form: IntakeForm, procedure: Procedure) -> Asked | None:
+    """The agency whose answer it is, if the clerk said so. Raises Refusal UNKNOWN_REFERENCE for one not asked here."""
+    wanted = row_number(form.invitation.data)
+    if wanted is None:
+        return None
+    assert procedure.id is not None
+    found = invitations.asked_in(visit.session, procedure.id)
+    each = next((each for each in found if each[0].id == wanted), None)
+    if each is None:
+        raise Refusal(Code.UNKNOWN_REFERENCE, "invitation")
+    return each
+
+
+def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | None) -> Submission:
     channel = channels.by_key(form.channel.data)
     place_id = row_number(form.place_id.data)
     document_id = row_number(form.document_id.data)
@@ -305,8 +327,9 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
             city=form.city.data or "",
             email=form.email.data or "",
             phone=form.phone.data or "",
-            organisation=form.organisation.data or "",
+            organisation=asked[1].name if asked else form.organisation.data or "",
             organisation_kind=OrganisationKind(form.organisation_kind.data or OrganisationKind.ASSOCIATION),
+            organisation_id=(asked[1].merged_into_id or asked[1].id) if asked else None,
         ),
         on_behalf_of=form.on_behalf_of.data or "",
         wants_publication=form.wants_publication.data,
@@ -320,6 +343,8 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft) -> Submission:
         written_on=form.written_on.data,
         received_at=_received_at(visit, form),
         wants_letter=form.wants_letter.data,
+        phase=procedures.phase_of(visit.session, asked[0].phase_id) if asked else None,
+        due_on=asked[0].due_on if asked else None,
     )
 
 
@@ -366,6 +391,13 @@ def _draw(
         *(
             SelectChoice(str(document.id), document.title)
             for document, _versions in documents_of(visit.session, procedure.id)
+        ),
+    ]
+    form.invitation.choices = [
+        SelectChoice("", N_("None, or not an agency")),
+        *(
+            SelectChoice(str(row.id), organisation.name)
+            for row, organisation in invitations.asked_in(visit.session, procedure.id)
         ),
     ]
     found = (

@@ -12,7 +12,7 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import people, places, procedures, town_templates
+from consultations import invitations, people, places, procedures, town_templates
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
@@ -164,6 +164,13 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
         _section(
             visit, procedure, "planning_layers", N_("Map layers"), tuple(layer.title for layer in layers), lacking,
             optional=True,
+        ),
+        _section(
+            visit, procedure, "planning_agencies", N_("Agencies"),
+            tuple(
+                overview.phase_name(each, visit.language) for each in phases if invitations.asks_agencies(each)
+            ),
+            lacking, optional=True,
         ),
         _section(
             visit, procedure, "planning_contact", N_("Contact and ways without the internet"),

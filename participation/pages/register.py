@@ -9,13 +9,15 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 
-from consultations import channels, contributions, journal, lateness, notices, people, procedures
+from consultations import channels, contributions, invitations, journal, lateness, notices, procedures
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
+from consultations.invitations import Told
 from consultations.lateness import Outcome
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
-from participation import letters, receipts
+from consultations.seats import Seat
+from participation import agency_messages, letters, receipts
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -310,7 +312,7 @@ def _lateness(visit: Visit, record: Record) -> str:
 
 
 def _events(visit: Visit, past: Sequence[journal.JournalEntry]) -> tuple[Event, ...]:
-    names = people.names(visit.session, {entry.actor for entry in past})
+    names = invitations.names(visit.session, sorted({entry.actor for entry in past}))
     public, system = visit.gettext("the person who wrote it"), visit.gettext("the software")
     return tuple(
         Event(
@@ -340,9 +342,25 @@ def attachment(visit: Visit) -> Response:
     return StreamingResponse(content, headers=serving_headers(each.filename, each.media_type, inline=True))
 
 
-def _letter(visit: Visit) -> tuple[Notice, Contribution]:
+def _notice(visit: Visit) -> Notice:
     notice = notices.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
-    if notice is None or notice.way != NoticeWay.LETTER.value or notice.contribution_id is None:
+    if notice is None or notice.way != NoticeWay.LETTER.value:
+        visit.not_found()
+    return notice
+
+
+def _told(visit: Visit, notice: Notice) -> Told:
+    """What a letter to an agency says. Raises Refusal NOT_FOUND once its link was revoked."""
+    told = invitations.told(visit.session, notice)
+    if told is None:
+        visit.not_found()
+    visit.require(Permission.RECORD_INTAKE, told.procedure)
+    return told
+
+
+def _letter(visit: Visit) -> tuple[Notice, Contribution]:
+    notice = _notice(visit)
+    if notice.contribution_id is None:
         visit.not_found()
     row = contributions.by_id(visit.session, visit.municipality_id, notice.contribution_id)
     if row is None:
@@ -356,6 +374,20 @@ def _letter(visit: Visit) -> tuple[Notice, Contribution]:
 @page("/verwaltung/briefe/{id:int}/brief.pdf", name="letter", may=Permission.RECORD_INTAKE)
 def letter(visit: Visit) -> Response:
     """A letter that waits to be printed and posted."""
+    notice = _notice(visit)
+    if notice.kind.startswith("agency_"):
+        told = _told(visit, notice)
+        message = agency_messages.message_of(
+            told,
+            visit.municipality_row,
+            key=visit.house.link_key,
+            base=visit.base,
+            language=notice.language,
+        )
+        filename = f"{told.procedure.key} {told.agency}.pdf"
+        return Response(
+            agency_messages.letter_of(message, told), headers=serving_headers(filename, "application/pdf")
+        )
     notice, row = _letter(visit)
     record = contributions.record_of(visit.session, row)
     context = receipts.receipt_of(
@@ -374,6 +406,13 @@ def letter(visit: Visit) -> Response:
 )
 def letter_done(visit: Visit) -> Response:
     """A letter was printed and posted."""
-    notice = _letter(visit)[0]
+    notice = _notice(visit)
+    if notice.kind.startswith("agency_"):
+        told = _told(visit, notice)
+        if notice.kind == "agency_invitation":
+            seat = Seat.from_data(visit.municipality_row.calendar)
+            invitations.posted(visit.session, told.invitation, seat=seat, by=visit.by, now=visit.now)
+    else:
+        _letter(visit)
     notices.settle(visit.session, notice, NoticeState.PRINTED, by=visit.by, now=visit.now)
     return visit.redirect("desk")

@@ -16,14 +16,16 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import Session
+from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
 from consultations import (
+    agencies,
     certificates,
     drafts,
     filing,
     frozen,
+    invitations,
     moderation,
     notices,
     people,
@@ -33,12 +35,14 @@ from consultations import (
 from consultations.contributions import AttachedFile
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FileStore, StoredFile
+from consultations.invitations import InvitationLink
 from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
 from consultations.places import Layer
-from consultations.procedures import Procedure
+from consultations.procedures import Phase, PhaseKind, Procedure
+from consultations.seats import Seat
 from geo.geometry import read_geojson_geometry
 from participation import identity
 from participation.app import create_app
@@ -160,6 +164,11 @@ TABLE: dict[str, Rule] = {
     "contribution_pdf": open_to(EVERYBODY),
     "contribution_file": open_to(EVERYBODY, position="first_file"),
     "contribution_close": open_to(EVERYBODY),
+    # an agency answers: its personal link opens its own request and nothing else
+    "agency_door": open_to(EVERYBODY),
+    "agency_request": open_to(EVERYBODY, token="agency_link"),
+    "agency_receipt": open_to(EVERYBODY, token="agency_link", number="first_file"),
+    "agency_file": open_to(EVERYBODY, token="agency_link", position="first_file"),
     # one's own account
     "sign_in": open_to(EVERYBODY),
     "sign_out": open_to(EVERYBODY),
@@ -209,6 +218,16 @@ TABLE: dict[str, Rule] = {
     "planning_publish": there(PLANNERS, id="procedure"),
     "planning_finish": there(PLANNERS, id="procedure"),
     "planning_history": there(PLANNERS, id="procedure"),
+    "planning_agencies": there(PLANNERS, id="procedure"),
+    "planning_agency": there(PLANNERS, id="procedure", invitation="request"),
+    "planning_agencies_export": there(PLANNERS, id="procedure", format="table"),
+    "agencies": for_the_town(PLANNERS),
+    "agency_new": for_the_town(PLANNERS),
+    "agency": for_the_town(PLANNERS, id="agency"),
+    "agency_subjects": for_the_town(PLANNERS),
+    "agencies_import": for_the_town(PLANNERS),
+    "agencies_export": for_the_town(PLANNERS, format="table"),
+    "agencies_template": for_the_town(PLANNERS, format="table"),
     # the town and its staff
     "municipalities": open_to(ADMINISTRATORS),
     "municipality": for_the_town(ADMINISTRATORS, key="town"),
@@ -244,6 +263,7 @@ NOT_OF_A_TOWN = {
     "filename",
     "own_session",
     "square",
+    "table",
 }
 
 
@@ -335,7 +355,9 @@ def _consultation(session: Session, town: Town, name: str) -> Procedure:
     return procedures.publish(session, made, by=SYSTEM, now=NOW)
 
 
-def _things(session: Session, town: Town, name: str, scan: StoredFile, files: FileStore) -> Things:
+def _things(
+    session: Session, town: Town, name: str, scan: StoredFile, files: FileStore, *, link_key: bytes
+) -> Things:
     procedure = _consultation(session, town, name)
     assert procedure.id is not None
     key = town.municipality.key
@@ -399,6 +421,7 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
         address="Rosa Muster\nWehrgasse 3\n89999 Auenfurt",
         now=NOW,
     )
+    agency, request, link = _asked_agency(session, town, procedure, name, scan, key=link_key)
     session.flush()
     invited, invitation = identity.invite(
         session, name="Neu", email=f"neu-{name}@{key}.example", municipality_id=town.id, by=SYSTEM, now=NOW
@@ -423,7 +446,11 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
         "town": key,
         "colleague": invited.id,
         "role": role.id,
+        "agency": agency,
+        "request": request,
         "invitation": invitation,
+        "agency_link": link,
+        "table": "csv",
         "provider": f"{key}-provider",
         "filename": "plan.pdf",
         "step": "text",
@@ -434,6 +461,31 @@ def _things(session: Session, town: Town, name: str, scan: StoredFile, files: Fi
         "look": "light",
     }
     return Things(key, name, names, secret)
+
+
+def _asked_agency(
+    session: Session, town: Town, procedure: Procedure, name: str, scan: StoredFile, *, key: bytes
+) -> tuple[int, int | None, str]:
+    """An agency that was asked and has answered, with a draft of something more: its id, the request, its link."""
+    phase = Phase(
+        procedure_id=procedure.id or 0, kind=PhaseKind.AGENCIES.value, track="agencies", position=9, starts_on=cast.STARTS
+    )  # fmt: skip
+    session.add(phase)
+    session.flush()
+    entered = agencies.AgencyInput(f"Amt {name}", email=f"amt-{name}@{town.municipality.key}.example")
+    entry, _ = agencies.save(session, entered, municipality_id=town.id, by=SYSTEM, now=NOW)
+    facts: dict[str, Any] = {"by": SYSTEM, "now": NOW}
+    invitations.put_on_list(session, phase, procedure, entry, why="", is_proposed=True, **facts)
+    seat = Seat.from_data(town.municipality.calendar)
+    [row] = invitations.send(session, phase, procedure, due_on=None, seat=seat, key=key, **facts)
+    link = session.exec(select(InvitationLink).where(InvitationLink.invitation_id == row.id)).one()
+    token = invitations.token_of(key, link)
+    holder = invitations.holder_of(session, town.id, token)
+    assert holder is not None
+    invitations.no_concerns(session, holder, title="K", text="K", language="de", now=NOW)
+    kept = {"sha256": scan.sha256, "filename": "a.png", "media_type": "image/png", "size": scan.size}
+    invitations.write(session, holder, [], version=0, files=[kept], now=NOW)
+    return entry.id, row.id, token
 
 
 def _visitors(
@@ -497,7 +549,9 @@ def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with unit_of_work(engine, write=True) as session:
             towns = {"auenfurt": cast.found(session), "seebach": cast.found(session, "seebach", "Seebach")}
             things = {
-                (key, name): _things(session, town, name, scan, app.state.house.files)
+                (key, name): _things(
+                    session, town, name, scan, app.state.house.files, link_key=app.state.house.link_key
+                )
                 for key, town in towns.items()
                 for name in ("first", "second")
             }

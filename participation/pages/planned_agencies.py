@@ -1,0 +1,863 @@
+"""The agencies of one consultation at the planner's desk: whom to ask, until when, and who has answered how."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+from wtforms import (
+    DateField,
+    Form,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    widgets,
+)
+from wtforms.fields import SelectChoice
+from wtforms.validators import Length, NumberRange, Optional
+
+from consultations import agencies, channels, contributions, invitations
+from consultations.agencies import Clerk, Entry, Proposal
+from consultations.invitations import Decision, Invitation, InvitationState, Line, Period
+from consultations.permissions import Permission
+from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.refusals import Code, Refusal
+from consultations.seats import Seat
+from participation.i18n import date_short
+from participation.messages import STATUS
+from participation.overview import phase_name
+from participation.pages.agencies import subject_names, table_response
+from participation.pages.planning_forms import Head, head_of, planned
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: Kind of the tag and words of each state.
+STATES: dict[InvitationState, tuple[str, str]] = {
+    InvitationState.LISTED: ("draft", N_("on the list")),
+    InvitationState.INVITED: ("waiting", N_("asked")),
+    InvitationState.OPENED: ("info", N_("opened")),
+    InvitationState.ANSWERED: ("open", N_("answered")),
+    InvitationState.NO_CONCERNS: ("open", N_("no concerns")),
+    InvitationState.NO_REPLY: ("late", N_("no reply")),
+    InvitationState.REMOVED: ("hidden", N_("taken off")),
+}
+
+DONE = {
+    "round": N_("Saved."),
+    "list": N_("They are on the list. Nobody has been asked yet."),
+    "sent": N_("The requests are on their way."),
+    "removed": N_("The agency is taken off the list."),
+    "due": N_("The last day is set."),
+    "receipt": N_("The day of receipt is noted."),
+    "links": N_("New links are on their way; the earlier ones no longer work."),
+    "revoked": N_("The links no longer work."),
+    "extension": N_("The agency is told."),
+    "assigned": N_("The contribution is this agency's answer now."),
+}
+
+VERBS: dict[str, str] = {
+    "listed": N_("put on the list"),
+    "removed": N_("taken off the list"),
+    "due_set": N_("last day set"),
+    "invited": N_("asked"),
+    "links_revoked": N_("links revoked"),
+    "links_renewed": N_("new links sent"),
+    "posted": N_("letter posted"),
+    "receipt_noted": N_("day of receipt noted"),
+    "opened": N_("page opened for the first time"),
+    "handed_on": N_("draft handed on for release"),
+    "given_back": N_("draft given back"),
+    "answered": N_("answered"),
+    "extension_asked": N_("more time asked for"),
+    "extension_granted": N_("more time granted"),
+    "extension_refused": N_("more time refused"),
+    "reminded": N_("reminded"),
+    "period_over": N_("period over without an answer"),
+}
+
+
+class _Boxes(SelectMultipleField):
+    widget = widgets.ListWidget(prefix_label=False)
+    option_widget = widgets.CheckboxInput()
+
+
+class RoundForm(Form):
+    """What all agencies are asked."""
+
+    subjects = _Boxes(N_("What the plan is about"), choices=[], validate_choice=False)
+    words = TextAreaField(N_("What we ask them to look at"), [Length(max=5000)])
+    remind_before = IntegerField(
+        N_("Remind so many days before the end"),
+        [Optional(), NumberRange(0, 60, N_("Please enter a number from 0 to 60."))],
+    )
+
+
+class ListForm(Form):
+    """Whom to put on the list."""
+
+    chosen = _Boxes(N_("Proposed"), choices=[], validate_choice=False)
+
+
+class AddForm(Form):
+    """Somebody whom the register does not propose."""
+
+    other = SelectField(N_("Another agency"), choices=[], validate_choice=False)
+    reason = StringField(N_("Reason"), [Length(max=500)])
+
+
+class SendForm(Form):
+    """The last day for all on the list who have none of their own."""
+
+    due_on = DateField(N_("Last day for all"), [Optional()])
+
+
+class FilterForm(Form):
+    """Which lines of the overview, and in which order."""
+
+    state = SelectField(N_("Which"), choices=[], validate_choice=False)
+    order = SelectField(
+        N_("Order"),
+        choices=[
+            SelectChoice("name", N_("by name")),
+            SelectChoice("due", N_("by last day")),
+            SelectChoice("answered", N_("by answer, newest first")),
+        ],
+        validate_choice=False,
+    )
+    phase = HiddenField()
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the law says of one agency's period."""
+
+    minimum: date | None
+    proposed: date
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An agency on the list that was not asked yet."""
+
+    id: int
+    name: str
+    by_mail: str
+    by_letter: bool
+    due_on: date | None
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line of the overview, in words."""
+
+    id: int
+    name: str
+    merged_into: str
+    state: InvitationState
+    tag: tuple[str, str]
+    way: str
+    sent_on: date | None
+    opened_at: datetime | None
+    due_on: date | None
+    reminded_at: datetime | None
+    answered_at: datetime | None
+    how: str
+    references: tuple[tuple[str, int], ...]
+    is_late: bool | None
+    extension: str
+    waits_for_us: bool
+
+
+@dataclass(frozen=True)
+class AgenciesPage:
+    """The agencies of one phase of a consultation."""
+
+    head: Head
+    phases: tuple[tuple[str, str, bool], ...]
+    phase_id: int
+    phase_title: str
+    proposed: int
+    has_area: bool
+    waiting: tuple[Waiting, ...]
+    by_letter: int
+    lines: tuple[Told, ...]
+    counts: tuple[tuple[str, int], ...]
+    requests: int
+    done: str
+    has_register: bool
+    may_send: bool
+    exports: tuple[tuple[str, str], ...]
+    errors: tuple[tuple[str, str | None], ...]
+
+
+def seat_of(visit: Visit) -> Seat:
+    """The town's calendar."""
+    return Seat.from_data(visit.municipality_row.calendar)
+
+
+def _phase(visit: Visit, procedure: Procedure) -> tuple[list[Phase], Phase | None]:
+    """The phases that ask agencies, and the one that is looked at: asked for, or the last."""
+    found = invitations.phases_of(visit.session, procedure)
+    sent = visit.form_data.get("phase") if visit.is_post else visit.request.query_params.get("phase")
+    wanted = row_number(str(sent or ""))
+    chosen = next((phase for phase in found if phase.id == wanted), None)
+    return found, chosen or (found[-1] if found else None)
+
+
+@page(
+    "/verwaltung/planung/{id:int}/behoerden",
+    name="planning_agencies",
+    may=Permission.PLAN,
+    methods=("GET", "POST"),
+)
+def asked(visit: Visit) -> Response:
+    """Whom to ask, asking them, and what has come of it."""
+    procedure = planned(visit)
+    found, phase = _phase(visit, procedure)
+    if phase is None:
+        return visit.render("invitations/none.html", head_of(visit, procedure))
+    if not visit.is_post:
+        return _show(visit, procedure, found, phase)
+    wanted = str(visit.form_data.get("do", ""))
+    forms: dict[str, Form] = {
+        "round": visit.form(RoundForm),
+        "list": visit.form(ListForm),
+        "add": visit.form(AddForm),
+        "send": visit.form(SendForm),
+    }
+    form = forms.get(wanted)
+    if form is None or not form.validate():
+        return _show(visit, procedure, found, phase, sent=form, status=422)
+    phase_id = phase.id
+    try:
+        done = _act(visit, procedure, phase, form)
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        procedure = planned(visit)
+        found, phase = _phase(visit, procedure)
+        assert phase is not None
+        return _show(visit, procedure, found, phase, sent=form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("planning_agencies", id=procedure.id, phase=phase_id, done=done)
+
+
+def _act(visit: Visit, procedure: Procedure, phase: Phase, form: Form) -> str:
+    session = visit.session
+    facts: dict[str, Any] = {"by": visit.by, "now": visit.now}
+    if isinstance(form, RoundForm):
+        invitations.set_round(
+            session,
+            phase,
+            procedure,
+            subjects=form.subjects.data or (),
+            words=form.words.data or "",
+            remind_before=form.remind_before.data or 0,
+            **facts,
+        )
+        return "round"
+    if isinstance(form, SendForm):
+        invitations.send(
+            session,
+            phase,
+            procedure,
+            due_on=form.due_on.data,
+            seat=seat_of(visit),
+            key=visit.house.link_key,
+            **facts,
+        )
+        return "sent"
+    proposals = {each.entry.id: each for each in _proposals(visit, procedure, phase)}
+    if isinstance(form, AddForm):
+        proposal = proposals.get(row_number(form.other.data) or 0)
+        if proposal is None:
+            raise Refusal(Code.FORM_INCOMPLETE, "other")
+        invitations.put_on_list(
+            session, phase, procedure, proposal.entry, why=form.reason.data or "", is_proposed=False, **facts
+        )
+        return "list"
+    assert isinstance(form, ListForm)
+    words = subject_names(visit)
+    for chosen in form.chosen.data or ():
+        proposal = proposals.get(row_number(chosen) or 0)
+        if proposal is not None and proposal.is_proposed:
+            invitations.put_on_list(
+                session,
+                phase,
+                procedure,
+                proposal.entry,
+                why=_why(visit, proposal, words),
+                is_proposed=True,
+                **facts,
+            )
+    return "list"
+
+
+def _proposals(visit: Visit, procedure: Procedure, phase: Phase) -> list[Proposal]:
+    entries = agencies.every(visit.session, visit.municipality_id)
+    wanted = invitations.round_of(visit.session, phase).subjects
+    return agencies.propose(entries, procedure.plan_area, wanted)
+
+
+def _why(visit: Visit, proposal: Proposal, words: Mapping[str, str]) -> str:
+    """Why an agency is proposed, in words."""
+    agency = proposal.entry.agency
+    if agency.is_townwide:
+        where = visit.gettext("whole town")
+    elif proposal.in_area:
+        where = visit.gettext("the plan lies in its area")
+    else:
+        where = visit.gettext("the plan has no area yet")
+    about = ", ".join(words.get(key, key) for key in proposal.subjects)
+    return f"{where}; {about}" if about else where
+
+
+def _show(
+    visit: Visit,
+    procedure: Procedure,
+    found: Sequence[Phase],
+    phase: Phase,
+    *,
+    sent: Form | None = None,
+    status: int = 200,
+) -> Response:
+    session = visit.session
+    lines = invitations.overview(session, phase, today=visit.today)
+    proposals = _proposals(visit, procedure, phase)
+    clerks = agencies.clerks_of(session, [each.entry.id for each in proposals], active=True)
+    names = subject_names(visit)
+    listed = {line.invitation.organisation_id for line in lines if line.state is not InvitationState.REMOVED}
+    listed |= {line.organisation.merged_into_id or 0 for line in lines}
+    waiting = _waiting(visit, procedure, phase, lines, proposals, clerks)
+
+    meta = {"locales": [visit.language], "gettext": visit.gettext}
+    current = invitations.round_of(session, phase)
+    round_form = (
+        sent
+        if isinstance(sent, RoundForm)
+        else RoundForm(
+            data={
+                "subjects": current.subjects,
+                "words": current.words,
+                "remind_before": current.remind_before,
+            },
+            meta=meta,
+        )
+    )
+    round_form.subjects.choices = [SelectChoice(key, label) for key, label in names.items()]
+    free = [each for each in proposals if each.entry.id not in listed and each.entry.agency.is_active]
+    proposed = [each for each in free if each.is_proposed]
+    removed = {line.invitation.organisation_id for line in lines}  # whoever was taken off is not ticked again
+    list_form = (
+        sent
+        if isinstance(sent, ListForm)
+        else ListForm(
+            data={"chosen": [str(each.entry.id) for each in proposed if each.entry.id not in removed]},
+            meta=meta,
+        )
+    )
+    list_form.chosen.choices = [
+        SelectChoice(str(each.entry.id), f"{each.entry.name} ({_why(visit, each, names)})")
+        for each in proposed
+    ]
+    add_form = sent if isinstance(sent, AddForm) else AddForm(meta=meta)
+    add_form.other.choices = [
+        SelectChoice("", N_("Please choose")),
+        *(SelectChoice(str(each.entry.id), each.entry.name) for each in free if not each.is_proposed),
+    ]
+    send_form = sent
+    if not isinstance(sent, SendForm):
+        latest = max((each.advice.proposed for each in waiting), default=None)
+        send_form = SendForm(data={"due_on": latest}, meta=meta)
+    filter_form = FilterForm(_Asked(visit), meta=meta)
+    filter_form.state.choices = [
+        SelectChoice("", N_("All")),
+        *(SelectChoice(state.value, words) for state, (_kind, words) in STATES.items()),
+        SelectChoice("late", N_("answered late")),
+        SelectChoice("extension", N_("ask for more time")),
+    ]
+    filter_form.phase.data = str(phase.id)
+    told = [_told(visit, line) for line in lines if line.state is not InvitationState.LISTED]
+    shown = AgenciesPage(
+        head=head_of(visit, procedure),
+        phases=tuple(
+            (
+                phase_name(each, visit.language),
+                visit.url("planning_agencies", id=procedure.id, phase=each.id),
+                each.id == phase.id,
+            )
+            for each in found
+        ),
+        phase_id=phase.id or 0,
+        phase_title=phase_name(phase, visit.language),
+        proposed=len(proposed),
+        has_area=procedure.plan_area is not None,
+        waiting=waiting,
+        by_letter=sum(each.by_letter for each in waiting),
+        lines=tuple(_ordered(told, filter_form.state.data or "", filter_form.order.data or "name")),
+        counts=_counts(visit, lines),
+        requests=sum(line.waits_for_us for line in told),
+        done=_done(visit),
+        has_register=bool(proposals),
+        may_send=procedure.state == ProcedureState.PUBLISHED.value,
+        exports=tuple(
+            (
+                kind.upper(),
+                visit.url("planning_agencies_export", id=procedure.id, format=kind, phase=phase.id),
+            )
+            for kind in ("xlsx", "csv")
+        ),
+        errors=(),
+    )
+    return visit.render(
+        "invitations/phase.html",
+        shown,
+        status=status,
+        form=sent,
+        round_form=round_form,
+        list_form=list_form,
+        add_form=add_form,
+        send_form=send_form,
+        filter_form=filter_form,
+    )
+
+
+class _Asked(dict[str, Any]):
+    """The question of the address as WTForms reads it."""
+
+    def __init__(self, visit: Visit) -> None:
+        super().__init__(visit.request.query_params)
+
+    def getlist(self, name: str) -> list[str]:
+        return [str(self[name])] if name in self else []
+
+
+def _done(visit: Visit) -> str:
+    done = DONE.get(visit.request.query_params.get("done", ""))
+    return visit.gettext(done) if done and not visit.is_post else ""
+
+
+def _advice(visit: Visit, period: Period) -> Advice:
+    return Advice(period.minimum, period.proposed, period.why.get(visit.language, ""), period.source)
+
+
+def _waiting(
+    visit: Visit,
+    procedure: Procedure,
+    phase: Phase,
+    lines: Sequence[Line],
+    proposals: Sequence[Proposal],
+    clerks: Sequence[Clerk],
+) -> tuple[Waiting, ...]:
+    """Everybody on the list, with the way and what the law says if they were asked today."""
+    entries: dict[int, Entry] = {each.entry.id: each.entry for each in proposals}
+    seat = seat_of(visit)
+    periods: dict[bool, Advice] = {}
+    found = []
+    for line in lines:
+        if line.state is not InvitationState.LISTED:
+            continue
+        entry = entries.get(line.organisation.merged_into_id or line.invitation.organisation_id)
+        if entry is None:
+            continue
+        recipients = invitations.recipients_of(entry, clerks)
+        by_letter = not recipients
+        if by_letter not in periods:
+            received = visit.today + (invitations.LETTER_TRAVELS if by_letter else timedelta())
+            periods[by_letter] = _advice(visit, invitations.period_of(phase, procedure, received, seat=seat))
+        found.append(
+            Waiting(
+                line.invitation.id or 0,
+                line.organisation.name,
+                ", ".join(each.email for each in recipients),
+                by_letter,
+                line.invitation.due_on,
+                periods[by_letter],
+            )
+        )
+    return tuple(found)
+
+
+def _told(visit: Visit, line: Line) -> Told:
+    row = line.invitation
+    kind, words = STATES[line.state]
+    first = line.answers[0] if line.answers else None
+    extension, open_request = "", False
+    for request in line.extensions:
+        open_request = request.decision == Decision.OPEN.value
+        if open_request:
+            extension = visit.gettext("asked for")
+        elif request.granted_until:
+            until = date_short(request.granted_until, visit.language)
+            extension = visit.gettext("granted until %(day)s", day=until)
+        else:
+            extension = visit.gettext("refused")
+    return Told(
+        row.id or 0,
+        line.organisation.name,
+        line.merged_into,
+        line.state,
+        (kind, visit.gettext(words)),
+        {"mail": visit.gettext("by mail"), "letter": visit.gettext("by letter")}.get(row.way, ""),
+        row.sent_on,
+        row.opened_at,
+        row.due_on,
+        row.reminded_at,
+        row.answered_at,
+        visit.gettext(channels.by_key(first.channel).label) if first else "",
+        tuple((each.reference, each.id or 0) for each in line.answers),
+        line.is_late,
+        extension,
+        open_request,
+    )
+
+
+def _ordered(lines: Sequence[Told], state: str, order: str) -> list[Told]:
+    tests: dict[str, Callable[[Told], bool]] = {
+        "": lambda line: True,
+        "late": lambda line: bool(line.is_late),
+        "extension": lambda line: line.waits_for_us,
+    }
+    found = [line for line in lines if (tests[state](line) if state in tests else line.state.value == state)]
+    if order == "due":
+        found.sort(key=lambda line: line.due_on or date.max)
+    if order == "answered":
+        found.sort(key=_newest_answer_first)
+    return found
+
+
+def _newest_answer_first(line: Told) -> float:
+    return -line.answered_at.timestamp() if line.answered_at else 0.0
+
+
+def _counts(visit: Visit, lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
+    asked_ones = [
+        line for line in lines if line.state not in (InvitationState.LISTED, InvitationState.REMOVED)
+    ]
+    return (
+        (visit.gettext("asked"), len(asked_ones)),
+        (visit.gettext("opened"), sum(line.invitation.opened_at is not None for line in asked_ones)),
+        (visit.gettext("answered"), sum(bool(line.answers) for line in asked_ones)),
+        (visit.gettext("no concerns"), sum(line.is_no_concerns for line in asked_ones)),
+        (visit.gettext("answered late"), sum(bool(line.is_late) for line in asked_ones)),
+        (visit.gettext("no reply"), sum(line.state is InvitationState.NO_REPLY for line in asked_ones)),
+    )
+
+
+@page(
+    "/verwaltung/planung/{id:int}/behoerden/uebersicht.{format}",
+    name="planning_agencies_export",
+    may=Permission.PLAN,
+)
+def export(visit: Visit) -> Response:
+    """The overview as a table."""
+    procedure = planned(visit)
+    phase = _phase(visit, procedure)[1]
+    if phase is None:
+        visit.not_found()
+    lines = invitations.overview(visit.session, phase, today=visit.today)
+    heading = [
+        visit.gettext(words)
+        for words in (
+            N_("Agency"), N_("State"), N_("Way"), N_("Asked on"), N_("First opened"), N_("Last day"), N_("Reminded"),
+            N_("Answered"), N_("How"), N_("References"), N_("In time?"), N_("More time"),
+        )
+    ]  # fmt: skip
+    rows = [_cells(visit, _told(visit, line)) for line in lines]
+    name = f"{procedure.key} {visit.gettext('Agencies')}"
+    return table_response(visit, name, heading, rows, visit.request.path_params["format"])
+
+
+def _cells(visit: Visit, line: Told) -> list[str]:
+    def day(value: date | None) -> str:
+        return value.isoformat() if value else ""
+
+    def moment(value: datetime | None) -> str:
+        return value.isoformat(sep=" ", timespec="minutes") if value else ""
+
+    in_time = {True: visit.gettext("late"), False: visit.gettext("in time"), None: ""}
+    return [
+        line.name, line.tag[1], line.way, day(line.sent_on), moment(line.opened_at), day(line.due_on),
+        moment(line.reminded_at), moment(line.answered_at), line.how,
+        ", ".join(reference for reference, _id in line.references), in_time[line.is_late], line.extension,
+    ]  # fmt: skip
+
+
+# --- one agency ------------------------------------------------------------------------------------
+
+
+class RemoveForm(Form):
+    """Why it is taken off the list, or why its links are revoked."""
+
+    reason = StringField(N_("Reason"), [Length(max=500)])
+
+
+class DueForm(Form):
+    """A last day of its own."""
+
+    due_on = DateField(N_("Last day"), [Optional()])
+    reason = StringField(N_("Reason"), [Length(max=500)])
+
+
+class ReceiptForm(Form):
+    """On which day the request really arrived."""
+
+    received_on = DateField(N_("Day on which it arrived there"), [Optional()])
+
+
+class ExtensionForm(Form):
+    """The answer to a request for more time."""
+
+    granted_until = DateField(N_("More time until"), [Optional()])
+    answer = TextAreaField(N_("What we tell the agency"), [Length(max=5000)])
+
+
+class AssignForm(Form):
+    """What came in another way."""
+
+    reference = StringField(N_("Reference of the contribution"), [Length(max=40)])
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of what happened. `facts`: the state afterwards and other words."""
+
+    at: datetime
+    by: str
+    words: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request for more time."""
+
+    asked_at: datetime
+    by: str
+    reason: str
+    wished_until: date | None
+    is_open: bool
+    granted_until: date | None
+    answer: str
+
+
+@dataclass(frozen=True)
+class OneAgency:
+    """One agency that is asked."""
+
+    head: Head
+    id: int
+    phase_id: int
+    line: Told
+    received_on: date | None
+    is_receipt_noted: bool
+    why: str
+    source: str
+    minimum: date | None
+    links: tuple[tuple[str, str, datetime | None], ...]
+    requests: tuple[Request, ...]
+    events: tuple[Event, ...]
+    drafting: str
+    is_listed: bool
+    is_asked: bool
+    is_pending: bool
+    may_remove: bool
+    done: str
+
+
+def _load(visit: Visit) -> tuple[Procedure, Invitation]:
+    procedure = planned(visit)
+    row = invitations.by_id(visit.session, procedure, visit.request.path_params["invitation"])
+    if row is None:
+        visit.not_found()
+    return procedure, row
+
+
+FORMS: dict[str, type[Form]] = {
+    "remove": RemoveForm,
+    "revoke": RemoveForm,
+    "due": DueForm,
+    "receipt": ReceiptForm,
+    "grant": ExtensionForm,
+    "refuse": ExtensionForm,
+    "assign": AssignForm,
+}
+
+
+@page(
+    "/verwaltung/planung/{id:int}/behoerden/{invitation:int}",
+    name="planning_agency",
+    may=Permission.PLAN,
+    methods=("GET", "POST"),
+)
+def one(visit: Visit) -> Response:
+    """One agency: its period and why, its links, its requests for more time, and everything that happened."""
+    procedure, row = _load(visit)
+    if not visit.is_post:
+        return _show_one(visit, procedure, row)
+    wanted = str(visit.form_data.get("do", ""))
+    kind = FORMS.get(wanted)
+    form = visit.form(kind, prefix=_prefix(wanted)) if kind else None
+    if form is not None and not form.validate():
+        return _show_one(visit, procedure, row, wanted, form, status=422)
+    try:
+        done = _act_on_one(visit, procedure, row, wanted, form)
+    except Refusal as refusal:
+        if form is None:
+            raise
+        visit.reject(form, refusal)
+        procedure, row = _load(visit)
+        return _show_one(visit, procedure, row, wanted, form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("planning_agency", id=procedure.id, invitation=row.id, done=done)
+
+
+def _prefix(wanted: str) -> str:
+    """What stands before the names of a form's fields, so that several forms of a kind share a page."""
+    return "grant" if wanted == "refuse" else wanted
+
+
+def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str, form: Any) -> str:
+    session = visit.session
+    facts: dict[str, Any] = {"by": visit.by, "now": visit.now}
+    if wanted == "remove":
+        invitations.remove(session, row, note=form.reason.data or "", **facts)
+        return "removed"
+    if wanted == "revoke":
+        invitations.revoke(session, row, note=form.reason.data or "", **facts)
+        return "revoked"
+    if wanted in ("links", "letter"):
+        key = visit.house.link_key
+        invitations.rotate(session, row, by_letter=wanted == "letter", key=key, **facts)
+        return "links"
+    if wanted == "due":
+        if form.due_on.data is None:
+            raise Refusal(Code.FORM_INCOMPLETE, "due_on")
+        invitations.set_due(
+            session,
+            row,
+            form.due_on.data,
+            note=form.reason.data or "",
+            seat=seat_of(visit),
+            today=visit.today,
+            **facts,
+        )
+        return "due"
+    if wanted == "receipt":
+        if form.received_on.data is None:
+            raise Refusal(Code.FORM_INCOMPLETE, "received_on")
+        invitations.note_receipt(session, row, form.received_on.data, seat=seat_of(visit), **facts)
+        return "receipt"
+    if wanted in ("grant", "refuse"):
+        if wanted == "grant" and form.granted_until.data is None:
+            raise Refusal(Code.FORM_INCOMPLETE, "granted_until")
+        until = form.granted_until.data if wanted == "grant" else None
+        invitations.decide_extension(
+            session, row, granted_until=until, answer=form.answer.data or "", **facts
+        )
+        return "extension"
+    if wanted == "assign":
+        contribution = contributions.by_reference(session, procedure, form.reference.data or "")
+        if contribution is None:
+            raise Refusal(Code.UNKNOWN_REFERENCE, "reference")
+        invitations.assign(session, row, contribution, **facts)
+        return "assigned"
+    raise Refusal(Code.FORM_INCOMPLETE)
+
+
+def _show_one(
+    visit: Visit,
+    procedure: Procedure,
+    row: Invitation,
+    wanted: str = "",
+    form: Form | None = None,
+    *,
+    status: int = 200,
+) -> Response:
+    session = visit.session
+    phase = next(each for each in invitations.phases_of(session, procedure) if each.id == row.phase_id)
+    line = next(
+        each
+        for each in invitations.overview(session, phase, today=visit.today)
+        if each.invitation.id == row.id
+    )
+    events = invitations.events_of(session, row)
+    labels = {event.by for event in events} | {request.asked_by for request in line.extensions}
+    names = invitations.names(session, sorted(labels))
+    software = visit.gettext("the software")
+    minimum = row.proof.get("minimum_end") or {}
+    reply = invitations.open_reply(session, row.id or 0)
+    meta = {"locales": [visit.language], "gettext": visit.gettext}
+    open_request = next((each for each in line.extensions if each.decision == Decision.OPEN.value), None)
+    defaults: dict[str, dict[str, Any]] = {
+        "due": {"due_on": row.due_on},
+        "grant": {"granted_until": open_request.wished_until if open_request else None},
+    }
+    forms = {
+        name: form
+        if form is not None and name == _prefix(wanted)
+        else kind(data=defaults.get(name, {}), meta=meta, prefix=name)
+        for name, kind in FORMS.items()
+        if name != "refuse"
+    }
+    drafting = {
+        "draft": N_("a draft is being written"),
+        "waiting": N_("a draft waits for release"),
+        "returned": N_("a draft was given back"),
+    }
+    shown = OneAgency(
+        head=head_of(visit, procedure),
+        id=row.id or 0,
+        phase_id=row.phase_id,
+        line=_told(visit, line),
+        received_on=row.received_on,
+        is_receipt_noted=row.is_receipt_noted,
+        why=str(minimum.get(visit.language, "")),
+        source=str(minimum.get("source", "")),
+        minimum=date.fromisoformat(minimum["day"]) if minimum else None,
+        links=tuple(
+            (
+                each.name or line.organisation.name,
+                each.sent_to or visit.gettext("by letter"),
+                each.used_at,
+            )
+            for each in invitations.links_of(session, row)
+        ),
+        requests=tuple(
+            Request(
+                each.asked_at,
+                names.get(each.asked_by, each.asked_by),
+                each.reason,
+                each.wished_until,
+                each.decision == Decision.OPEN.value,
+                each.granted_until,
+                each.answer,
+            )
+            for each in line.extensions
+        ),
+        events=tuple(
+            Event(
+                event.at,
+                names.get(event.by) or software,
+                visit.gettext(VERBS.get(event.verb, event.verb)),
+                event.note,
+            )
+            for event in reversed(events)
+        ),
+        drafting=visit.gettext(drafting[reply.state]) if reply else "",
+        is_listed=row.state == InvitationState.LISTED.value,
+        is_asked=row.state in invitations.ASKED,
+        is_pending=row.state in (*invitations.PENDING, InvitationState.NO_REPLY.value),
+        may_remove=InvitationState.REMOVED in invitations.MOVES[InvitationState(row.state)],
+        done=_done(visit),
+    )
+    return visit.render("invitations/agency.html", shown, status=status, form=form, forms=forms)

@@ -1,0 +1,509 @@
+"""The agencies' pages: the register, asking them, their own desk behind a link, the counter; on both databases."""
+
+import io
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pypdf
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+from starlette.testclient import TestClient
+
+from consultations import agencies, invitations
+from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
+from consultations.contributions import Contribution
+from consultations.invitations import AgencyReply, Invitation, InvitationLink
+from consultations.notices import Notice, NoticeWay
+from consultations.permissions import SYSTEM, Actor
+from consultations.procedures import Phase, PhaseKind
+from consultations.seats import Seat
+from participation import agency_messages, identity
+from participation.database import unit_of_work
+from participation.identity import COOKIE
+from tests import cast
+from tests.cast import NOW, Town
+from tests.conftest import Clock, NewClient
+from tests.queries import counted
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+BROWSER = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+SEAT = Seat.from_data({"country": "DE", "subdivision": "BY", "categories": ["public", "catholic"]})
+DUE = date(2027, 3, 18)
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    """The cast's town with an agencies' phase beside the public one."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.found(session)
+        session.add(
+            Phase(
+                procedure_id=town.procedure.id or 0,
+                kind=PhaseKind.AGENCIES.value,
+                track="agencies",
+                starts_on=date(2027, 2, 1),
+                is_formal=True,
+                position=9,
+            )
+        )
+        return town
+
+
+Enter = Callable[[Actor], TestClient]
+
+
+@pytest.fixture
+def enter(engine: Engine, new_client: NewClient, clock: Clock) -> Enter:
+    def make(actor: Actor) -> TestClient:
+        client = new_client()
+        with unit_of_work(engine, write=True) as session:
+            client.cookies.set(COOKIE, identity.sign_in(session, actor.person_id or 0, now=clock.now))
+        client.headers.update(SAME_ORIGIN)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def planner(enter: Enter, town: Town) -> TestClient:
+    return enter(town.planner)
+
+
+def register(session: Session, town: Town, name: str, *clerks: ClerkInput, **facts: Any) -> Entry:
+    facts = {"email": f"{name.lower().replace(' ', '.')}@amt.example", **facts}
+    entry, _ = agencies.save(session, AgencyInput(name, **facts), municipality_id=town.id, by=SYSTEM, now=NOW)
+    for clerk in clerks:
+        agencies.add_clerk(session, entry, clerk, by=SYSTEM, now=NOW)
+    return entry
+
+
+def asked(session: Session, town: Town, key: bytes, entry: Entry) -> Invitation:
+    phase = session.exec(select(Phase).where(Phase.track == "agencies")).one()
+    procedure = session.merge(town.procedure)
+    facts: dict[str, Any] = {"by": SYSTEM, "now": NOW}
+    invitations.put_on_list(session, phase, procedure, entry, why="", is_proposed=True, **facts)
+    return invitations.send(session, phase, procedure, due_on=None, seat=SEAT, key=key, **facts)[0]
+
+
+def key_of(client: TestClient) -> bytes:
+    key = client.app.state.house.link_key  # type: ignore[attr-defined]
+    assert isinstance(key, bytes)
+    return key
+
+
+def links(session: Session, key: bytes) -> list[str]:
+    """The addresses of all links in the order in which they were made."""
+    rows = session.exec(select(InvitationLink).order_by(InvitationLink.id)).all()  # type: ignore[arg-type]
+    return [f"/behoerden/{invitations.token_of(key, row)}" for row in rows]
+
+
+def only(engine: Engine, kind: type[Any]) -> Any:
+    with unit_of_work(engine) as session:
+        row = session.exec(select(kind)).one()
+        session.expunge(row)
+        return row
+
+
+# --- the register ----------------------------------------------------------------------------------
+
+
+def test_a_planner_keeps_the_register(planner: TestClient, engine: Engine, town: Town) -> None:
+    sent = {
+        "name": "Wasserwirtschaftsamt",
+        "kind": "authority",
+        "subjects": ["water", "nature"],
+        "is_townwide": "y",
+        "email": "post@wwa.example",
+    }
+    wrong = planner.post("/verwaltung/behoerden/neu", data={**sent, "email": "kein at"})
+    assert wrong.status_code == 422
+    assert "ist keine E-Mail-Adresse" in wrong.text
+    assert 'value="Wasserwirtschaftsamt"' in wrong.text
+    made = planner.post("/verwaltung/behoerden/neu", data=sent)
+    address = made.headers["location"].partition("?")[0]
+    assert "Wasserwirtschaftsamt" in planner.get(address).text
+    clerk = {
+        "do": "clerk",
+        "clerk_name": "Vera Moos",
+        "clerk_email": "v@wwa.example",
+        "clerk_role": "releases",
+    }
+    assert planner.post(address, data=clerk).status_code == 303
+    assert "Vera Moos" in planner.get(address).text
+    assert planner.post(address, data={**clerk, "clerk_email": "x"}).status_code == 422
+    planner.post("/verwaltung/behoerden/neu", data={**sent, "name": "WWA"})
+    with unit_of_work(engine) as session:
+        first, second = [entry.id for entry in agencies.every(session, town.id)]
+    merge = {"do": "merge", "merge_into": str(first), "merge_note": ""}
+    assert planner.post(f"/verwaltung/behoerden/{second}", data=merge).status_code == 422
+    assert (
+        planner.post(f"/verwaltung/behoerden/{second}", data={**merge, "merge_note": "doppelt"}).status_code
+        == 303
+    )
+    shown = planner.get(f"/verwaltung/behoerden/{first}").text
+    undo = re.search(r'value="(undo-\d+)"', shown)
+    assert undo is not None
+    assert "doppelt" in shown
+    assert "aufgegangen" in planner.get(f"/verwaltung/behoerden/{second}").text
+    assert planner.post(f"/verwaltung/behoerden/{first}", data={"do": undo[1]}).status_code == 303
+    assert planner.post(f"/verwaltung/behoerden/{second}", data={"do": "off"}).status_code == 303
+    listed = planner.get("/verwaltung/behoerden?active=no").text
+    assert "nicht mehr beteiligt" in listed
+    assert planner.post("/verwaltung/behoerden/sachgebiete", data={"label": "Stadtbäche"}).status_code == 303
+    assert "Stadtbäche" in planner.get("/verwaltung/behoerden/neu").text
+
+
+def test_a_table_is_looked_at_before_it_is_taken_in(planner: TestClient, engine: Engine, town: Town) -> None:
+    template = planner.get("/verwaltung/behoerden/vorlage.xlsx")
+    sheet = load_workbook(io.BytesIO(template.content)).active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[1]][:2] == ["Kennung", "Name"]
+    table = "Kennung;Name;Sachgebiete\n1;Straßenbauamt;Straßen\n2;Zauberamt;Magie\n".encode("cp1252")
+    address = "/verwaltung/behoerden/import"
+    looked = planner.post(address, files={"file": ("liste.csv", table, "text/csv")})
+    assert looked.status_code == 200
+    assert "Magie" in looked.text
+    assert "Windows-1252" in looked.text
+    with unit_of_work(engine) as session:
+        assert agencies.every(session, town.id) == []
+    found = re.search(r'name="kept"[^>]*value="([^"]+)"', looked.text)
+    assert found is not None
+    kept = found[1]
+    assert planner.post(address, data={"kept": kept, "do": "import"}).status_code == 200  # a line is refused
+    assert planner.post(address, data={"kept": kept + "x", "do": "import"}).status_code == 422  # not ours
+    assert planner.post(address, data={"kept": kept, "do": "import", "skip": "y"}).status_code == 303
+    with unit_of_work(engine) as session:
+        assert [entry.name for entry in agencies.every(session, town.id)] == ["Straßenbauamt"]
+    given = planner.get("/verwaltung/behoerden/verzeichnis.csv")
+    assert "Straßenbauamt" in given.content.decode("utf-8-sig")
+    again = planner.post(address, files={"file": ("liste.csv", given.content, "text/csv")})
+    assert "Nichts zu übernehmen" in again.text
+    assert planner.post(address, data={"do": "check"}).status_code == 422
+
+
+# --- asking ----------------------------------------------------------------------------------------
+
+
+def test_a_planner_asks_and_is_not_let_below_the_law(planner: TestClient, engine: Engine, town: Town) -> None:
+    page = f"/verwaltung/planung/{town.procedure.id}/behoerden"
+    with unit_of_work(engine, write=True) as session:
+        water = register(session, town, "Wasserwirtschaftsamt", subjects=("water",)).id
+        fire = register(
+            session,
+            town,
+            "Pfarramt",
+            subjects=("churches",),
+            email="",
+            street="Kirchgasse 2",
+            city="Auenfurt",
+        ).id
+    assert "Wasserwirtschaftsamt" in planner.get(page).text
+    about = {"do": "round", "subjects": ["water"], "words": "Bitte zum Bach.", "remind_before": "5"}
+    assert planner.post(page, data=about).status_code == 303
+    # The plan is about water now: the parish needs a reason, whatever a form claims.
+    planner.post(page, data={"do": "list", "chosen": [str(water), str(fire)]})
+    assert planner.post(page, data={"do": "add", "other": str(fire), "reason": ""}).status_code == 422
+    assert planner.post(page, data={"do": "add", "other": str(fire), "reason": "Friedhof"}).status_code == 303
+    shown = planner.get(page).text
+    assert "1 Behörde hat keine E-Mail-Adresse" in shown
+    short = planner.post(page, data={"do": "send", "due_on": "2027-03-17"})
+    assert short.status_code == 422
+    assert "kürzer, als das Gesetz erlaubt" in short.text
+    assert planner.post(page, data={"do": "send", "due_on": "2027-03-24"}).status_code == 303
+    with unit_of_work(engine) as session:
+        assert {row.due_on for row in session.exec(select(Invitation)).all()} == {date(2027, 3, 24)}
+        ways = {notice.way for notice in session.exec(select(Notice)).all()}
+        assert ways == {NoticeWay.MAIL.value, NoticeWay.LETTER.value}
+        one = session.exec(select(Invitation).where(Invitation.organisation_id == water)).one()
+    detail = f"{page}/{one.id}"
+    assert "§4(2)" in planner.get(detail).text
+    for sent in (
+        {"do": "due", "due-due_on": "2027-03-18", "due-reason": "kürzer"},
+        {"do": "remove", "remove-reason": ""},
+        {"do": "grant", "grant-granted_until": "2027-04-01"},
+        {"do": "assign", "assign-reference": "BP-12-0099"},
+    ):
+        assert planner.post(detail, data=sent).status_code == 422, sent
+    later = {"do": "due", "due-due_on": "2027-03-31", "due-reason": "Ferien"}
+    assert planner.post(detail, data=later).status_code == 303
+    assert "31. März 2027" in planner.get(detail).text
+    table = planner.get(f"{page}/uebersicht.csv").content.decode("utf-8-sig")
+    assert "Wasserwirtschaftsamt;angefragt;per E-Mail;2027-02-16" in table
+
+
+def test_the_overview_asks_the_database_no_more_often_for_many(
+    planner: TestClient, engine: Engine, town: Town
+) -> None:
+    page = f"/verwaltung/planung/{town.procedure.id}/behoerden"
+    served = planner.app.state.house.engine  # type: ignore[attr-defined]
+
+    def cost() -> int:
+        with counted(served) as statements:
+            assert planner.get(page).status_code == 200
+        return len(statements)
+
+    def add(numbers: range) -> None:
+        with unit_of_work(engine, write=True) as session:
+            for number in numbers:
+                asked(session, town, key_of(planner), register(session, town, f"Amt {number}"))
+                register(session, town, f"Anderes Amt {number}")
+
+    add(range(2))
+    few = cost()
+    add(range(2, 15))
+    assert cost() <= few
+
+
+def test_a_letter_is_printed_with_its_code_and_posted(
+    enter: Enter, planner: TestClient, engine: Engine, town: Town, clock: Clock
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        entry = register(
+            session, town, "Pfarramt", email="", street="Kirchgasse 2", postcode="89999", city="Auenfurt"
+        )
+        row = asked(session, town, key_of(planner), entry)
+        link = session.exec(select(InvitationLink)).one()
+        code = invitations.code_of(key_of(planner), link)
+        notice_id = session.exec(select(Notice.id)).one()
+        row_id = row.id
+    clerk = enter(town.clerk)
+    assert "Pfarramt" in clerk.get("/verwaltung").text
+    letter = clerk.get(f"/verwaltung/briefe/{notice_id}/brief.pdf")
+    reader = pypdf.PdfReader(io.BytesIO(letter.content))
+    text = " ".join("".join(page.extract_text() for page in reader.pages).split())
+    for words in (
+        code[:4],
+        "Pfarramt Kirchgasse 2",
+        "22. März 2027",
+        "20. Februar 2027",
+        "Bitte um Ihre Stellungnahme",
+    ):
+        assert words in text, words
+    assert reader.trailer["/Root"]["/Lang"] == "de"
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    clock.now = NOW + timedelta(days=2)
+    clerk = enter(town.clerk)
+    assert clerk.post(f"/verwaltung/briefe/{notice_id}/erledigt").status_code == 303
+    with unit_of_work(engine) as session:
+        assert session.get_one(Invitation, row_id).due_on == date(2027, 3, 24)
+
+
+def test_the_mail_brings_the_link_and_says_until_when(
+    planner: TestClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        dora = ClerkInput("Dora Ott", "d@amt.example")
+        asked(session, town, key_of(planner), register(session, town, "Forstamt", dora))
+        notice = session.exec(select(Notice).where(Notice.to_name == "Dora Ott")).one()
+        told = invitations.told(session, notice)
+        assert told is not None
+        message = agency_messages.message_of(
+            told, town.municipality, key=key_of(planner), base="https://auenfurt.example", language="de"
+        )
+        address = links(session, key_of(planner))[0]
+    subject, text = agency_messages.mail_of(message)
+    assert subject == "Bitte um Ihre Stellungnahme: Wohnen am Mühlbach (BP-12)"
+    assert "Guten Tag Dora Ott," in text
+    assert f"https://auenfurt.example{address}" in text
+    assert "Donnerstag, 18. März 2027" in text
+    assert "Sie entwerfen" in text
+
+
+# --- the agency's desk -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(new_client: NewClient) -> TestClient:
+    """Somebody at an agency: no account, no cookie."""
+    client = new_client()
+    client.headers.update(SAME_ORIGIN)
+    return client
+
+
+def request_of(engine: Engine, town: Town, client: TestClient, *clerks: ClerkInput) -> list[str]:
+    with unit_of_work(engine, write=True) as session:
+        asked(session, town, key_of(client), register(session, town, "Wasserwirtschaftsamt", *clerks))
+        return links(session, key_of(client))
+
+
+def version(text: str) -> str:
+    found = re.search(r'name="version"[^>]*value="(\d+)"', text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_clerk_drafts_and_the_coordinator_gives_back_then_releases(
+    desk: TestClient, engine: Engine, town: Town
+) -> None:
+    drafting, releasing = request_of(
+        engine,
+        town,
+        desk,
+        ClerkInput("Dora Ott", "d@amt.example"),
+        ClerkInput("Karl Eder", "k@amt.example", ClerkRole.RELEASES),
+    )
+    looked = desk.get(drafting)  # a program that looks into links
+    assert only(engine, Invitation).opened_at is None
+    assert "no-store" not in looked.headers["cache-control"]
+    assert looked.headers["referrer-policy"] == "strict-origin"
+    shown = desk.get(drafting, headers=BROWSER).text
+    assert only(engine, Invitation).opened_at == NOW
+    assert "bis Donnerstag, 18. März 2027" in shown
+    assert "Freigeben und absenden" not in shown
+    written = {
+        "version": version(shown),
+        "parts-0-subject": "water",
+        "parts-0-text": "Zehn Meter am Bach.",
+        "wants_publication": "y",
+    }
+    added = desk.post(
+        drafting, data={**written, "do": "add"}, files={"files": ("karte.txt", b"Karte", "text/plain")}
+    )
+    assert added.status_code == 303
+    shown = desk.get(drafting).text
+    assert "karte.txt" in shown
+    assert "parts-1-text" in shown
+    both = {**written, "version": version(shown), "parts-1-subject": "", "parts-1-text": "Sonst nichts."}
+    lost = desk.post(drafting, data={**both, "version": "0", "do": "save"})
+    assert lost.status_code == 409
+    assert "Sonst nichts." in lost.text
+    forged = desk.post(drafting, data={**both, "do": "release"})
+    assert forged.status_code == 422
+    assert only(engine, AgencyReply).state == "draft"
+    both["version"] = version(desk.get(drafting).text)
+    assert desk.post(drafting, data={**both, "do": "hand_on"}).status_code == 303
+    waiting = desk.get(drafting).text
+    assert "wartet auf die Freigabe" in waiting
+    assert "parts-0-text" not in waiting
+    chief = desk.get(releasing, headers=BROWSER).text
+    assert "Zehn Meter am Bach." in chief
+    assert "zuletzt hier" in chief
+    assert desk.post(releasing, data={"do": "return", "note": ""}).status_code == 422
+    assert desk.post(releasing, data={"do": "return", "note": "Bitte genauer."}).status_code == 303
+    assert "Bitte genauer." in desk.get(drafting).text
+    both["version"] = version(desk.get(releasing).text)
+    sent = desk.post(releasing, data={**both, "parts-0-text": "Zwölf Meter am Bach.", "do": "release"})
+    assert sent.status_code == 303
+    row = only(engine, Contribution)
+    assert row.text == "Wasser\n\nZwölf Meter am Bach.\n\nSonst nichts."
+    receipt = desk.get(releasing).text
+    assert row.reference in receipt
+    pdf = desk.get(f"{releasing}/beleg/0")
+    assert pdf.content.startswith(b"%PDF")
+    assert desk.get(f"{releasing}/beleg/1").status_code == 404
+
+
+def test_no_concerns_takes_one_click_and_something_can_be_added(
+    desk: TestClient, engine: Engine, town: Town
+) -> None:
+    [address] = request_of(engine, town, desk)
+    assert desk.post(address, data={"do": "no_concerns"}).status_code == 303
+    row = only(engine, Contribution)
+    assert "keine Bedenken" in row.text
+    shown = desk.get(address).text
+    assert row.reference in shown
+    assert 'value="no_concerns"' not in shown
+    empty = desk.post(address, data={"version": "0", "parts-0-text": " ", "do": "release"})
+    assert empty.status_code == 422
+    assert "Bitte schreiben Sie etwas" in empty.text
+    more = {"version": version(desk.get(address).text), "parts-0-text": "Doch noch etwas.", "do": "release"}
+    assert desk.post(address, data=more).status_code == 303
+    assert only(engine, Invitation).state == "answered"
+
+
+def test_more_time_is_asked_for_and_what_is_late_is_marked(
+    desk: TestClient, enter: Enter, engine: Engine, town: Town, clock: Clock
+) -> None:
+    planner = enter(town.planner)
+    [address] = request_of(engine, town, desk)
+    refused = desk.post(address, data={"do": "extension", "more-reason": ""})
+    assert refused.status_code == 422
+    sent = {"do": "extension", "more-reason": "Die Kartierung fehlt.", "more-wished_until": "2027-04-01"}
+    assert desk.post(address, data=sent).status_code == 303
+    assert "noch nicht entschieden" in desk.get(address).text
+    page = f"/verwaltung/planung/{town.procedure.id}/behoerden"
+    assert "1 Behörde beantragt mehr Zeit" in planner.get(page).text
+    row = only(engine, Invitation)
+    answer = {"do": "grant", "grant-granted_until": "2027-03-25", "grant-answer": "Gern."}
+    assert planner.post(f"{page}/{row.id}", data=answer).status_code == 303
+    told = desk.get(address).text
+    assert "Verlängert bis Donnerstag, 25. März 2027" in told
+    clock.now = NOW.replace(month=3, day=26)
+    over = desk.get(address).text
+    assert "Die Frist ist abgelaufen" in over
+    late = {"version": version(over), "parts-0-text": "Zu spät.", "do": "release"}
+    assert desk.post(address, data=late).status_code == 303
+    assert only(engine, Contribution).is_late
+    assert "verspätet" in enter(town.planner).get(f"{page}?state=late").text
+
+
+def test_a_code_is_typed_in_and_guessing_is_slowed_down(desk: TestClient, engine: Engine, town: Town) -> None:
+    with unit_of_work(engine, write=True) as session:
+        entry = register(session, town, "Pfarramt", email="", street="Kirchgasse 2", city="Auenfurt")
+        asked(session, town, key_of(desk), entry)
+        [address] = links(session, key_of(desk))
+        code = invitations.code_of(key_of(desk), session.exec(select(InvitationLink)).one())
+    wrong = desk.post("/behoerden", data={"code": "AAAA AAAA AAAA"})
+    assert wrong.status_code == 422
+    assert "kennen wir nicht" in wrong.text
+    right = desk.post("/behoerden", data={"code": f"{code[:4]} {code[4:8].lower()}-{code[8:]}"})
+    assert right.headers["location"] == address
+    for _ in range(9):
+        desk.post("/behoerden", data={"code": "AAAAAAAAAAAA"})
+    assert desk.post("/behoerden", data={"code": code}).status_code == 429
+    assert desk.get(address).status_code == 200  # who has the link is not kept out
+    assert desk.get(f"/behoerden/{'x' * 32}").status_code == 404
+
+
+def test_a_revoked_link_opens_nothing(
+    desk: TestClient, planner: TestClient, engine: Engine, town: Town
+) -> None:
+    [address] = request_of(engine, town, desk)
+    row = only(engine, Invitation)
+    detail = f"/verwaltung/planung/{town.procedure.id}/behoerden/{row.id}"
+    assert planner.post(detail, data={"do": "links"}).status_code == 303
+    assert desk.get(address).status_code == 404
+    assert desk.post(address, data={"do": "no_concerns"}).status_code == 404
+    with unit_of_work(engine) as session:
+        newest = links(session, key_of(desk))[-1]
+    assert desk.get(newest).status_code == 200
+    assert planner.post(detail, data={"do": "revoke", "revoke-reason": "falsche Adresse"}).status_code == 303
+    assert desk.get(newest).status_code == 404
+
+
+def test_a_clerk_with_an_account_finds_the_request(desk: TestClient, engine: Engine, town: Town) -> None:
+    request_of(engine, town, desk, ClerkInput("Dora Ott", "d@amt.example"))
+    assert "Wohnen am Mühlbach" not in desk.get("/behoerden").text
+    with unit_of_work(engine, write=True) as session:
+        [clerk] = session.exec(select(agencies.AgencyClerk)).all()
+        desk.cookies.set(COOKIE, identity.sign_in(session, clerk.person_id, now=NOW))
+        [own, _] = links(session, key_of(desk))
+    assert own in desk.get("/behoerden").text
+
+
+# --- the counter -----------------------------------------------------------------------------------
+
+
+def test_the_counter_takes_in_an_answer_by_letter(enter: Enter, engine: Engine, town: Town) -> None:
+    clerk = enter(town.clerk)
+    request_of(engine, town, clerk)
+    row = only(engine, Invitation)
+    form = f"/verwaltung/eingang/{town.procedure.id}"
+    assert "Wasserwirtschaftsamt" in clerk.get(form).text
+    sent = {
+        "channel": "phone_record",
+        "received_on": "2027-02-16",
+        "kind": "statement",
+        "text": "Angerufen: keine Einwände.",
+        "invitation": str(row.id),
+        "do": "send",
+    }
+    assert clerk.post(form, data=sent).status_code == 303
+    made = only(engine, Contribution)
+    assert (made.phase_id, made.due_on, made.channel) == (row.phase_id, DUE, "phone_record")
+    assert only(engine, Invitation).state == "answered"
+    assert clerk.post(form, data={**sent, "invitation": "9999"}).status_code == 422
