@@ -30,7 +30,7 @@ def submitting(place: Place) -> Work:
     keys = itertools.count()
 
     def work() -> None:
-        with unit_of_work(place.engine, write=True) as session:
+        with unit_of_work(place.engine, write=True, brief=True) as session:
             submission = Submission(
                 kind=Kind.STATEMENT,
                 channel="web",
@@ -48,7 +48,9 @@ def submitting(place: Place) -> Work:
 
 def sqlite_rows(place: Place) -> Iterator[Work]:
     """One raw row after the other in the same file, each durable."""
-    with closing(sqlite3.connect(place.engine.url.database or "", isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(place.engine.url.database or "", isolation_level=None, check_same_thread=False)
+    ) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(_RAW.format(""))
 

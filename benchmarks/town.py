@@ -42,12 +42,15 @@ class Place:
 
     settings: Settings
     engine: Engine
+    municipality_id: int
     procedure_id: int
     slug: str
 
     def procedure(self, session: Session) -> Procedure:
         """The consultation that everything is measured with."""
-        return session.get_one(Procedure, self.procedure_id)
+        found = procedures.by_id(session, self.municipality_id, self.procedure_id)
+        assert found is not None
+        return found
 
 
 def settle(database_url: str, folder: Path) -> Place:
@@ -92,7 +95,7 @@ def settle(database_url: str, folder: Path) -> Place:
         public_url_scheme="http",
         submissions_per_minute=10_000_000,
     )
-    return Place(settings, engine, wanted.id, wanted.slug)
+    return Place(settings, engine, wanted.municipality_id, wanted.id, wanted.slug)
 
 
 def fill(place: Place, number: int) -> None:

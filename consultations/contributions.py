@@ -14,17 +14,20 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, bindparam, func, or_, text
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, journal, locations, notices, people, places, procedures, search
 from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
+from consultations.notices import Notice
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
+from consultations.prepared import Prepared, together
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
-from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, insert_rows
+from consultations.tables import BigKey, Json, UtcDateTime, claim_keys, insert_object, insert_row
 from consultations.text import normalise
 from geo.geometry import Located
 
@@ -302,17 +305,75 @@ def submit(
         if earlier:
             return earlier
         raise
-    number = procedures.next_entry_number(session, procedure)
-    # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
-    earlier = by_key(session, procedure.id, submission.key)
-    if earlier:
-        procedures.give_back_entry_number(session, procedure)
+    with together(session):
+        counted = procedures.count_entry(session, procedure)
+        # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
+        sent_before = _BY_KEY.ask(session, procedure=procedure.id, wanted=submission.key)
+        chain = journal.end_of_chain(session, procedure.municipality_id)
+        claimed = claim_keys(session, Contribution, Person, Notice)
+    if sent_before.fetchone():
+        procedures.give_back_entry(session, procedure)
+        earlier = by_key(session, procedure.id, submission.key)
+        assert earlier is not None
         return earlier
-    person = people.add(session, submission.person, municipality_id=procedure.municipality_id, now=now)
-    located = submission.located
+    (number,) = counted.fetchone()
+    set_committed_value(procedure, "last_entry_number", number)
+    key, person_key, notice_key = claimed.fetchone()
+    organisation_id = people.organisation_of(
+        session, submission.person, municipality_id=procedure.municipality_id, now=now
+    )
+    with together(session):
+        person_id = people.add(
+            session, submission.person, key=person_key, organisation_id=organisation_id, now=now
+        )
+        contribution = _write(
+            session, submission, key, number, person_id, phase, procedure=procedure, by=by, now=now
+        )
+        sealed = payload_sha256(
+            contribution, submission.person if person_id else None, submission.attachments
+        )
+        insert_row(session, Receipt, contribution_id=key, issued_at=now, payload_sha256=sealed)
+        search.index(session, key, Scope.ORIGINAL, contribution.title, contribution.text)
+        _leave_receipt_notice(session, contribution, submission, now, key=notice_key)
+        journal.append(
+            session,
+            municipality_id=procedure.municipality_id,
+            verb="contribution_received",
+            by=by,
+            at=now,
+            procedure_id=procedure.id,
+            subject=f"contribution:{key}",
+            facts={
+                "reference": contribution.reference,
+                "kind": contribution.kind,
+                "channel": contribution.channel,
+                "received_at": received_at.isoformat(),
+                "late": contribution.is_late,
+                "payload_sha256": sealed,
+            },
+            end=chain,
+        )
+    return contribution
+
+
+def _write(
+    session: Session,
+    submission: Submission,
+    key: int,
+    number: int,
+    person_id: int | None,
+    phase: Phase | None,
+    *,
+    procedure: Procedure,
+    by: Actor,
+    now: datetime,
+) -> Contribution:
+    """The row itself and its files, under the claimed key and the counted number."""
+    located, received_at = submission.located, submission.received_at or now
     contribution = insert_object(
         session,
         Contribution,
+        id=key,
         municipality_id=procedure.municipality_id,
         procedure_id=procedure.id,
         phase_id=phase.id if phase else None,
@@ -339,7 +400,7 @@ def submit(
         category=submission.category,
         pseudonym=submission.pseudonym,
         on_behalf_of=submission.on_behalf_of,
-        submitter_id=person.id if person else None,
+        submitter_id=person_id,
         wants_publication=submission.wants_publication,
         document_id=submission.document_id,
         section=submission.section,
@@ -358,36 +419,8 @@ def submit(
             PublicationState.PENDING.value if submission.wants_publication else PublicationState.PRIVATE.value
         ),
     )
-    assert contribution.id is not None
-    insert_rows(
-        session,
-        Attachment,
-        (
-            {"contribution_id": contribution.id, "position": position, **vars(file)}
-            for position, file in enumerate(submission.attachments)
-        ),
-    )
-    sealed = payload_sha256(contribution, person, submission.attachments)
-    insert_row(session, Receipt, contribution_id=contribution.id, issued_at=now, payload_sha256=sealed)
-    search.index(session, contribution.id, Scope.ORIGINAL, contribution.title, contribution.text)
-    _leave_receipt_notice(session, contribution, submission, now)
-    journal.append(
-        session,
-        municipality_id=procedure.municipality_id,
-        verb="contribution_received",
-        by=by,
-        at=now,
-        procedure_id=procedure.id,
-        subject=f"contribution:{contribution.id}",
-        facts={
-            "reference": contribution.reference,
-            "kind": contribution.kind,
-            "channel": contribution.channel,
-            "received_at": received_at.isoformat(),
-            "late": contribution.is_late,
-            "payload_sha256": sealed,
-        },
-    )
+    for position, file in enumerate(submission.attachments):
+        insert_row(session, Attachment, contribution_id=key, position=position, **vars(file))
     return contribution
 
 
@@ -451,7 +484,7 @@ def _phase(
 ) -> Phase | None:
     """The phase it belongs to at the moment of its receipt; whatever channel it came by."""
     assert procedure.id is not None
-    phases = procedures.phases_of(session, procedure.id)
+    phases = procedures.phases_as_read(session, procedure.id)
     if submission.phase is not None:
         if submission.phase.procedure_id != procedure.id:
             raise Refusal(Code.UNKNOWN_REFERENCE)
@@ -477,7 +510,7 @@ def _phase(
 
 
 def _leave_receipt_notice(
-    session: Session, contribution: Contribution, submission: Submission, now: datetime
+    session: Session, contribution: Contribution, submission: Submission, now: datetime, *, key: int | None
 ) -> None:
     person = submission.person
     facts = {"reference": contribution.reference}
@@ -493,16 +526,21 @@ def _leave_receipt_notice(
     if submission.source_id:
         return  # taken over from another system, which has confirmed it in its own time
     if person.email:
-        notices.leave(session, way=notices.NoticeWay.MAIL, address=person.email, **common)
+        notices.leave(session, way=notices.NoticeWay.MAIL, address=person.email, key=key, **common)
+        key = None
     if submission.wants_letter or (person.street and not person.email):
         lines = [person.name, person.street, f"{person.postcode} {person.city}".strip()]
         address = "\n".join(line for line in lines if line)
-        notices.leave(session, way=notices.NoticeWay.LETTER, address=address, **common)
+        notices.leave(session, way=notices.NoticeWay.LETTER, address=address, key=key, **common)
 
 
 def new_access_code() -> str:
     """Eight characters that nobody can guess and nobody misreads: 23^8 are 78 thousand million codes."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    drawn, code = secrets.randbelow(len(CODE_ALPHABET) ** CODE_LENGTH), ""
+    for _ in range(CODE_LENGTH):
+        drawn, place = divmod(drawn, len(CODE_ALPHABET))
+        code += CODE_ALPHABET[place]
+    return code
 
 
 def read_access_code(typed: str) -> str | None:
@@ -514,7 +552,9 @@ def read_access_code(typed: str) -> str | None:
 
 
 def payload_sha256(
-    contribution: Contribution, person: Person | None, attachments: Sequence[Attachment | AttachedFile]
+    contribution: Contribution,
+    person: Person | PersonInput | None,
+    attachments: Sequence[Attachment | AttachedFile],
 ) -> str:
     """The seal of a receipt: SHA-256 over everything that was handed in, in one canonical spelling."""
     return journal.digest(
@@ -654,16 +694,16 @@ def by_access_code(session: Session, municipality_id: int, typed: str) -> Contri
 def by_key(session: Session, procedure_id: int, submission_key: str) -> Contribution | None:
     """The contribution that was handed in with this form, or None."""
     # Nearly always None: the index alone answers, and no object is prepared.
-    found = (
-        session.connection().execute(_BY_KEY, {"procedure": procedure_id, "wanted": submission_key}).scalar()
-    )
-    return None if found is None else session.get(Contribution, found)
+    found = _BY_KEY.ask(session, procedure=procedure_id, wanted=submission_key).fetchone()
+    return session.get(Contribution, found[0]) if found else None
 
 
 _contributions = SQLModel.metadata.tables["contribution"]
-_BY_KEY = select_columns(_contributions.c.id).where(
-    _contributions.c.procedure_id == bindparam("procedure"),
-    _contributions.c.submission_key == bindparam("wanted"),
+_BY_KEY = Prepared(
+    select_columns(_contributions.c.id).where(
+        _contributions.c.procedure_id == bindparam("procedure"),
+        _contributions.c.submission_key == bindparam("wanted"),
+    )
 )
 
 

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from consultations import journal, notices
 from consultations.municipalities import Municipality
-from consultations.notices import Notice, NoticeWay
+from consultations.notices import NoticeWay
 from consultations.permissions import Actor
 from consultations.refusals import Code, Refusal
 from consultations.text import normalise
@@ -26,7 +26,7 @@ class Barrier:
 
 def report_barrier(
     session: Session, municipality: Municipality, barrier: Barrier, *, language: str, by: Actor, now: datetime
-) -> Notice:
+) -> None:
     """Leave the town a notice of a barrier: by mail, or as a letter to print where it has no mail address.
 
     Accessibility law asks for a feedback mechanism on every page (BITV 2.0 §7(2) no. 2). The journal says that
@@ -38,7 +38,7 @@ def report_barrier(
     if not text:
         raise Refusal(Code.EMPTY_CONTRIBUTION, "text")
     email = str(municipality.contact.get("email", ""))
-    notice = notices.leave(
+    notice_id = notices.leave(
         session,
         municipality_id=municipality.id,
         kind="barrier_report",
@@ -53,13 +53,11 @@ def report_barrier(
         },
         now=now,
     )
-    session.flush()
     journal.append(
         session,
         municipality_id=municipality.id,
         verb="barrier_reported",
         by=by,
         at=now,
-        subject=f"notice:{notice.id}",
+        subject=f"notice:{notice_id}",
     )
-    return notice

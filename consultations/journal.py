@@ -17,6 +17,7 @@ from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, text, t
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.permissions import Actor
+from consultations.prepared import Prepared
 from consultations.tables import BigKey, Json, UtcDateTime, insert_row
 
 FIRST_HASH = "0" * 64
@@ -78,16 +79,14 @@ def append(
     procedure_id: int | None = None,
     subject: str = "",
     facts: dict[str, Any] | None = None,
+    end: Any = None,
 ) -> None:
     """Add one entry to the municipality's chain, in the caller's transaction.
 
-    On PostgreSQL the municipality's chain is locked until the transaction ends; on SQLite the
-    writer already has the database. `facts` must be plain JSON; personal data belong into the
-    tables, not in here, because an entry can never be erased.
+    `facts` must be plain JSON; personal data belong into the tables, not in here, because an entry can never be
+    erased. `end` is what `end_of_chain` gave, if the caller has asked already.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(_LOCK, {"key": municipality_id})
-    last = session.connection().execute(_LAST, {"wanted": municipality_id}).first()
+    last = (end or end_of_chain(session, municipality_id)).fetchone()
     facts = json.loads(json.dumps(facts or {}, default=str))
     values: dict[str, Any] = {
         "municipality_id": municipality_id,
@@ -103,9 +102,20 @@ def append(
     insert_row(session, JournalEntry, **values, hash=_entry_hash(SimpleNamespace(**values)))
 
 
+def end_of_chain(session: Session, municipality_id: int) -> Any:
+    """The number and the hash of the municipality's last entry, as an answer to be fetched.
+
+    On PostgreSQL the municipality's chain is locked until the transaction ends; on SQLite the writer already has the
+    database.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        _LOCK.ask(session, key=municipality_id)
+    return _LAST.ask(session, wanted=municipality_id)
+
+
 _entries = SQLModel.metadata.tables["journal_entry"]
-_LOCK = text("SELECT pg_advisory_xact_lock(71, :key)")
-_LAST = (
+_LOCK = Prepared(text("SELECT pg_advisory_xact_lock(71, CAST(:key AS integer))"))
+_LAST = Prepared(
     select(_entries.c.sequence, _entries.c.hash)
     .where(_entries.c.municipality_id == bindparam("wanted"))
     .order_by(_entries.c.sequence.desc())

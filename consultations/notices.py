@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
 from consultations.permissions import Actor
-from consultations.tables import Json, UtcDateTime, insert_object
+from consultations.tables import Json, UtcDateTime, claim_keys, insert_row
 
 #: Characters that are kept of what the mail server said.
 PROBLEM_LIMIT = 1000
@@ -69,11 +69,15 @@ def leave(
     language: str = "de",
     contribution_id: int | None = None,
     facts: dict[str, Any] | None = None,
-) -> Notice:
-    """Write a notice down, in the caller's transaction."""
-    return insert_object(
+    key: int | None = None,
+) -> int:
+    """Write a notice down, in the caller's transaction; returns its key, which the caller may have claimed."""
+    if key is None:
+        (key,) = claim_keys(session, Notice).fetchone()
+    insert_row(
         session,
         Notice,
+        id=key,
         municipality_id=municipality_id,
         contribution_id=contribution_id,
         kind=kind,
@@ -84,6 +88,7 @@ def leave(
         facts=facts or {},
         created_at=now,
     )
+    return key
 
 
 def _may_be_sent(now: datetime) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations import journal
 from consultations.permissions import Actor, Grant, Permission, Role, may
 from consultations.refusals import Code, Refusal
-from consultations.tables import UtcDateTime, insert_object
+from consultations.tables import UtcDateTime, insert_row
 from consultations.text import normalise
 
 #: Characters that a name, a street or an address may have.
@@ -111,37 +111,20 @@ def normalised(entered: PersonInput) -> PersonInput:
     return replace(entered, **clean)
 
 
-def add(session: Session, entered: PersonInput, *, municipality_id: int, now: datetime) -> Person | None:
-    """Keep a person as they described themselves; None if they said nothing about themselves.
+def add(
+    session: Session, entered: PersonInput, *, key: int, organisation_id: int | None, now: datetime
+) -> int | None:
+    """Keep a person as they described themselves (`normalised`) under a claimed key, and return it.
 
-    Raises Refusal TEXT_TOO_LONG with the field's name.
-
-    Never merged with an earlier row: equal names are a candidate for linking, not an identity
-    (law-and-standards R-6.2).
+    None if they said nothing about themselves. Never merged with an earlier row: equal names are a candidate for
+    linking, not an identity (law-and-standards R-6.2).
     """
-    entered = normalised(entered)
     if entered.is_anonymous:
         return None
-    organisation_id = entered.organisation_id
-    if organisation_id is None and entered.organisation:
-        organisation = session.exec(
-            select(Organisation)
-            .where(Organisation.municipality_id == municipality_id, Organisation.name == entered.organisation)
-            .order_by(col(Organisation.merged_into_id).is_not(None), col(Organisation.id))
-        ).first()
-        if organisation is None:
-            organisation = Organisation(
-                municipality_id=municipality_id,
-                kind=entered.organisation_kind.value,
-                name=entered.organisation,
-                created_at=now,
-            )
-            session.add(organisation)
-            session.flush()
-        organisation_id = organisation.merged_into_id or organisation.id
-    return insert_object(
+    insert_row(
         session,
         Person,
+        id=key,
         name=entered.name,
         street=entered.street,
         postcode=entered.postcode,
@@ -152,6 +135,30 @@ def add(session: Session, entered: PersonInput, *, municipality_id: int, now: da
         organisation_id=organisation_id,
         created_at=now,
     )
+    return key
+
+
+def organisation_of(
+    session: Session, entered: PersonInput, *, municipality_id: int, now: datetime
+) -> int | None:
+    """The organisation on whose behalf somebody writes, kept if it is new; None if they named none."""
+    if entered.organisation_id is not None or not entered.organisation:
+        return entered.organisation_id
+    organisation = session.exec(
+        select(Organisation)
+        .where(Organisation.municipality_id == municipality_id, Organisation.name == entered.organisation)
+        .order_by(col(Organisation.merged_into_id).is_not(None), col(Organisation.id))
+    ).first()
+    if organisation is None:
+        organisation = Organisation(
+            municipality_id=municipality_id,
+            kind=entered.organisation_kind.value,
+            name=entered.organisation,
+            created_at=now,
+        )
+        session.add(organisation)
+        session.flush()
+    return organisation.merged_into_id or organisation.id
 
 
 def actor_of(session: Session, person_id: int) -> Actor | None:

@@ -15,17 +15,17 @@ from typing import Any
 
 from sqlalchemy import Index, Integer, UniqueConstraint, bindparam, func, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal, places, schedule, town_templates
 from consultations.deadlines import PhaseState, days_left, is_in_time, phase_state
 from consultations.documents import documents_of
 from consultations.permissions import Actor, Permission, may
+from consultations.prepared import Prepared
 from consultations.refusals import Code, Refusal
 from consultations.schedule import Frame, Planned, Scheduled
 from consultations.seats import Seat
-from consultations.tables import Json, UtcDateTime
+from consultations.tables import Json, UtcDateTime, find_object, read_objects
 from consultations.text import stems
 from geo.geometry import Located
 
@@ -310,7 +310,7 @@ class ProcedureInput:
 
 
 _procedures = SQLModel.metadata.tables["procedure"]
-_COUNT_ENTRIES = (
+_COUNT_ENTRIES = Prepared(
     update(_procedures)
     .where(_procedures.c.id == bindparam("wanted"))
     .values(last_entry_number=_procedures.c.last_entry_number + bindparam("step", type_=Integer))
@@ -673,9 +673,7 @@ def set_plan_area(
 
 def by_slug(session: Session, municipality_id: int, slug: str) -> Procedure | None:
     """The municipality's procedure at this address, in whatever state."""
-    return session.exec(
-        select(Procedure).where(Procedure.municipality_id == municipality_id, Procedure.slug == slug)
-    ).first()
+    return find_object(session, Procedure, _BY_SLUG, municipality=municipality_id, slug=slug)
 
 
 def by_key(session: Session, municipality_id: int, key: str) -> Procedure | None:
@@ -687,8 +685,12 @@ def by_key(session: Session, municipality_id: int, key: str) -> Procedure | None
 
 def by_id(session: Session, municipality_id: int, procedure_id: int) -> Procedure | None:
     """The procedure with this id, if it belongs to the municipality."""
-    procedure = session.get(Procedure, procedure_id)
-    return procedure if procedure and procedure.municipality_id == municipality_id else None
+    return find_object(session, Procedure, _BY_ID, municipality=municipality_id, id=procedure_id)
+
+
+_OF_MUNICIPALITY = _procedures.select().where(_procedures.c.municipality_id == bindparam("municipality"))
+_BY_SLUG = Prepared(_OF_MUNICIPALITY.where(_procedures.c.slug == bindparam("slug")))
+_BY_ID = Prepared(_OF_MUNICIPALITY.where(_procedures.c.id == bindparam("id")))
 
 
 def titles(session: Session, procedure_ids: Iterable[int]) -> dict[int, str]:
@@ -714,6 +716,19 @@ _PHASES = (
 def phase_of(session: Session, phase_id: int) -> Phase | None:
     """The phase with this id."""
     return session.get(Phase, phase_id)
+
+
+def phases_as_read(session: Session, procedure_id: int) -> list[Phase]:
+    """The phases in their order, to look at and not to change: for what is handed in often."""
+    return read_objects(session, Phase, _PHASES_AS_READ, wanted=procedure_id)
+
+
+_phases = SQLModel.metadata.tables["phase"]
+_PHASES_AS_READ = Prepared(
+    _phases.select()
+    .where(_phases.c.procedure_id == bindparam("wanted"))
+    .order_by(_phases.c.position, _phases.c.id)
+)
 
 
 def phases_of_all(session: Session, procedure_ids: Sequence[int]) -> dict[int, list[Phase]]:
@@ -870,17 +885,14 @@ def localised(procedure: Procedure, language: str, name: str) -> str:
     return str(translated or getattr(procedure, name))
 
 
-def next_entry_number(session: Session, procedure: Procedure) -> int:
-    """Count up the procedure's entries; the row is locked until the transaction ends."""
-    return _count_entries(session, procedure, 1)
+def count_entry(session: Session, procedure: Procedure) -> Any:
+    """Count up the procedure's entries; the new number as an answer to be fetched.
+
+    The row is locked until the transaction ends.
+    """
+    return _COUNT_ENTRIES.ask(session, step=1, wanted=procedure.id)
 
 
-def give_back_entry_number(session: Session, procedure: Procedure) -> None:
-    """Undo `next_entry_number` within the transaction that called it."""
-    _count_entries(session, procedure, -1)
-
-
-def _count_entries(session: Session, procedure: Procedure, step: int) -> int:
-    number = session.connection().execute(_COUNT_ENTRIES, {"step": step, "wanted": procedure.id}).scalar_one()
-    set_committed_value(procedure, "last_entry_number", number)
-    return int(number)
+def give_back_entry(session: Session, procedure: Procedure) -> None:
+    """Undo `count_entry` within the transaction that called it."""
+    _COUNT_ENTRIES.ask(session, step=-1, wanted=procedure.id).fetchone()

@@ -10,6 +10,7 @@ from enum import IntEnum
 from sqlalchemy import Column, Index, TextClause, bindparam, text
 from sqlmodel import Field, Session, SQLModel, select
 
+from consultations.prepared import Prepared
 from consultations.tables import BigKey, insert_row
 from consultations.text import stems
 
@@ -43,12 +44,12 @@ class SearchEntry(SQLModel, table=True):
 def index(session: Session, contribution_id: int, scope: Scope, *texts: str, language: str = "de") -> None:
     """Make the words of a contribution findable. What was indexed before has to be removed first."""
     words = " ".join(stem for part in texts if part for stem in stems(part, language))
-    key = insert_row(session, SearchEntry, contribution_id=contribution_id, scope=scope.value, stems=words)
+    insert_row(session, SearchEntry, contribution_id=contribution_id, scope=scope.value, stems=words)
     if _is_sqlite(session):
-        session.connection().execute(_INDEX, {"id": key, "stems": words})
+        _INDEX.ask(session, stems=words)
 
 
-_INDEX = text("INSERT INTO search_index (rowid, stems) VALUES (:id, :stems)")
+_INDEX = Prepared(text("INSERT INTO search_index (rowid, stems) VALUES (last_insert_rowid(), :stems)"))
 
 
 def remove(session: Session, contribution_id: int, scope: Scope) -> None:

@@ -50,6 +50,8 @@ def normalise(text: str, *, field: str | None = None, limit: int = TEXT_LIMIT) -
 
     Raises `Refusal(TEXT_TOO_LONG, field, limit=…, length=…)` beyond `limit` characters.
     """
+    if not text:
+        return text
     if len(text) > limit:
         raise Refusal(Code.TEXT_TOO_LONG, field, limit=limit, length=len(text))
     text = _NEVER_TEXT.sub("", _LINE_ENDS.sub("\n", text))

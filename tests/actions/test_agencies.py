@@ -209,7 +209,7 @@ def test_whoever_was_merged_before_follows(session: Session, town: Town) -> None
     agencies.merge(session, last, middle, note="y", by=town.planner, now=NOW)
     assert contributions.submitter_of(session, wrote)[1] is last.organisation
     assert (
-        people.add(session, PersonInput(organisation="A"), municipality_id=town.id, now=NOW).organisation_id
+        people.organisation_of(session, PersonInput(organisation="A"), municipality_id=town.id, now=NOW)
         == last.id
     )  # type: ignore[union-attr]
     with pytest.raises(Refusal):

@@ -412,7 +412,7 @@ def _things(
         now=NOW,
     )
     scape = scapes.build(session, files, procedure, seed=procedure.id, at=(10.707, 48.304))
-    letter = notices.leave(
+    letter_id = notices.leave(
         session,
         municipality_id=town.id,
         contribution_id=contribution.id,
@@ -442,7 +442,7 @@ def _things(
         "published": published.reference,
         "draft": draft,
         "receipt": handed_in,
-        "letter": letter.id,
+        "letter": letter_id,
         "town": key,
         "colleague": invited.id,
         "role": role.id,
