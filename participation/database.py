@@ -5,11 +5,11 @@ and waits its turn in this process's own line first, so that writers never starv
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -37,15 +37,15 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     search,
     town_templates,
 )
+from consultations.prepared import as_usual
 from consultations.refusals import Code, Refusal
 from consultations.tables import metadata
 from participation import identity  # noqa: F401
 from participation.settings import ROOT
+from participation.writers import Line
 
 #: How long a writer waits for its turn before the visitor is told that the server is busy.
 PATIENCE_SECONDS = 30.0
-
-_lines: dict[str, threading.Lock] = {}
 
 
 def make_engine(url: str) -> Engine:
@@ -73,37 +73,47 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        try:
+            connection.connection.cursor().execute(begin)
+        except sqlite3.Error as problem:
+            raise as_usual(problem, connection.dialect, begin) from problem
 
     return engine
 
 
 @contextmanager
-def unit_of_work(engine: Engine, *, write: bool = False) -> Iterator[Session]:
+def unit_of_work(engine: Engine, *, write: bool = False, brief: bool = False) -> Iterator[Session]:
     """A session that commits when the block ends and rolls back when it raises.
 
+    `brief` work of many writers at once may share a commit; it waits for theirs as they wait for it.
     Raises Refusal DATABASE_BUSY or DISK_FULL where the database says so; nothing is half-written then.
     """
     if not write:
         with Session(engine) as session:
             yield session
         return
-    line = _lines.setdefault(str(engine.url), threading.Lock()) if engine.dialect.name == "sqlite" else None
-    if line and not line.acquire(timeout=PATIENCE_SECONDS):
-        raise Refusal(Code.DATABASE_BUSY)
     try:
-        with (
-            engine.connect() as connection,
-            Session(connection.execution_options(writes=True), expire_on_commit=False) as session,
-        ):
-            try:
+        if engine.dialect.name == "sqlite":
+            with _line_of(engine).turn(engine, brief=brief, patience=PATIENCE_SECONDS) as session:
+                yield session
+        else:
+            with Session(engine, expire_on_commit=False) as session:
                 yield session
                 session.commit()
-            except OperationalError as problem:
-                raise _refusal_for(problem) from problem
-    finally:
-        if line:
-            line.release()
+    except OperationalError as problem:
+        raise _refusal_for(problem) from problem
+
+
+def _line_of(engine: Engine) -> Line:
+    if engine not in _lines:
+        _lines[engine] = _lines_by_address.setdefault(str(engine.url), Line())
+    return _lines[engine]
+
+
+#: One line for each database, whatever the number of engines; putting together its address takes a while.
+_lines_by_address: dict[str, Line] = {}
+_lines: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
 
 
 def _refusal_for(problem: DBAPIError) -> Exception:

@@ -401,7 +401,7 @@ class Visit:
         """
 
         def run() -> ResultT:
-            with unit_of_work(self.house.engine, write=write) as self.session:
+            with unit_of_work(self.house.engine, write=write, brief=True) as self.session:
                 return work()
 
         return await run_in_threadpool(run)
@@ -653,7 +653,7 @@ def _with_cookies(visit: Visit, response: Response) -> Response:
 @contextmanager
 def _visit(house: House, request: Request, token: str, form: FormData, *, write: bool) -> Iterator[Visit]:
     """A visit within its unit of work. Raises Refusal NOT_FOUND if no municipality answers under the host."""
-    with unit_of_work(house.engine, write=write) as session:
+    with unit_of_work(house.engine, write=write, brief=True) as session:
         municipality = municipalities.by_host(session, host_of(request))
         if municipality is None and house.settings.default_municipality:
             municipality = municipalities.by_key(session, house.settings.default_municipality)

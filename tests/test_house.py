@@ -73,6 +73,7 @@ HEAVY = {"pandas", "geopandas", "folium", "pyogrio", "openpyxl", "sklearn", "mat
 
 MAY_QUERY = {
     *("participation.database", "participation.identity", "participation.jobs", "participation.web"),
+    "participation.writers",  # The part of the database where writers wait.
     "participation.security",  # A counter, where several processes share it.
 }
 MAP_PAGES = {"city", "sunlight", "maps", "map_ground", "map_canvas", "map_plan", "map_feeds", "map_town"}
