@@ -1,6 +1,8 @@
 """Full text: stems made here, indexed by the database, so that SQLite and PostgreSQL find the same.
 
 PostgreSQL has an index over `to_tsvector('simple', stems)`, SQLite an FTS5 table (`search_index`) beside the stems.
+FTS5 takes much longer for one text than for its share of many, so the newest few (`TOGETHER` at most) wait outside it
+and are looked through one by one: every search finds everything, and handing in does not pay for the index.
 Two scopes per contribution: what was handed in (staff), and what the public reads.
 """
 
@@ -41,15 +43,27 @@ class SearchEntry(SQLModel, table=True):
     stems: str
 
 
+#: How many texts enter SQLite's index at once.
+TOGETHER = 64
+
+
 def index(session: Session, contribution_id: int, scope: Scope, *texts: str, language: str = "de") -> None:
     """Make the words of a contribution findable. What was indexed before has to be removed first."""
     words = " ".join(stem for part in texts if part for stem in stems(part, language))
     insert_row(session, SearchEntry, contribution_id=contribution_id, scope=scope.value, stems=words)
     if _is_sqlite(session):
-        _INDEX.ask(session, stems=words)
+        _TAKE_IN.ask(session, together=TOGETHER)
 
 
-_INDEX = Prepared(text("INSERT INTO search_index (rowid, stems) VALUES (last_insert_rowid(), :stems)"))
+# Keys are counted up, never used again and written by one writer at a time: whatever has a higher one than the last in
+# the index is not in it yet.
+_LAST = "coalesce((SELECT rowid FROM search_index ORDER BY rowid DESC LIMIT 1), 0)"
+_TAKE_IN = Prepared(
+    text(
+        "INSERT INTO search_index (rowid, stems) SELECT id, stems FROM search_entry"
+        f" WHERE (SELECT max(id) FROM search_entry) % :together = 0 AND id > {_LAST} ORDER BY id"
+    )
+)
 
 
 def remove(session: Session, contribution_id: int, scope: Scope) -> None:
@@ -75,14 +89,29 @@ def matching(session: Session, words: str, scope: Scope, *, language: str = "de"
     if not wanted:
         return None
     if _is_sqlite(session):
-        spelled = " ".join(f'"{stem}"*' for stem in wanted)
-        found = "id IN (SELECT rowid FROM search_index WHERE search_index MATCH :fts_words)"
-    else:
-        spelled = " & ".join(f"'{stem}':*" for stem in wanted)
-        found = "to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words)"
+        return _matching_sqlite(wanted, scope)
+    spelled = " & ".join(f"'{stem}':*" for stem in wanted)
     return text(
-        f"contribution.id IN (SELECT contribution_id FROM search_entry WHERE scope = :fts_scope AND {found})"
+        "contribution.id IN (SELECT contribution_id FROM search_entry"
+        " WHERE scope = :fts_scope AND to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words))"
     ).bindparams(bindparam("fts_words", spelled), bindparam("fts_scope", scope.value))
+
+
+def _matching_sqlite(wanted: Sequence[str], scope: Scope) -> TextClause:
+    """What the index holds, and the newest that are not in it yet."""
+    newest = " AND ".join(
+        f"instr(' ' || replace(stems, '_', ' '), :fts_word_{number})" for number, _ in enumerate(wanted)
+    )
+    return text(
+        "contribution.id IN (SELECT contribution_id FROM search_entry WHERE scope = :fts_scope"
+        " AND id IN (SELECT rowid FROM search_index WHERE search_index MATCH :fts_words)"
+        " UNION ALL SELECT contribution_id FROM search_entry"
+        f" WHERE scope = :fts_scope AND id > {_LAST} AND {newest})"
+    ).bindparams(
+        bindparam("fts_words", " ".join(f'"{stem}"*' for stem in wanted)),
+        bindparam("fts_scope", scope.value),
+        *(bindparam(f"fts_word_{number}", f" {stem}") for number, stem in enumerate(wanted)),
+    )
 
 
 def _wanted(words: str, language: str) -> Sequence[str]:
