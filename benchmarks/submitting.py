@@ -2,8 +2,9 @@
 
 import itertools
 import sqlite3
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,10 +23,10 @@ from participation.database import unit_of_work
 WRITERS = 16
 #: Nobody waits longer on SQLite (seconds).
 PATIENCE = 2.0
-_RAW = "CREATE TABLE raw (id INTEGER PRIMARY KEY{}, text TEXT NOT NULL, at TEXT NOT NULL)"
+_RAW = "CREATE TABLE {} (id INTEGER PRIMARY KEY{}, text TEXT NOT NULL, at TEXT NOT NULL)"
 
 
-def submitting(place: Place) -> Work:
+def submitting(place: Place, who: str = "benchmark") -> Work:
     """Hands in one statement with name and address after the other, each in a unit of work of its own."""
     keys = itertools.count()
 
@@ -34,7 +35,7 @@ def submitting(place: Place) -> Work:
             submission = Submission(
                 kind=Kind.STATEMENT,
                 channel="web",
-                key=f"benchmark-{next(keys)}",
+                key=f"{who}-{next(keys)}",
                 text=TEXT,
                 person=PersonInput(name="Rosa Beispiel", email="rosa@beispiel.example"),
                 wants_publication=True,
@@ -46,31 +47,33 @@ def submitting(place: Place) -> Work:
     return work
 
 
-def sqlite_rows(place: Place) -> Iterator[Work]:
+def sqlite_rows(place: Place, table: str = "raw") -> Iterator[Work]:
     """One raw row after the other in the same file, each durable."""
     with closing(
         sqlite3.connect(place.engine.url.database or "", isolation_level=None, check_same_thread=False)
     ) as connection:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_RAW.format(""))
+        connection.execute(_RAW.format(table, ""))
 
         def work() -> None:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT INTO raw (text, at) VALUES (?, ?)", (TEXT, "2026-11-21T10:00:00"))
+            connection.execute(f"INSERT INTO {table} (text, at) VALUES (?, ?)", (TEXT, "2026-11-21T10:00:00"))
             connection.execute("COMMIT")
 
         yield work
 
 
-def postgresql_rows(place: Place) -> Iterator[Work]:
+def postgresql_rows(place: Place, table: str = "raw") -> Iterator[Work]:
     """One raw row after the other in the same database, each durable."""
     dsn = place.settings.database_url.replace("postgresql+psycopg:", "postgresql:")
     with psycopg.connect(dsn) as connection:
-        connection.execute(_RAW.format(" GENERATED ALWAYS AS IDENTITY"))
+        connection.execute(_RAW.format(table, " GENERATED ALWAYS AS IDENTITY"))
         connection.commit()
 
         def work() -> None:
-            connection.execute("INSERT INTO raw (text, at) VALUES (%s, %s)", (TEXT, "2026-11-21T10:00:00"))
+            connection.execute(
+                f"INSERT INTO {table} (text, at) VALUES (%s, %s)", (TEXT, "2026-11-21T10:00:00")
+            )
             connection.commit()
 
         yield work
@@ -82,6 +85,34 @@ def durable(place: Place, kind: str, *, rounds: int, times: int) -> Iterator[Res
         floor, subject = in_turns([raw, submitting(place)], rounds=rounds, times=times)
         told = f"{milliseconds(subject)} beside {milliseconds(floor)}"
         yield Result(f"handing in, {kind}: raw durable rows", floor / subject, 0.3, detail=told)
+
+
+def at_once(place: Place, kind: str, *, rounds: int, seconds: float) -> Iterator[Result]:
+    """Sixteen writers who hand in at once beside one writer of raw rows, who has the disk to himself."""
+    for raw in (sqlite_rows if kind == "SQLite" else postgresql_rows)(place, table="raw_at_once"):
+        submit = submitting(place, "crowd")
+        rates = [(_rate([raw], seconds), _rate([submit] * WRITERS, seconds)) for _ in range(rounds)]
+        ratio = statistics.median(ours / floor for floor, ours in rates)
+        floor, ours = (statistics.median(each) for each in zip(*rates, strict=True))
+        told = f"{ours:.0f}/s of {WRITERS} at once beside {floor:.0f}/s of one"
+        yield Result(f"handing in at once, {kind}: raw durable rows", ratio, 0.3, detail=told)
+
+
+def _rate(works: Sequence[Work], seconds: float) -> float:
+    """How often in a second they do their work together, each in a thread of its own."""
+    end = time.perf_counter() + seconds
+
+    def repeat(work: Work) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            work()
+            count += 1
+        return count
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(works)) as pool:
+        done = sum(pool.map(repeat, works))
+    return done / (time.perf_counter() - began)
 
 
 def by_web(place: Place, kind: str, *, each: int) -> Iterator[Result]:
