@@ -51,7 +51,11 @@ PATIENCE_SECONDS = 30.0
 def make_engine(url: str) -> Engine:
     """An engine with the settings that Digilog relies on (durable commits, foreign keys, UTC)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+        # Who meets somebody else's lock (an import's, say) is told to try again, as on SQLite, and does not hang.
+        patience = f"-c lock_timeout={round(PATIENCE_SECONDS * 1000)}"
+        return create_engine(
+            url, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args={"options": patience}
+        )
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": PATIENCE_SECONDS},

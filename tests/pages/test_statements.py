@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from lxml import html
 from PIL import Image
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -24,12 +24,12 @@ from consultations.files import FolderStore, Readable, StoredFile
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
-from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
 from consultations.refusals import Code, Refusal
 from geo.geometry import from_lonlat
 from participation import database
 from participation.app import create_app
-from participation.database import unit_of_work
+from participation.database import make_engine, unit_of_work
 from participation.settings import Settings
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
@@ -575,6 +575,28 @@ def test_a_busy_database_shows_the_page_again_with_everything_typed(
         assert WORDS.splitlines()[0] in visitor.words
     visitor.send("send")
     assert visitor.answer.url.path.startswith("/beleg/")
+
+
+def test_somebody_elses_lock_shows_the_page_again_with_everything_typed(
+    visitor: Visitor, app: Starlette, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real lock on the consultation's row, as a long import holds it, on PostgreSQL too."""
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.2)
+    visitor.visit(f"{FORMAL}?ansicht=eine-seite")
+    app.state.house.engine.dispose()
+    impatient = make_engine(app.state.house.settings.database_url)
+    monkeypatch.setattr(app.state.house, "engine", impatient)
+    try:
+        with unit_of_work(engine, write=True) as session:
+            session.execute(update(Procedure).values(version=Procedure.version))
+            visitor.send("send", text=WORDS)
+            assert visitor.answer.status_code == 503
+            assert "sehr viel los" in visitor.errors()[0]
+            assert visitor.fields()["text"] == WORDS
+        visitor.send("send")
+        assert visitor.answer.url.path.startswith("/beleg/")
+    finally:
+        impatient.dispose()
 
 
 def test_too_many_from_one_address_are_asked_to_wait_with_their_words_kept(
