@@ -208,10 +208,8 @@ def test_whoever_was_merged_before_follows(session: Session, town: Town) -> None
     below = agencies.merge(session, middle, first, note="x", by=town.planner, now=NOW)
     agencies.merge(session, last, middle, note="y", by=town.planner, now=NOW)
     assert contributions.submitter_of(session, wrote)[1] is last.organisation
-    assert (
-        people.organisation_of(session, PersonInput(organisation="A"), municipality_id=town.id, now=NOW)
-        == last.id
-    )  # type: ignore[union-attr]
+    same = people.organisation_of(session, PersonInput(organisation="A"), municipality_id=town.id, now=NOW)
+    assert same == last.id
     with pytest.raises(Refusal):
         agencies.undo_merge(session, below, by=town.planner, now=NOW)
 
