@@ -26,7 +26,7 @@ class Municipality(SQLModel, table=True):
     #: Official municipality key (AGS), eight digits.
     ags: str = ""
     languages: list[str] = Field(default_factory=lambda: ["de", "en"], sa_type=Json)
-    #: Arguments for python `holidays`: {"country", "subdivision", "categories": [...], "closing_days": [...]}.
+    #: Arguments for python `holidays`: {"country", "subdivision", "categories": [...], "closing_days": [...], "school_holidays": [...]}.
     calendar: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     #: Design tokens, see participation/theme.py.
     theme: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

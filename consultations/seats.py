@@ -30,6 +30,15 @@ class ClosingDay:
 
 
 @dataclass(frozen=True)
+class SchoolHolidays:
+    """Days without school: families are away, so that a period may have to be longer (BauGB §3(2) S.1)."""
+
+    first: date
+    last: date
+    name: str
+
+
+@dataclass(frozen=True)
 class Seat:
     """Where an authority sits.
 
@@ -46,13 +55,14 @@ class Seat:
     court: str | None = None
     valid_from: date | None = None
     source: str = ""
+    school_holidays: tuple[SchoolHolidays, ...] = ()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Seat:
         """A seat from a municipality's calendar row or from the file of known seats.
 
         Keys as the fields, all optional; days as "2026-12-24"; `closing_days` as a list of
-        {"day", "name"} or of plain days. Raises ValueError naming the field that is wrong.
+        {"day", "name"} or of plain days, `school_holidays` as a list of {"from", "to", "name"}. Raises ValueError naming the field that is wrong.
         """
         known = {
             "subdivision",
@@ -63,6 +73,7 @@ class Seat:
             "court",
             "valid_from",
             "source",
+            "school_holidays",
         }
         if unknown := sorted(set(data) - known):
             raise ValueError(f"calendar: unknown field {unknown[0]!r}")
@@ -84,6 +95,7 @@ class Seat:
             court=data.get("court"),
             valid_from=_day("valid_from", data["valid_from"]) if data.get("valid_from") else None,
             source=data.get("source") or "",
+            school_holidays=tuple(_school_holidays(entry) for entry in data.get("school_holidays", [])),
         )
         try:
             _holidays(seat.country, seat.subdivision, seat.categories, 2025, "de")
@@ -113,6 +125,10 @@ class Seat:
         while not self.is_working_day(day):
             day -= _DAY
         return day
+
+    def school_holiday(self, day: date) -> str | None:
+        """Which school holidays this day is in, where they are entered, or None."""
+        return next((each.name for each in self.school_holidays if each.first <= day <= each.last), None)
 
     def closing_day(self, day: date) -> str | None:
         """Why the office is closed on this day, or None."""
@@ -165,6 +181,13 @@ def _day(field: str, value: object) -> date:
         return date.fromisoformat(str(value))
     except ValueError as error:
         raise ValueError(f"{field}: expected a day like 2026-12-24, got {value!r}") from error
+
+
+def _school_holidays(entry: Mapping[str, Any]) -> SchoolHolidays:
+    first, last = _day("school_holidays", entry["from"]), _day("school_holidays", entry["to"])
+    if last < first:
+        raise ValueError("school_holidays: they end before they begin")
+    return SchoolHolidays(first, last, str(entry.get("name", "")))
 
 
 def _closing_day(entry: object) -> ClosingDay:

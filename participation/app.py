@@ -52,6 +52,8 @@ ROOMS: tuple[str, ...] = (
     "planning",
     "planned_texts",
     "planned_phases",
+    "planned_calendar",
+    "planned_changes",
     "planning_templates",
     "planned_contact",
     "planned_documents",

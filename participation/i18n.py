@@ -74,6 +74,16 @@ def date_short(day: date, language: str) -> str:
     return format_date(day, "d. MMMM y" if language == "de" else "d MMMM y", locale=_LOCALES[language])
 
 
+def month_year(day: date, language: str) -> str:
+    """März 2027"""
+    return format_date(day, "MMMM y", locale=_LOCALES[language])
+
+
+def weekday_short(day: date, language: str) -> str:
+    """Di"""
+    return format_date(day, "EEEEEE", locale=_LOCALES[language]).rstrip(".")
+
+
 def datetime_long(moment: datetime, language: str) -> str:
     """2. März 2027, 14:05 Uhr: legal time, to the minute. A day of which no time is known stands for itself."""
     if _is_whole_day(moment):
@@ -115,6 +125,8 @@ def filesize(octets: int, language: str) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "date_long": date_long,
     "date_short": date_short,
+    "month_year": month_year,
+    "weekday_short": weekday_short,
     "datetime_long": datetime_long,
     "datetime_exact": datetime_exact,
     "time_short": time_short,

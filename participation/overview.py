@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from consultations.deadlines import PhaseState
+from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
 from consultations.procedures import (
     Opens,
@@ -24,12 +24,12 @@ from geo import pictures
 from geo.drawn_layers import MapSource
 from geo.pictures import Look
 from geo.views import View
-from participation.i18n import translations
+from participation.i18n import date_long, translations
 from participation.settings import LANGUAGES
 
 __all__ = [
     "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference",
-    "Look", "Pin", "Step", "View", "card", "deadline", "differences", "in_order", "is_open", "last_day", "phase_name",
+    "Look", "Pin", "Step", "View", "card", "deadline", "differences", "in_order", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
 
@@ -217,16 +217,148 @@ def in_order(cards: Iterable[Card]) -> list[Card]:
 
 @dataclass(frozen=True)
 class Deadline:
-    """What the banner of a consultation says: states of `deadline_banner` in templates/components/states.html."""
+    """What the banner of a consultation says: states of `deadline_banner` in templates/components/states.html.
+
+    `title` says what is possible, `when` until when, `notes` what became of the period (extended, interrupted, moved
+    by a weekend, repeated), in whole sentences.
+    """
 
     state: str
     begins: date | None
     ends: date | None
     days_left: int | None
+    title: str = ""
+    when: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> Deadline | None:
-    """The banner, or None where nothing invites people.
+_TITLES: Mapping[str, str] = {
+    "soon": N_("You can take part soon"),
+    "open": N_("You can take part now"),
+    "late": N_("The period has ended – late contributions are still accepted"),
+    "closed": N_("This participation has ended"),
+}
+
+
+def midnight(day: date, language: str) -> str:
+    """Until when something is in time: "bis Dienstag, 2. März 2027, 24 Uhr"."""
+    return say(N_("until %(date)s, 24:00"), language) % {"date": date_long(day, language)}
+
+
+def _when(phase: Phase, state: str, now: datetime, language: str) -> str:
+    """From when or until when, in words; the last day and the day after it are named as such."""
+    begins, ends, course, today = phase.starts_on, last_day(phase), phase.course, local_date(now)
+
+    def fill(words: str, **days: date) -> str:
+        return say(words, language) % {name: date_long(day, language) for name, day in days.items()}
+
+    if state == "soon":
+        if begins and ends:
+            return fill(N_("from %(begin)s until %(end)s, 24:00"), begin=begins, end=ends)
+        return fill(N_("from %(date)s"), date=begins) if begins else ""
+    if state == "open":
+        if course.is_interrupted and course.interrupted_on:
+            return fill(
+                N_("Interrupted since %(date)s. The new dates will be announced here."),
+                date=course.interrupted_on,
+            )
+        if ends is None:
+            return say(N_("no end has been set"), language)
+        if ends == today:
+            return fill(N_("only today, %(date)s, until 24:00"), date=ends)
+        left = translations(language).ngettext("%(num)s day left", "%(num)s days left", (ends - today).days)
+        return f"{midnight(ends, language)}, {left % {'num': (ends - today).days}}"
+    if ends is None:
+        return ""
+    if (today - ends).days == 1:
+        return fill(N_("It ended yesterday, %(date)s, at 24:00."), date=ends)
+    return fill(N_("It ended on %(date)s, 24:00."), date=ends)
+
+
+def _notes(phase: Phase, state: str, language: str) -> tuple[str, ...]:
+    """What became of the period, in sentences; nothing where it ran as it was announced."""
+    course, ends, effective = phase.course, phase.ends_on, phase.effective_end
+    found: list[tuple[str, dict[str, object]]] = []
+    if course.is_interrupted:
+        found.append((N_("What you have handed in counts. You can go on handing in; it is in time."), {}))
+    elif course.resumed_on and course.interrupted_on:
+        found.append(
+            (
+                N_(
+                    "It was interrupted on %(date)s and runs anew from %(begin)s. What was handed in before counts."
+                ),
+                {"date": course.interrupted_on, "begin": course.resumed_on},
+            )
+        )
+    if course.ended_early_on and course.end_before:
+        found.append(
+            (
+                N_(
+                    "It ends earlier than announced; the last day was to be %(date)s. What was handed in counts."
+                ),
+                {"date": course.end_before},
+            )
+        )
+    elif course.extended_from and ends and course.extended_from < ends:
+        found.append((N_("Extended: the last day was to be %(date)s."), {"date": course.extended_from}))
+    if ends and effective and effective > ends and state != "closed":
+        found.append(
+            (
+                N_(
+                    "The announced last day, %(date)s, is no working day. So it is in time until %(end)s, 24:00."
+                ),
+                {"date": ends, "end": effective},
+            )
+        )
+    if phase.kind == PhaseKind.REPEATED:
+        found.append(
+            (
+                N_(
+                    "The draft was changed, so you are asked once more. What you handed in before still counts."
+                ),
+                {},
+            )
+        )
+        if phase.limited_to:
+            found.append((N_("Only this is open to statements: %(what)s"), {"what": phase.limited_to}))
+    return tuple(
+        say(words, language)
+        % {
+            name: date_long(fact, language) if isinstance(fact, date) else fact
+            for name, fact in facts.items()
+        }
+        for words, facts in found
+    )
+
+
+def words_of(phase: Phase, now: datetime, language: str) -> Deadline:
+    """What is to say of one phase by itself, whatever the others do."""
+    state = _STATES[phase.state(now)]
+    title = _TITLES[state]
+    if state == "open" and phase.course.is_interrupted:
+        title = N_("The participation is interrupted")
+    elif state == "open" and last_day(phase) == local_date(now):
+        title = N_("Today is the last day")
+    return Deadline(
+        state,
+        phase.starts_on,
+        last_day(phase),
+        phase.days_left(now),
+        say(title, language),
+        _when(phase, state, now, language),
+        _notes(phase, state, language),
+    )
+
+
+_STATES: Mapping[PhaseState, str] = {
+    PhaseState.COMING: "soon",
+    PhaseState.OPEN: "open",
+    PhaseState.OVER: "closed",
+}
+
+
+def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime, language: str) -> Deadline | None:
+    """The banner, or None where nothing invites people. The one place that says in words until when one can take part.
 
     After the end of the period statements are still taken, marked as late (BauGB §4a(5)), as long as the procedure
     runs and the council has not begun to decide.
@@ -234,7 +366,8 @@ def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> De
     phase = spoken_of(phases, now)
     if phase is None:
         return None
-    state = {PhaseState.COMING: "soon", PhaseState.OPEN: "open", PhaseState.OVER: "closed"}[phase.state(now)]
+    words = words_of(phase, now, language)
+    state = words.state
     decided = any(
         each.kind in _AFTER_THE_COUNCIL and each.starts_on and each.state(now) is not PhaseState.COMING
         for each in phases
@@ -244,7 +377,10 @@ def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> De
         state = "late"
     if not runs:
         state = "closed"
-    return Deadline(state, phase.starts_on, last_day(phase), phase.days_left(now))
+    if state == words.state:
+        return words
+    when = _when(phase, state, now, language)
+    return replace(words, state=state, title=say(_TITLES[state], language), when=when)
 
 
 @dataclass(frozen=True)
@@ -267,7 +403,7 @@ def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Ste
             begins=phase.starts_on,
             ends=last_day(phase),
             state=states[phase.state(now)],
-            text=phase.note,
+            text=" ".join([phase.note, *_notes(phase, "", language)]).strip(),
         )
         for phase in phases
     )

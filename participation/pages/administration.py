@@ -26,7 +26,7 @@ from consultations import municipalities
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.permissions import Permission, may
 from consultations.refusals import Code, Refusal
-from consultations.seats import ClosingDay, Seat
+from consultations.seats import ClosingDay, SchoolHolidays, Seat
 from participation import i18n
 from participation.settings import LANGUAGES
 from participation.theme import TOKENS, ThemeRefused, theme_css
@@ -484,6 +484,34 @@ def read_closing_days(text: str) -> tuple[ClosingDay, ...]:
     return tuple(sorted(days, key=lambda closing: closing.day))
 
 
+def read_school_holidays(text: str) -> tuple[SchoolHolidays, ...]:
+    """School holidays, one a line: "02.08.2027 - 13.09.2027 Sommerferien".
+
+    Raises ValueError with the number of the line that is no such thing.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        match = _SCHOOL_HOLIDAYS.fullmatch(line.strip())
+        days = read_closing_days(f"{match[1]}\n{match[2]}") if match else ()
+        if match is None or len(days) < 2 or days[0].day == days[1].day:
+            raise ValueError(number)
+        found.append(SchoolHolidays(days[0].day, days[1].day, match[3].strip()))
+    return tuple(sorted(found, key=lambda each: each.first))
+
+
+_SCHOOL_HOLIDAYS = re.compile(r"([\d.]+)\s*(?:-|–|bis)\s*([\d.]+)\s*(.*)")
+
+
+def _school_holidays(form: Form, field: Field) -> None:
+    try:
+        read_school_holidays(field.data or "")
+    except ValueError as problem:
+        message = form.meta.gettext("Line %(number)s is not like 02.08.2027 - 13.09.2027 Sommerferien.")
+        raise ValidationError(message % {"number": problem.args[0]}) from problem
+
+
 def _closing_days(form: Form, field: Field) -> None:
     try:
         read_closing_days(field.data or "")
@@ -507,6 +535,7 @@ class CalendarForm(Form):
         option_widget=CheckboxInput(),
     )
     closing_days = TextAreaField(N_("Days on which the office is closed"), [_closing_days, Length(max=LONG)])
+    school_holidays = TextAreaField(N_("School holidays"), [_school_holidays, Length(max=LONG)])
 
 
 def _subdivisions() -> list[SelectChoice]:
@@ -542,6 +571,10 @@ def calendar(visit: Visit) -> Response:
         closing_days="\n".join(
             f"{closing.day:%d.%m.%Y} {closing.name}".strip() for closing in seat.closing_days
         ),
+        school_holidays="\n".join(
+            f"{each.first:%d.%m.%Y} - {each.last:%d.%m.%Y} {each.name}".strip()
+            for each in seat.school_holidays
+        ),
     )
     form.subdivision.choices = _subdivisions()
 
@@ -551,7 +584,14 @@ def calendar(visit: Visit) -> Response:
             for each in read_closing_days(form.closing_days.data or "")
         ]
         categories = ["public", *form.catholic.data]
-        chosen = {"subdivision": form.subdivision.data, "categories": categories, "closing_days": closing}
+        school = [
+            {"from": each.first.isoformat(), "to": each.last.isoformat(), "name": each.name}
+            for each in read_school_holidays(form.school_holidays.data or "")
+        ]
+        chosen = {
+            "subdivision": form.subdivision.data, "categories": categories, "closing_days": closing,
+            "school_holidays": school,
+        }  # fmt: skip
         return {"calendar": {**row.calendar, "country": "DE", **chosen}}
 
     def days() -> tuple[tuple[date, str], ...]:

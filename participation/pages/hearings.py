@@ -229,7 +229,7 @@ def hearing(visit: Visit) -> Response:
     changes = _changes(procedures.versions_of(visit.session, procedure_id))
     outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
-    deadline = overview.deadline(procedure, phases, visit.now)
+    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
     published = contributions.published_count(visit.session, procedure_id)
     return visit.render(
         "hearings/hearing.html",

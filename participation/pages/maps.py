@@ -219,7 +219,7 @@ def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
     if "statement" not in PAGES:
         return ()
     phases = procedures.phases_of(visit.session, procedure.id or 0)
-    deadline = overview.deadline(procedure, phases, visit.now)
+    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
     if procedure.state != procedures.ProcedureState.PUBLISHED.value:
         return ()
     late = deadline is not None and deadline.state == "late"

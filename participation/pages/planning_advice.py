@@ -152,7 +152,7 @@ def _finding(visit: Visit, one: computation.Finding) -> Finding:
     )
 
 
-TRACKS: Mapping[str, str] = {"public": N_("Public"), "agencies": N_("Public agencies")}
+TRACKS: Mapping[str, str] = {"public": N_("The public"), "agencies": N_("Public agencies")}
 
 
 def changes_of(visit: Visit, changes: Sequence[Consequence], names: Mapping[str, str]) -> tuple[Change, ...]:

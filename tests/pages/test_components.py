@@ -150,8 +150,8 @@ def test_a_button_that_leads_elsewhere_is_a_link() -> None:
 @pytest.mark.parametrize(
     ("days", "said"),
     [
-        (12, "bis Dienstag, 2. März 2027, noch 12 Tage"),
-        (1, "bis Dienstag, 2. März 2027, noch 1 Tag"),
+        (12, "bis Dienstag, 2. März 2027, 24 Uhr, noch 12 Tage"),
+        (1, "bis Dienstag, 2. März 2027, 24 Uhr, noch 1 Tag"),
         (0, "bis Dienstag, 2. März 2027, nur noch heute bis 24 Uhr"),
     ],
 )
@@ -161,7 +161,7 @@ def test_until_when_is_said_with_weekday_and_days_left(days: int, said: str) -> 
 
 def test_english_says_the_same() -> None:
     tree = draw("{{ states.until(ends, 12) }}", language="en", ends=date(2027, 3, 2))
-    assert words(tree) == "until Tuesday, 2 March 2027, 12 days left"
+    assert words(tree) == "until Tuesday, 2 March 2027, 24:00, 12 days left"
 
 
 KINDS = [

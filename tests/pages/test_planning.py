@@ -357,6 +357,100 @@ def test_a_first_day_is_proposed_and_a_reversed_one_named_by_the_check(paula: Te
     assert "liegt vor dem ersten Tag" in words(answer)
 
 
+# ------------------------------------------------------------------------------------------ calendar, course
+
+
+def test_the_calendar_says_in_words_all_that_its_grid_shows(
+    paula: TestClient, engine: Engine, town: Town, public: str
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        procedure = session.get_one(Procedure, town.procedure.id)
+        known = procedures.phases_of(session, procedure.id or 0)[0]
+        known.ends_on, known.effective_end = date(2027, 3, 28), date(2027, 3, 30)  # Easter Sunday
+        session.add(procedures.Phase(
+            procedure_id=procedure.id or 0, kind="agencies", track="agencies", starts_on=date(2027, 2, 1),
+            ends_on=date(2027, 3, 3), is_formal=True, position=5,
+        ))  # fmt: skip
+        row = session.get_one(type(town.municipality), town.id)
+        row.calendar = row.calendar | {
+            "closing_days": [{"day": "2027-02-09", "name": "Umzug"}],
+            "school_holidays": [{"from": "2027-02-08", "to": "2027-02-12", "name": "Frühjahrsferien"}],
+        }
+    answer = paula.get(f"{public}/kalender")
+    page = html.fromstring(answer.content)
+    months = [heading.text for heading in page.xpath("//h2[@class='d-month__name']")]
+    assert months == ["Januar 2027", "Februar 2027", "März 2027"]
+    listed = [" ".join(line.text_content().split()) for line in page.xpath("//*[@class='d-month__list']/li")]
+    assert len(listed) > 8, listed
+    for words_listed in (
+        "So, 31. Januar 2027 Öffentlichkeit: Veröffentlichung des Entwurfs: Spätestens bekannt machen",
+        "Mo, 1. Februar 2027 Behörden: Beteiligung",
+        "Mo, 8. Februar 2027 – 12. Februar 2027 Frühjahrsferien",
+        "Di, 9. Februar 2027 Amt geschlossen: Umzug",
+        "Fr, 26. März 2027 Karfreitag",
+        "Di, 30. März 2027 Öffentlichkeit: Veröffentlichung des Entwurfs: fristgerecht bis 24 Uhr",
+    ):
+        assert any(line.startswith(words_listed) for line in listed), (words_listed, listed)
+    assert (
+        len(page.xpath("//*[contains(@class, 'd-stripe--agencies') and contains(@class, 'd-stripe--on')]"))
+        == 31
+    )
+    assert "Noch ohne Termin" in words(answer)
+
+
+def test_a_running_phase_is_extended_and_everybody_reads_it(
+    paula: TestClient, town: Town, public: str
+) -> None:
+    page = f"{public}/aendern/1/verlaengern"
+    assert page in paula.get(f"{public}/aendern").text
+    form = filled(paula.get(page), "ends_on") | {"ends_on": "2027-03-31", "do": "save"}
+    assert list(errors(paula.post(page, data=form))) == ["note"]
+    shown = paula.post(page, data=form | {"note": "Server stand still"})
+    assert "Dienstag, 2. März 2027 → neu: Mittwoch, 31. März 2027" in words(shown)
+    assert "Verlängert" not in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+    sent = filled(shown, "ends_on") | {"do": "save"}
+    assert paula.post(page, data=sent).headers["location"].endswith("done=saved")
+    public_page = words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+    assert "bis Mittwoch, 31. März 2027, 24 Uhr" in public_page
+    assert "Verlängert: Letzter Tag war zunächst Dienstag, 2. März 2027." in public_page
+    assert "Server stand still" in public_page
+    assert "Die Verlängerung muss bekannt gemacht werden." in words(paula.get(f"{public}/aendern"))
+    assert paula.post(page, data=sent).status_code == 409  # somebody else has saved meanwhile
+
+
+def test_an_interrupted_phase_runs_anew_and_a_repeated_one_says_what_is_open(
+    paula: TestClient, engine: Engine, town: Town, public: str
+) -> None:
+    stop = filled(paula.get(f"{public}/aendern/1/unterbrechen"), "note") | {"note": "Falsche Karte"}
+    assert paula.post(f"{public}/aendern/1/unterbrechen", data=stop).status_code == 303
+    assert "Die Beteiligung ist unterbrochen" in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
+    again = f"{public}/aendern/1/fortsetzen"
+    form = filled(paula.get(again), "starts_on") | {"starts_on": "2027-03-01", "note": "Karte berichtigt"}
+    taken = filled(paula.post(again, data=form | {"do": "take"}), "starts_on")
+    assert taken["ends_on"] == "2027-03-31"
+    short = paula.post(again, data=taken | {"ends_on": "2027-03-12", "do": "save"})
+    assert (short.status_code, "So nicht möglich" in words(short)) == (422, True)
+    shown = paula.post(again, data=taken | {"do": "save"})
+    assert paula.post(again, data=filled(shown, "starts_on") | {"do": "save"}).status_code == 303
+    repeat = f"{public}/aendern/1/wiederholen"
+    answers = filled(paula.get(repeat), "what_changed") | {
+        "what_changed": "Baugrenze", "touches_interests": "yes", "is_obvious": "no", "touches_basics": "no",
+        "starts_on": "2027-04-05", "ends_on": "2027-04-19", "limited_to": "nur die Baugrenze", "note": "Nachbarn",
+    }  # fmt: skip
+    shown = paula.post(repeat, data=answers | {"do": "save"})
+    assert "genügt es, die Betroffenen" in words(shown)
+    sent = filled(shown, "what_changed") | {"do": "save"}
+    assert paula.post(repeat, data=sent).status_code == 303
+    assert "Stellung nehmen können Sie nur hierzu: nur die Baugrenze" in words(
+        paula.get("/beteiligungen/wohnen-am-muehlbach")
+    )
+    with Session(engine) as session:
+        made = procedures.phases_of(session, town.procedure.id or 0)[1]
+    assert (made.kind, made.repeats_id, made.course.announce) == ("repeated", 1, "repetition")
+    assert paula.get(f"{public}/aendern/99/verlaengern").status_code == 404
+    assert paula.get(f"{public}/aendern/1/none").status_code == 404
+
+
 # ------------------------------------------------------------------------------------------ templates
 
 
