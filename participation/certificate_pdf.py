@@ -19,7 +19,7 @@ def certificate_pdf(certificate: Certificate, head: Letterhead, language: str, *
         "heading": view.heading,
         "footer": f"{view.heading} {view.number}",
         "number": {
-            "label": _("Number"),
+            "label": _("Number of the certificate"),
             "value": view.number,
             "standing": view.standing[:1].upper() + view.standing[1:],
             "online": _("Anybody can read and verify it on the internet:"),

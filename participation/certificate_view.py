@@ -394,27 +394,34 @@ class _Words:
 
     def _log(self, known: Mapping[str, Any]) -> Table | None:
         _ = self._
-        rows = []
+        # What failed together is one line, and where everything failed it says so.
+        failed: dict[tuple[str, str, str], list[str]] = {}
+        minutes: dict[tuple[str, str, str], int] = {}
         for subject in known["subjects"]:
             name = subject["title"] or _("Page of the consultation")
             if subject["version"]:
                 name = _("%(title)s, version %(version)s") % {"title": name, "version": subject["version"]}
-            rows += [
-                (each["from"], name, self._problem(each["problem"]), each) for each in subject["outages"]
-            ]
-        rows += [(each["from"], _("Everything"), _("not measured"), each) for each in known["unmeasured"]]
+            for each in subject["outages"]:
+                key = (each["from"], each["to"], self._problem(each["problem"]))
+                failed.setdefault(key, []).append(name)
+                minutes[key] = each["minutes"]
+        count, everything = len(known["subjects"]), _("Everything")
+        rows = [
+            (*key[:2], minutes[key], f"{everything if len(names) == count else '; '.join(names)}: {key[2]}")
+            for key, names in failed.items()
+        ]
+        nothing = _("not measured")
+        rows += [
+            (each["from"], each["to"], each["minutes"], f"{everything}: {nothing}")
+            for each in known["unmeasured"]
+        ]
         rows.sort(key=lambda row: datetime.fromisoformat(row[0]))
         if not rows:
             return None
         more = len(rows) - LISTED
         cells = [
-            (
-                Cell(self.at(each["from"])),
-                Cell(self.at(each["to"])),
-                Cell(i18n.number(each["minutes"], self.language)),
-                Cell(f"{name}: {problem}"),
-            )
-            for _from, name, problem, each in rows[:LISTED]
+            (Cell(self.at(start)), Cell(self.at(end)), Cell(i18n.number(length, self.language)), Cell(what))
+            for start, end, length, what in rows[:LISTED]
         ]
         if more > 0:
             cells.append(

@@ -28,7 +28,6 @@ from sqlmodel import Session
 from consultations import (
     channels,
     contributions,
-    filing,
     moderation,
     municipalities,
     people,
@@ -52,7 +51,7 @@ from consultations.seats import Seat
 from consultations.variants import VariantInput
 from geo.geometry import Located, from_lonlat, from_metres
 from geo.readers.apart import read_here
-from participation import cityscape, identity, layers_import
+from participation import cityscape, demo_proof, identity, layers_import
 from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
 from participation.demo_agencies import Agencies, accounts
@@ -404,6 +403,8 @@ class _Story:
             )
         for number, each in enumerate(told.get("statement", ())):
             self._statement(key, number, each)
+        for proof in told.get("proof", ()):
+            self._proof(key, proof)
         if "dialogue" in told:
             self._dialogue(told)
         if "concluded" in told:
@@ -477,6 +478,24 @@ class _Story:
     def _conclude(self, session: Session, key: str, note: str, at: datetime) -> None:
         procedures.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)
 
+    def _proof(self, key: str, told: dict[str, Any]) -> None:
+        """A formal phase is frozen before its first day, probed while it runs, and certified."""
+        kind = told["phase"]
+        frozen_at, certified_at = self.moment(told["frozen"], 18), self.moment(told["certified"], 10)
+        town = f"http://{sorted(self.told['hosts'])[0]}/beteiligungen"
+
+        def freeze(session: Session) -> None:
+            by = self.staff[Role.PLANNER]
+            demo_proof.freeze(session, self.rows[key], kind, by=by, now=frozen_at)
+
+        def certify(session: Session) -> None:
+            row, by = self.rows[key], self.staff[Role.PLANNER]
+            demo_proof.probe(session, row, kind, until=certified_at)
+            demo_proof.certify(session, row, kind, by=by, now=certified_at, url=f"{town}/{row.slug}")
+
+        self.happens(frozen_at, freeze)
+        self.happens(certified_at, certify)
+
     def _document(self, told: dict[str, Any], each: dict[str, Any]) -> None:
         at = self.moment(each["day"], 8)
         self.happens(at, lambda session: self._add_document(session, told, each, at))
@@ -495,7 +514,7 @@ class _Story:
         content, text = self._printed(told, each, at, revised=bool(note))
         name = f"{told['key']} {each['title']}{' (Fassung 2)' if note else ''}.pdf"
         file = self._kept(name, content)
-        filing.add_document(
+        demo_proof.add_or_correct(
             session,
             row,
             FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, text),
@@ -515,9 +534,10 @@ class _Story:
 
         plan = told["key"].replace("BP-", "Bebauungsplan Nr. ")
         if not each.get("drawing"):
+            sections = each["revised"].get("sections", each["sections"]) if revised else each["sections"]
             title = f"{plan} – {told['title']}"
-            made = demo_papers.report(each["title"], title, self.told["authority"], each["sections"], at=at)
-            return made, "\n\n".join(part for section in each["sections"] for part in section)
+            made = demo_papers.report(each["title"], title, self.told["authority"], sections, at=at)
+            return made, "\n\n".join(part for section in sections for part in section)
         made = demo_papers.drawing(
             self.land, told["area"], told["title"], plan, self.told["authority"], at=at, revised=revised
         )
@@ -572,6 +592,14 @@ class _Story:
                 (key, number),
                 each,
             )
+        if "late" in each:
+            decided = self.moment(each["late"]["day"], 14, 5)
+
+            def decide(session: Session) -> None:
+                mine, by = self.handed_in[key, number], self.staff[Role.PLANNER]
+                demo_proof.decide(session, mine, each["late"], by=by, now=decided)
+
+            self.happens(decided, decide)
         if "withdrawn" in each:
             at = self.moment(each["withdrawn"], 18, 20)
             self.happens(

@@ -10,12 +10,15 @@ import shapely
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from consultations import channels, evidence, municipalities, procedures
+from consultations import certificates, channels, evidence, lateness, municipalities, procedures
+from consultations.certificates import Certificate
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
+from consultations.corrections import Correction
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import documents_of
 from consultations.files import FolderStore
 from consultations.journal import JournalEntry
+from consultations.lateness import LateDecision
 from consultations.people import staff_of
 from consultations.permissions import Role
 from consultations.places import Layer, Place, PlaceKind
@@ -191,7 +194,7 @@ def test_documents_are_real_papers(session: Session, settings: Settings) -> None
         "Begründung",
         "Umweltbericht",
     ]
-    assert [len(versions) for _, versions in documents] == [2, 1, 1, 1, 1]
+    assert [len(versions) for _, versions in documents] == [2, 1, 1, 2, 1]
     for _, versions in documents:
         for version in versions:
             head = b"".join(open_files(settings).open(version.sha256))[:5]
@@ -266,3 +269,16 @@ def test_the_staff_of_a_town_have_each_role(session: Session) -> None:
     told = {role.value for role in Role} - {Role.OPERATOR.value}
     for town in municipalities.every(session):
         assert {row.role for _, row in staff_of(session, town.id or 0)} == told
+
+
+def test_a_finished_publication_is_proved(session: Session) -> None:
+    """A certificate, one short outage, a correction of what lies open, a late statement decided and one waiting."""
+    (issued,) = (row for row in session.exec(select(Certificate)).all() if row.is_final)
+    assert certificates.verify(session, issued).problems == ()
+    content = certificates.content_of(issued)
+    assert content["availability"]["outage_minutes"] == 35
+    assert content["availability"]["action"] == "log_only"
+    assert content["availability"]["unmeasured_minutes"] == 55
+    assert {row.way for row in session.exec(select(Correction)).all()} == {"note"}
+    assert [row.outcome for row in session.exec(select(LateDecision)).all()] == ["considered"]
+    assert lateness.waiting_count(session, issued.municipality_id) >= 1
