@@ -106,7 +106,7 @@ class Contribution(SQLModel, table=True):
         # What maps and filters ask for stands in the index itself, so that counting never reads the texts.
         Index(
             "ix_contribution_procedure_id_publication_cell",
-            *("procedure_id", "publication", "cell", "kind", "category", "lon", "lat"),
+            *("procedure_id", "publication", "cell", "kind", "category", "lon", "lat", "place_hidden"),
         ),
         Index(
             "ix_contribution_procedure_id_publication_received_at",
@@ -175,6 +175,8 @@ class Contribution(SQLModel, table=True):
     state: str = ContributionState.RECEIVED.value
     publication: str = PublicationState.PENDING.value
     redaction_id: int | None = None
+    #: Whether the redaction keeps the exact place to the town hall: then it is on no map and in no open data.
+    place_hidden: bool = False
     #: Counts decisions on publication, so that nobody decides on what has been decided meanwhile.
     decisions: int = 0
 
@@ -603,10 +605,12 @@ def set_publication(
     redaction_id: int | None = None,
     public_title: str | None = None,
     public_text: str | None = None,
+    place_hidden: bool = False,
 ) -> None:
     """Move a contribution to a publication state and keep map counts and public search in step.
 
-    `public_title` and `public_text` are what the public reads if that is not the original.
+    `public_title` and `public_text` are what the public reads if that is not the original; `place_hidden` keeps the
+    exact place from it.
     Raises Refusal WRONG_STATE if the table of moves does not know the step.
     """
     before = PublicationState(contribution.publication)
@@ -614,11 +618,13 @@ def set_publication(
         raise Refusal(Code.WRONG_STATE, state=before.value)
     assert contribution.id is not None
     was_shown, is_shown = before is PublicationState.PUBLISHED, state is PublicationState.PUBLISHED
+    was_counted, is_counted = was_shown and not contribution.place_hidden, is_shown and not place_hidden
     contribution.publication = state.value
     contribution.redaction_id = redaction_id if is_shown else None
+    contribution.place_hidden = is_shown and place_hidden
     contribution.decisions += 1
     session.add(contribution)
-    if contribution.cell is not None and was_shown != is_shown:
+    if contribution.cell is not None and was_counted != is_counted:
         assert contribution.lon is not None
         assert contribution.lat is not None
         locations.count(
@@ -627,7 +633,7 @@ def set_publication(
             cell=contribution.cell,
             lon=contribution.lon,
             lat=contribution.lat,
-            step=1 if is_shown else -1,
+            step=1 if is_counted else -1,
         )
     if was_shown:
         search.remove(session, contribution.id, Scope.PUBLIC)

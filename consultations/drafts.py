@@ -7,6 +7,7 @@ submission key, so that sending a draft twice makes one contribution.
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +15,16 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from consultations import loose_files
+from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
-from consultations.text import normalise
+from consultations.text import TEXT_LIMIT, normalise
 
 #: How long an untouched draft is kept.
 KEPT = timedelta(days=60)
+
+#: Characters that a draft holds of each field but the text; a drawing on the map is the longest of them.
+FIELD_LIMIT = 200_000
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -56,7 +62,14 @@ def is_secret(value: str) -> bool:
 
 
 def _storable(data: dict[str, Any]) -> dict[str, Any]:
-    """What was typed without what no database keeps (NUL, lone surrogates); never shortened."""
+    """What was typed without what no database keeps (NUL, lone surrogates); never shortened.
+
+    Raises Refusal TEXT_TOO_LONG for a value that is longer than a draft holds.
+    """
+    for name, value in data.items():
+        limit = TEXT_LIMIT if name == "text" else FIELD_LIMIT
+        if isinstance(value, str) and len(value) > limit:
+            raise Refusal(Code.TEXT_TOO_LONG, name, limit=limit)
     return {
         name: normalise(value, limit=2 * len(value) + 100) if isinstance(value, str) else value
         for name, value in data.items()
@@ -110,6 +123,7 @@ def write(
     """Add to a draft: values given replace those of the same name, all others stay."""
     draft.data = {**draft.data, **_storable(data)}
     if files is not None:
+        loose_files.let_go(session, _hashes(draft.files) - _hashes(files), now=now)
         draft.files = files
     draft.updated_at = now
     session.add(draft)
@@ -131,8 +145,16 @@ def are_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> bool:
 
 
 def forget_old(session: Session, now: datetime, *, kept: timedelta = KEPT) -> int:
-    """Delete drafts that nobody touched for a long time; returns how many."""
-    old = select(Draft.key).where(col(Draft.updated_at) < now - kept)
-    count = len(session.exec(old).all())
-    session.execute(delete(Draft).where(col(Draft.updated_at) < now - kept))
-    return count
+    """Delete drafts that nobody touched for a long time; returns how many. Their files are let go, see `loose_files`."""
+    gone = session.execute(
+        delete(Draft).where(col(Draft.updated_at) < now - kept).returning(col(Draft.files))
+    )
+    files = [each for (each,) in gone.all()]
+    loose_files.let_go(session, {sha256 for each in files for sha256 in _hashes(each)}, now=now)
+    return len(files)
+
+
+def _hashes(files: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The SHA-256 of all that the store keeps of these files."""
+    found = {each.get(name) for each in files for name in ("sha256", "public_sha256")}
+    return {sha256 for sha256 in found if sha256}

@@ -142,7 +142,10 @@ def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator
             yield Finding(subject, "decision_missing")
         elif sealed != [decision_sha256(each, redactions.get(each.redaction_id)) for each in made]:
             yield Finding(subject, "decision_altered")
-        if row.publication != _publication_by(past, row):
+        shown = redactions.get(row.redaction_id) if row.redaction_id else None
+        if row.publication != _publication_by(past, row) or row.place_hidden != bool(
+            shown and shown.hides_place
+        ):
             yield Finding(subject, "publication_altered")
 
 

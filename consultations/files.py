@@ -12,7 +12,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +89,9 @@ class FileStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Forget a file, as erasure demands; nothing happens if there is none."""
 
+    def discard(self, sha256: str, before: datetime) -> bool:
+        """Forget a file that was last put before a moment (aware); whether it is gone now."""
+
     def hashes(self, before: datetime | None = None) -> Iterator[str]:
         """The SHA-256 of every file, or of those put before a moment (aware), in no order."""
 
@@ -157,7 +160,13 @@ class FolderStore:
                 raise
         return stored
 
+    def _aside(self, sha256: str) -> Path:
+        """Where a file lies while `discard` looks at it."""
+        return self._incoming / f"leaving-{_checked(sha256)}"
+
     def open(self, sha256: str) -> Iterator[bytes]:
+        if not self.exists(sha256):
+            raise MissingFile(sha256)
         try:
             file = self._place(sha256).open("rb")
         except FileNotFoundError:
@@ -165,7 +174,11 @@ class FolderStore:
         return _chunks(file)
 
     def exists(self, sha256: str) -> bool:
-        return self._place(sha256).exists()
+        place = self._place(sha256)
+        if not place.exists():
+            with suppress(FileNotFoundError):
+                os.replace(self._aside(sha256), place)
+        return place.exists()
 
     def verify(self, sha256: str) -> bool:
         try:
@@ -176,6 +189,19 @@ class FolderStore:
     def delete(self, sha256: str) -> None:
         self._place(sha256).unlink(missing_ok=True)
 
+    def discard(self, sha256: str, before: datetime) -> bool:
+        # Moved aside first and looked at there: whoever puts the same content meanwhile makes a new file. Should we
+        # be killed in between, whoever looks for the file brings it back.
+        place, aside = self._place(sha256), self._aside(sha256)
+        with suppress(FileNotFoundError):
+            os.replace(place, aside)
+        with suppress(FileNotFoundError):
+            if aside.stat().st_mtime < before.timestamp():
+                aside.unlink()
+            else:
+                os.replace(aside, place)
+        return not place.exists()
+
     def hashes(self, before: datetime | None = None) -> Iterator[str]:
         for place in self._path.glob("??/*"):
             if before is None or place.stat().st_mtime < before.timestamp():
@@ -183,7 +209,11 @@ class FolderStore:
 
     def tidy(self, before: datetime) -> int:
         """Remove what writers that were killed before this moment left half-written; how many there were."""
-        left = [file for file in self._incoming.iterdir() if file.stat().st_mtime < before.timestamp()]
+        left = [
+            file
+            for file in self._incoming.iterdir()
+            if not file.name.startswith("leaving-") and file.stat().st_mtime < before.timestamp()
+        ]
         for file in left:
             file.unlink(missing_ok=True)
         return len(left)
@@ -246,8 +276,8 @@ class S3Store:
         with _disk_full_is_a_refusal(), tempfile.TemporaryFile() as file, _unreachable_is_a_refusal():
             stored = _copy(stream, file)
             file.seek(0)
-            if not self.exists(stored.sha256):
-                self._bucket.put(self._key(stored.sha256), file)
+            # Put again even if it is there: the time at which it was put last keeps it from being discarded.
+            self._bucket.put(self._key(stored.sha256), file)
         return stored
 
     def open(self, sha256: str) -> Iterator[bytes]:
@@ -272,6 +302,17 @@ class S3Store:
 
     def delete(self, sha256: str) -> None:
         self._bucket.delete(self._key(sha256))
+
+    def discard(self, sha256: str, before: datetime) -> bool:
+        # A bucket knows no "delete if old": between the look and the deletion lie some milliseconds.
+        try:
+            put_at = self._bucket.head(self._key(sha256))["last_modified"]
+        except FileNotFoundError:
+            return True
+        if put_at.astimezone(UTC) >= before:
+            return False
+        self.delete(sha256)
+        return True
 
     def hashes(self, before: datetime | None = None) -> Iterator[str]:
         for batch in self._bucket.list(self._prefix or None):

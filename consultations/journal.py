@@ -7,7 +7,7 @@ the chain proves that nothing was altered afterwards, and the highest sequence n
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -181,3 +181,44 @@ def verify(session: Session, *, batch: int = 2000) -> Iterator[Break]:
                 yield Break(entry.municipality_id, entry.sequence, "altered")
             previous = entry
         after = (rows[-1].municipality_id, rows[-1].sequence)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry of a chain at some moment. Whoever has it elsewhere can tell later that all up to it still
+    stands: neither was it cut off, nor was the chain from some entry on made anew."""
+
+    municipality_id: int
+    sequence: int
+    hash: str
+
+
+def heads(session: Session) -> list[Head]:
+    """The last entry of every chain."""
+    newest = (
+        select(JournalEntry.municipality_id, func.max(JournalEntry.sequence).label("sequence"))
+        .group_by(col(JournalEntry.municipality_id))
+        .subquery()
+    )
+    rows = session.exec(
+        select(JournalEntry.municipality_id, JournalEntry.sequence, JournalEntry.hash)
+        .join(
+            newest,
+            (newest.c.municipality_id == JournalEntry.municipality_id)
+            & (newest.c.sequence == JournalEntry.sequence),
+        )
+        .order_by(col(JournalEntry.municipality_id))
+    ).all()
+    return [Head(*row) for row in rows]
+
+
+def against(session: Session, anchored: Iterable[Head]) -> Iterator[Break]:
+    """Hold earlier heads against the chains: `cut_off` where the entry is gone, `rewritten` where it is another."""
+    for head in anchored:
+        found = session.exec(
+            select(JournalEntry.hash).where(
+                JournalEntry.municipality_id == head.municipality_id, JournalEntry.sequence == head.sequence
+            )
+        ).first()
+        if found != head.hash:
+            yield Break(head.municipality_id, head.sequence, "rewritten" if found else "cut_off")

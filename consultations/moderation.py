@@ -17,6 +17,8 @@ from consultations.text import normalise
 
 #: How long a moderator has an item to themselves after opening it.
 CLAIM = timedelta(minutes=15)
+#: Characters of the place in words that a redaction may show.
+PLACE_LIMIT = 300
 
 
 class Action(StrEnum):
@@ -54,6 +56,9 @@ class Redaction(SQLModel, table=True):
     made_at: datetime = Field(sa_type=UtcDateTime)
     #: Attachments (positions) that the public must not see, comma separated.
     hidden_attachments: str = ""
+    #: Whether the exact place stays with the town hall, and where it is in words that everybody may read.
+    hides_place: bool = False
+    place_words: str = ""
 
 
 class ModerationDecision(SQLModel, table=True):
@@ -139,6 +144,9 @@ class Decision:
     title: str = ""
     text: str = ""
     hidden_attachments: tuple[int, ...] = ()
+    #: Keep the exact place from the public; `place_words` may say where it is more roughly, such as the district.
+    hides_place: bool = False
+    place_words: str = ""
 
 
 def decide(
@@ -163,7 +171,8 @@ def decide(
     _require_free(session, contribution.id, by, now)
     if decision.action is not Action.PUBLISH and decision.reason is None:
         raise Refusal(Code.REASON_REQUIRED, "reason")
-    if decision.action is Action.REDACT and not decision.hidden_attachments:
+    hides_place = decision.hides_place and contribution.cell is not None
+    if decision.action is Action.REDACT and not decision.hidden_attachments and not hides_place:
         unchanged = (contribution.title, contribution.text)
         if (normalise(decision.title, field="title"), normalise(decision.text, field="text")) == unchanged:
             raise Refusal(Code.NOTHING_REDACTED, "text")
@@ -177,6 +186,8 @@ def decide(
             made_by=by.label,
             made_at=now,
             hidden_attachments=",".join(str(position) for position in sorted(decision.hidden_attachments)),
+            hides_place=hides_place,
+            place_words=normalise(decision.place_words, field="place_words", limit=PLACE_LIMIT).strip(),
         )
         session.add(redaction)
         session.flush()
@@ -188,6 +199,7 @@ def decide(
             redaction_id=redaction_id,
             public_title=redaction.title,
             public_text=redaction.text,
+            place_hidden=hides_place,
         )
     elif decision.action is Action.PUBLISH:
         contributions.set_publication(session, contribution, PublicationState.PUBLISHED)
@@ -264,6 +276,7 @@ def undo(
         redaction_id=last.before_redaction_id,
         public_title=redaction.title if redaction else None,
         public_text=redaction.text if redaction else None,
+        place_hidden=redaction.hides_place if redaction else False,
     )
     return _record(
         session,
@@ -336,11 +349,11 @@ def _record(
 
 def decision_sha256(row: ModerationDecision, redaction: Redaction | None) -> str:
     """The seal of a decision and of the public version that it made, as the journal keeps it."""
-    version = (
-        [redaction.title, redaction.text, redaction.made_by, redaction.hidden_attachments]
-        if redaction
-        else None
-    )
+    version: list[object] | None = None
+    if redaction:
+        version = [redaction.title, redaction.text, redaction.made_by, redaction.hidden_attachments]
+        if redaction.hides_place or redaction.place_words:
+            version += [redaction.hides_place, redaction.place_words]
     return journal.digest([row.by, row.by_name, row.action, row.reason, row.explanation, row.before, version])
 
 

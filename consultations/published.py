@@ -114,7 +114,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Enclosure:
-    """The public copy of an attachment."""
+    """The public copy of an attachment, under a name that gives nobody away: reference number and position."""
 
     position: int
     filename: str
@@ -161,8 +161,10 @@ _COLUMNS: tuple[Any, ...] = (
     Contribution.geometry_kind,
     Contribution.elevation,
     Contribution.thing,
+    Contribution.place_hidden,
     col(Redaction.title).label("public_title"),
     col(Redaction.text).label("public_text"),
+    col(Redaction.place_words).label("public_place"),
     col(Organisation.name).label("body"),
     col(Document.title).label("document"),
     col(_Parent.reference).label("answers_to"),
@@ -203,20 +205,20 @@ def _entry(row: Row[Any]) -> Entry:
         title=row.public_title if redacted else row.title,
         text=row.public_text if redacted else row.text,
         is_redacted=redacted,
-        # A redaction covers title and text; what else was typed freely is left out with it.
+        # A redaction covers title, text and place; what else was typed freely is left out with it.
         topic="" if redacted else row.category,
         author=row.body or (row.pseudonym if informal and not redacted else ""),
         refers_to=", ".join(
             part for part in (row.document or "", "" if redacted else row.section) if part.strip()
         ),
-        place_words="" if redacted else row.place_words,
-        lon=row.lon,
-        lat=row.lat,
-        geometry=row.geometry,
-        geometry_kind=row.geometry_kind,
+        place_words=row.public_place if redacted else row.place_words,
+        lon=None if row.place_hidden else row.lon,
+        lat=None if row.place_hidden else row.lat,
+        geometry=None if row.place_hidden else row.geometry,
+        geometry_kind="" if row.place_hidden else row.geometry_kind,
         answers_to=row.answers_to or "",
-        elevation=row.elevation,
-        thing=row.thing,
+        elevation=None if row.place_hidden else row.elevation,
+        thing={} if row.place_hidden else row.thing,
     )
 
 
@@ -225,6 +227,11 @@ def _public(procedure_id: int) -> list[ColumnElement[bool]]:
         col(Contribution.procedure_id) == procedure_id,
         col(Contribution.publication) == PublicationState.PUBLISHED.value,
     ]
+
+
+def _on_the_map() -> ColumnElement[bool]:
+    """Has a place that everybody may see."""
+    return and_(col(Contribution.cell).is_not(None), ~col(Contribution.place_hidden))
 
 
 def _conditions(
@@ -240,9 +247,8 @@ def _narrowing(session: Session, wanted: Wanted) -> list[ColumnElement[bool] | T
     if wanted.topic:
         found += [col(Contribution.category) == wanted.topic, col(Contribution.redaction_id).is_(None)]
     if wanted.has_place is not None:
-        found.append(
-            col(Contribution.cell).is_not(None) if wanted.has_place else col(Contribution.cell).is_(None)
-        )
+        has_none = or_(col(Contribution.cell).is_(None), col(Contribution.place_hidden))
+        found.append(_on_the_map() if wanted.has_place else has_none)
     if wanted.words.strip():
         exact = col(Contribution.reference) == wanted.words.strip().upper()
         matching = search.matching(session, wanted.words, Scope.PUBLIC, language=wanted.language)
@@ -432,6 +438,7 @@ def _within(
         or_(*(and_(*_public(procedure_id), column >= low, column < high) for low, high in ranges)),
         col(Contribution.lon).between(west, east),
         col(Contribution.lat).between(south, north),
+        ~col(Contribution.place_hidden),
     ]
 
 
@@ -468,7 +475,7 @@ def in_view(
     level = _level(bounds, zoom)
     ranges = covering_ranges(west, south, east, north)
     if wanted.kind or wanted.topic or wanted.words.strip():
-        conditions = _conditions(session, procedure_id, wanted)
+        conditions = [*_conditions(session, procedure_id, wanted), _on_the_map()]
         found = locations.grouped(session, Contribution, conditions, level, ranges)
     else:
         found = locations.clusters(session, procedure_id, level, ranges)
@@ -569,17 +576,26 @@ def answer_counts(session: Session, contribution_ids: Sequence[int]) -> dict[int
     return {row[0]: row[1] for row in rows}
 
 
+_EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "application/pdf": ".pdf",
+}
+
+
 def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure], int]:
     """The public copies of a contribution's attachments, and how many others only the town hall has.
 
     What a redaction hides and the scan of a letter are never public; nor is a file without a public copy.
     """
     row = session.execute(
-        select(Redaction.hidden_attachments)  # type: ignore[call-overload]
-        .join(Contribution, col(Contribution.redaction_id) == Redaction.id)
+        select(Contribution.reference, Redaction.hidden_attachments)  # type: ignore[call-overload]
+        .outerjoin(Redaction, col(Contribution.redaction_id) == Redaction.id)
         .where(col(Contribution.id) == contribution_id)
     ).first()
-    hidden = {int(position) for position in (row[0] if row else "").split(",") if position}
+    reference, hides = row or ("", "")
+    hidden = {int(position) for position in (hides or "").split(",") if position}
     files = (
         session.execute(
             select(Attachment)
@@ -590,7 +606,12 @@ def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure],
         .all()
     )
     shown = [
-        Enclosure(file.position, file.filename, file.public_media_type, file.public_sha256)
+        Enclosure(
+            file.position,
+            f"{reference}-{file.position + 1}{_EXTENSIONS.get(file.public_media_type, '')}",
+            file.public_media_type,
+            file.public_sha256,
+        )
         for file in files
         if file.public_sha256 and not file.is_original and file.position not in hidden
     ]

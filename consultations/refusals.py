@@ -88,6 +88,8 @@ class Code(StrEnum):
     DATABASE_BUSY = "database_busy"
     DISK_FULL = "disk_full"
     TOO_MANY_TRIES = "too_many_tries"
+    TOO_MANY_UPLOADS = "too_many_uploads"
+    UPLOADS_BUSY = "uploads_busy"
     REFERENCE_REQUIRED = "reference_required"
     UPLOAD_TOO_LARGE = "upload_too_large"
     FORM_INCOMPLETE = "form_incomplete"

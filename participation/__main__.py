@@ -7,12 +7,15 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from participation import deadline_command, import_command
 from participation.settings import Settings, load
+
+if TYPE_CHECKING:
+    from consultations.journal import Head
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 deadline_command.attach(app)
@@ -114,9 +117,16 @@ def _export(settings: Settings) -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            help="File on another machine or medium: the chain's ends of earlier runs are compared, today's is added."
+        ),
+    ] = None,
+) -> None:
     """Check the journal's chain, every file's hash, every receipt and certificate; name what was tampered with."""
-    from consultations import evidence
+    from consultations import evidence, journal
     from participation.app import open_files
     from participation.database import make_engine, unit_of_work
 
@@ -126,12 +136,38 @@ def verify() -> None:
         for finding in evidence.examine(session, open_files(settings)):
             found += 1
             print(f"{finding.subject}: {finding.problem}")
+        for gap in journal.against(session, _anchored(anchor)):
+            found += 1
+            print(f"journal:{gap.municipality_id}/{gap.sequence}: {gap.problem}")
+        heads = journal.heads(session)
         extent = evidence.extent(session)
     print(
         f"{extent.journal_entries} journal entries, {extent.contributions} contributions, "
         f"{extent.documents} documents: {found or 'no'} problem{'' if found == 1 else 's'}"
     )
+    if anchor and not found:
+        with anchor.open("a", encoding="utf-8") as file:
+            moment = datetime.now(UTC).isoformat(timespec="seconds")
+            file.writelines(
+                f"{moment} {head.municipality_id} {head.sequence} {head.hash}\n" for head in heads
+            )
+        print(f"{len(heads)} ends of chains added to {anchor}")
     raise typer.Exit(1 if found else 0)
+
+
+def _anchored(anchor: Path | None) -> list["Head"]:
+    """The ends of chains in a file of earlier runs."""
+    from consultations.journal import Head
+
+    if anchor is None or not anchor.exists():
+        return []
+    found = []
+    for number, line in enumerate(anchor.read_text(encoding="utf-8").splitlines(), start=1):
+        parts = line.split()
+        if len(parts) != 4 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+            raise typer.BadParameter(f"{anchor}, line {number}: not a line of `digilog verify --anchor`")
+        found.append(Head(int(parts[1]), int(parts[2]), parts[3]))
+    return found
 
 
 @app.command()

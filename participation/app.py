@@ -133,6 +133,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         importlib.import_module("numpy")
         async with jobs.worker(house, enabled=settings.in_process_worker):
             yield
+        house.inspections.close()
         house.engine.dispose()
 
     async def refusal(request: Request, problem: Exception) -> Response:

@@ -28,6 +28,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     journal,
     lateness,
     locations,
+    loose_files,
     moderation,
     municipalities,
     notices,

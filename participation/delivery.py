@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from consultations import contributions, drafts, invitations, municipalities, notices
+from consultations import contributions, drafts, invitations, loose_files, municipalities, notices
 from consultations.contributions import Record
 from consultations.invitations import Told
 from consultations.municipalities import Municipality
@@ -219,6 +220,15 @@ def forget_drafts(house: House) -> bool:
         return drafts.forget_old(session, house.clock()) > 0
 
 
+def sweep_files(house: House) -> bool:
+    """Remove the files of such drafts from the store (`loose_files`)."""
+    now = house.clock()
+    with unit_of_work(house.engine) as session:
+        if not loose_files.waits(session, now):
+            return False
+    return loose_files.sweep(partial(unit_of_work, house.engine, write=True), house.files, now=now) > 0
+
+
 # --- what time brings ------------------------------------------------------------------------------
 
 
@@ -231,4 +241,4 @@ def mind_agencies(house: House) -> bool:
         return invitations.keep_time(session, by=SYSTEM, now=house.clock()) > 0
 
 
-jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies]
+jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files]

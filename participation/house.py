@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from consultations.files import FileStore
 from participation import security
+from participation.inspections import Inspections
 from participation.security import Limiter
 from participation.settings import Settings
 from participation.static import StaticFiles
@@ -50,6 +51,7 @@ class House:
     clock: Callable[[], datetime] = read_clock
     kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
     octets_kept: int = 0
+    inspections: Inspections = field(default_factory=Inspections)
     #: How far long jobs of this process are, in per cent by job id.
     progress: dict[int, int] = field(default_factory=dict)
 

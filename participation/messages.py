@@ -123,6 +123,14 @@ MESSAGES: dict[Code, str] = {
         "The server has no room left. Your text is still here: please try again later or call us."
     ),
     Code.TOO_MANY_TRIES: N_("There were too many tries. Please wait a few minutes, or call us."),
+    Code.TOO_MANY_UPLOADS: N_(
+        "Very many files have come in a short time. “%(filename)s” was not taken: please attach it again in a few"
+        " minutes. Everything else is kept."
+    ),
+    Code.UPLOADS_BUSY: N_(
+        "Very many files are being checked right now. Please attach yours again in a moment. What you have typed is"
+        " kept."
+    ),
     Code.REFERENCE_REQUIRED: N_(
         "Please also enter the reference number. You find it on your receipt, next to the code."
     ),
@@ -145,7 +153,9 @@ STATUS: dict[Code, int] = {
     Code.DECIDED_MEANWHILE: 409,
     Code.UPLOAD_TOO_LARGE: 413,
     Code.TOO_MANY_TRIES: 429,
+    Code.TOO_MANY_UPLOADS: 429,
     Code.DATABASE_BUSY: 503,
+    Code.UPLOADS_BUSY: 503,
     Code.FILE_STORE_UNREACHABLE: 503,
     Code.DISK_FULL: 507,
 }

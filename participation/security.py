@@ -224,6 +224,10 @@ class Action(StrEnum):
 
     #: Contributions of one address; generous, because a library or a school has one address for all.
     SUBMIT = "submit"
+    #: Files for one draft, so that nobody fills the store by attaching and removing.
+    UPLOAD = "upload"
+    #: Files from one address; very generous, because a library or a school has one address for all.
+    UPLOAD_ADDRESS = "upload_address"
     #: Failed sign-ins with one account from one address.
     SIGN_IN = "sign_in"
     #: Failed sign-ins from one address, with whatever account.
@@ -242,6 +246,8 @@ class Action(StrEnum):
 
 
 RATES = {
+    Action.UPLOAD: "60 per 10 minutes",
+    Action.UPLOAD_ADDRESS: "1000 per 10 minutes",
     Action.SIGN_IN: "8 per 10 minutes",
     Action.SIGN_IN_ADDRESS: "60 per 10 minutes",
     Action.CODE: "10 per 10 minutes",
@@ -345,6 +351,15 @@ def sign_in_failed(limiter: Limiter, account: str, address: str) -> None:
 def sign_in_succeeded(limiter: Limiter, account: str, address: str) -> None:
     """Forget the wrong tries of whoever knew the password in the end."""
     limiter.forget(Action.SIGN_IN, account, address)
+
+
+# uploads
+
+
+def check_upload(limiter: Limiter, draft: str, address: str, filename: str) -> None:
+    """Count one file. Raises Refusal TOO_MANY_UPLOADS (`filename`) if it is one too many for its draft or address."""
+    if not (limiter.count(Action.UPLOAD, draft) and limiter.count(Action.UPLOAD_ADDRESS, address)):
+        raise Refusal(Code.TOO_MANY_UPLOADS, filename=filename)
 
 
 # access codes

@@ -23,10 +23,10 @@ from consultations.places import Place, PlaceKind
 from consultations.procedures import Procedure, ProcedureState, localised
 from consultations.published import Around, Entry, Key, Order, Wanted, Withheld
 from consultations.text import spreadsheet_safe
-from consultations.whereabouts import Whereabouts
 from participation import overview, things
 from participation.database import unit_of_work
 from participation.pages.moderation import REASONS
+from participation.pages.place_words import where_in_words
 from participation.web import PAGES, Visit, page
 
 #: Marks a message for the catalogues.
@@ -159,18 +159,6 @@ class Card:
     answers_to: str
     answers_to_url: str
     comments: int
-
-
-def where_in_words(visit: Visit, found: Whereabouts) -> str:
-    """ "Innenstadt, 40 m from Färbergasse", as far as it is known."""
-    near = ""
-    if found.near:
-        near = (
-            visit.gettext("%(metres)s m from %(name)s", metres=found.metres, name=found.near)
-            if found.metres > 0
-            else found.near
-        )
-    return ", ".join(part for part in (found.district, near) if part)
 
 
 def cards_of(visit: Visit, procedure: Procedure, entries: tuple[Entry, ...] | list[Entry]) -> list[Card]:

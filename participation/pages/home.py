@@ -23,6 +23,7 @@ from consultations.text import normalise
 from participation import overview, theme
 from participation.i18n import date_long
 from participation.overview import Card, Pin, View
+from participation.pages.place_words import PLACE_KINDS
 from participation.security import Action, address_of, check_rate
 from participation.settings import ROOT
 from participation.web import DISPLAY_COOKIE, PAGES, TEXT_SIZES, THEMES, Visit, page
@@ -146,15 +147,6 @@ class Choice:
     url: str
 
 
-PLACE_KINDS = {
-    PlaceKind.DISTRICT: N_("District"),
-    PlaceKind.STREET: N_("Street"),
-    PlaceKind.PARCEL: N_("Parcel"),
-    PlaceKind.ADDRESS: N_("Address"),
-    PlaceKind.LANDMARK: N_("Place"),
-}
-
-
 @dataclass(frozen=True)
 class Results:
     """What a search found: consultations by words, places by name, and consultations near one of them."""
@@ -168,6 +160,8 @@ class Results:
     near: tuple[Hit, ...]
     choices: tuple[Choice, ...]
     within_km: int
+    #: A street or address that was asked for and that no place of the town is called.
+    unknown: str
 
 
 @page("/suche", name="search", may=Permission.READ_PUBLIC)
@@ -197,13 +191,13 @@ def search(visit: Visit) -> Response:
             asked=bool(words or district or chosen),
             cards=tuple(card for card in cards if card.slug not in near_slugs),
             place=place.name if place else "",
-            place_kind=visit.gettext(PLACE_KINDS[PlaceKind(place.kind)]) if place else "",
+            place_kind=visit.gettext(PLACE_KINDS[place.kind]) if place else "",
             is_here=here is not None,
             near=tuple(Hit(by_slug[each.procedure.slug], spoken_metres(each.metres)) for each in near),
             choices=tuple(
                 Choice(
                     each.name,
-                    visit.gettext(PLACE_KINDS[PlaceKind(each.kind)]),
+                    visit.gettext(PLACE_KINDS[each.kind]),
                     each.district,
                     visit.url("search", q=words, place=each.id),
                 )
@@ -211,6 +205,7 @@ def search(visit: Visit) -> Response:
                 if each is not chosen
             ),
             within_km=round(nearby.WITHIN / 1000),
+            unknown=words if not found_places and not here and _is_address(words) else "",
         ),
     )
 
@@ -226,6 +221,16 @@ def _here(form: SearchForm) -> nearby.Spot | None:
         return nearby.position(float(form.lon.data or ""), float(form.lat.data or ""))
     except ValueError:
         return None
+
+
+_STREET = re.compile(
+    r"(str\.|(stra(ß|ss)e|weg|platz|gasse|allee|ring|damm|ufer|steig)\b|\w\s+\d+\s*[a-z]?$)", re.I
+)
+
+
+def _is_address(words: str) -> bool:
+    """Whether words name a street rather than a subject: by how German streets are called, or by a house number."""
+    return _STREET.search(words) is not None
 
 
 _AFTER_STREET = re.compile(r"(,.*|\s+\d+\s*[a-zA-Z]?\s*)$")

@@ -10,7 +10,6 @@ from datetime import date, datetime, time
 from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
@@ -222,7 +221,7 @@ async def _take(visit: Visit) -> Response:
     token = token_of(visit)
     await visit.in_thread(lambda: _procedure(visit))
     limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
-    fresh, refused = await run_in_threadpool(take_in, visit, "files", limits)
+    fresh, refused = await take_in(visit, "files", limits)
     errors = list(refused)
     data = {
         name: value for name, value in visit.form_data.items() if isinstance(value, str) and name in _FIELDS

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from wtforms.fields import SelectChoice
 
 from consultations.files import clean_filename
 from consultations.places import LayerRole
+from consultations.refusals import Refusal
 from participation import i18n, layers_import
 from participation.layers_import import LayerProblem, ReadLayer
 from participation.pages.planning_forms import SectionForm
@@ -64,7 +66,7 @@ def _on_disk(visit: Visit, waiting: Sequence[Mapping[str, Any]]) -> Iterator[tup
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
     """What became of a map file: read, or why not; and what of it is to wait in the draft."""
 
     read: ReadLayer | None
@@ -73,11 +75,18 @@ class _Outcome:
     waits: tuple[dict[str, Any], ...]
 
 
-def read_map(visit: Visit, waiting: Sequence[Mapping[str, Any]], crs: str, role: LayerRole) -> _Outcome:
+async def read_map(visit: Visit, waiting: Sequence[Mapping[str, Any]], crs: str, role: LayerRole) -> Outcome:
     """Read the map file of this request. No transaction is open meanwhile."""
+    try:
+        return await visit.house.inspections.run(partial(_read_map, visit, waiting, crs, role))
+    except Refusal as refusal:
+        return Outcome(None, visit.explain(refusal), "file", ())
+
+
+def _read_map(visit: Visit, waiting: Sequence[Mapping[str, Any]], crs: str, role: LayerRole) -> Outcome:
     with _on_disk(visit, waiting) as delivered:
         if delivered is None:
-            return _Outcome(None, visit.gettext("Please choose a file."), "file", ())
+            return Outcome(None, visit.gettext("Please choose a file."), "file", ())
         path, filename = delivered
         size = path.stat().st_size
         try:
@@ -87,13 +96,11 @@ def read_map(visit: Visit, waiting: Sequence[Mapping[str, Any]], crs: str, role:
         except LayerProblem as problem:
             error = layers_import.explain(problem, filename, visit.language)
             if problem.code not in _ASKS_FOR_SYSTEM:
-                return _Outcome(None, error, "file", ())
+                return Outcome(None, error, "file", ())
             with path.open("rb") as file:
                 kept = visit.house.files.put(file)
-            return _Outcome(
-                None, error, "crs", ({"sha256": kept.sha256, "filename": filename, "size": size},)
-            )
-    return _Outcome(read, "", "", ({"sha256": read.original_sha256, "filename": filename, "size": size},))
+            return Outcome(None, error, "crs", ({"sha256": kept.sha256, "filename": filename, "size": size},))
+    return Outcome(read, "", "", ({"sha256": read.original_sha256, "filename": filename, "size": size},))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from wtforms.validators import Length, Optional
 from consultations import nearby, places, procedures, published, whereabouts
 from consultations.contributions import Kind
 from consultations.permissions import Permission
-from consultations.places import Place, PlaceKind
+from consultations.places import Place
 from consultations.procedures import Opens, Procedure, localised
 from consultations.published import Entry, Wanted
 from geo.views import View
@@ -27,12 +27,12 @@ from participation.pages.contributions_list import (
     filled,
     open_procedure,
     read_position,
-    where_in_words,
 )
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_feeds import feed_entry
 from participation.pages.map_ground import base_map, in_degrees
 from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
+from participation.pages.place_words import kind_and_district, where_in_words
 from participation.web import PAGES, Visit, page
 
 #: Marks a message for the catalogues.
@@ -128,7 +128,7 @@ def hearing_map(visit: Visit) -> Response:
             choices=tuple(
                 (
                     place.name,
-                    _kind_and_district(visit, place),
+                    kind_and_district(visit, place),
                     visit.url("hearing_map", **own, platz=place.id),
                 )
                 for place in found
@@ -191,20 +191,6 @@ def _places_found(visit: Visit, form: PlaceForm) -> tuple[list[Place], str]:
     if not found:
         return [], visit.gettext("We know no place called “%(words)s”.", words=words)
     return found, ""
-
-
-PLACE_KINDS: Mapping[str, str] = {
-    PlaceKind.DISTRICT.value: N_("District"),
-    PlaceKind.STREET.value: N_("Street"),
-    PlaceKind.PARCEL.value: N_("Parcel"),
-    PlaceKind.ADDRESS.value: N_("Address"),
-    PlaceKind.LANDMARK.value: N_("Place"),
-}
-
-
-def _kind_and_district(visit: Visit, place: Place) -> str:
-    kind = visit.gettext(PLACE_KINDS[place.kind])
-    return f"{kind}, {place.district}" if place.district else kind
 
 
 _HERE: Mapping[str, str] = {

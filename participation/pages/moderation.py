@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 from wtforms import (
+    BooleanField,
     Form,
     HiddenField,
     RadioField,
@@ -15,15 +16,17 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import channels, contributions, moderation, privacy, procedures
+from consultations import channels, contributions, moderation, privacy, procedures, whereabouts
 from consultations.contributions import Contribution, PublicationState
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
 from consultations.refusals import Refusal
+from consultations.whereabouts import Whereabouts
 from participation.messages import STATUS
+from participation.pages.place_words import where_in_words
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -83,6 +86,8 @@ class DecisionForm(Form):
     explanation = TextAreaField(N_("A word to the person who wrote it"))
     title = StringField(N_("Public title"))
     text = TextAreaField(N_("Public text"))
+    hides_place = BooleanField(N_("Keep the exact place from the public"))
+    place_words = StringField(N_("Place that everybody may read"), [Length(max=moderation.PLACE_LIMIT)])
     hidden_attachments = SelectMultipleField(
         N_("Attachments that stay hidden"),
         widget=ListWidget(prefix_label=False),
@@ -175,6 +180,8 @@ class Item:
     done: Done | None
     #: What else was typed and is public with it, as rows of a summary list.
     typed: tuple[tuple[str, str, str, str], ...]
+    #: Whether it has an exact place, which can be kept from the public.
+    is_on_map: bool
 
 
 def _places(visit: Visit) -> tuple[int, ...] | None:
@@ -262,7 +269,14 @@ def _load(visit: Visit) -> Contribution:
 def item(visit: Visit) -> Response:
     """One contribution: read it, decide on it."""
     row = _load(visit)
-    form = visit.form(DecisionForm, seen=str(row.decisions), title=row.title, text=row.text)
+    spot = _spot(visit, row)
+    form = visit.form(
+        DecisionForm,
+        seen=str(row.decisions),
+        title=row.title,
+        text=row.text,
+        place_words=spot.district if spot else "",
+    )
     form.hidden_attachments.choices = _choices(visit, row)
     if not visit.is_post:
         return _show(visit, row, form)
@@ -283,6 +297,13 @@ def item(visit: Visit) -> Response:
     return _on_to_next(visit, done=row.id)
 
 
+def _spot(visit: Visit, row: Contribution) -> Whereabouts | None:
+    """Where the place on the map is, in words; None if there is none."""
+    if row.lon is None or row.lat is None:
+        return None
+    return whereabouts.of(visit.session, visit.municipality_id, [(row.lon, row.lat)])[0]
+
+
 def _decision(form: DecisionForm) -> Decision:
     return Decision(
         action=Action(form.action.data),
@@ -290,6 +311,8 @@ def _decision(form: DecisionForm) -> Decision:
         explanation=form.explanation.data or "",
         title=form.title.data or "",
         text=form.text.data or "",
+        hides_place=form.hides_place.data,
+        place_words=(form.place_words.data or "") if form.hides_place.data else "",
         hidden_attachments=tuple(
             int(each) for each in form.hidden_attachments.data or () if each.isdecimal()
         ),
@@ -310,6 +333,8 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
     assert procedure is not None
     held = moderation.claim_on(visit.session, row.id, now=visit.now)
     past = moderation.history(visit.session, row.id)
+    spot = _spot(visit, row)
+    on_map = (where_in_words(visit, spot) or visit.gettext("a place without a name")) if spot else ""
     typed = tuple(
         (name, words, "", "")
         for name, words in (
@@ -317,6 +342,7 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
             (visit.gettext("Section or page"), row.section),
             (visit.gettext("Name that others may see"), row.pseudonym),
             (visit.gettext("Place in words"), row.place_words),
+            (visit.gettext("Place on the map"), on_map),
         )
         if words
     )
@@ -364,6 +390,7 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
             can_undo=moderation.last_to_undo(past) is not None,
             seen=row.decisions,
             typed=typed,
+            is_on_map=spot is not None,
             done=_done(visit),
         ),
         status=status,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wtforms import RadioField, TextAreaField
 from wtforms.fields import SelectChoice
@@ -89,7 +88,7 @@ async def area(visit: Visit) -> Response:
         return visit.redirect("planning_area", id=visit.request.path_params["id"])
     waits = await visit.in_thread(lambda: waiting_files(visit, token, planned(visit)))
     crs = str(visit.form_data.get("crs", ""))
-    outcome = await run_in_threadpool(read_map, visit, waits, crs, LayerRole.PLAN)
+    outcome = await read_map(visit, waits, crs, LayerRole.PLAN)
     if outcome.waits:
         await visit.in_thread(lambda: keep(visit, token, planned(visit), outcome.waits), write=True)
     if outcome.read is None:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import FileField, HiddenField, SelectField, StringField, TextAreaField
@@ -51,12 +50,12 @@ N_ = str
 TEXT_LENGTH = 400_000
 
 
-def take_in_documents(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
+async def take_in_documents(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
     """Take in the documents sent under a name: those that can be, and why not the others."""
     limits = Limits(
         max_bytes=visit.house.settings.import_limit_mb * MB, types=PUBLIC_TYPES, text_length=TEXT_LENGTH
     )
-    return take_in(visit, name, limits)
+    return await take_in(visit, name, limits)
 
 
 def facts_of(taken: Mapping[str, Any]) -> FileFacts:
@@ -155,7 +154,7 @@ async def documents(visit: Visit) -> Response:
         await visit.in_thread(partial(_move_document, visit, int(moved[2]), moved[1]), write=True)
         return visit.redirect("planning_documents", id=visit.request.path_params["id"])
     token = token_of(visit)
-    fresh, errors = await run_in_threadpool(take_in_documents, visit, "files")
+    fresh, errors = await take_in_documents(visit, "files")
     await visit.in_thread(partial(_keep_more, visit, token, fresh), write=True)
     try:
         added = await visit.in_thread(partial(_add_documents, visit, token), write=True)
@@ -306,7 +305,7 @@ async def document(visit: Visit) -> Response:
     token = token if drafts.is_secret(token) else drafts.new_secret()
     errors: Errors = ()
     if asked == "version":
-        fresh, errors = await run_in_threadpool(take_in_documents, visit, "new-file")
+        fresh, errors = await take_in_documents(visit, "new-file")
         await visit.in_thread(partial(_keep_one, visit, token, fresh), write=True)
     if errors:
         return await visit.in_thread(partial(_show_document, visit, token, asked=asked, errors=errors))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import BooleanField, SelectField, StringField
@@ -108,7 +107,7 @@ async def layers(visit: Visit) -> Response:
     waits = await visit.in_thread(lambda: waiting_files(visit, token, planned(visit)))
     form = visit.form(LayerForm)
     role = LayerRole(form.role.data) if form.role.data in {role.value for role in ROLES} else LayerRole.OTHER
-    outcome = await run_in_threadpool(read_map, visit, waits, str(form.crs.data or ""), role)
+    outcome = await read_map(visit, waits, str(form.crs.data or ""), role)
     if outcome.waits:
         await visit.in_thread(lambda: keep(visit, token, planned(visit), outcome.waits), write=True)
     if outcome.read is None or not form.validate():

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wtforms import DateField, FileField, HiddenField, RadioField
 from wtforms.fields import SelectChoice
@@ -94,7 +93,7 @@ async def replace(visit: Visit) -> Response:
     await visit.in_thread(lambda: _held(visit))
     token = str(visit.form_data.get("token", ""))
     token = token if drafts.is_secret(token) else drafts.new_secret()
-    fresh, errors = await run_in_threadpool(take_in_documents, visit, "file")
+    fresh, errors = await take_in_documents(visit, "file")
     if fresh:
         await visit.in_thread(lambda: keep(visit, token, _held(visit)[0], fresh[-1:]), write=True)
     if errors or visit.form_data.get("do") != "save":

@@ -16,8 +16,6 @@ from functools import partial
 from io import BytesIO
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from consultations import channels, contributions, drafts
@@ -28,7 +26,7 @@ from consultations.contributions import (
     Kind,
     Submission,
 )
-from consultations.drafts import Draft
+from consultations.drafts import FIELD_LIMIT, Draft
 from consultations.files import MB, Limits, Readable, accept_upload
 from consultations.people import PersonInput
 from consultations.permissions import Permission
@@ -63,7 +61,7 @@ from participation.pages.writing import (
     standing,
     thing_of,
 )
-from participation.security import Action, address_of, check_rate
+from participation.security import Action, address_of, check_rate, check_upload
 from participation.settings import Settings
 from participation.web import Visit, page, row_number
 
@@ -173,6 +171,12 @@ def _show_step(visit: Visit, token: str, step: str) -> Response:
                 "You have already handed this in. What you have changed since is here: you can send it as an addition."
             )
         )
+    if visit.request.query_params.get("schon") == "datei":
+        notes.append(
+            visit.gettext(
+                "A file that you sent just now was not taken. Please attach it here again, or another one instead."
+            )
+        )
     kept, place = kept_of(draft), _place_asked(visit)
     if place:
         # Back from the map: shown with the form, kept when it is sent.
@@ -206,7 +210,12 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         _keep_searched_place(data)
     # Whether there is anything to hand in to, before a file is looked at or kept.
     await visit.in_thread(lambda: procedure_of(visit))
-    await run_in_threadpool(_take_files, visit, sent)
+    incoming = _incoming(visit, sent)
+    if incoming:
+        try:
+            await visit.house.inspections.run(partial(_take_files, visit, token, sent, incoming))
+        except Refusal as refusal:
+            _refuse_files(visit, sent, refusal)
     try:
         kept, answer = await visit.in_thread(partial(_act, visit, token, step, sent, wanted), write=True)
     except Refusal as refusal:
@@ -255,28 +264,52 @@ def _keep_searched_place(data: dict[str, str]) -> None:
         data["place_search"] = ""
 
 
-def _take_files(visit: Visit, sent: Sent) -> None:
-    """Look at what was attached and keep what can be kept; each refused file is named.
+#: What nobody types: longer than a draft holds, it is no answer to what the form asked.
+_HIDDEN = ("lon", "lat", "geometry", "parent_id", "document_id", "place_id", "publish")
 
-    A text that is too long for the form is kept whole, as a file.
-    """
+
+def _incoming(visit: Visit, sent: Sent) -> list[tuple[Readable, str]]:
+    """What was attached, and what was typed that is too long for its field: it is kept whole, as a file."""
     incoming: list[tuple[Readable, str]] = [
-        (_body(upload), upload.filename or "") for upload in visit.uploads("attachments")
+        (upload.file, upload.filename or "") for upload in visit.uploads("attachments")
     ]
-    text = sent.data.get("text", "")
-    if len(text) > TEXT_LIMIT:
-        filename = visit.gettext("My statement") + ".txt"
-        incoming.append((BytesIO(text.encode(errors="replace")), filename))
+    for name in _HIDDEN:
+        if len(sent.data.get(name, "")) > FIELD_LIMIT:
+            # No place that can be read: said at the place, as of any other that cannot be.
+            sent.data[name] = "?"
+    for name, value in sent.data.items():
+        if len(value) > (TEXT_LIMIT if name == "text" else FIELD_LIMIT):
+            words = visit.gettext("My statement") if name == "text" else visit.gettext(_label(name))
+            incoming.append((LongText(value.encode(errors="replace"), name), f"{words}.txt"))
+    return incoming
+
+
+def _label(name: str) -> str:
+    """What the form calls a field."""
+    label: str = FORMS[ALL]()[name].label.text
+    return label
+
+
+class LongText(BytesIO):
+    """What was typed into a field, on its way to becoming a file."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.field = name
+
+
+def _take_files(visit: Visit, token: str, sent: Sent, incoming: list[tuple[Readable, str]]) -> None:
+    """Look at what came and keep what can be kept; each refused file is named."""
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
     for stream, filename in incoming:
         try:
+            check_upload(visit.house.limiter, token, address_of(visit.request.scope), filename)
             sent.files.append(asdict(accept_upload(visit.house.files, stream, filename, limits=limits)))
         except Refusal as refusal:
-            sent.errors.append((visit.explain(refusal), "attachments"))
-            sent.status = STATUS.get(refusal.code, 422)
+            _refuse_files(visit, sent, refusal)
             continue
-        if isinstance(stream, BytesIO):
-            sent.data["text"] = ""
+        if isinstance(stream, LongText):
+            sent.data[stream.field] = ""
             sent.notes.append(
                 visit.gettext(
                     "Your text is longer than the form can hold. We have kept all of it as the file “%(filename)s”.",
@@ -285,8 +318,9 @@ def _take_files(visit: Visit, sent: Sent) -> None:
             )
 
 
-def _body(upload: UploadFile) -> Readable:
-    return upload.file
+def _refuse_files(visit: Visit, sent: Sent, refusal: Refusal) -> None:
+    sent.errors.append((visit.explain(refusal), "attachments"))
+    sent.status = STATUS.get(refusal.code, 422)
 
 
 def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: str) -> Kept:
@@ -337,12 +371,19 @@ def _after_handing_in(visit: Visit, contribution_id: int, token: str, sent: Sent
     """Something came for a draft that has been handed in: from a double click, or from another tab with new words."""
     contribution = contributions.by_id(visit.session, visit.municipality_id, contribution_id)
     words = normalise(sent.data.get("text", ""), limit=2 * TEXT_LIMIT).strip()
-    if contribution is None or not words or words == contribution.text.strip():
+    if contribution is None:
+        return visit.redirect("receipt", token=token)
+    handed_in = {each.sha256 for each in contributions.attachments_of(visit.session, contribution_id)}
+    files = [each for each in sent.files if each["sha256"] not in handed_in]
+    words = "" if words == contribution.text.strip() else words
+    if not words and not files and not sent.errors:
         return visit.redirect("receipt", token=token)
     addition = drafts.new_secret()
-    begin_addition(visit, contribution, addition, text=words, files=sent.files)
+    begin_addition(visit, contribution, addition, text=words, files=files)
     slug = visit.request.path_params["slug"]
-    return visit.redirect("statement_step", slug=slug, token=addition, step=WORDS, schon="ja")
+    return visit.redirect(
+        "statement_step", slug=slug, token=addition, step=WORDS, schon="datei" if sent.errors else "ja"
+    )
 
 
 def begin_addition(

@@ -21,16 +21,27 @@ def body_limit(settings: Settings) -> int:
     return settings.import_limit_mb * MB
 
 
-def take_in(visit: Visit, name: str, limits: Limits) -> tuple[list[dict[str, Any]], Errors]:
+async def take_in(visit: Visit, name: str, limits: Limits) -> tuple[list[dict[str, Any]], Errors]:
     """Take in the files sent under a name: what `files.accept_upload` says of each that can be, and why not the
-    others."""
+    others. No unit of work is open meanwhile."""
+    uploads = visit.uploads(name)
     taken: list[dict[str, Any]] = []
     errors: list[tuple[str, str | None]] = []
-    for upload in visit.uploads(name):
+
+    def work() -> None:
+        for upload in uploads:
+            try:
+                taken.append(
+                    asdict(
+                        accept_upload(visit.house.files, upload.file, upload.filename or "", limits=limits)
+                    )
+                )
+            except Refusal as refusal:
+                errors.append((visit.explain(refusal), name))
+
+    if uploads:
         try:
-            taken.append(
-                asdict(accept_upload(visit.house.files, upload.file, upload.filename or "", limits=limits))
-            )
+            await visit.house.inspections.run(work)
         except Refusal as refusal:
             errors.append((visit.explain(refusal), name))
     return taken, tuple(errors)

@@ -40,7 +40,7 @@ from consultations.refusals import Code, Refusal
 from consultations.text import excerpt
 from participation import receipts, things
 from participation.messages import MESSAGES
-from participation.pages.contributions_list import where_in_words
+from participation.pages.place_words import where_in_words
 from participation.web import PAGES, Visit, row_number
 
 #: Marks a message for the catalogues.

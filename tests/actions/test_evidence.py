@@ -4,15 +4,21 @@ import io
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlmodel import Session
+from sqlalchemy import Engine, delete, text
+from sqlmodel import Session, col
+from typer.testing import CliRunner
 
-from consultations import evidence, moderation
+from consultations import evidence, journal, moderation
 from consultations.contributions import AttachedFile
 from consultations.files import FolderStore
+from consultations.journal import JournalEntry
 from consultations.moderation import Action, Decision, Reason
 from consultations.people import PersonInput
+from consultations.permissions import SYSTEM
+from participation.__main__ import app as program
+from participation.database import unit_of_work
 from tests import cast
+from tests.cast import NOW
 
 
 @pytest.fixture
@@ -90,3 +96,40 @@ def test_a_lost_and_an_altered_file_are_named(session: Session, store: FolderSto
     assert findings(session, store) == ["attachment: file_altered"]
     place.unlink()
     assert findings(session, store) == ["attachment: file_missing"]
+
+
+def test_an_anchor_shows_what_the_chain_alone_cannot(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last entry removed, and the whole chain made anew: both are in order in themselves."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.found(session)
+    monkeypatch.setenv("DIGILOG_DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("DIGILOG_DATA_DIR", str(tmp_path))
+    anchor = tmp_path / "elsewhere" / "anchor.txt"
+    anchor.parent.mkdir()
+
+    def verify() -> tuple[int, str]:
+        answer = CliRunner().invoke(program, ["verify", "--anchor", str(anchor)])
+        return answer.exit_code, answer.output
+
+    assert verify()[0] == 0
+    assert verify()[0] == 0
+    assert len(anchor.read_text().splitlines()) == 2
+    with unit_of_work(engine, write=True) as session:
+        head = journal.heads(session)[0]
+        session.execute(delete(JournalEntry).where(col(JournalEntry.sequence) == head.sequence))
+    code, said = verify()
+    assert code == 1
+    assert f"journal:{town.id}/{head.sequence}: cut_off" in said
+    with unit_of_work(engine, write=True) as session:
+        journal.append(session, municipality_id=town.id, verb="something_else", by=SYSTEM, at=NOW)
+        assert list(journal.verify(session)) == [], "the chain alone is in order again"
+    code, said = verify()
+    assert code == 1
+    assert f"journal:{town.id}/{head.sequence}: rewritten" in said
+    assert len(anchor.read_text().splitlines()) == 2, "what does not hold is not anchored"
+    anchor.write_text("nonsense\n")
+    code, said = verify()
+    assert code == 2
+    assert "line 1" in said

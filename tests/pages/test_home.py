@@ -314,6 +314,18 @@ def test_when_several_places_are_meant_one_can_choose(client: TestClient, street
     assert "Bergweg Nord" in text(tree(exact).xpath("//section[@aria-labelledby='places']")[0])
 
 
+@pytest.mark.parametrize("typed", ["Nirgendwostraße", "Nirgendwostr. 12", "Am Nirgendwo 7 b"])
+def test_an_unknown_street_is_called_unknown(client: TestClient, streets: Town, typed: str) -> None:
+    page = text(tree(client.get("/suche", params={"q": typed})))
+    assert f"„{typed}“ kennen wir nicht" in page
+    assert "Zur Karte" in page
+
+
+def test_how_far_near_is_is_said(client: TestClient, streets: Town) -> None:
+    assert "bis 2 Kilometer Luftlinie" in text(tree(client.get("/suche", params={"q": "Angerstraße"})))
+    assert "kennen wir nicht" not in client.get("/suche", params={"q": "Klimaschutz 2030 überall"}).text
+
+
 def test_near_me_needs_no_name(client: TestClient, streets: Town) -> None:
     lon, lat = degrees_of(X + 50, Y + 50)
     page = client.get("/suche", params={"lon": f"{lon:.3f}", "lat": f"{lat:.3f}"})

@@ -357,12 +357,63 @@ def test_one_contribution_with_its_comments_and_files(
     assert "Bei ▇ fehlt ein Baum." in page
     assert "Huber" not in page
     assert "Bahnamt" in page
-    assert re.findall(r">([a-z]+\.jpg)</a>", page) == ["baum.jpg"]
+    assert re.findall(r">([\w-]+\.jpg)</a>", page) == [f"{made.reference}-1.jpg"], "a name that tells nothing"
+    assert "baum.jpg" not in page
     assert "2 Anlagen sind nicht veröffentlicht" in page
     answer = client.get(f"{address}/dateien/0")
     assert answer.headers["content-type"] == "image/jpeg"
+    assert f"{made.reference}-1.jpg" in answer.headers["content-disposition"]
     assert answer.content[:2] == b"\xff\xd8"
     assert [client.get(f"{address}/dateien/{position}").status_code for position in (1, 2, 3)] == [404] * 3
+
+
+def test_a_hidden_place_is_in_no_list_feed_or_open_data_and_comes_back_when_that_is_undone(
+    client: TestClient, session: Session, town: Town
+) -> None:
+    made = say(session, town, text="Vor meinem Haus fehlt ein Baum.", located=from_lonlat(LON, LAT))
+    other = say(session, town, text="Auch hier.", located=from_lonlat(LON + 0.0004, LAT))
+    box = f"bbox={LON - 0.01},{LAT - 0.01},{LON + 0.01},{LAT + 0.01}"
+
+    def seen() -> dict[str, object]:
+        session.commit()
+        near, far = (json.loads(client.get(f"{FEED}?{box}&zoom={zoom}").content) for zoom in (19, 12))
+        filtered = json.loads(client.get(f"{FEED}?{box}&zoom=12&art=statement").content)
+        features = json.loads(client.get(f"{LIST}.geojson").content)["features"]
+        ours = next(each for each in features if each["properties"]["reference"] == made.reference)
+        return {
+            "pins": sorted(each["ref"] for each in near["entries"]),
+            "far": far["total"],
+            "filtered": filtered["total"],
+            "place": ours["geometry"],
+            "words": "Innenstadt am Rand" in client.get(f"{LIST}/{made.reference}").text,
+        }
+
+    hide = Decision(
+        Action.REDACT,
+        Reason.PERSONAL_DATA,
+        title=made.title,
+        text=made.text,
+        hides_place=True,
+        place_words="Innenstadt am Rand",
+    )
+    both = seen()
+    assert both["pins"] == sorted([made.reference, other.reference])
+    assert (both["far"], both["filtered"]) == (2, 2)
+    assert both["place"]
+    moderation.decide(session, made, hide, by=town.moderator, now=NOW)
+    hidden = seen()
+    assert hidden["pins"] == [other.reference]
+    assert (hidden["far"], hidden["filtered"], hidden["place"]) == (1, 1, None)
+    assert hidden["words"], "what the moderator says of the place instead"
+    page = client.get(f"{LIST}/{made.reference}").text
+    assert "data-lon" not in page
+    assert "beitrag=" not in page, "nor does the page lead to it on the map"
+    assert (made.lon, made.geometry_kind) == (pytest.approx(LON), "point"), "the evidence is untouched"
+    moderation.undo(session, made, by=town.moderator, now=NOW)
+    assert seen() == both
+    moderation.undo(session, made, by=town.moderator, now=NOW)
+    session.commit()
+    assert json.loads(client.get(f"{FEED}?{box}&zoom=12").content)["total"] == 1
 
 
 def test_what_is_kept_from_the_public_says_so_without_its_words(

@@ -27,7 +27,7 @@ from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
 from consultations.refusals import Code, Refusal
 from geo.geometry import from_lonlat
-from participation import database
+from participation import database, security
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.settings import Settings
@@ -490,6 +490,54 @@ def test_an_unknown_document_is_refused_and_the_text_stays(visitor: Visitor, eng
     assert everything(engine) == []
 
 
+def test_what_is_far_too_long_for_its_field_is_kept_whole_as_a_file(visitor: Visitor, engine: Engine) -> None:
+    everything_typed = "Zeile\n" * 50_000
+    visitor.visit(FORMAL).send("attach", text=WORDS, section=everything_typed)
+    assert "Abschnitt oder Seite.txt" in visitor.words
+    assert visitor.fields()["section"] == ""
+    with Session(engine) as session:
+        (draft,) = session.exec(select(Draft)).all()
+        assert draft.files[0]["size"] >= len(everything_typed)
+    visitor.send(geometry='{"type":"LineString","coordinates":[' + "[1.0,2.0]," * 30_000 + "[1,2]]}")
+    assert visitor.answer.status_code == 422
+    assert "Karte" in " ".join(visitor.errors())
+    assert visitor.fields()["geometry"] == ""
+
+
+def test_a_file_sent_after_handing_in_in_another_tab_becomes_an_addition(
+    visitor: Visitor, engine: Engine
+) -> None:
+    visitor.visit(f"{FORMAL}?ansicht=eine-seite")
+    address, sent = visitor.form.get("action"), {**visitor.fields(), "text": WORDS, "do": "send"}
+    first = sheet("Brief.txt", b"Lieber Rat")
+    assert visitor.client.post(address, data=sent, files=[first]).status_code == 303
+    # The same words and the same file, sent twice: nothing new.
+    again = visitor.client.post(address, data=sent, files=[first])
+    assert again.headers["location"].startswith("/beleg/")
+    # The same words with a file that was forgotten the first time.
+    more = visitor.client.post(address, data=sent, files=[first, sheet("Skizze.txt", b"eine Skizze")])
+    visitor.visit(more.headers["location"])
+    assert "schon abgegeben" in visitor.words
+    assert "Skizze.txt" in visitor.words
+    assert "Brief.txt" not in visitor.words
+    visitor.send().send().send("send")
+    original, addition = sorted(everything(engine), key=lambda row: row.id or 0)
+    assert addition.supplements_id == original.id
+    with Session(engine) as session:
+        assert [each.filename for each in contributions.attachments_of(session, addition.id or 0)] == [
+            "Skizze.txt"
+        ]
+
+
+def test_a_file_that_cannot_be_taken_after_handing_in_is_named(visitor: Visitor) -> None:
+    visitor.visit(f"{FORMAL}?ansicht=eine-seite")
+    address, sent = visitor.form.get("action"), {**visitor.fields(), "text": WORDS, "do": "send"}
+    visitor.client.post(address, data=sent)
+    more = visitor.client.post(address, data=sent, files=[sheet("leer.txt", b"")])
+    visitor.visit(more.headers["location"])
+    assert "konnten wir nicht annehmen" in visitor.words
+
+
 def test_an_expired_form_keeps_what_was_typed_in_it(visitor: Visitor, engine: Engine) -> None:
     visitor.visit(FORMAL).send(text=WORDS)
     address, sent = visitor.form.get("action"), {**visitor.fields(), "name": "Rosa", "do": "next"}
@@ -609,6 +657,21 @@ def test_too_many_from_one_address_are_asked_to_wait_with_their_words_kept(
         second = Visitor(client).visit(f"{FORMAL}?ansicht=eine-seite").send("send", text="Zwei")
         assert second.answer.status_code == 429
         assert second.fields()["text"] == "Zwei"
+
+
+def test_files_are_counted_for_each_draft_and_a_library_is_not_locked_out(visitor: Visitor) -> None:
+    visitor.visit(FORMAL).send("attach", text=WORDS, files=[sheet("a.txt", b"a")])
+    draft = visitor.form.get("action").split("/")[-2]
+    limiter = visitor.client.app.state.house.limiter  # type: ignore[attr-defined]
+    while limiter.count(security.Action.UPLOAD, draft):
+        pass
+    visitor.send("attach", section="4.2", files=[sheet("b.txt", b"b")])
+    assert visitor.answer.status_code == 429
+    assert "„b.txt“ haben wir deshalb nicht angenommen" in visitor.errors()[0]
+    assert visitor.fields()["section"] == "4.2", "what was typed is kept"
+    assert "a.txt" in visitor.words, "and so are the files before it"
+    neighbour = Visitor(visitor.client).visit(FORMAL).send("attach", files=[sheet("c.txt", b"c")])
+    assert "c.txt" in neighbour.words, "somebody else at the same address goes on"
 
 
 # --- before, after, and other kinds ----------------------------------------------------------------

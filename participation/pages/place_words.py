@@ -1,0 +1,36 @@
+"""Places in words, as pages say them."""
+
+from collections.abc import Mapping
+
+from consultations.places import Place, PlaceKind
+from consultations.whereabouts import Whereabouts
+from participation.web import Visit
+
+#: Marks a message for the catalogues.
+N_ = str
+
+PLACE_KINDS: Mapping[str, str] = {
+    PlaceKind.DISTRICT.value: N_("District"),
+    PlaceKind.STREET.value: N_("Street"),
+    PlaceKind.PARCEL.value: N_("Parcel"),
+    PlaceKind.ADDRESS.value: N_("Address"),
+    PlaceKind.LANDMARK.value: N_("Place"),
+}
+
+
+def where_in_words(visit: Visit, found: Whereabouts) -> str:
+    """ "Innenstadt, 40 m from Färbergasse", as far as it is known."""
+    near = ""
+    if found.near:
+        near = (
+            visit.gettext("%(metres)s m from %(name)s", metres=found.metres, name=found.near)
+            if found.metres > 0
+            else found.near
+        )
+    return ", ".join(part for part in (found.district, near) if part)
+
+
+def kind_and_district(visit: Visit, place: Place) -> str:
+    """ "Street, Innenstadt": what a place is, and where."""
+    kind = visit.gettext(PLACE_KINDS[place.kind])
+    return f"{kind}, {place.district}" if place.district else kind
