@@ -6,10 +6,12 @@ What changes them is in `filing`, which counts each change as one of the procedu
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from consultations.files import EXTENSIONS, AcceptedFile
 from consultations.tables import UtcDateTime
 
 
@@ -49,7 +51,10 @@ class DocumentVersion(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id")
     number: int
+    #: The file that everybody may read, and the one that was delivered where that is another: of pictures a copy
+    #: without place and camera data is published, the delivered one is evidence.
     sha256: str = Field(index=True)
+    original_sha256: str = ""
     filename: str
     media_type: str
     size: int
@@ -63,7 +68,7 @@ class DocumentVersion(SQLModel, table=True):
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A stored file as `files.accept_upload` describes it."""
+    """A stored file as everybody may read it; `original_sha256` is the one that was delivered, where it is another."""
 
     sha256: str
     filename: str
@@ -71,6 +76,24 @@ class FileFacts:
     size: int
     pages: int | None = None
     text: str = ""
+    original_sha256: str = ""
+
+
+def published_facts(file: AcceptedFile) -> FileFacts:
+    """What is published of a file that was taken in: of a picture its copy without hidden data."""
+    if file.public_sha256 is None or file.public_media_type is None or file.public_size is None:
+        return FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, file.text)
+    suffix = EXTENSIONS[file.public_media_type]
+    name = PurePosixPath(file.filename)
+    return FileFacts(
+        file.public_sha256,
+        file.filename if file.public_media_type == file.media_type else f"{name.stem}{suffix}",
+        file.public_media_type,
+        file.public_size,
+        file.pages,
+        file.text,
+        original_sha256=file.sha256,
+    )
 
 
 def documents_of(session: Session, procedure_id: int) -> list[tuple[Document, list[DocumentVersion]]]:

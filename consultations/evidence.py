@@ -193,10 +193,17 @@ def _files(session: Session, files: FileStore) -> Iterator[Finding]:
         hashes.setdefault(sha256, f"attachment:{attachment_id}")
         if public:
             hashes.setdefault(public, f"attachment:{attachment_id}/public")
-    for document_id, number, sha256 in session.exec(
-        select(DocumentVersion.document_id, DocumentVersion.number, DocumentVersion.sha256)
+    for document_id, number, sha256, original in session.exec(
+        select(
+            DocumentVersion.document_id,
+            DocumentVersion.number,
+            DocumentVersion.sha256,
+            DocumentVersion.original_sha256,
+        )
     ).all():
         hashes.setdefault(sha256, f"document:{document_id}/{number}")
+        if original:
+            hashes.setdefault(original, f"document:{document_id}/{number}")
     for sha256, subject in publication.files(session):
         hashes.setdefault(sha256, subject)
     for sha256, subject in hashes.items():

@@ -350,6 +350,15 @@ class AcceptedFile:
     public_sha256: str | None = None
     public_media_type: str | None = None
     text: str = ""
+    public_size: int | None = None
+
+
+#: What the name of a public copy ends in.
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "application/pdf": ".pdf",
+}
 
 
 def accept_upload(
@@ -368,19 +377,20 @@ def accept_upload(
         finding = inspect(original, filename, limits, public)
         with original.open("rb") as file:
             kept = store.put(file)
-        public_sha256 = None
+        copy = None
         if finding.public_media_type is not None:
             with public.open("rb") as file:
-                public_sha256 = store.put(file).sha256
+                copy = store.put(file)
     return AcceptedFile(
         sha256=kept.sha256,
         size=kept.size,
         media_type=finding.media_type,
         filename=finding.filename,
         pages=finding.pages,
-        public_sha256=public_sha256,
+        public_sha256=copy.sha256 if copy else None,
         public_media_type=finding.public_media_type,
         text=finding.text,
+        public_size=copy.size if copy else None,
     )
 
 

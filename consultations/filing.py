@@ -82,6 +82,7 @@ def add_version(
         document_id=document.id,
         number=(number or 0) + 1,
         sha256=file.sha256,
+        original_sha256=file.original_sha256,
         filename=file.filename,
         media_type=file.media_type,
         size=file.size,
@@ -103,6 +104,7 @@ def add_version(
             "document": document.id,
             "number": version.number,
             "sha256": file.sha256,
+            **({"original_sha256": file.original_sha256} if file.original_sha256 else {}),
             "title": document.title,
         },
     )

@@ -59,11 +59,17 @@ TABLE_TYPES = (XLSX, CSV)
 MB = 1_000_000
 
 
+PUBLIC_SIDE = 4096
+"""Longest side of a public copy in pixels: sharp on every screen, and no page gets heavy."""
+PLAN_SIDE = 20_000
+"""The same for what the town publishes: a plan drawing is read closely, and keeps all of its pixels."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much is taken in: bytes of the file, pixels of a picture, bytes that a packed file unpacks to.
 
-    `text_length` asks for the words of a PDF or text file, at most so many characters of them.
+    `public_side` is the longest side of a picture's public copy in pixels. `text_length` asks for the words of a PDF or text file, at most so many characters of them.
     """
 
     max_bytes: int = 50 * MB
@@ -71,6 +77,7 @@ class Limits:
     max_unpacked: int = 300 * MB
     types: tuple[FileType, ...] = PUBLIC_TYPES
     text_length: int = 0
+    public_side: int = PUBLIC_SIDE
 
 
 @dataclass(frozen=True)
@@ -294,9 +301,6 @@ def _page_text(page: "pypdf.PageObject") -> str:
 
 # -- pictures
 
-_PUBLIC_SIDE = 4096
-"""Longest side of a public copy in pixels: sharp on every screen, and no page gets heavy."""
-
 
 def _picture(path: Path, filename: str, kind: FileType, limits: Limits, public_path: Path) -> Finding:
     from PIL import Image
@@ -306,7 +310,7 @@ def _picture(path: Path, filename: str, kind: FileType, limits: Limits, public_p
     with Image.open(path, formats=formats) as image:
         pages = getattr(image, "n_frames", 1) if kind == TIFF else None
         if pages is None or pages == 1:
-            public = _public_picture(_limited(image, filename, limits), public_path)
+            public = _public_picture(_limited(image, filename, limits), limits.public_side, public_path)
         else:
             public = _public_pages(image, pages, filename, limits, public_path)
     return Finding(kind.media_type, filename, pages=pages, public_media_type=public.media_type)
@@ -324,13 +328,13 @@ def _limited(image: "Image.Image", filename: str, limits: Limits) -> "Image.Imag
     return image
 
 
-def _bare(image: "Image.Image") -> "Image.Image":
+def _bare(image: "Image.Image", side: int) -> "Image.Image":
     """A new picture with the same look: upright, in sRGB, not too large, and with nothing but pixels."""
     import io
 
     from PIL import Image, ImageCms, ImageOps
 
-    image.draft("RGB", (_PUBLIC_SIDE, _PUBLIC_SIDE))
+    image.draft("RGB", (side, side))
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     has_alpha = "A" in upright.getbands() or "transparency" in upright.info
@@ -338,7 +342,7 @@ def _bare(image: "Image.Image") -> "Image.Image":
         upright = upright.point(lambda value: value / 256).convert("L")
     if upright.mode not in ("1", "L") or has_alpha:
         upright = upright.convert("RGBA" if has_alpha else "RGB")
-    upright.thumbnail((_PUBLIC_SIDE, _PUBLIC_SIDE), Image.Resampling.LANCZOS)
+    upright.thumbnail((side, side), Image.Resampling.LANCZOS)
     if profile and upright.mode in ("RGB", "RGBA"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -351,9 +355,9 @@ def _bare(image: "Image.Image") -> "Image.Image":
     return bare
 
 
-def _public_picture(image: "Image.Image", public_path: Path) -> FileType:
+def _public_picture(image: "Image.Image", side: int, public_path: Path) -> FileType:
     photo = image.format in ("JPEG", "MPO", "WEBP")
-    bare = _bare(image)
+    bare = _bare(image, side)
     if bare.mode == "RGB" and (photo or image.format == "TIFF"):
         bare.save(public_path, "JPEG", quality=88, optimize=True, progressive=True)
         return JPEG
@@ -373,7 +377,7 @@ def _public_pages(
         made = Path(folder) / "pages.pdf"
         for number in range(pages):
             image.seek(number)
-            sheet = _bare(_limited(image, filename, limits))
+            sheet = _bare(_limited(image, filename, limits), limits.public_side)
             sheet = sheet.convert("RGB") if sheet.mode == "RGBA" else sheet
             sheet.save(made, "PDF", append=number > 0, resolution=200)
         os.replace(made, public_path)

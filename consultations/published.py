@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from consultations import locations, moderation, search
 from consultations.contributions import Attachment, Contribution, Kind, PublicationState
 from consultations.documents import Document
+from consultations.files import EXTENSIONS
 from consultations.locations import Cluster
 from consultations.moderation import Redaction
 from consultations.people import Organisation, OrganisationKind, Person
@@ -576,14 +577,6 @@ def answer_counts(session: Session, contribution_ids: Sequence[int]) -> dict[int
     return {row[0]: row[1] for row in rows}
 
 
-_EXTENSIONS = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "application/pdf": ".pdf",
-}
-
-
 def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure], int]:
     """The public copies of a contribution's attachments, and how many others only the town hall has.
 
@@ -608,7 +601,7 @@ def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure],
     shown = [
         Enclosure(
             file.position,
-            f"{reference}-{file.position + 1}{_EXTENSIONS.get(file.public_media_type, '')}",
+            f"{reference}-{file.position + 1}{EXTENSIONS.get(file.public_media_type, '')}",
             file.public_media_type,
             file.public_sha256,
         )

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from consultations import bulk, filing, municipalities
-from consultations.documents import DocumentKind, FileFacts, documents_of
+from consultations.documents import DocumentKind, documents_of, published_facts
 from consultations.files import MB, STAFF_TYPES, Limits, accept_upload
+from consultations.inspection import PLAN_SIDE
 from consultations.permissions import SYSTEM
 from consultations.places import LayerRole
 from consultations.procedures import Procedure
@@ -262,6 +263,7 @@ def document(
         max_bytes=house.settings.import_limit_mb * MB,
         types=STAFF_TYPES,
         text_length=plan_import.TEXT_LENGTH,
+        public_side=PLAN_SIDE,
     )
     try:
         with file.open("rb") as stream:
@@ -273,7 +275,7 @@ def document(
             version = filing.add_document(
                 session,
                 row,
-                FileFacts(kept.sha256, kept.filename, kept.media_type, kept.size, kept.pages, kept.text),
+                published_facts(kept),
                 title=title,
                 kind=kind,
                 by=SYSTEM,

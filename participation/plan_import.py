@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from consultations import filing, places, procedures
-from consultations.documents import DocumentKind, FileFacts
+from consultations.documents import DocumentKind, published_facts
 from consultations.files import STAFF_TYPES, AcceptedFile, Limits, accept_upload
+from consultations.inspection import PLAN_SIDE
 from consultations.permissions import Actor
 from consultations.places import LayerRole
 from consultations.procedures import ProcedureInput
@@ -105,7 +106,7 @@ def take_plan(
             filing.add_document(
                 session,
                 procedure,
-                FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, file.text),
+                published_facts(file),
                 title=attached.title or PurePosixPath(attached.name).name,
                 kind=_kind(attached),
                 by=by,
@@ -140,5 +141,5 @@ def _kind(attached: Attached) -> DocumentKind:
 def _accepted(house: House, path: Path, attached: Attached) -> AcceptedFile:
     content = read_attached(path, attached.name)
     name = PurePosixPath(attached.name).name
-    limits = Limits(types=STAFF_TYPES, text_length=TEXT_LENGTH)
+    limits = Limits(types=STAFF_TYPES, text_length=TEXT_LENGTH, public_side=PLAN_SIDE)
     return accept_upload(house.files, io.BytesIO(content), name, limits=limits)

@@ -24,9 +24,10 @@ from consultations.documents import (
     document_of,
     documents_of,
     newest_version,
+    published_facts,
 )
-from consultations.files import MB, Limits
-from consultations.inspection import PUBLIC_TYPES
+from consultations.files import MB, AcceptedFile, Limits
+from consultations.inspection import PLAN_SIDE, PUBLIC_TYPES
 from consultations.permissions import Permission
 from consultations.procedures import Procedure
 from consultations.refusals import Refusal
@@ -53,14 +54,17 @@ TEXT_LENGTH = 400_000
 async def take_in_documents(visit: Visit, name: str) -> tuple[list[dict[str, Any]], Errors]:
     """Take in the documents sent under a name: those that can be, and why not the others."""
     limits = Limits(
-        max_bytes=visit.house.settings.import_limit_mb * MB, types=PUBLIC_TYPES, text_length=TEXT_LENGTH
+        max_bytes=visit.house.settings.import_limit_mb * MB,
+        types=PUBLIC_TYPES,
+        text_length=TEXT_LENGTH,
+        public_side=PLAN_SIDE,
     )
     return await take_in(visit, name, limits)
 
 
 def facts_of(taken: Mapping[str, Any]) -> FileFacts:
     """What a taken-in file is, for `filing` and `corrections`."""
-    return FileFacts(**{name: taken[name] for name in FileFacts.__dataclass_fields__})
+    return published_facts(AcceptedFile(**taken))
 
 
 _GUESSES: Mapping[str, DocumentKind] = {

@@ -18,7 +18,7 @@ import pytest
 import shapely
 from pydantic import SecretStr
 from pyproj import Transformer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from consultations import (
     bulk,
@@ -232,8 +232,9 @@ def test_the_papers_of_a_plan_are_those_of_its_archive(session: Session) -> None
             for name in archive.namelist()
             if name.endswith((".pdf", ".png"))
         }
-    kept = session.exec(select(DocumentVersion.sha256).where(col(DocumentVersion.sha256).in_(packed))).all()
-    assert set(kept) == packed
+    rows = session.exec(select(DocumentVersion)).all()
+    # Of pictures a copy without hidden data is published; what was delivered is kept beside it.
+    assert packed <= {row.original_sha256 or row.sha256 for row in rows}
 
 
 def test_everything_stands_as_it_was_received(installed: Installed, session: Session) -> None:

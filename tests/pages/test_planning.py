@@ -1,5 +1,6 @@
 """The planner prepares, publishes and looks after a consultation, through the pages; and who may not."""
 
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -12,12 +13,14 @@ import pypdf
 import pytest
 import typst
 from lxml import html
+from PIL import Image
 from sqlalchemy import Engine, event
-from sqlmodel import Session
+from sqlmodel import Session, select
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import filing, places, procedures
-from consultations.documents import DocumentKind, FileFacts, documents_of
+from consultations import evidence, filing, places, procedures
+from consultations.documents import DocumentKind, DocumentVersion, FileFacts, documents_of
 from consultations.permissions import Actor, Role
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState
@@ -532,6 +535,32 @@ def test_several_documents_come_in_at_once_and_one_broken_takes_none_with_it(
             "Hallo Welt",
         ]
     assert "2 Seiten" in words(answer)
+
+
+def test_a_photograph_is_published_without_where_it_was_taken(
+    paula: TestClient, engine: Engine, public: str, app: Starlette
+) -> None:
+    with_place = Image.Exif()
+    with_place.get_ifd(0x8825)[2] = (48.0, 18.0, 0.0)
+    taken = io.BytesIO()
+    Image.new("RGB", (5000, 40), "green").save(taken, "JPEG", exif=with_place)
+    assert Image.open(taken).getexif().get_ifd(0x8825)
+    form = filled(paula.get(f"{public}/unterlagen"), "token") | {"note": "Ansicht"}
+    assert (
+        paula.post(
+            f"{public}/unterlagen", data=form, files=upload(("Ansicht.jpg", taken.getvalue()))
+        ).status_code
+        == 303
+    )
+    with Session(engine) as session:
+        version = session.exec(select(DocumentVersion).where(DocumentVersion.filename == "Ansicht.jpg")).one()
+        assert list(evidence.examine(session, app.state.house.files)) == []
+    assert version.original_sha256 == hashlib.sha256(taken.getvalue()).hexdigest(), "the evidence"
+    seen = paula.get(f"/dokumente/{version.document_id}/1/Ansicht.jpg").content
+    shown = Image.open(io.BytesIO(seen))
+    assert hashlib.sha256(seen).hexdigest() == version.sha256
+    assert (len(seen), shown.size) == (version.size, (5000, 40)), "a plan keeps all of its pixels"
+    assert not shown.getexif().get_ifd(0x8825)
 
 
 def test_documents_of_a_public_consultation_wait_for_the_note(

@@ -1,4 +1,4 @@
-"""Redactions that keep the exact place from the public."""
+"""Redactions that keep the exact place from the public; documents whose published file is not the delivered one."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,9 @@ def upgrade() -> None:
         "redaction", sa.Column("hides_place", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.add_column("redaction", sa.Column("place_words", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "document_version", sa.Column("original_sha256", sa.String(), nullable=False, server_default="")
+    )
     op.drop_index(_INDEX, "contribution")
     op.create_index(_INDEX, "contribution", [*_COLUMNS, "place_hidden"])
 
@@ -27,6 +30,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(_INDEX, "contribution")
     op.create_index(_INDEX, "contribution", _COLUMNS)
+    with op.batch_alter_table("document_version") as batch_op:
+        batch_op.drop_column("original_sha256")
     with op.batch_alter_table("redaction") as batch_op:
         batch_op.drop_column("place_words")
         batch_op.drop_column("hides_place")
