@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MapSource:
-    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels, or plan for what
-    `geo.readers.xplan` read), its normalised FlatGeobuf file, and the file's hash, by which it is kept in memory."""
+    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels, other0 to other3, or plan for
+    what `geo.readers.xplan` read), its normalised FlatGeobuf file, and the file's hash, by which it is kept in memory."""
 
     role: str
     path: Path
@@ -35,10 +35,11 @@ _RANKS: Final = {
     **dict.fromkeys(("motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"), 0),
     **dict.fromkeys(("secondary", "tertiary", "secondary_link", "tertiary_link"), 1),
     **dict.fromkeys(("service", "track", "track_grade1", "track_grade2", "busway"), 3),
+    **dict.fromkeys(("rail", "light_rail", "tram", "narrow_gauge", "subway"), 5),
     **dict.fromkeys(("footway", "cycleway", "path", "steps", "bridleway", "corridor", "pedestrian_path"), 4),
     **dict.fromkeys(("track_grade3", "track_grade4", "track_grade5", "unknown"), 4),
 }
-"""OpenStreetMap's word → importance: 0 main roads … 4 paths. Streets of other origin are 2, ordinary streets."""
+"""OpenStreetMap's word → importance: 0 main roads … 4 paths, 5 rails. Streets of other origin are 2, ordinary streets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -670,3 +670,36 @@ def with_columns(read: LayerRead, columns: Mapping[str, Sequence[object]]) -> La
         frame[name] = list(values)
     report = replace(read.report, columns=(*read.report.columns, *columns))
     return replace(read, frame=frame, report=report)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a layer says of its objects: names of columns, and the words of the first of them, row by row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: int
+
+
+def contents(path: Path, *, limit: int) -> Contents:
+    """The attributes of a normalised layer's first objects, without their shapes. Columns that are empty are left out."""
+    import pyogrio
+    import pyogrio.raw
+
+    total = int(pyogrio.read_info(str(path))["features"])
+    meta, _, _, columns = pyogrio.raw.read(str(path), read_geometry=False, max_features=limit)
+    named = [
+        (str(name), [_spoken(value) for value in values.tolist()])
+        for name, values in zip(meta["fields"], columns, strict=True)
+    ]
+    filled = [(name, words) for name, words in named if any(words)]
+    rows = tuple(zip(*(words for _, words in filled), strict=True)) if filled else ()
+    return Contents(tuple(name for name, _ in filled), rows, total)
+
+
+def _spoken(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

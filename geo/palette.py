@@ -38,6 +38,7 @@ COLOURS: Final[dict[str, tuple[str, str]]] = {
     "plan-public": ("#e3a0b8", "#96506b"),
     "plan-traffic": ("#f2d680", "#8a7430"),
     "plan-utilities": ("#f0e07a", "#857a2c"),
+    "plan-railway": ("#b9a3cc", "#6d5689"),
     "plan-green": ("#a9d18e", "#4f7a3a"),
     "plan-forest": ("#7fb58a", "#33664a"),
     "plan-agriculture": ("#e2e6a3", "#70743a"),
@@ -55,6 +56,12 @@ COLOURS: Final[dict[str, tuple[str, str]]] = {
     "shade-new": ("#7b3fa8", "#c08bf0"),
     "shade-gone": ("#d99a00", "#ffd166"),
     "planned": ("#c2542d", "#f0a078"),
+    # layers that are neither base map nor plan: told apart by colour and by their lines
+    "other0": ("#6d3a94", "#c9a0e4"),
+    "other1": ("#00657f", "#66c7de"),
+    "other2": ("#8a4f00", "#e9b660"),
+    "other3": ("#a81f57", "#f293b6"),
+    "rail": ("#6f6a70", "#9a959c"),
     "pin": ("#1d5661", "#8fd0dc"),
     "pin-text": ("#ffffff", "#10262b"),
 }

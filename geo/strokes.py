@@ -40,7 +40,7 @@ class Stroke:
 SIMPLIFIED: Final = frozenset({"boundary", "districts", "streets", "water"})
 """Long lines lose vertices that no screen shows; buildings and parcels are small already."""
 
-_MAIN, _MIDDLE, _ORDINARY, _SERVICE, _PATH = (0,), (1,), (2,), (3,), (4,)
+_MAIN, _MIDDLE, _ORDINARY, _SERVICE, _PATH, _RAIL = (0,), (1,), (2,), (3,), (4,), (5,)
 DRAWN: tuple[Stroke, ...] = (
     Stroke("boundary", 0, fill="land"),
     Stroke("green", 9, fill="green", smallest=3),
@@ -78,9 +78,18 @@ DRAWN: tuple[Stroke, ...] = (
         widths=((8, 0.8), (11, 1.8), (14, 5), (16, 10), (19, 32)),
         ranks=_MAIN,
     ),
+    Stroke("streets", 10, line="rail", widths=((10, 1), (14, 2), (16, 4), (19, 8)), ranks=_RAIL),
+    Stroke(
+        "streets", 12, line="land", widths=((12, 0.6), (14, 1), (16, 2.4), (19, 5)), ranks=_RAIL, dash="8 8"
+    ),
     Stroke("districts", 10, line="district-line", widths=((10, 0.7), (14, 1.2), (18, 2)), dash="6 4"),
     Stroke("boundary", 6, line="boundary-line", widths=((6, 1), (14, 2), (18, 3))),
 )
+
+
+OTHERS: Final = 4
+"""So many layers beside base map and plan are told apart; further ones begin anew. Their roles are other0, other1 …"""
+_OTHER_DASHES: Final = ("", "10 4", "2 4", "12 4 2 4")
 
 
 SIGN_RANKS: Final = dict[str, int]()
@@ -107,6 +116,7 @@ _PLAN_FILLS: Final = {
     "water": "water",
     "traffic": "traffic",
     "traffic_special": "traffic",
+    "railway": "railway",
     "utilities": "utilities",
 }
 DRAWN += (
@@ -125,3 +135,23 @@ DRAWN += (
     _sign("building_line", 14, line="plan-building-line", widths=((14, 1), (18, 2.5)), dash="8 2 2 2 2 2"),
     _sign("plan_limit", 9, line="plan-limit", widths=((9, 1.5), (14, 2.5), (18, 4)), dash="10 4"),
 )
+DRAWN += tuple(
+    stroke
+    for number in range(OTHERS)
+    for stroke in (
+        Stroke(f"other{number}", 8, fill=f"other{number}", opacity=0.2),
+        Stroke(
+            f"other{number}",
+            8,
+            line=f"other{number}",
+            widths=((8, 1), (14, 2), (18, 3.5)),
+            dash=_OTHER_DASHES[number],
+        ),
+        Stroke(f"other{number}", 8, line=f"other{number}", widths=((8, 4), (14, 7), (18, 12)), dots=True),
+    )
+)
+
+
+def other_look(number: int) -> tuple[str, str]:
+    """Colour (a name of the palette) and dashes of the layer of this number, for a legend."""
+    return f"other{number % OTHERS}", _OTHER_DASHES[number % OTHERS]

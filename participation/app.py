@@ -38,6 +38,7 @@ ROOMS: tuple[str, ...] = (
     "certificates",
     "maps",
     "map_town",
+    "map_layers",
     "city",
     "sunlight",
     "city_comment",

@@ -194,7 +194,7 @@ def build(sketch: Sketch) -> TownMap:
     }
     if sketch.railway:
         rail = _curve(sketch.railway).intersection(boundary)
-        layers["streets"].append(({"name": "", "fclass": "path"}, rail))
+        layers["streets"].append(({"name": "", "fclass": "rail"}, rail))
     town.layers = {
         role: [(facts, town.placed(shape)) for facts, shape in features if not shape.is_empty]
         for role, features in layers.items()

@@ -76,7 +76,17 @@ MAY_QUERY = {
     "participation.writers",  # The part of the database where writers wait.
     "participation.security",  # A counter, where several processes share it.
 }
-MAP_PAGES = {"city", "sunlight", "maps", "map_ground", "map_canvas", "map_plan", "map_feeds", "map_town"}
+MAP_PAGES = {
+    "city",
+    "sunlight",
+    "maps",
+    "map_ground",
+    "map_canvas",
+    "map_plan",
+    "map_feeds",
+    "map_layers",
+    "map_town",
+}
 
 HANDED_ON = {"sqlmodel.Session", "sqlalchemy.Engine"}
 """Whoever does not query may still hold these and hand them on."""

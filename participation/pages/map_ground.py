@@ -21,6 +21,7 @@ from consultations.procedures import Procedure
 from geo import tiles
 from geo.drawn_layers import MapSource
 from geo.geometry import GERMANY, degrees_of
+from geo.strokes import other_look
 from geo.views import MAX_ZOOM
 from participation.web import Visit, page
 
@@ -39,6 +40,7 @@ _DRAWN = frozenset(
         LayerRole.GREEN.value,
         LayerRole.PARCELS.value,
         LayerRole.PLAN.value,
+        LayerRole.OTHER.value,
     }
 )
 
@@ -61,23 +63,33 @@ def base_map(visit: Visit, procedure: Procedure | None = None) -> BaseMap:
 
     None of them for a town that has none yet, which gets a plain ground.
     """
-    in_force = places.layers_of(visit.session, visit.municipality_id)
-    own = places.layers_of(visit.session, visit.municipality_id, procedure.id) if procedure else []
-    layers = [
-        layer
-        for layer in (*in_force, *own)
-        if layer.role in _DRAWN and layer.normalised_sha256 and layer.is_visible
-    ]
+    drawn = drawn_layers(visit, procedure)
+    layers = [layer for _role, layer in drawn]
     sources = tuple(
-        MapSource(layer.role, path, layer.normalised_sha256, str(layer.style.get("name_column") or "name"))
-        for layer in layers
+        MapSource(role, path, layer.normalised_sha256, str(layer.style.get("name_column") or "name"))
+        for role, layer in drawn
         if (path := local_copy(visit, layer)) is not None
     )
     named = repr([(source.role, source.digest, source.name_column) for source in sources])
     digest = hashlib.sha256(tiles.drawing_digest() + named.encode()).hexdigest()[:16]
     attributions = dict.fromkeys(layer.attribution for layer in layers if layer.attribution.strip())
-    plan = procedure.slug if procedure and own else ""
+    plan = procedure.slug if procedure and any(layer.procedure_id for layer in layers) else ""
     return BaseMap(sources, digest, ", ".join(attributions) or visit.municipality.name, plan)
+
+
+def drawn_layers(visit: Visit, procedure: Procedure | None) -> list[tuple[str, Layer]]:
+    """The layers of a map in their order, each with the role that it is drawn in: layers beside base map and plan are
+    told apart as other0, other1 …"""
+    in_force = places.layers_of(visit.session, visit.municipality_id)
+    own = places.layers_of(visit.session, visit.municipality_id, procedure.id) if procedure else []
+    found: list[tuple[str, Layer]] = []
+    others = 0
+    for layer in (*in_force, *own):
+        if layer.role in _DRAWN and layer.normalised_sha256 and layer.is_visible:
+            is_other = layer.role == LayerRole.OTHER.value
+            found.append((other_look(others)[0] if is_other else layer.role, layer))
+            others += is_other
+    return found
 
 
 def plan_asked(visit: Visit) -> Procedure | None:

@@ -31,6 +31,7 @@ from participation.pages.contributions_list import (
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_feeds import feed_entry
 from participation.pages.map_ground import base_map, in_degrees
+from participation.pages.map_layers import LegendLine, legend_of
 from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
 from participation.pages.place_words import kind_and_district, where_in_words
 from participation.web import PAGES, Visit, page
@@ -73,6 +74,7 @@ class MapPage:
     is_filtered: bool
     total: int
     list_url: str
+    legend: tuple[LegendLine, ...]
 
 
 @page("/beteiligungen/{slug}/karte", name="hearing_map", may=Permission.READ_PUBLIC, shared=True)
@@ -139,6 +141,7 @@ def hearing_map(visit: Visit) -> Response:
             is_filtered=any(filters.values()),
             total=everything,
             list_url=list_url,
+            legend=legend_of(visit, procedure),
         ),
     )
 

@@ -270,6 +270,7 @@ def test_plan_signs_are_drawn_and_the_rest_is_left_out(plan: MapSource) -> None:
 
 def test_every_drawn_sign_is_one_that_plans_have() -> None:
     assert set(strokes.SIGN_RANKS) <= {*SIGNS.values(), *USES}
+    assert "railway" in strokes.SIGN_RANKS
 
 
 # --- words ---

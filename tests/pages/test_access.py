@@ -140,6 +140,7 @@ TABLE: dict[str, Rule] = {
     "map_tile": open_to(EVERYBODY, layers="any", look="look", z="one", x="one", y="one"),
     "hearing_map": open_to(EVERYBODY, slug="slug"),
     "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
+    "map_layer": open_to(EVERYBODY, slug="slug", layer="layer"),
     "plan_view": open_to(EVERYBODY, slug="slug"),
     "plan_area": open_to(EVERYBODY, slug="slug"),
     "city": open_to(EVERYBODY, slug="slug"),
@@ -409,7 +410,13 @@ def _things(
     late = town.hand_in(session, "Zu spät", procedure=procedure, now=NOW + timedelta(days=30))
     layer = places.add_layer(
         session,
-        Layer(municipality_id=town.id, procedure_id=procedure.id, title="Plan", imported_at=NOW),
+        Layer(
+            municipality_id=town.id,
+            procedure_id=procedure.id,
+            title="Plan",
+            normalised_sha256="c" * 64,
+            imported_at=NOW,
+        ),
         [],
         by=SYSTEM,
         now=NOW,

@@ -29,7 +29,7 @@ def town(engine: Engine) -> Town:
         return cast.found(session)
 
 
-def slow_pdf(pages: int = 300) -> bytes:
+def slow_pdf(pages: int = 40) -> bytes:
     """A PDF that takes a while: what says where everything stands is wrong, so all of it is searched."""
     writer = pypdf.PdfWriter()
     for _ in range(pages):

@@ -416,6 +416,51 @@ def test_a_hidden_place_is_in_no_list_feed_or_open_data_and_comes_back_when_that
     assert json.loads(client.get(f"{FEED}?{box}&zoom=12").content)["total"] == 1
 
 
+def test_layers_of_any_other_kind_are_drawn_named_and_told_in_words(
+    client: TestClient, session: Session, town: Town, house: House, tmp_path: Path
+) -> None:
+    x, y = metres_of(LON, LAT)
+    layers = []
+    for number, (title, shape) in enumerate(
+        [("Alte Bäume", shapely.Point(x, y)), ("Radnetz", shapely.LineString([(x - 400, y), (x + 400, y)]))]
+    ):
+        frame = geopandas.GeoDataFrame(
+            {"art": ["Linde"], "pflanzjahr": [1921.0], "leer": [None]}, geometry=[shape], crs=25832
+        )
+        write_normalised(frame, tmp_path / f"{number}.fgb")
+        with (tmp_path / f"{number}.fgb").open("rb") as file:
+            kept = house.files.put(file)
+        layer = Layer(
+            municipality_id=town.id,
+            procedure_id=town.procedure.id,
+            role="other",
+            title=title,
+            attribution="© Grünamt",
+            position=number,
+            normalised_sha256=kept.sha256,
+            imported_at=NOW,
+        )
+        places.add_layer(session, layer, [], by=town.planner, now=NOW)
+        layers.append(layer)
+    session.commit()
+    page = client.get(f"{MAP}?ansicht=plan").text
+    assert ("--map-other0" in page, "--map-other1" in page, "© Grünamt" in page) == (True, True, True)
+    drawn = re.findall(
+        r'stroke="var\(--map-(other\d)', page.partition("plan-picture")[2].partition("</svg>")[0]
+    )
+    assert set(drawn) == {"other0", "other1"}
+    table = client.get(f"{MAP}/ebenen/{layers[0].id}")
+    assert table.status_code == 200
+    assert [words in table.text for words in ("Alte Bäume", "Linde", "1921", "leer")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert "1 Objekt auf der Karte" in table.text
+    assert client.get(f"{MAP}/ebenen/4711").status_code == 404
+
+
 def test_what_is_kept_from_the_public_says_so_without_its_words(
     client: TestClient, session: Session, town: Town
 ) -> None:
