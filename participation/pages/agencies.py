@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
@@ -702,7 +701,7 @@ async def take_in(visit: Visit) -> Response:
     await visit.in_thread(partial(_planner, visit))
     # Looking at a file takes a while: nobody waits for it in the writers' line.
     limits = Limits(max_bytes=TABLE_LIMIT, types=TABLE_TYPES)
-    taken, errors = await run_in_threadpool(uploads.take_in, visit, "file", limits)
+    taken, errors = await uploads.take_in(visit, "file", limits)
     return await visit.in_thread(partial(_take_table, visit, taken, errors), write=True)
 
 

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from wtforms import (
     BooleanField,
@@ -298,7 +297,7 @@ async def _take(visit: Visit) -> Response:
     await visit.in_thread(lambda: _holder(visit))
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
     # Looking at files takes a while: nobody waits for it in the writers' line.
-    fresh, errors = await run_in_threadpool(uploads.take_in, visit, "files", limits)
+    fresh, errors = await uploads.take_in(visit, "files", limits)
     wanted = str(visit.form_data.get("do", "save"))
     sent = _Sent(visit)
     try:
