@@ -10,13 +10,14 @@ import shapely
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from consultations import certificates, channels, evidence, lateness, municipalities, procedures
+from consultations import certificates, channels, evidence, invitations, lateness, municipalities, procedures
 from consultations.certificates import Certificate
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.corrections import Correction
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import documents_of
 from consultations.files import FolderStore
+from consultations.invitations import InvitationState
 from consultations.journal import JournalEntry
 from consultations.lateness import LateDecision
 from consultations.people import staff_of
@@ -108,7 +109,7 @@ def test_a_folder_with_another_database_is_left_alone(tmp_path: Path) -> None:
 def test_everybody_who_is_named_can_sign_in(settings: Settings, session: Session, now: datetime) -> None:
     told = demo.welcome(8000)
     emails = [line.split()[0] for line in told.splitlines() if "@" in line]
-    assert len(emails) == 9
+    assert len(emails) == 9 + 2  # staff, and two clerks of an agency
     assert demo.PASSWORD in told
     for email in emails[:1] + emails[-1:]:
         assert identity.check_password(session, email, demo.PASSWORD, now=now).is_active
@@ -183,6 +184,25 @@ def test_every_phase_to_look_at(session: Session, now: datetime) -> None:
     assert states("BP-45")[PhaseKind.PUBLICATION] is PhaseState.OVER
     assert states("BP-44")[PhaseKind.WEIGHING] is PhaseState.OPEN
     assert states("BP-39")[PhaseKind.IN_FORCE] is PhaseState.OPEN
+
+
+def test_agencies_in_every_state(session: Session, now: datetime) -> None:
+    lines = [
+        line
+        for key in ("BP-48", "BP-45")
+        for procedure in session.exec(select(Procedure).where(Procedure.key == key))
+        for phase in invitations.phases_of(session, procedure)
+        for line in invitations.overview(session, phase, today=local_date(now))
+    ]
+    assert {line.state for line in lines} >= set(InvitationState) - {InvitationState.LISTED}
+    assert any(line.is_late for line in lines)
+    assert {request.decision for line in lines for request in line.extensions} == {
+        "open",
+        "granted",
+        "refused",
+    }
+    assert {answer.channel for line in lines for answer in line.answers} >= {"agency_link", "letter", "email"}
+    assert {line.invitation.way for line in lines} >= {"mail", "letter"}
 
 
 def test_documents_are_real_papers(session: Session, settings: Settings) -> None:

@@ -74,7 +74,7 @@ def test_an_agency_answers_by_link(
 
     dora = new_page(**NARROW_DARK_PLAIN)
     dora.goto(drafting)
-    expect(dora.get_by_text("Donnerstag, 18. März 2027")).to_be_visible()
+    expect(dora.get_by_text("bis Donnerstag, 18. März 2027")).to_be_visible()
     fine(dora)
     dora.get_by_label("Betrifft").select_option(label="Wasser")
     dora.get_by_label("Was Sie sagen möchten").fill("Am Bach bleiben zehn Meter frei.")
