@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from sqlmodel import Session
 
-from consultations import agencies, contributions, invitations
+from consultations import agencies, contributions, invitations, moderation
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
 from consultations.contributions import Kind, Submission
 from consultations.invitations import Holder, Invitation, Part
+from consultations.moderation import Action, Decision
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import SYSTEM, Actor, Role
 from consultations.procedures import Phase, Procedure
@@ -106,6 +107,11 @@ class Agencies:
             self._then(
                 each["no_concerns"], 9, lambda session, at: self._no_concerns(session, at, key, agency)
             )
+
+        for name in ("answer", "no_concerns", "by_letter"):
+            day = each[name]["day"] if isinstance(each.get(name), dict) else each.get(name)
+            if day is not None and day <= -4:
+                self._then(day + 1, 11, partial(self._published, key=key, agency=agency), minute)
 
     # -- happening
 
@@ -205,6 +211,12 @@ class Agencies:
         invitations.hand_on(session, drafting, reply, now=at)
         invitations.give_back(session, chief, reply, note="Bitte den Altlastenverdacht ergänzen.", now=at)
         invitations.hand_on(session, drafting, reply, now=at)
+
+    def _published(self, session: Session, at: datetime, key: str, agency: str) -> None:
+        for _reply, contribution in invitations.replies_of(session, [self.rows[key, agency]]):
+            moderation.decide(
+                session, contribution, Decision(Action.PUBLISH), by=self.story.staff[Role.MODERATOR], now=at
+            )
 
     def _answers(self, session: Session, at: datetime, key: str, agency: str, told: dict[str, Any]) -> None:
         holder = self._holder(session, key, agency)
