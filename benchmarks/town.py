@@ -84,6 +84,7 @@ def settle(database_url: str, folder: Path) -> Place:
                 now=now,
             )
             procedures.publish(session, made, by=town.planner, now=now)
+            cast.adopt(session, made)
             if number == 0:
                 wanted = made
     assert wanted.id is not None

@@ -244,7 +244,7 @@ def _documents(situation: Situation) -> Iterator[Finding]:
         if of_environment and document.id not in covered and situation.known.themes:
             yield Finding(
                 "environment_type_missing", Severity.WARN,
-                "BauGB §3(2) S.4; harmless if single: §214(1) S.1 no. 2 b",
+                "BauGB §3(2) S.4; §214(1) S.1 no. 2 b",
                 Both(f"„{document.title}“ kommt bei den Umweltinformationen nicht vor.",
                      f"“{document.title}” does not appear among the environmental information."),
                 Both("Ordnen Sie die Unterlage einem Thema zu, auch wenn Sie sie für unwichtig halten.",
@@ -297,7 +297,7 @@ def _area_threshold(situation: Situation) -> Iterator[Finding]:
         if not situation.known.free.get("reasons", "").strip():
             yield Finding(
                 "examination_reasons_missing", Severity.WARN,
-                "BauGB §13a(3) S.1 no. 1; harmless: §214(2a) no. 2",
+                "BauGB §13a(3) S.1 no. 1; §214(2a) no. 2",
                 Both("Die wesentlichen Gründe der Vorprüfung stehen nicht in der Bekanntmachung.",
                      "The announcement does not say the reasons of the examination."),
                 Both("Tragen Sie sie im Entwurf der Bekanntmachung ein.", "Enter them in the draft."),
@@ -343,7 +343,7 @@ def _access(situation: Situation) -> Iterator[Finding]:
                 "access_hours_unknown", law, option.place, Both("Öffnungszeiten", "opening hours")
             )
         if not option.step_free.strip():
-            yield _access_gap("access_step_free_unknown", "BayBGG Art. 4, 10; R-1.4", option.place,
+            yield _access_gap("access_step_free_unknown", "BayBGG Art. 10; BauGB §3(2) S.2", option.place,
                               Both("ob man ohne Stufen hineinkommt", "whether it can be entered without steps"))  # fmt: skip
     if (
         usable
@@ -441,6 +441,10 @@ def period(
         return None  # a year for which no calendar is known, or facts that do not fit
 
 
+#: What the engine says of an announcement's day, `_acts` says of each act.
+_SAID_OF_ACTS = ("announcement_not_before_start", "lead_under_one_week", "lead_too_short")
+
+
 def _period(situation: Situation) -> Iterator[Finding]:
     known = situation.known
     if known.starts_on is None or known.ends_on is None:
@@ -462,7 +466,7 @@ def _period(situation: Situation) -> Iterator[Finding]:
     days = f"{known.starts_on.isoformat()}/{known.ends_on.isoformat()}"
     if known.starts_on <= situation.today and not situation.is_released:
         yield Finding(
-            "start_not_ahead", Severity.BLOCK, "BauGB §3(2) S.4: before the start",
+            "start_not_ahead", Severity.BLOCK, "BauGB §3(2) S.4",
             Both("Der erste Tag ist schon da oder vorbei.", "The first day is here already or past."),
             Both("Eine Frist beginnt frühestens am Tag nach der Freigabe. Verschieben Sie den Anfang.",
                  "A period begins on the day after the release at the earliest. Move the start."),
@@ -472,6 +476,8 @@ def _period(situation: Situation) -> Iterator[Finding]:
     if answer is None:
         return
     for each in answer.findings:
+        if each.code in _SAID_OF_ACTS:
+            continue
         yield Finding(
             each.code, each.severity, each.source,
             Both(each.why.text("de"), each.why.text("en")), Both("", ""), Where.PHASES, f"{days}:{each.source}",
@@ -509,7 +515,7 @@ def _announcement(situation: Situation) -> Iterator[Finding]:
         return
     if (announced.starts_on, announced.ends_on) != (situation.known.starts_on, situation.known.ends_on):
         yield Finding(
-            "announcement_outdated", Severity.BLOCK, "BauGB §3(2) S.4; R-2.4",
+            "announcement_outdated", Severity.BLOCK, "BauGB §3(2) S.4",
             Both("Die Bekanntmachung nennt andere Tage als die Phase.", "The announcement names other days."),
             Both("Eine andere Frist braucht eine neue Bekanntmachung. Speichern Sie eine neue Fassung.",
                  "Another period needs a new announcement. Save a new version."),
@@ -592,7 +598,7 @@ def _acts(situation: Situation) -> Iterator[Finding]:
         )  # fmt: skip
     if urban and Medium.STATE_PORTAL not in media and not situation.known.portal:
         yield Finding(
-            "state_portal", Severity.WARN, "BauGB §3(2) S.5; harmless: §214(1) S.1 no. 2 e",
+            "state_portal", Severity.WARN, "BauGB §3(2) S.5; §214(1) S.1 no. 2 e",
             Both("Unterlagen und Bekanntmachung sind nicht über das Landesportal zugänglich.",
                  "Documents and announcement are not reachable through the state portal."),
             Both("Tragen Sie die Adresse im Landesportal ein oder begründen Sie, warum nicht.",
@@ -604,7 +610,7 @@ def _acts(situation: Situation) -> Iterator[Finding]:
         lead = (start - day).days - 1
         if day >= start:
             yield Finding(
-                "announced_too_late", Severity.BLOCK, law + ": before the start",
+                "announced_too_late", Severity.BLOCK, law,
                 Both(f"Bekannt gemacht ist sie erst am {spoken(day, 'de')}.",
                      f"It is announced only on {spoken(day, 'en')}."),
                 Both("Die Bekanntmachung muss vor dem ersten Tag der Frist liegen, an jedem Ort, der zählt.",
@@ -613,7 +619,7 @@ def _acts(situation: Situation) -> Iterator[Finding]:
             )  # fmt: skip
         elif lead < LEAD_DAYS:
             yield Finding(
-                "lead_short", Severity.WARN, law + " (since 2023-07-07 without a week)",
+                "lead_short", Severity.WARN, law,
                 Both(f"Zwischen Bekanntmachung und erstem Tag liegen nur {lead} volle Tage.",
                      f"Only {lead} whole days lie between announcement and first day."),
                 Both("Erlaubt, aber knapp: Eine Woche gibt allen die Möglichkeit, sich einzurichten.",
@@ -624,7 +630,7 @@ def _acts(situation: Situation) -> Iterator[Finding]:
         if not act.has_evidence and act.medium in (*CUSTOMARY, Medium.STATE_PORTAL):
             ahead = act.on > situation.today
             yield Finding(
-                "evidence_missing", Severity.INFO if ahead else Severity.WARN, "R-6.1, section 9",
+                "evidence_missing", Severity.INFO if ahead else Severity.WARN, law,
                 Both(f"Für „{MEDIUM_NAMES[act.medium].de}“ fehlt der Nachweis.",
                      f"There is no proof for “{MEDIUM_NAMES[act.medium].en}”."),
                 Both("Fügen Sie ihn an, sobald die Ausgabe erschienen ist." if ahead else

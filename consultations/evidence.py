@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from consultations import evidence_of_publication as publication
 from consultations import journal
+from consultations.announcements import PublicationAct
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.documents import Document, DocumentVersion
 from consultations.files import FileStore
@@ -206,6 +207,10 @@ def _files(session: Session, files: FileStore) -> Iterator[Finding]:
             hashes.setdefault(original, f"document:{document_id}/{number}")
     for sha256, subject in publication.files(session):
         hashes.setdefault(sha256, subject)
+    for act_id, sha256 in session.exec(
+        select(PublicationAct.id, PublicationAct.sha256).where(PublicationAct.filename != "")
+    ).all():
+        hashes.setdefault(sha256, f"publication_act:{act_id}")
     for sha256, subject in hashes.items():
         if not files.exists(sha256):
             yield Finding(subject, "file_missing")

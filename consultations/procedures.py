@@ -71,6 +71,17 @@ class PhaseKind(StrEnum):
     IN_FORCE = "in_force"
 
 
+#: Phases that the law wants announced: formal, they open for the public only once they are released (`releases`).
+ANNOUNCED_KINDS = frozenset(
+    {
+        PhaseKind.EARLY.value,
+        PhaseKind.PUBLICATION.value,
+        PhaseKind.REPEATED.value,
+        PhaseKind.DISPLAY.value,
+    }
+)
+
+
 class Track(StrEnum):
     """Whom a phase asks. Two tracks run side by side, each with phases and dates of its own."""
 
@@ -236,10 +247,22 @@ class Phase(SQLModel, table=True):
     opens: list[str] = Field(default_factory=list, sa_type=Json)
     is_formal: bool = False
     position: int = 0
+    #: When it was released for the public, for phases that need it.
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def needs_release(self) -> bool:
+        """Whether the law wants the phase announced, so that it opens only once it is released."""
+        return self.is_formal and self.kind in ANNOUNCED_KINDS
+
+    @property
+    def waits_for_release(self) -> bool:
+        """Whether the phase stays closed, whatever its dates, because nobody has released it."""
+        return self.needs_release and self.released_at is None
 
     def state(self, now: datetime) -> PhaseState:
-        """COMING, OPEN or OVER at a moment; a phase without a start is yet to come."""
-        if self.starts_on is None:
+        """COMING, OPEN or OVER at a moment; without a start, or without its release, it is yet to come."""
+        if self.starts_on is None or self.waits_for_release:
             return PhaseState.COMING
         # Whoever has begun may go on: between interruption and the new first day statements are taken as well.
         begins = min(self.starts_on, self.course.began_on or self.starts_on)
@@ -488,7 +511,7 @@ def change(
     """Change texts, contacts and phases. Once published, the change is a new public version and `note` says why.
 
     Raises Refusal NOT_ALLOWED, NAME_TAKEN, DATES_REVERSED, REASON_REQUIRED (published, no note), PHASE_IN_USE (left
-    out, but contributions belong to it) and CHANGED_MEANWHILE when somebody else saved since `expected_version` was
+    out, but contributions belong to it), PROMISED (see `_keep_promises`) and CHANGED_MEANWHILE when somebody else saved since `expected_version` was
     read.
     """
     require_planner(by, procedure)
@@ -498,12 +521,51 @@ def change(
     if procedure.state != ProcedureState.DRAFT.value and not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     slug = _check_names(session, procedure.municipality_id, entered, procedure.id)
+    _keep_promises(session, procedure, entered, slug, now)
     _fill(procedure, entered, slug)
     session.add(procedure)
     if entered.phases:
         _set_phases(session, procedure, entered.phases, now)
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
+
+
+def _keep_promises(
+    session: Session, procedure: Procedure, entered: ProcedureInput, slug: str, now: datetime
+) -> None:
+    """What a released phase has told everybody stays as it is until it is over: address, places, contact, days
+    (law-and-standards R-1.4, R-2.4). More may be added. Raises Refusal PROMISED with the field."""
+    assert procedure.id is not None
+    released = [
+        phase
+        for phase in phases_of(session, procedure.id)
+        if phase.needs_release and phase.released_at and phase.state(now) is not PhaseState.OVER
+    ]
+    if not released:
+        return
+    if slug != procedure.slug:
+        raise Refusal(Code.PROMISED, "slug")
+    reached = ("phone", "email")
+    if any(procedure.contact.get(way) for way in reached) and not any(entered.contact.get(way) for way in reached):  # fmt: skip
+        raise Refusal(Code.PROMISED, "phone")
+    kept = {each.get("place"): each for each in entered.access_options}
+    for option in procedure.access_options:
+        now_there = kept.get(option.get("place"))
+        if option.get("place") and (now_there is None or (option.get("hours") and not now_there.get("hours"))):  # fmt: skip
+            raise Refusal(Code.PROMISED, "access-0-place")
+    if not entered.phases:
+        return
+    for phase in released:
+        found = [(at, each) for at, each in enumerate(entered.phases) if each.id == phase.id]
+        if not found:
+            raise Refusal(Code.PROMISED, "phases")
+        at, each = found[0]
+        if (each.kind.value, each.starts_on, each.is_formal) != (phase.kind, phase.starts_on, True):
+            raise Refusal(Code.PROMISED, f"phases-{at}-starts_on")
+        # A later end is an extension: it is lawful, and has to be announced anew.
+        is_shorter = phase.ends_on and (each.ends_on is None or each.ends_on < phase.ends_on)
+        if is_shorter or not set(phase.opens) <= {opened.value for opened in each.opens}:
+            raise Refusal(Code.PROMISED, f"phases-{at}-ends_on")
 
 
 def record_change(session: Session, procedure: Procedure, *, by: Actor, now: datetime, note: str) -> None:

@@ -61,6 +61,9 @@ class Code(StrEnum):
     UNLAWFUL_DATES = "unlawful_dates"
     RENEWAL_NEEDED = "renewal_needed"
     CHANGED_MEANWHILE = "changed_meanwhile"
+    BLOCK_STANDS = "block_stands"
+    NOTHING_TO_RELEASE = "nothing_to_release"
+    PROMISED = "promised"
     # moderation
     CLAIMED_BY_OTHER = "claimed_by_other"
     DECIDED_MEANWHILE = "decided_meanwhile"

@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
     agencies,
+    announcements,
     availability,
     certificates,
     contributions,
@@ -35,6 +36,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     people,
     places,
     procedures,
+    releases,
     search,
     town_templates,
 )

@@ -26,23 +26,30 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from consultations import (
+    announcements,
     channels,
+    checks,
     contributions,
     moderation,
     municipalities,
     people,
     places,
     procedures,
+    releases,
     variants,
 )
+from consultations.announcement_text import Theme
+from consultations.announcements import Entered, Proof
 from consultations.channels import Entry
+from consultations.checks import Medium
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, local_date
 from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import STAFF_TYPES, AcceptedFile, FileStore, Limits
 from consultations.inspection import examine
+from consultations.law import Severity
 from consultations.moderation import Action, Decision, Reason
-from consultations.municipalities import MunicipalityInput
+from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
 from consultations.places import Layer, LayerRole
@@ -110,7 +117,7 @@ def prepare(data: Path, *, port: int, fresh: bool, samples: bool) -> Settings:
         (data / "samples-done").unlink(missing_ok=True)
         with finished_or_nothing(database) as engine:
             migrate(engine)
-            fill(engine, open_files(settings), now=read_clock(), link_key=link_key(settings))
+            fill(engine, open_files(settings), now=read_clock(), link_key=link_key(settings), port=port)
         mark.write_text(f"{local_date(read_clock())}")
     if samples:
         from participation import demo_samples
@@ -195,13 +202,14 @@ def fill(
     now: datetime,
     towns: tuple[str, ...] = TOWNS,
     link_key: bytes = b"demo",
+    port: int | None = None,
 ) -> None:
     """Fill an empty, migrated database with the demo towns, in one transaction.
 
-    `link_key` makes the secrets of the agencies' links (`house.link_key` of whoever serves the demo).
+    `link_key` makes the secrets of the agencies' links (`house.link_key` of whoever serves the demo). `port`: where they are served.
     """
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
-        stories = [_Story(_told(name), files, now, Path(folder)) for name in towns]
+        stories = [_Story(_told(name), files, now, Path(folder), port) for name in towns]
         for story in stories:
             story.gather()
             if story.told["key"] == TOWNS[0]:
@@ -245,6 +253,7 @@ class _Story:
     files: FileStore
     now: datetime
     folder: Path
+    port: int | None = None
     events: list[Event] = field(default_factory=list)
     land: "TownMap" = field(init=False)
     municipality_id: int = 0
@@ -401,6 +410,9 @@ class _Story:
                 self.moment(told["published"], 9),
                 lambda session: self._publish(session, key, self.moment(told["published"], 9)),
             )
+        if "announced" in told:
+            at = self.moment(told["announced"]["day"], 15)
+            self.happens(at, lambda session: self._announce(session, told, at))
         for number, each in enumerate(told.get("statement", ())):
             self._statement(key, number, each)
         for proof in told.get("proof", ()):
@@ -473,7 +485,55 @@ class _Story:
         self.happens(at, self._layer(path, LayerRole.PLAN, "Festsetzungen", key))
 
     def _publish(self, session: Session, key: str, at: datetime) -> None:
-        procedures.publish(session, self.rows[key], by=self.staff[Role.PLANNER], now=at)
+        """Show it to everybody; its formal phases were announced on paper unless `announced` tells otherwise."""
+        row = self.rows[key]
+        procedures.publish(session, row, by=self.staff[Role.PLANNER], now=at)
+        announced = {told["key"] for told in self.told["procedure"] if "announced" in told}
+        for phase in procedures.phases_of(session, row.id or 0):
+            is_told = key in announced and phase.kind == PhaseKind.PUBLICATION.value
+            if phase.waits_for_release and phase.starts_on and not is_told:
+                releases.adopt(
+                    session, row, phase, reason="Vor der Einführung auf Papier bekannt gemacht", by=SYSTEM, now=at
+                )  # fmt: skip
+
+    def _announce(self, session: Session, told: dict[str, Any], at: datetime) -> None:
+        """Announce the publication, make it public, and release it where everything is there."""
+        announced, row, by = told["announced"], self.rows[told["key"]], self.staff[Role.PLANNER]
+        town = session.get_one(Municipality, self.municipality_id)
+        assert row.id is not None
+        (phase,) = (
+            each for each in procedures.phases_of(session, row.id) if each.kind == PhaseKind.PUBLICATION.value
+        )
+        papers = {document.title: document.id or 0 for document, _ in documents_of(session, row.id)}
+        host = f"{sorted(self.told['hosts'])[0]}{f':{self.port}' if self.port else ''}"
+        address = f"http://{host}/beteiligungen/{row.slug}"
+        themes = tuple(
+            Theme(name, words, frozenset(papers[title] for title in titles))
+            for name, words, titles in announced.get("themes", ())
+        )
+        entered = Entered(themes, announced.get("portal", ""), free={"intro": announced.get("intro", "")})
+        version = announcements.save(session, town, row, phase, entered, address=address, by=by, now=at)
+        for each in announced["acts"]:
+            proof = None
+            if "proof" in each:
+                (document,) = (one for one in told["document"] if one["title"] == each["proof"])
+                content, _ = self._printed(told, document, at, revised=False)
+                file = self._kept(f"{each['issue'].replace('/', '-')}.pdf", content)
+                proof = Proof(file.sha256, file.filename, file.media_type, file.size)
+            day = local_date(at) + timedelta(days=each.get("later", 0))
+            announcements.record_act(
+                session, row, version, medium=Medium(each["medium"]), day=day, issue=each["issue"], proof=proof,
+                by=by, now=at,
+            )  # fmt: skip
+        if not announced.get("released"):
+            return
+        announcements.put_online(session, row, version, by=by, now=at)
+        looked_at = releases.situation(session, town, row, phase, address=address, now=at)
+        for finding in checks.check(looked_at):
+            if finding.severity is Severity.WARN:
+                reason = announced["reasons"].get(finding.code, announced["reasons"]["other"])
+                releases.waive(session, row, phase, finding, reason=reason, by=by, now=at)
+        releases.release(session, town, row, phase, address=address, by=by, now=at)
 
     def _conclude(self, session: Session, key: str, note: str, at: datetime) -> None:
         procedures.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)

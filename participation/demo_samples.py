@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sqlmodel import Session
 
-from consultations import municipalities, procedures
+from consultations import municipalities, procedures, releases
 from consultations.deadlines import local_date
 from consultations.municipalities import MunicipalityInput
 from consultations.permissions import SYSTEM, Role
@@ -196,10 +196,18 @@ def _plan(house: House, municipality_id: int, path: Path, key: str, attribution:
         )
         procedures.change(session, row, entered, by=SYSTEM, now=now)
         procedures.publish(session, row, by=SYSTEM, now=now)
+        _adopt(session, row, now)
     return (
         f"  {taken.title}: {taken.read.report.features} features, {taken.square_metres:.0f} m², "
         f"{len(taken.documents)} documents, {len(taken.missing)} only named ({perf_counter() - began:.1f} s)"
     )
+
+
+def _adopt(session: Session, row: Procedure, now: datetime) -> None:
+    """Open the formal phases of a sample: they were announced long ago, elsewhere."""
+    for phase in procedures.phases_of(session, row.id or 0):
+        if phase.waits_for_release:
+            releases.adopt(session, row, phase, reason="Beispiel aus fremden Daten", by=SYSTEM, now=now)
 
 
 def _formal_phases(now: datetime) -> tuple[PhaseInput, ...]:
@@ -246,6 +254,7 @@ def _dialogue(house: House, municipality_id: int) -> int:
                 now=now,
             )
             procedures.publish(session, row, by=SYSTEM, now=now)
+            _adopt(session, row, now)
         assert row.id is not None
         return row.id
 

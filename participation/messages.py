@@ -90,6 +90,11 @@ MESSAGES: dict[Code, str] = {
     Code.CHANGED_MEANWHILE: N_(
         "Somebody else has changed this meanwhile. Please look at the new version first."
     ),
+    Code.BLOCK_STANDS: N_("This must be mended; no reason can take its place."),
+    Code.NOTHING_TO_RELEASE: N_("This phase is released already, or needs no release."),
+    Code.PROMISED: N_(
+        "This was announced and must stay until the phase is over. You can add to it, but take nothing away."
+    ),
     Code.CLAIMED_BY_OTHER: N_("%(name)s is working on this until %(until)s."),
     Code.DECIDED_MEANWHILE: N_(
         "Somebody else has decided on this meanwhile. Please look at the decision first."

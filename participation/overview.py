@@ -29,7 +29,7 @@ from participation.settings import LANGUAGES
 
 __all__ = [
     "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference",
-    "Look", "Pin", "Step", "View", "card", "deadline", "differences", "in_order", "is_open", "last_day", "midnight", "phase_name",
+    "Look", "Pin", "Step", "View", "card", "days_of", "deadline", "differences", "in_order", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
 
@@ -122,6 +122,13 @@ def say(words: str, language: str) -> str:
     return str(translations(language).gettext(words))
 
 
+def days_of(phase: Phase, now: datetime) -> tuple[date | None, date | None]:
+    """First and last day as everybody may be told them: a start that has passed without a release never was one."""
+    if phase.waits_for_release and phase.starts_on and phase.starts_on <= local_date(now):
+        return None, None
+    return phase.starts_on, last_day(phase)
+
+
 def phase_name(phase: Phase, language: str) -> str:
     """The phase's own title, or what its kind is called."""
     return phase.title or say(PHASE_NAMES[phase.kind], language)
@@ -178,8 +185,8 @@ def card(
         district=procedure.district,
         standing=where,
         state_text=say(STANDINGS[where], language),
-        begins=phase.starts_on if phase else None,
-        ends=last_day(phase) if phase else None,
+        begins=days_of(phase, now)[0] if phase else None,
+        ends=days_of(phase, now)[1] if phase else None,
         days_left=phase.days_left(now) if phase else None,
         ways=tuple(
             say(words, language) for way, words in WAYS.items() if way in now_possible and where == "open"
@@ -247,7 +254,7 @@ def midnight(day: date, language: str) -> str:
 
 def _when(phase: Phase, state: str, now: datetime, language: str) -> str:
     """From when or until when, in words; the last day and the day after it are named as such."""
-    begins, ends, course, today = phase.starts_on, last_day(phase), phase.course, local_date(now)
+    (begins, ends), course, today = days_of(phase, now), phase.course, local_date(now)
 
     def fill(words: str, **days: date) -> str:
         return say(words, language) % {name: date_long(day, language) for name, day in days.items()}
@@ -341,8 +348,7 @@ def words_of(phase: Phase, now: datetime, language: str) -> Deadline:
         title = N_("Today is the last day")
     return Deadline(
         state,
-        phase.starts_on,
-        last_day(phase),
+        *days_of(phase, now),
         phase.days_left(now),
         say(title, language),
         _when(phase, state, now, language),
@@ -400,8 +406,8 @@ def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Ste
     return tuple(
         Step(
             name=phase_name(phase, language),
-            begins=phase.starts_on,
-            ends=last_day(phase),
+            begins=days_of(phase, now)[0],
+            ends=days_of(phase, now)[1],
             state=states[phase.state(now)],
             text=" ".join([phase.note, *_notes(phase, "", language)]).strip(),
         )

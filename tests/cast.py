@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import contributions, municipalities, people, procedures
+from consultations import contributions, municipalities, people, procedures, releases
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import Person
@@ -101,6 +101,14 @@ def consultation(**facts: Any) -> ProcedureInput:
     )
 
 
+def adopt(session: Session, procedure: Procedure) -> None:
+    """Open its formal phases without looking, as for one that was announced before this software came."""
+    assert procedure.id is not None
+    for phase in procedures.phases_of(session, procedure.id):
+        if phase.waits_for_release:
+            releases.adopt(session, procedure, phase, reason="Auf Papier bekannt gemacht", by=SYSTEM, now=NOW)
+
+
 def found(
     session: Session, key: str = "auenfurt", name: str = "Auenfurt", *, hosts: tuple[str, ...] = ()
 ) -> Town:
@@ -145,4 +153,5 @@ def found(
         now=NOW,
     )
     procedures.publish(session, procedure, by=staff[Role.PLANNER], now=NOW)
+    adopt(session, procedure)
     return Town(municipality, staff, procedure)

@@ -39,11 +39,21 @@ FLOORS: dict[str, dict[str, int]] = {
     "consultations": {
         **dict.fromkeys(["exports", "evidence", "bulk", "agency_import"], 6),
         **dict.fromkeys(
-            ["weighing", "moderation", "proposals", "published", "lateness", "certificates", "invitations"], 5
+            [
+                "weighing",
+                "moderation",
+                "proposals",
+                "published",
+                "releases",
+                "lateness",
+                "certificates",
+                "invitations",
+            ],
+            5,
         ),
         "evidence_of_publication": 6,
         "comparison": 0,
-        **dict.fromkeys(["contributions", "nearby", "variants"], 4),
+        **dict.fromkeys(["contributions", "nearby", "variants", "announcements"], 4),
         **dict.fromkeys(
             ["procedures", "filing", "changes", "frozen", "periods", "availability", "corrections"], 3
         ),

@@ -11,7 +11,7 @@ from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, filing, frozen, municipalities, places, procedures
+from consultations import announcements, contributions, filing, frozen, municipalities, places, procedures
 from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -216,6 +216,8 @@ class Hearing:
     changes: tuple[Change, ...]
     has_more_changes: bool
     is_draft: bool
+    #: The announcements that stand on the internet, newest first: words and address.
+    announcements: tuple[tuple[str, str], ...]
 
 
 @page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
@@ -257,6 +259,7 @@ def hearing(visit: Visit) -> Response:
             changes=changes[:CHANGES_SHOWN],
             has_more_changes=len(changes) > CHANGES_SHOWN,
             is_draft=procedure.state == ProcedureState.DRAFT.value,
+            announcements=_announcements(visit, procedure, phases),
         ),
     )
 
@@ -283,6 +286,20 @@ def _foreign(visit: Visit, procedure: Procedure) -> Mapping[str, str]:
         if getattr(procedure, name)
     }
     return {name: language for name, language in languages.items() if language != visit.language}
+
+
+def _announcements(
+    visit: Visit, procedure: Procedure, phases: Sequence[Phase]
+) -> tuple[tuple[str, str], ...]:
+    """The newest announcement of each phase that stands on the internet."""
+    if procedure.state == ProcedureState.DRAFT.value:
+        return ()
+    names = {phase.id: overview.phase_name(phase, visit.language) for phase in phases}
+    found: dict[int, tuple[str, str]] = {}
+    for version in announcements.public_of(visit.session, procedure.id or 0, visit.now):
+        url = visit.url("announcement", slug=procedure.slug, announcement=version.id)
+        found.setdefault(version.phase_id, (names[version.phase_id], url))
+    return tuple(found.values())
 
 
 def _changes(versions: Sequence[ProcedureVersion]) -> tuple[Change, ...]:
@@ -546,7 +563,7 @@ def dates(visit: Visit) -> Response:
     calendar.add("x-wr-calname", title)
     changed = procedures.changed_at(visit.session, [procedure.id or 0]).get(procedure.id or 0, visit.now)
     for phase in procedures.phases_of(visit.session, procedure.id or 0):
-        if phase.starts_on is None:
+        if phase.starts_on is None or phase.waits_for_release:
             continue
         name = overview.phase_name(phase, visit.language)
         last = overview.last_day(phase) or phase.starts_on

@@ -14,10 +14,11 @@ from wtforms import EmailField, Form, HiddenField, SelectField, StringField, Tex
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
-from consultations import channels, feedback, nearby, places, procedures
+from consultations import announcements, channels, feedback, nearby, places, procedures
+from consultations.announcements import Announcement
 from consultations.permissions import Permission
 from consultations.places import Place, PlaceKind
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from consultations.text import normalise
 from participation import overview, theme
@@ -495,7 +496,28 @@ def feed(visit: Visit) -> Response:
             unique_id=address,
             categories=[card.district] if card.district else (),
         )
+    for announced, procedure in announcements.public_ones(visit.session, visit.municipality_id, visit.now):
+        address = visit.absolute("announcement", slug=procedure.slug, announcement=announced.id)
+        title = localised(procedure, visit.language, "title")
+        atom.add_item(
+            title=f"{visit.gettext('Announcement')}: {title}",
+            link=address,
+            description=_announced(visit, announced),
+            pubdate=announced.made_at,
+            updateddate=announced.made_at,
+            unique_id=address,
+        )
     return Response(atom.writeString("utf-8"), media_type="application/atom+xml; charset=utf-8")
+
+
+def _announced(visit: Visit, announced: Announcement) -> str:
+    if announced.starts_on is None or announced.ends_on is None:
+        return ""
+    return visit.gettext(
+        "From %(first)s until %(last)s.",
+        first=date_long(announced.starts_on, visit.language),
+        last=date_long(announced.ends_on, visit.language),
+    )
 
 
 def _when(visit: Visit, card: Card) -> str:

@@ -29,6 +29,7 @@ from participation import overview
 from participation.i18n import date_short
 from participation.messages import STATUS
 from participation.overview import Difference
+from participation.pages.announcing import Formal, formal_phases
 from participation.pages.planned_texts import TEXTS, untranslated
 from participation.pages.planning_advice import Advice, advice_of, scheduled
 from participation.pages.planning_forms import KEY, Head, head_of, planned
@@ -125,6 +126,7 @@ class Checklist:
     sections: tuple[Section, ...]
     missing: tuple[tuple[str, str], ...]
     advice: tuple["Advice", ...]
+    formal: tuple[Formal, ...]
     done: str
     preview_url: str
     history_url: str
@@ -197,6 +199,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
             sections=sections,
             missing=tuple(_gap(visit, procedure, name) for name in lacking),
             advice=advice,
+            formal=formal_phases(visit, procedure, phases),
             done=visit.gettext(done) if done and not visit.is_post else "",
             preview_url=visit.url("hearing", slug=procedure.slug),
             history_url=visit.url("planning_history", id=procedure.id),

@@ -38,7 +38,7 @@ from consultations.people import NAME_LIMIT
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt
-from participation import receipts, things
+from participation import overview, receipts, things
 from participation.messages import MESSAGES
 from participation.pages.place_words import where_in_words
 from participation.web import PAGES, Visit, row_number
@@ -294,8 +294,8 @@ def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
         url=visit.url("hearing", slug=procedure.slug),
         state=state,
         is_formal=bool(phase and phase.is_formal),
-        begins=phase.starts_on if phase else None,
-        ends=(phase.effective_end or phase.ends_on) if phase else None,
+        begins=overview.days_of(phase, visit.now)[0] if phase else None,
+        ends=overview.days_of(phase, visit.now)[1] if phase else None,
         days_left=phase.days_left(visit.now) if phase else None,
     )
 

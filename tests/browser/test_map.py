@@ -44,6 +44,7 @@ def dialogue(session: Session, town: Town) -> Procedure:
         now=NOW,
     )
     procedures.publish(session, made, by=town.planner, now=NOW)
+    cast.adopt(session, made)
     x, y = metres_of(LON, LAT)
     area = from_metres(shapely.box(x - 400, y - 300, x + 400, y + 300))
     procedures.set_plan_area(session, made, area, by=town.planner, now=NOW, note="Plangebiet")

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from consultations import (
     agencies,
+    announcements,
     certificates,
     drafts,
     filing,
@@ -32,6 +33,8 @@ from consultations import (
     places,
     procedures,
 )
+from consultations.announcements import Entered, Proof
+from consultations.checks import Medium
 from consultations.contributions import AttachedFile
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FileStore, StoredFile
@@ -118,6 +121,8 @@ TABLE: dict[str, Rule] = {
     "hearing": open_to(EVERYBODY, slug="slug"),
     "plan_picture": open_to(EVERYBODY, slug="slug"),
     "hearing_versions": open_to(EVERYBODY, slug="slug"),
+    "announcement": open_to(EVERYBODY, slug="slug", announcement="announcement"),
+    "announcement_paper": open_to(EVERYBODY, slug="slug", announcement="announcement", paper="paper"),
     "dates": open_to(EVERYBODY, slug="slug"),
     "slip": open_to(EVERYBODY, slug="slug"),
     "document_text": open_to(EVERYBODY, id="document", number="one"),
@@ -220,6 +225,13 @@ TABLE: dict[str, Rule] = {
     "planning_layers": there(PLANNERS, id="procedure"),
     "planning_layer": there(PLANNERS, id="procedure", layer="layer"),
     "planning_publish": there(PLANNERS, id="procedure"),
+    "planning_release": there(PLANNERS, id="procedure", phase="phase"),
+    "planning_announcement": there(PLANNERS, id="procedure", phase="phase"),
+    "planning_acts": there(PLANNERS, id="procedure", phase="phase"),
+    "planning_proof": there(PLANNERS, id="procedure", phase="phase", act="act"),
+    "planning_paper": there(
+        PLANNERS, id="procedure", phase="phase", announcement="announcement", paper="paper"
+    ),
     "planning_finish": there(PLANNERS, id="procedure"),
     "planning_history": there(PLANNERS, id="procedure"),
     "planning_agencies": there(PLANNERS, id="procedure"),
@@ -258,6 +270,7 @@ OPERATOR_EVERYWHERE = {name for name, rule in TABLE.items() if rule.names.get("k
 #: The same everywhere: a constant, or the visitor's own.
 NOT_OF_A_TOWN = {
     "one",
+    "paper",
     "template",
     "first_file",
     "any",
@@ -356,7 +369,9 @@ def _consultation(session: Session, town: Town, name: str) -> Procedure:
     made = procedures.create(
         session, entered, municipality_id=town.id, template_key="development_plan", by=SYSTEM, now=NOW
     )
-    return procedures.publish(session, made, by=SYSTEM, now=NOW)
+    procedures.publish(session, made, by=SYSTEM, now=NOW)
+    cast.adopt(session, made)
+    return made
 
 
 def _things(
@@ -408,6 +423,28 @@ def _things(
     frozen.freeze(session, procedure=procedure, phase=phase, by=SYSTEM, now=NOW)
     certificate = certificates.issue(session, procedure, phase, by=SYSTEM, now=NOW)
     late = town.hand_in(session, "Zu spät", procedure=procedure, now=NOW + timedelta(days=30))
+    announced = announcements.save(
+        session,
+        town.municipality,
+        procedure,
+        phase,
+        Entered(),
+        address="https://x.example",
+        by=SYSTEM,
+        now=NOW,
+    )
+    announcements.put_online(session, procedure, announced, by=SYSTEM, now=NOW)
+    proof = Proof(scan.sha256, "tafel.png", "image/png", scan.size)
+    act = announcements.record_act(
+        session,
+        procedure,
+        announced,
+        medium=Medium.NOTICE_BOARD,
+        day=NOW.date(),
+        proof=proof,
+        by=SYSTEM,
+        now=NOW,
+    )
     layer = places.add_layer(
         session,
         Layer(
@@ -448,6 +485,9 @@ def _things(
         "model": scape.layer.normalised_sha256,
         "square": scape.square,
         "variant": scape.variants[0].id,
+        "announcement": announced.id,
+        "act": act.id,
+        "paper": "amtsblatt.txt",
         "contribution": contribution.id,
         "late": late.id,
         "certificate": certificate.number,

@@ -329,6 +329,7 @@ def test_a_moderator_of_one_procedure_sees_and_decides_only_there(
             now=NOW,
         )
         procedures.publish(session, second, by=town.planner, now=NOW)
+        cast.adopt(session, second)
         mara = cast.employ(session, town.municipality, Role.MODERATOR, "Mara", procedure_id=second.id)
         theirs = town.hand_in(session, "Für den zweiten", wants_publication=True, procedure=second).id
     other = offered(engine, town, "Für den ersten")

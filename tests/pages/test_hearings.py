@@ -368,6 +368,7 @@ def test_a_draft_is_for_staff_until_it_is_published(
         draft = procedures.by_id(session, town.id, procedure.id or 0)
         assert draft is not None
         procedures.publish(session, draft, by=town.planner, now=NOW)
+        cast.adopt(session, draft)
     assert [public.get(each).status_code for each in pages] == [200] * len(pages)
 
 
@@ -395,6 +396,7 @@ def many(engine: Engine, town: Town) -> Iterator[list[str]]:
                 now=NOW,
             )
             procedures.publish(session, procedure, by=town.planner, now=NOW)
+            cast.adopt(session, procedure)
             if number >= 28:
                 procedures.withdraw(session, procedure, by=town.planner, now=NOW, note="Eingestellt")
     return titles

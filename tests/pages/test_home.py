@@ -94,6 +94,7 @@ def consult(
         session, entered, municipality_id=town.id, template_key="development_plan", by=town.planner, now=NOW
     )
     procedures.publish(session, procedure, by=town.planner, now=NOW)
+    cast.adopt(session, procedure)
     if where:
         procedures.set_plan_area(session, procedure, where, by=town.planner, now=NOW)
     return procedure
