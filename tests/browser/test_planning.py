@@ -18,7 +18,7 @@ from tests.live import LiveServer
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = ("", "/texte", "/phasen", "/kontakt", "/unterlagen", "/unterlagen/1", "/gebiet", "/ebenen", "/verlauf", "/abschliessen")  # fmt: skip
+SECTIONS = ("", "/texte", "/phasen", "/kalender", "/aendern", "/aendern/1/wiederholen", "/kontakt", "/unterlagen", "/unterlagen/1", "/gebiet", "/ebenen", "/verlauf", "/abschliessen")  # fmt: skip
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_every_section_is_without_barriers_and_nothing_scrolls_sideways(
 ) -> None:
     page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     address = sign_in(page, live_server, town)
-    for path in ("/verwaltung/planung/neu", *(address + section for section in SECTIONS)):
+    for path in ("/verwaltung/planung/neu", "/verwaltung/vorlagen", "/verwaltung/vorlagen/plan_approval", *(address + section for section in SECTIONS)):
         page.goto(path)
         axe(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

@@ -195,7 +195,7 @@ def test_the_page_says_what_where_when_how_and_whom_to_ask(
     [
         (datetime(2027, 1, 31, 12, tzinfo=UTC), "Sie können bald mitmachen", False),
         (datetime(2027, 2, 1, 12, tzinfo=UTC), "Sie können jetzt mitmachen", True),
-        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), "Sie können jetzt mitmachen", True),
+        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), "Heute ist der letzte Tag", True),
         (datetime(2027, 3, 2, 23, 0, tzinfo=UTC), "verspätet", True),
     ],
 )
