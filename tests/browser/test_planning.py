@@ -53,7 +53,12 @@ def test_every_section_is_without_barriers_and_nothing_scrolls_sideways(
 ) -> None:
     page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     address = sign_in(page, live_server, town)
-    for path in ("/verwaltung/planung/neu", "/verwaltung/vorlagen", "/verwaltung/vorlagen/plan_approval", *(address + section for section in SECTIONS)):
+    for path in (
+        "/verwaltung/planung/neu",
+        "/verwaltung/vorlagen",
+        "/verwaltung/vorlagen/plan_approval",
+        *(address + section for section in SECTIONS),
+    ):
         page.goto(path)
         axe(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
