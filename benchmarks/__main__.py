@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import city, drawing, pages, reading, submitting, weight
+from benchmarks import city, drawing, pages, reading, scene, submitting, weight
 from benchmarks.measuring import Result, table
 from benchmarks.town import Place, fill, new_database, postgresql_cluster, settle
 
@@ -65,6 +65,11 @@ def _city(folder: Path, quick: bool) -> Iterator[Result]:
     )
 
 
+def _scene(folder: Path, quick: bool) -> Iterator[Result]:
+    yield from scene.city(folder, times=2 if quick else 5)
+    yield from scene.browser(folder)
+
+
 PARTS: dict[str, Callable[[Path, bool], Iterator[Result]]] = {
     "pages": _pages,
     "submit": _submit,
@@ -72,6 +77,7 @@ PARTS: dict[str, Callable[[Path, bool], Iterator[Result]]] = {
     "weight": _weight,
     "drawing": _drawing,
     "city": _city,
+    "scene": _scene,
 }
 
 

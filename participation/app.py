@@ -68,6 +68,7 @@ ROOMS: tuple[str, ...] = (
     "agencies",
     "planned_agencies",
     "agency_desk",
+    "planned_variants",
     "desk",
     "moderation",
     "intake",

@@ -171,6 +171,101 @@ def bodies_of(house: House, variant: Variant) -> "City | None":
     return kept_city(path, variant.model_sha256) if path else None
 
 
-def built(scape: Cityscape, bodies: "City", replaces: Sequence[str]) -> "City":
-    """The city near the plan with a variant built."""
-    return scape.near.without(replaces).joined(bodies)
+@dataclass(frozen=True)
+class Bodies:
+    """A variant's buildings as they were kept: hash, how many, and what can be read off them."""
+
+    sha256: str
+    buildings: int
+    storeys: int
+    height: float
+    floor_area: float
+
+
+#: Columns that say how high a planned building is, how many storeys it has and what it is called, as people name them.
+_HEIGHTS = ("height", "hoehe", "höhe", "h", "gebaeudehoehe")
+_STOREYS = ("storeys", "geschosse", "vollgeschosse", "storeysaboveground")
+_NAMES = ("name", "bezeichnung", "titel")
+
+
+def read_bodies(
+    files: FileStore,
+    path: Path,
+    filename: str,
+    scape: Cityscape,
+    *,
+    crs: int | None,
+    height: float,
+    storeys: int,
+    roof: str,
+) -> Bodies:
+    """The buildings of a variant from a city model, or from outlines with a column for the height.
+
+    `height` (metres) and `storeys` are for outlines that say nothing; their ground is that of the town at their middle.
+    `roof`: "flat", "gable" or "hip" (outlines of four corners). Raises LayerProblem.
+    """
+    import shapely
+
+    from geo.city import Volume, city_of, read_city
+    from geo.layers import LayerProblem, read_normalised
+    from geo.readers.apart import read_apart
+
+    with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+        outlines, model = Path(folder) / "outlines.fgb", Path(folder) / "model.gpkg"
+        read_apart(path, filename=filename, crs=crs, target=outlines, model=model)
+        if model.exists():
+            city = read_city(model)
+            with model.open("rb") as made:
+                return _bodies(files.put(made).sha256, city)
+        frame = read_normalised(outlines)
+    columns = {str(name).casefold(): name for name in frame.columns}
+
+    def said(row: int, names: Sequence[str], otherwise: float) -> float:
+        name = next((columns[each] for each in names if each in columns), None)
+        try:
+            value = float(str(frame[name].iloc[row]).replace(",", ".")) if name is not None else otherwise
+        except ValueError:
+            return otherwise
+        return value if 0 < value < 400 else otherwise
+
+    title = next((columns[each] for each in _NAMES if each in columns), None)
+    volumes: list[Volume] = []
+    for row, shape in enumerate(frame.geometry):
+        for part in shapely.get_parts(shape):
+            if part.geom_type != "Polygon":
+                continue
+            middle = part.representative_point()
+            ground = round(scape.ground.at(middle.x, middle.y), 2)
+            high, levels = said(row, _HEIGHTS, height), round(said(row, _STOREYS, storeys))
+            name = str(frame[title].iloc[row] or "") if title is not None else ""
+            pitch = 0.0 if roof == "flat" else min(4.0, high / 3)
+            volumes.append(
+                Volume(
+                    id=f"P{len(volumes) + 1}",
+                    outline=part,
+                    ground=ground,
+                    eaves=ground + high - pitch,
+                    top=ground + high,
+                    roof="gable" if roof == "gable" else "hip" if roof == "hip" else "flat",
+                    name=name,
+                    storeys=levels,
+                )
+            )
+    if not volumes:
+        raise LayerProblem("no_buildings", others="")
+    city = city_of(volumes)
+    return _bodies(keep_model(files, city), city)
+
+
+def _bodies(sha256: str, city: "City") -> Bodies:
+    import numpy as np
+    import shapely
+
+    whole = ~np.isin(city.parents, city.ids)
+    return Bodies(
+        sha256,
+        int(whole.sum()),
+        int(city.storeys.max()),
+        round(float((city.top - city.ground).max()), 1),
+        float(round(float((shapely.area(city.footprints) * city.storeys)[whole].sum()))),
+    )

@@ -88,7 +88,8 @@ def read_layer(
     crs: int | None = None,
     read: Callable[..., Reading] = read_apart,
 ) -> ReadLayer:
-    """Read a file in a process of its own and keep it as it came and normalised (FlatGeobuf, EPSG:25832).
+    """Read a file in a process of its own and keep it as it came and normalised (FlatGeobuf, EPSG:25832; a city model
+    as `geo.city` reads it).
 
     `geo.readers.apart.read_here` for `read` saves that process, for files that we made ourselves. Nothing is kept of a
     file that cannot be read. Raises LayerProblem, and the store's refusals.
@@ -96,10 +97,13 @@ def read_layer(
     naming = PLACES[role][0] if role in PLACES else ""
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         normalised = Path(folder) / "layer.fgb"
-        reading = read(path, filename=filename, crs=crs, target=normalised, naming=naming)
+        model = Path(folder) / "model.gpkg" if role is LayerRole.CITY_MODEL else None
+        reading = read(path, filename=filename, crs=crs, target=normalised, model=model, naming=naming)
+        if model is not None and not model.exists():
+            raise LayerProblem("no_buildings", others="")
         with path.open("rb") as original:
             kept = files.put(original)
-        with normalised.open("rb") as made:
+        with (model or normalised).open("rb") as made:
             made_sha256 = files.put(made).sha256
     return ReadLayer(kept.sha256, filename, made_sha256, role, reading)
 

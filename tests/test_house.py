@@ -87,6 +87,7 @@ MAY_QUERY = {
     "participation.security",  # A counter, where several processes share it.
 }
 MAP_PAGES = {
+    "planned_variants",
     "city",
     "sunlight",
     "maps",

@@ -250,6 +250,7 @@ _WORDS: Mapping[str, str] = {
     "comment": N_("Say something about this"),
     "contribution": N_("Contribution: {}"),
     "closer": N_("Nothing nearby"),
+    "place": N_("Standing at {0}, {1}, looking at {2}, {3} (metres, EPSG:25832)"),
 }
 
 

@@ -41,6 +41,8 @@ ROLES: Mapping[LayerRole, str] = {
     LayerRole.OTHER: N_("Something to look at on the map"),
     LayerRole.PLAN: N_("What the plan lays down"),
     LayerRole.PARCELS: N_("Parcels that people can choose by number"),
+    LayerRole.CITY_MODEL: N_("City model: buildings in three dimensions (CityGML, CityJSON)"),
+    LayerRole.TREES: N_("Single trees, for the picture in three dimensions"),
 }
 
 

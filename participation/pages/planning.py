@@ -12,7 +12,7 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import invitations, people, places, procedures, town_templates
+from consultations import invitations, people, places, procedures, town_templates, variants
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
@@ -173,6 +173,10 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
                 overview.phase_name(each, visit.language) for each in phases if invitations.asks_agencies(each)
             ),
             lacking, optional=True,
+        ),
+        _section(
+            visit, procedure, "planning_variants", N_("Variants in three dimensions"),
+            tuple(row.title for row in variants.variants_of(visit.session, procedure.id)), lacking, optional=True,
         ),
         _section(
             visit, procedure, "planning_contact", N_("Contact and ways without the internet"),

@@ -27,9 +27,11 @@ root.hidden = false;
 status.textContent = words.loading;
 
 try {
+  // Asked first, so that a device that cannot draw it need not fetch it.
+  if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL");
   await begin();
 } catch (problem) {
-  console.error(problem);
+  console.info(problem);
   status.textContent = words.failed;
   root.dataset.state = "failed";
 }
@@ -449,6 +451,8 @@ function City(THREE, told) {
     const text = fill(words.looking, wind(moves.bearing), number(above, above < 10 ? 1 : 0));
     const at = seen && Math.hypot(eye.x - seen.eye[0], eye.z + seen.eye[1]) < 2 ? seen : null;
     part("words").textContent = at ? `${at.title}. ${at.text} ${text}` : text;
+    const [east, north] = told.origin;
+    part("place").textContent = fill(words.place, ...[eye.x + east, north - eye.z, moves.target.x + east, north - moves.target.z].map(Math.round));
     const frustum = new THREE.Frustum().setFromProjectionMatrix(
       new THREE.Matrix4().multiplyMatrices(camera.projectionMatrix, camera.matrixWorldInverse));
     const found = [];

@@ -223,6 +223,8 @@ TABLE: dict[str, Rule] = {
     "late_decide": there(PLANNERS, id="late"),
     "planning_area": there(PLANNERS, id="procedure"),
     "planning_layers": there(PLANNERS, id="procedure"),
+    "planning_variants": there(PLANNERS, id="procedure"),
+    "planning_variant": there(PLANNERS, id="procedure", variant="variant"),
     "planning_layer": there(PLANNERS, id="procedure", layer="layer"),
     "planning_publish": there(PLANNERS, id="procedure"),
     "planning_release": there(PLANNERS, id="procedure", phase="phase"),

@@ -11,9 +11,11 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from consultations import contributions, procedures
+from consultations import contributions, people, procedures
+from consultations.people import Person
 from consultations.permissions import SYSTEM
 from geo.geometry import degrees_of, read_geojson_geometry
+from participation import identity
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.settings import Settings
@@ -39,6 +41,8 @@ class Place:
     path: str
     scape: Scape
     url: str
+    procedure_id: int
+    planner_id: int
 
     def get(self, rest: str = "", **asked: Any) -> str:
         answer = self.client.get(f"{self.path}{rest}", params=asked)
@@ -70,12 +74,13 @@ def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
             procedures.set_plan_area(session, town.procedure, area, by=SYSTEM, now=NOW, note="Gebiet")
             scape = scapes.build(session, app.state.house.files, town.procedure, at=AT)
             slug = town.procedure.slug
+            procedure_id, planner_id = town.procedure.id or 0, town.planner.person_id or 0
             session.flush()
             session.refresh(scape.variants[0])
             session.refresh(scape.variants[1])
             session.expunge_all()
         with TestClient(app, base_url="http://auenfurt.localhost") as client:
-            yield Place(client, f"/beteiligungen/{slug}", scape, url)
+            yield Place(client, f"/beteiligungen/{slug}", scape, url, procedure_id, planner_id)
         engine.dispose()
 
 
@@ -178,3 +183,73 @@ def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_r
         assert contributions.payload_sha256(stored, person, attached) != sealed
         session.rollback()
     engine.dispose()
+
+
+def test_a_planner_adds_a_variant_from_outlines_and_sets_the_points_to_look_from(place: Place) -> None:
+    desk = f"/verwaltung/planung/{place.procedure_id}/varianten"
+    engine = make_engine(place.url)
+    with unit_of_work(engine, write=True) as session:
+        paula = people.actor_of(session, place.planner_id)
+        assert paula is not None
+        identity.create_password_identity(
+            session,
+            session.get_one(Person, place.planner_id),
+            "p@a.example",
+            "a long enough password",
+            by=SYSTEM,
+            now=NOW,
+        )
+        token = identity.sign_in(session, place.planner_id, now=NOW)
+    engine.dispose()
+    place.client.cookies.set(identity.COOKIE, token)
+
+    def send(path: str, files: Any = None, **data: Any) -> Any:
+        return place.client.post(path, data=data, files=files, follow_redirects=True)
+
+    lon, lat = AT
+    ring = [[lon, lat], [lon + 0.0002, lat], [lon + 0.0002, lat + 0.0001], [lon, lat + 0.0001], [lon, lat]]
+    outline = {
+        "type": "Feature",
+        "properties": {"hoehe": 14.5, "geschosse": 4, "name": "Torhaus"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    body = json.dumps({"type": "FeatureCollection", "features": [outline]}).encode()
+    shown = send(
+        desk,
+        {"file": ("torhaus.geojson", body)},
+        do="add",
+        title="Mit Torhaus",
+        note="Neue Variante",
+        homes="12",
+        roof="flat",
+        crs="",
+    )
+    assert shown.status_code == 200
+    assert structure_faults(shown.content) == []
+    assert "Mit Torhaus" in shown.text
+    page = place.get("/3d")
+    assert "14,5 m" in page  # read off the building
+    assert "Torhaus" in place.get("/3d/gebaeude")
+    broken = send(
+        desk, {"file": ("x.geojson", b"{}")}, do="add", title="Kaputt", note="x", crs="", roof="flat"
+    )
+    assert broken.status_code == 422
+    assert 'value="Kaputt"' in broken.text
+    x, y = place.scape.middle
+    point = {
+        "kind": "window",
+        "title": "Fenster",
+        "eye": f"{x:.0f}, {y - 40:.0f}",
+        "eye_above": "5",
+        "look": f"{x:.0f},{y:.0f}",
+        "look_above": "3",
+    }
+    rows = {f"view-0-{name}": value for name, value in point.items()}
+    assert "view-1-title" in send(desk, do="add-view", **rows).text
+    wrong = send(desk, do="views", note="x", **{**rows, "view-0-eye": "hier"})
+    assert wrong.status_code == 422
+    assert "Ostwert und Nordwert" in wrong.text
+    assert send(desk, do="views", note="Standpunkte", **rows).status_code == 200
+    [view] = place.scene()["views"]
+    assert view["eye"][2] == pytest.approx(5, abs=0.3)
+    place.client.cookies.clear()

@@ -1,0 +1,146 @@
+"""A plan in three dimensions in a real browser: its shadows measured, by mouse and keyboard, and without WebGL."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from playwright.sync_api import Page, expect
+
+from consultations import procedures
+from consultations.files import FolderStore
+from consultations.permissions import SYSTEM
+from geo.geometry import from_metres, metres_of
+from participation.database import unit_of_work
+from tests import cast, scapes
+from tests.cast import NOW, Town
+from tests.conftest import Axe, NewPage
+from tests.live import Served
+
+pytestmark = pytest.mark.browser
+
+AT = (10.701, 48.3007)
+#: Metres from the middle to the edge of the picture that is measured, and its pixels.
+HALF, PIXELS = 60.0, 600
+
+#: The scene straight from above: buildings unseen, but casting their shadows on white ground; "1" where it is dark.
+FROM_ABOVE = """([half, pixels]) => {
+    const { world, renderer, THREE } = document.querySelector("[data-city]").city;
+    const white = new THREE.MeshLambertMaterial({ color: 0xffffff });
+    world.fog = null;
+    world.traverse((each) => {
+        if (each.userData.tile) for (const material of each.material) material.colorWrite = material.depthWrite = false;
+        else if (each.isMesh && each.receiveShadow) each.material = white;
+        else if (each.isMesh || each.isSprite) each.visible = false;
+    });
+    const camera = new THREE.OrthographicCamera(-half, half, half, -half, 1, 2000);
+    camera.position.set(0, 800, 0);
+    camera.up.set(0, 0, -1);
+    camera.lookAt(0, 0, 0);
+    const target = new THREE.WebGLRenderTarget(pixels, pixels);
+    renderer.setRenderTarget(target);
+    renderer.render(world, camera);
+    const seen = new Uint8Array(pixels * pixels * 4);
+    renderer.readRenderTargetPixels(target, 0, 0, pixels, pixels, seen);
+    const bright = Array.from({ length: pixels * pixels }, (_, n) => seen[4 * n + 1]);
+    const middle = (bright.reduce((a, b) => Math.max(a, b)) + bright.reduce((a, b) => Math.min(a, b))) / 2;
+    return bright.map((value) => (value < middle ? "1" : "0")).join("");
+}"""
+
+FETCHED = "(url) => fetch(url).then((answer) => answer.json())"
+
+
+@pytest.fixture
+def town(live_server: Served) -> Town:
+    with unit_of_work(live_server.engine, write=True) as session:
+        town = cast.found(session)
+        x, y = metres_of(*AT)
+        area = from_metres(shapely.box(x - 70, y - 70, x + 70, y + 70))
+        procedures.set_plan_area(session, town.procedure, area, by=SYSTEM, now=NOW, note="Gebiet")
+    return town
+
+
+@pytest.fixture
+def scape(live_server: Served, town: Town, tmp_path: Path) -> scapes.Scape:
+    files = FolderStore(tmp_path / "live-data" / "files")
+    with unit_of_work(live_server.engine, write=True) as session:
+        return scapes.build(session, files, town.procedure, at=AT)
+
+
+def open_city(page: Page, town: Town) -> None:
+    page.goto(f"/beteiligungen/{town.procedure.slug}/3d")
+    expect(page.locator("[data-city]")).to_have_attribute("data-state", "ready", timeout=60_000)
+
+
+def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
+    new_page: NewPage, town: Town, scape: scapes.Scape
+) -> None:
+    page = new_page(viewport={"width": 900, "height": 800}, reduced_motion="reduce")
+    open_city(page, town)
+    page.locator("[data-day]").select_option("maerz")
+    page.locator("[data-time]").fill("900")
+    dark = np.array(list(page.evaluate(FROM_ABOVE, [HALF, PIXELS]))) == "1"
+    drawn = dark.reshape(PIXELS, PIXELS)  # rows from the south
+
+    asked = f"/beteiligungen/{town.procedure.slug}/schatten.json?variante={scape.variants[0].id}&tag=2027-03-21&uhr=15:00"
+    told = page.evaluate(FETCHED, asked)
+    origin = page.evaluate(FETCHED, f"/beteiligungen/{town.procedure.slug}/3d/szene.json")["origin"]
+    areas = [shapely.Polygon(rings[0], rings[1:]) for rings in told["after"]]
+    # Both are compared where nothing stands: on the plan, houses cover the ground; here, it is lit from within them.
+    x, y = scape.middle
+    block = shapely.box(x - 12, y - 10, x + 12, y)
+    standing = [*scape.city.without(["house-1-1"]).footprints, block]
+    moved = shapely.transform(np.array(standing), lambda points: points - np.array(origin[:2]))
+    shade, covered = shapely.union_all(areas), shapely.union_all(moved).buffer(0.1)
+    side = (np.arange(PIXELS) + 0.5) * (2 * HALF / PIXELS) - HALF
+    across, up = np.meshgrid(side, side)
+    exact, is_open = (
+        value.reshape(PIXELS, PIXELS)
+        for value in (
+            shapely.contains_xy(shade, across.ravel(), up.ravel()),
+            ~shapely.contains_xy(covered, across.ravel(), up.ravel()),
+        )
+    )
+    drawn, exact = drawn & is_open, exact & is_open
+    assert 0.1 < exact.mean() < 0.6
+    overlap = (drawn & exact).sum() / (drawn | exact).sum()
+    assert overlap > 0.93, overlap
+
+
+def test_a_building_is_chosen_by_keyboard_and_commented_on(
+    new_page: NewPage, town: Town, scape: scapes.Scape, axe: Axe
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce", color_scheme="dark")
+    open_city(page, town)
+    axe(page)
+    page.locator("[data-canvas]").focus()
+    page.keyboard.press("1")
+    expect(page.locator("[data-words]")).to_contain_text("Blick nach Norden.")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
+    page.get_by_text("Was zu sehen ist").click()
+    expect(page.locator("[data-sight]")).to_contain_text("Neubau (Hoch)")
+    page.locator("[data-picked-way] a").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen-heading + p")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
+    axe(page)
+    page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
+    before = page.locator("[data-sun-words]").inner_text()
+    page.get_by_label("Durch den Tag schieben").press("ArrowLeft")
+    expect(page.locator("[data-sun-words]")).not_to_have_text(before)
+    axe(page)
+
+
+def test_without_webgl_the_page_says_so_and_the_lists_do_the_same(
+    new_page: NewPage, town: Town, scape: scapes.Scape
+) -> None:
+    page = new_page()
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(f"/beteiligungen/{town.procedure.slug}/3d")
+    expect(page.locator("[data-status]")).to_contain_text("Alles steht auf dieser Seite auch in Worten")
+    page.get_by_role("link", name="Zu einem Gebäude etwas sagen, ohne das Bild").click()
+    page.get_by_label("Gebäude").select_option(label="Färbergasse 2")
+    page.get_by_role("button", name="Auswählen").click()
+    page.get_by_label("Stockwerk").select_option(label="1. Stock")
+    page.get_by_role("button", name="Auswählen").click()
+    expect(page.locator("#chosen-heading + p")).to_contain_text("am Haus Färbergasse 2, 1. Stock")
