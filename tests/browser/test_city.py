@@ -115,7 +115,7 @@ def test_a_building_is_chosen_by_keyboard_and_commented_on(
     axe(page)
     page.locator("[data-canvas]").focus()
     page.keyboard.press("1")
-    expect(page.locator("[data-words]")).to_contain_text("Blick nach Norden.")
+    expect(page.locator("p[data-words]")).to_contain_text("Blick nach Norden.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
     page.get_by_text("Was zu sehen ist").click()
