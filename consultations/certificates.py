@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Text, UniqueConstraint, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import availability, corrections, frozen, journal, periods
+from consultations import announcements, availability, corrections, frozen, journal, periods
 from consultations.availability import Report, Stretch
 from consultations.computation import Impossible
 from consultations.contributions import CODE_ALPHABET
@@ -164,6 +164,8 @@ def _content(
         .order_by(col(JournalEntry.sequence).desc())
         .limit(1)
     ).first()
+    assert phase.id is not None
+    versions = {each.id: each for each in announcements.versions_of(session, phase.id)}
     restarts = [
         each for each in corrections.of_procedure(session, procedure.id or 0) if each.phase_id == phase.id
     ]
@@ -204,7 +206,17 @@ def _content(
             }
             for each in restarts
         ],
-        "announcements": None,
+        "announcements": [
+            {
+                "version": versions[act.announcement_id].number,
+                "medium": act.medium,
+                "date": _day(act.day),
+                "issue": act.issue,
+                "evidence": act.filename,
+                "sha256": act.sha256,
+            }
+            for act in announcements.acts_of(session, phase.id)
+        ],
         "access_options": [dict(option) for option in procedure.access_options],
         "availability": _availability(report, probe_minutes),
         "journal": {"sequence": head.sequence, "hash": head.hash} if head else None,

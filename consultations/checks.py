@@ -46,6 +46,7 @@ class Where(StrEnum):
     DOCUMENT = "document"
     ANNOUNCEMENT = "announcement"
     ACTS = "acts"
+    PROOF = "proof"
     ACCESS = "access"
     PHASES = "phases"
     TEXTS = "texts"
@@ -122,6 +123,8 @@ class Situation:
     answer: Answer | None = None
     #: The phase is open for the public already; what is no longer of use is not asked again.
     is_released: bool = False
+    #: Notes of corrections of frozen documents that have not been announced anew yet (PU-4), by their ids.
+    unannounced: tuple[tuple[int, str], ...] = ()
 
     @property
     def case(self) -> Case:
@@ -174,6 +177,7 @@ def check(situation: Situation) -> tuple[Finding, ...]:
         *_period(situation),
         *_announcement(situation),
         *_acts(situation),
+        *_corrections(situation),
         *_personal_data(situation),
     ]
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: _ORDER.index(finding.severity)))
@@ -568,6 +572,18 @@ def decisive_day(acts: Iterable[Act], case: Case) -> date | None:
     if case.regime is Regime.URBAN_PLAN:
         return max(customary, internet) if customary and internet else None
     return min((day for day in (customary, internet) if day), default=None)
+
+
+def _corrections(situation: Situation) -> Iterator[Finding]:
+    for number, note in situation.unannounced:
+        yield Finding(
+            "correction_not_announced", Severity.BLOCK, "BauGB §3(2) S.4",
+            Both(f"Eine Berichtigung ist noch nicht neu bekannt gemacht: {note}",
+                 f"A correction has not been announced anew yet: {note}"),
+            Both("Machen Sie sie bekannt und halten Sie das beim Nachweis der Veröffentlichung fest.",
+                 "Announce it and record that with the proof of publication."),
+            Where.PROOF, f"{number}",
+        )  # fmt: skip
 
 
 def _acts(situation: Situation) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import announcements, checks, frozen, privacy
+from consultations import announcements, checks, corrections, frozen, privacy
 from consultations.announcements import Entered
 from consultations.checks import Announced, DocumentFacts, Finding, Situation
 from consultations.deadlines import local_date
@@ -134,6 +134,11 @@ def situation(
         has_area=procedure.plan_area is not None,
         is_examined=entered.is_examined,
         is_released=phase.released_at is not None,
+        unannounced=tuple(
+            (each.id or 0, each.note)
+            for each in corrections.open_demands(session, procedure.id)
+            if each.phase_id == phase.id
+        ),
     )
     return replace(
         looked_at,

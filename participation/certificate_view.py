@@ -14,7 +14,7 @@ from consultations import certificates
 from consultations.certificates import Certificate
 from consultations.deadlines import LEGAL_TIME
 from participation import i18n
-from participation.overview import DOCUMENT_NAMES, PHASE_NAMES, say
+from participation.overview import DOCUMENT_NAMES, MEDIUM_NAMES, PHASE_NAMES, say
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -319,8 +319,12 @@ class _Words:
             tuple(
                 (
                     Cell(day_words(each["date"], self.language)),
-                    Cell(each["what"]),
-                    Cell(each["medium"]),
+                    Cell(_("Version %(number)s of the announcement") % {"number": each["version"]}),
+                    Cell(
+                        ", ".join(
+                            filter(None, (say(MEDIUM_NAMES[each["medium"]], self.language), each["issue"]))
+                        )
+                    ),
                     Cell(
                         each["evidence"] or "–",
                         f"SHA-256 {_groups(each['sha256'])}" if each["sha256"] else "",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from consultations.checks import Medium
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
 from consultations.procedures import (
@@ -28,7 +29,8 @@ from participation.i18n import date_long, translations
 from participation.settings import LANGUAGES
 
 __all__ = [
-    "DOCUMENT_NAMES", "ENTERED_IN", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card", "Deadline", "Difference",
+    "DOCUMENT_NAMES", "ENTERED_IN", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
+    "Deadline", "Difference",
     "Look", "Pin", "Step", "View", "card", "days_of", "deadline", "differences", "in_order", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
@@ -50,6 +52,14 @@ PHASE_NAMES: Mapping[str, str] = {
     PhaseKind.IN_FORCE: N_("Plan in force"),
 }
 """What each kind of phase is called where it has no title of its own."""
+
+MEDIUM_NAMES: Mapping[str, str] = {
+    Medium.GAZETTE: N_("Official gazette"),
+    Medium.NOTICE_BOARD: N_("Notice board"),
+    Medium.INTERNET: N_("Internet"),
+    Medium.STATE_PORTAL: N_("State portal"),
+}
+"""Where an announcement is made public."""
 
 WAYS: Mapping[str, str] = {
     Opens.STATEMENT: N_("Hand in a statement"),

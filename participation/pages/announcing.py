@@ -37,6 +37,7 @@ from consultations.procedures import Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS
+from participation.overview import MEDIUM_NAMES
 from participation.pages.announcement_pages import paper_response, view_of
 from participation.pages.planning_forms import (
     Errors,
@@ -79,6 +80,7 @@ GROUPS: Mapping[Where, str] = {
     Where.PHASES: N_("Period"),
     Where.ANNOUNCEMENT: N_("Announcement"),
     Where.ACTS: N_("Made public"),
+    Where.PROOF: N_("Corrections"),
     Where.TEXTS: N_("Texts"),
     Where.AREA: N_("Plan area"),
 }
@@ -91,6 +93,7 @@ MENDED: Mapping[Where, tuple[str, str]] = {
     Where.PHASES: ("planning_phases", N_("To the dates")),
     Where.ANNOUNCEMENT: ("planning_announcement", N_("To the announcement")),
     Where.ACTS: ("planning_acts", N_("To the places where it is made public")),
+    Where.PROOF: ("proof", N_("To the proof of publication")),
     Where.TEXTS: ("planning_texts", N_("To the texts")),
     Where.AREA: ("planning_area", N_("To the plan area")),
 }
@@ -576,13 +579,6 @@ def _show_announcement(
 
 # --- where it was made public --------------------------------------------------------------------------------------
 
-MEDIA: Mapping[Medium, str] = {
-    Medium.GAZETTE: N_("Official gazette"),
-    Medium.NOTICE_BOARD: N_("Notice board"),
-    Medium.INTERNET: N_("Internet"),
-    Medium.STATE_PORTAL: N_("State portal"),
-}
-
 
 class ActForm(Form):
     """An act of publication."""
@@ -591,7 +587,9 @@ class ActForm(Form):
         N_("Where?"),
         [InputRequired(N_("Please choose where it was made public."))],
         choices=[
-            SelectChoice(medium.value, MEDIA[medium]) for medium in Medium if medium is not Medium.INTERNET
+            SelectChoice(medium.value, MEDIUM_NAMES[medium])
+            for medium in Medium
+            if medium is not Medium.INTERNET
         ],
     )
     day = DateField(N_("On which day?"), [InputRequired(N_("Please enter the day."))])
@@ -757,7 +755,7 @@ def _show_acts(
         acts=tuple(
             ActView(
                 id=row.id or 0,
-                medium=visit.gettext(MEDIA[Medium(row.medium)]),
+                medium=visit.gettext(MEDIUM_NAMES[Medium(row.medium)]),
                 day=row.day,
                 issue=row.issue,
                 version=numbers.get(row.announcement_id, 0),
