@@ -521,20 +521,23 @@ def change(
     if procedure.state != ProcedureState.DRAFT.value and not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     slug = _check_names(session, procedure.municipality_id, entered, procedure.id)
-    _keep_promises(session, procedure, entered, slug, now)
+    is_left_out = _keep_promises(session, procedure, entered, slug, now)
     _fill(procedure, entered, slug)
     session.add(procedure)
     if entered.phases:
         _set_phases(session, procedure, entered.phases, now)
+    if is_left_out:
+        raise Refusal(Code.PROMISED, "phases")
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
 
 
 def _keep_promises(
     session: Session, procedure: Procedure, entered: ProcedureInput, slug: str, now: datetime
-) -> None:
+) -> bool:
     """What a released phase has told everybody stays as it is until it is over: address, places, contact, days
-    (law-and-standards R-1.4, R-2.4). More may be added. Raises Refusal PROMISED with the field."""
+    (law-and-standards R-1.4, R-2.4). More may be added. Returns whether a released phase is left out, which may have a
+    graver reason against it (contributions). Raises Refusal PROMISED with the field."""
     assert procedure.id is not None
     released = [
         phase
@@ -542,7 +545,7 @@ def _keep_promises(
         if phase.needs_release and phase.released_at and phase.state(now) is not PhaseState.OVER
     ]
     if not released:
-        return
+        return False
     if slug != procedure.slug:
         raise Refusal(Code.PROMISED, "slug")
     reached = ("phone", "email")
@@ -554,11 +557,13 @@ def _keep_promises(
         if option.get("place") and (now_there is None or (option.get("hours") and not now_there.get("hours"))):  # fmt: skip
             raise Refusal(Code.PROMISED, "access-0-place")
     if not entered.phases:
-        return
+        return False
+    is_left_out = False
     for phase in released:
         found = [(at, each) for at, each in enumerate(entered.phases) if each.id == phase.id]
         if not found:
-            raise Refusal(Code.PROMISED, "phases")
+            is_left_out = True
+            continue
         at, each = found[0]
         if (each.kind.value, each.starts_on, each.is_formal) != (phase.kind, phase.starts_on, True):
             raise Refusal(Code.PROMISED, f"phases-{at}-starts_on")
@@ -566,6 +571,7 @@ def _keep_promises(
         is_shorter = phase.ends_on and (each.ends_on is None or each.ends_on < phase.ends_on)
         if is_shorter or not set(phase.opens) <= {opened.value for opened in each.opens}:
             raise Refusal(Code.PROMISED, f"phases-{at}-ends_on")
+    return is_left_out
 
 
 def record_change(session: Session, procedure: Procedure, *, by: Actor, now: datetime, note: str) -> None:

@@ -16,6 +16,7 @@ def phase(kind: str = PhaseKind.PUBLICATION, ends: date | None = LAST, **facts: 
     made = Phase(
         procedure_id=1, kind=kind, starts_on=FIRST, ends_on=ends, opens=["statement"], is_formal=True,
         effective_end=facts.pop("effective_end", None), limited_to=facts.pop("limited_to", ""),
+        released_at=datetime(2027, 1, 20, 9, 0, tzinfo=UTC),
     )  # fmt: skip
     if facts:
         made.course = replace(Course(), **facts)  # type: ignore[arg-type]
