@@ -105,7 +105,7 @@ def unit_of_work(engine: Engine, *, write: bool = False, brief: bool = False) ->
             with _line_of(engine).turn(engine, brief=brief, patience=PATIENCE_SECONDS) as session:
                 yield session
         else:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
                 yield session
                 session.commit()
     except OperationalError as problem:

@@ -288,7 +288,9 @@ def another_consultation(session: Session, town: Town, *phases: PhaseInput) -> P
         by=town.planner,
         now=NOW,
     )
-    return procedures.publish(session, procedure, by=town.planner, now=NOW)
+    published = procedures.publish(session, procedure, by=town.planner, now=NOW)
+    cast.adopt(session, published)
+    return published
 
 
 def add_document(session: Session, town: Town, procedure: Procedure) -> int:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from consultations import agencies, contributions, invitations, journal, notices, procedures
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
@@ -100,7 +100,7 @@ def holder(session: Session, town: Town, row: Invitation, number: int = -1) -> H
 
 
 def told(session: Session, kind: str) -> list[Notice]:
-    return [each for each in session.exec(select(Notice)).all() if each.kind == kind]
+    return [each for each in session.exec(select(Notice).order_by(col(Notice.id))).all() if each.kind == kind]
 
 
 def at(day: date, hour: int = 10) -> datetime:

@@ -102,7 +102,12 @@ def change(
             for at, each in enumerate(entered.phases)
         )
         entered = ProcedureInput(**{**entered.__dict__, "phases": phases})
+        # What a released phase has promised could not be changed any more: it is set up anew and adopted again.
+        for phase in known:
+            phase.released_at = None
+            session.add(phase)
         procedures.change(session, procedure, entered, by=town.planner, now=now, note=note)
+        cast.adopt(session, procedure)
 
 
 def attach(
