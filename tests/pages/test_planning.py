@@ -484,7 +484,11 @@ def test_a_phase_with_contributions_stays(paula: TestClient, engine: Engine, tow
         town.hand_in(session, procedure=session.get_one(Procedure, town.procedure.id))
     form = filled(paula.get(f"{public}/phasen"), "phases-0-kind")
     form = filled(paula.post(f"{public}/phasen", data=form | {"do": "remove-0"}), "phases-0-kind")
-    answer = paula.post(f"{public}/phasen", data=form | {"do": "save", "note": "weg"})
+    shown = paula.post(f"{public}/phasen", data=form | {"do": "save", "note": "weg"})
+    assert shown.status_code == 200, "what follows from it is shown before anything is saved"
+    answer = paula.post(
+        f"{public}/phasen", data=filled(shown, "phases-0-kind") | {"do": "save", "note": "weg"}
+    )
     assert answer.status_code == 422
     assert "lässt sich nicht entfernen" in words(answer)
     with Session(engine) as session:
