@@ -168,22 +168,30 @@ def layer(
     found: list[dict[str, object]] = []
     for file in files:
         try:
-            row = layers_import.take_layer(
-                house,
-                file,
-                file.name,
-                municipality_id=municipality_id,
-                procedure_id=procedure_id,
-                role=role,
+            wish = layers_import.LayerWish(
                 title=title or file.stem,
+                role=role,
+                procedure_id=procedure_id,
                 source=source or file.name,
                 licence=licence,
                 attribution=attribution,
                 crs=crs,
-                by=SYSTEM,
-                now=house.clock(),
             )
-            found.append({"file": file.name, "layer": row.id, **_told_dict(row.report, lang)})
+            with unit_of_work(house.engine, write=True) as session:
+                job = layers_import.leave_job(
+                    session,
+                    house.files,
+                    file,
+                    file.name,
+                    wish,
+                    municipality_id=municipality_id,
+                    by=SYSTEM,
+                    now=house.clock(),
+                )
+            done = _wait(house, job.id or 0)
+            if "refused" in done:
+                raise LayerProblem(str(done["refused"]), **dict(done["facts"]))  # type: ignore[call-overload]
+            found.append({"file": file.name, "layer": done["layer"], **_told_dict(done["report"], lang)})  # type: ignore[arg-type]
         except LayerProblem as problem:
             found.append({"file": file.name, "refused": layers_import.explain(problem, file.name, lang)})
     if as_json:

@@ -7,15 +7,19 @@ what is refused leaves nothing behind but, at most, a file in the store that nob
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import Session
+
 from consultations import places
 from consultations.files import FileStore
-from consultations.permissions import Actor
+from consultations.people import actor_of
+from consultations.permissions import SYSTEM, Actor
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
+from consultations.refusals import Code, Refusal
 from geo.geometry import (
     GERMANY,
     GeometryProblem,
@@ -26,9 +30,11 @@ from geo.geometry import (
 )
 from geo.layers import LayerProblem, LayerReport
 from geo.readers.apart import Area, Naming, Plan, Reading, read_apart
+from participation import jobs
 from participation.database import unit_of_work
 from participation.house import House
 from participation.i18n import number, translations
+from participation.jobs import Job
 
 __all__ = [
     "GERMANY", "Area", "GeometryProblem", "LayerProblem", "LayerReport", "Located", "Plan", "ReadLayer", "Reading",
@@ -87,9 +93,10 @@ def read_layer(
     role: LayerRole = LayerRole.OTHER,
     crs: int | None = None,
     read: Callable[..., Reading] = read_apart,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> ReadLayer:
-    """Read a file in a process of its own and keep it as it came and normalised (FlatGeobuf, EPSG:25832; a city model
-    as `geo.city` reads it).
+    """Read a file in a process of its own and keep it as it came and normalised: FlatGeobuf in EPSG:25832, a city model
+    as `geo.city` reads it. `progress` is told the share that is done, 0 to 1.
 
     `geo.readers.apart.read_here` for `read` saves that process, for files that we made ourselves. Nothing is kept of a
     file that cannot be read. Raises LayerProblem, and the store's refusals.
@@ -98,9 +105,11 @@ def read_layer(
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         normalised = Path(folder) / "layer.fgb"
         model = Path(folder) / "model.gpkg" if role is LayerRole.CITY_MODEL else None
-        reading = read(path, filename=filename, crs=crs, target=normalised, model=model, naming=naming)
+        reading = read(
+            path, filename=filename, crs=crs, target=normalised, model=model, naming=naming, progress=progress
+        )
         if model is not None and not model.exists():
-            raise LayerProblem("no_buildings", others="")
+            raise LayerProblem("no_buildings", others=reading.report.format)
         with path.open("rb") as original:
             kept = files.put(original)
         with (model or normalised).open("rb") as made:
@@ -160,12 +169,15 @@ def take_layer(
     crs: int | None = None,
     by: Actor,
     now: datetime,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Layer:
     """Read, keep and add a layer in a unit of work of its own; one of the same title and role is replaced.
 
+    Until that unit of work ends well the old layer stands, whatever becomes of the reading.
+
     The layer comes back detached, with its id. Raises LayerProblem, Refusal NOT_ALLOWED and the store's refusals.
     """
-    read = read_layer(house.files, path, filename, role=role, crs=crs)
+    read = read_layer(house.files, path, filename, role=role, crs=crs, progress=progress)
     layer, named = layer_of(
         read,
         municipality_id=municipality_id,
@@ -181,6 +193,88 @@ def take_layer(
         session.flush()
         session.expunge(layer)
     return layer
+
+
+# --- as a job --------------------------------------------------------------------------------------
+
+KIND = "import_layer"
+
+
+@dataclass(frozen=True)
+class LayerWish:
+    """What a person says of a file that is to become a layer."""
+
+    title: str
+    role: LayerRole = LayerRole.OTHER
+    procedure_id: int | None = None
+    source: str = ""
+    licence: str = ""
+    attribution: str = ""
+    #: EPSG code, for a file that does not say its own.
+    crs: int | None = None
+
+
+def leave_job(
+    session: Session,
+    files: FileStore,
+    path: Path,
+    filename: str,
+    wish: LayerWish,
+    *,
+    municipality_id: int,
+    by: Actor,
+    now: datetime,
+) -> Job:
+    """Keep the file as it came and leave the job that makes a layer of it, in the caller's transaction."""
+    with path.open("rb") as stream:
+        kept = files.put(stream)
+    payload = {**asdict(wish), "sha256": kept.sha256, "filename": filename, "person": by.person_id}
+    return jobs.enqueue(session, KIND, payload, now=now, municipality_id=municipality_id)
+
+
+@jobs.job(KIND)
+def take_in(house: House, job: Job) -> dict[str, Any]:
+    """Make a layer of a file that was kept. A file that cannot be read is a result (`refused`), not a failure: trying it
+    again would help nobody."""
+    payload = dict(job.payload)
+    digest, filename, person = (payload.pop(name) for name in ("sha256", "filename", "person"))
+    wish = LayerWish(**{**payload, "role": LayerRole(payload["role"])})
+    assert job.id is not None
+    assert job.municipality_id is not None
+    job_id = job.id
+    with unit_of_work(house.engine) as session:
+        by = actor_of(session, person) if person else SYSTEM
+    if by is None:
+        raise Refusal(Code.NOT_ALLOWED)
+
+    def progress(share: float) -> None:
+        jobs.report_progress(house, job_id, min(99, int(100 * share)), filename)
+
+    with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as file:
+            file.writelines(house.files.open(digest))
+        try:
+            layer = take_layer(
+                house,
+                path,
+                filename,
+                municipality_id=job.municipality_id,
+                procedure_id=wish.procedure_id,
+                role=wish.role,
+                title=wish.title,
+                source=wish.source,
+                licence=wish.licence,
+                attribution=wish.attribution,
+                crs=wish.crs,
+                by=by,
+                now=house.clock(),
+                progress=progress,
+            )
+        except LayerProblem as problem:
+            facts = json.loads(json.dumps(problem.facts, default=str))
+            return {"refused": problem.code, "facts": facts}
+    return {"layer": layer.id, "report": layer.report}
 
 
 def area_of_text(text: str) -> Located:

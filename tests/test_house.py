@@ -97,6 +97,7 @@ MAP_PAGES = {
     "map_feeds",
     "map_layers",
     "map_town",
+    "map_vectors",
 }
 
 HANDED_ON = {"sqlmodel.Session", "sqlalchemy.Engine"}

@@ -11,9 +11,10 @@ from consultations.files import FolderStore
 from consultations.permissions import SYSTEM
 from consultations.places import Layer, LayerRole, Place, PlaceKind
 from consultations.refusals import Code, Refusal
+from geo.city import read_city
 from geo.geometry import GEOMETRY_CODES
 from geo.layers import LAYER_CODES, read_normalised
-from participation import layers_import
+from participation import jobs, layers_import
 from participation.database import unit_of_work
 from participation.house import House
 from participation.layers_import import GeometryProblem, LayerProblem
@@ -21,7 +22,7 @@ from participation.settings import ROOT, Settings
 from participation.static import StaticFiles
 from tests import cast
 from tests.cast import NOW
-from tests.geo.files import X0, Y0, archive, degrees, eight, geojson, quarters, square, xplan
+from tests.geo.files import X0, Y0, archive, citygml, degrees, eight, geojson, quarters, square, xplan
 
 
 @pytest.fixture
@@ -246,3 +247,123 @@ def test_a_stranger_adds_no_layer(house: House, town: cast.Town, tmp_path: Path)
     with Session(house.engine) as session:
         assert session.exec(select(Layer)).all() == []
         assert session.exec(select(Place)).all() == []
+
+
+# --- as a job ---
+
+
+def many_houses(count: int) -> bytes:
+    """A city model of so many houses, made of the first of the small one."""
+    import re
+
+    text = citygml()
+    member = re.search(r"(?s)<core:cityObjectMember>.*?</core:cityObjectMember>", text)
+    assert member is not None
+    houses = "".join(
+        re.sub(r'"(haus|f\d+)"', rf'"\1-{n}"', member[0]).replace("#f", f"#f{n}-") for n in range(count)
+    )
+    return text.replace("</core:CityModel>", f"{houses}</core:CityModel>").encode()
+
+
+def test_a_city_model_comes_in_as_a_job_and_is_what_3d_reads(
+    house: House, town: cast.Town, tmp_path: Path
+) -> None:
+    path = delivered(tmp_path, citygml().encode())
+    wish = layers_import.LayerWish("Stadtmodell", LayerRole.CITY_MODEL, attribution="Stadt")
+    with unit_of_work(house.engine, write=True) as session:
+        job_id = layers_import.leave_job(
+            session,
+            house.files,
+            path,
+            "stadt.gml",
+            wish,
+            municipality_id=town.id,
+            by=SYSTEM,
+            now=house.clock(),
+        ).id
+    path.unlink()  # the job has a copy of its own
+    assert jobs.run_one(house)
+    with unit_of_work(house.engine) as session:
+        job = session.get(jobs.Job, job_id)
+        assert job is not None
+        assert (job.state, job.progress) == (jobs.JobState.DONE.value, 100)
+        layer = session.get(Layer, job.result["layer"])
+        assert layer is not None
+        assert (layer.role, layer.report["features"], layer.report["parts"]) == ("city_model", 2, 2)
+        kept = delivered(tmp_path, b"".join(house.files.open(layer.normalised_sha256)), "model.gpkg")
+    city = read_city(kept, None)
+    assert len(city) == 2
+
+
+def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
+    house: House, town: cast.Town, tmp_path: Path
+) -> None:
+    """The process that reads is killed, as by a machine that runs out of memory: a refusal, and nothing else."""
+    import psutil
+
+    old = layers_import.take_layer(
+        house,
+        delivered(tmp_path, citygml().encode()),
+        "stadt.gml",
+        municipality_id=town.id,
+        role=LayerRole.CITY_MODEL,
+        title="Stadtmodell",
+        source="",
+        licence="",
+        attribution="Stadt",
+        by=SYSTEM,
+        now=NOW,
+    )
+    seen: list[float] = []
+
+    def kill(share: float) -> None:
+        seen.append(share)
+        if share > 0.3:
+            for child in psutil.Process().children():
+                if "geo.readers.apart" in child.cmdline():
+                    child.kill()
+
+    with pytest.raises(LayerProblem) as found:
+        layers_import.take_layer(
+            house,
+            delivered(tmp_path, many_houses(400), "neu.gml"),
+            "neu.gml",
+            municipality_id=town.id,
+            role=LayerRole.CITY_MODEL,
+            title="Stadtmodell",
+            source="",
+            licence="",
+            attribution="Stadt",
+            by=SYSTEM,
+            now=NOW,
+            progress=kill,
+        )
+    assert found.value.code == "broken"
+    assert seen[0] < 0.3 < seen[-1] < 1
+    with unit_of_work(house.engine) as session:
+        rows = session.exec(select(Layer).where(Layer.title == "Stadtmodell")).all()
+        assert [(row.id, row.replaced_at) for row in rows] == [(old.id, None)]
+
+
+def test_a_file_that_is_refused_is_a_result_not_a_failure(
+    house: House, town: cast.Town, tmp_path: Path
+) -> None:
+    path = delivered(tmp_path, citygml(system="").encode())
+    wish = layers_import.LayerWish("Stadtmodell", LayerRole.CITY_MODEL)
+    with unit_of_work(house.engine, write=True) as session:
+        job_id = layers_import.leave_job(
+            session,
+            house.files,
+            path,
+            "stadt.gml",
+            wish,
+            municipality_id=town.id,
+            by=SYSTEM,
+            now=house.clock(),
+        ).id
+    jobs.run_one(house)
+    with unit_of_work(house.engine) as session:
+        job = session.get(jobs.Job, job_id)
+        assert job is not None
+        assert (job.state, job.result["refused"]) == (jobs.JobState.DONE.value, "missing_crs")
+        assert session.exec(select(Layer)).all() == []

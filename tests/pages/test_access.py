@@ -143,6 +143,7 @@ TABLE: dict[str, Rule] = {
     "map_script": open_to(EVERYBODY, hash="any"),
     "map_colours": open_to(EVERYBODY, hash="any"),
     "map_tile": open_to(EVERYBODY, layers="any", look="look", z="one", x="one", y="one"),
+    "vector_tile": open_to(EVERYBODY, layer="layer", z="one", x="one", y="one"),
     "hearing_map": open_to(EVERYBODY, slug="slug"),
     "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
     "map_layer": open_to(EVERYBODY, slug="slug", layer="layer"),

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import geopandas
+import mapbox_vector_tile
 import pytest
 import shapely
 from PIL import Image
@@ -701,3 +702,24 @@ def test_another_towns_consultation_is_not_found_here(
     stranger = new_client("bergdorf.localhost")
     assert "Nur in Auenfurt" not in stranger.get(LIST).text
     assert stranger.get(f"{LIST}/BP-12-0001").status_code == 404
+
+
+def test_vector_tiles_of_a_layer_are_made_kept_and_shown_to_those_who_may_see_it(
+    client: TestClient, session: Session, town: Town, house: House, tmp_path: Path
+) -> None:
+    layer = add_layer(session, town, house, tmp_path)
+    x, y = tile_of(LON, LAT, 15)
+    address = f"/kacheln/ebene/{layer.id}/15/{x}/{y}.mvt"
+    answer = client.get(f"{address}?v={layer.normalised_sha256[:16]}")
+    assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+    assert "immutable" in answer.headers["cache-control"]
+    assert mapbox_vector_tile.decode(answer.content)["layer"]["features"]
+    assert client.get(address).headers["cache-control"] == "no-cache"
+    again = client.get(address, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for wrong in (f"/kacheln/ebene/999/15/{x}/{y}.mvt", f"/kacheln/ebene/{layer.id}/15/99999/1.mvt"):
+        assert client.get(wrong).status_code == 404
+    layer.replaced_at = NOW
+    session.add(layer)
+    session.commit()
+    assert client.get(address).status_code == 404
