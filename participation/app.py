@@ -40,6 +40,7 @@ ROOMS: tuple[str, ...] = (
     "maps",
     "map_town",
     "map_layers",
+    "map_vectors",
     "city",
     "sunlight",
     "city_comment",
