@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from consultations import invitations
+from consultations.agency_overview import Told
 from consultations.deadlines import local_date
-from consultations.invitations import Told
 from consultations.municipalities import Municipality
 from participation import i18n, letters, mail
 from participation.letters import Letterhead

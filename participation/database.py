@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
     agencies,
+    agency_answers,
     announcements,
     availability,
     certificates,

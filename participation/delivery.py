@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from consultations import contributions, drafts, invitations, loose_files, municipalities, notices
+from consultations import (
+    agency_overview,
+    contributions,
+    drafts,
+    invitations,
+    loose_files,
+    municipalities,
+    notices,
+)
+from consultations.agency_overview import Told
 from consultations.contributions import Record
-from consultations.invitations import Told
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
 from consultations.permissions import SYSTEM
@@ -83,7 +91,7 @@ def _take(house: House) -> Outgoing | None:
             session.get_one(Municipality, notice.municipality_id),
             public_address(house.settings, hosts),
             contributions.record_of(session, contribution) if contribution else None,
-            invitations.told(session, notice) if notice.kind.startswith("agency_") else None,
+            agency_overview.told(session, notice) if notice.kind.startswith("agency_") else None,
             house.link_key,
         )
 

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from sqlmodel import Session
 
-from consultations import agencies, contributions, invitations, moderation
+from consultations import agencies, agency_answers, contributions, invitations, moderation
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
+from consultations.agency_answers import Holder, Part
 from consultations.contributions import Kind, Submission
-from consultations.invitations import Holder, Invitation, Part
+from consultations.invitations import Invitation
 from consultations.moderation import Action, Decision
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import SYSTEM, Actor, Role
@@ -91,7 +92,7 @@ class Agencies:
         if "opened" in each:
             self._then(
                 each["opened"], 8,
-                lambda session, at: invitations.opened(session, self._holder(session, key, agency), now=at), minute,
+                lambda session, at: agency_answers.opened(session, self._holder(session, key, agency), now=at), minute,
             )  # fmt: skip
         for name, what in (
             ("waiting", self._waits),
@@ -194,26 +195,26 @@ class Agencies:
         invitations.posted(session, self._row(session, key, agency), seat=self.story.seat, by=clerk, now=at)
 
     def _holder(self, session: Session, key: str, agency: str, *, releases: bool = True) -> Holder:
-        found = invitations.holders_of(session, self._row(session, key, agency))
+        found = agency_answers.holders_of(session, self._row(session, key, agency))
         return next(each for each in found if each.releases is releases or len(found) == 1)
 
     def _write(
         self, session: Session, at: datetime, holder: Holder, told: dict[str, Any]
-    ) -> invitations.AgencyReply:
+    ) -> agency_answers.AgencyReply:
         parts = [Part(each["subject"], LABELS[each["subject"]], each["text"]) for each in told["parts"]]
-        return invitations.write(session, holder, parts, version=0, now=at)
+        return agency_answers.write(session, holder, parts, version=0, now=at)
 
     def _waits(self, session: Session, at: datetime, key: str, agency: str, told: dict[str, Any]) -> None:
         """A draft that the coordinator gave back once and that waits for release again."""
         drafting = self._holder(session, key, agency, releases=False)
         chief = self._holder(session, key, agency)
         reply = self._write(session, at, drafting, told)
-        invitations.hand_on(session, drafting, reply, now=at)
-        invitations.give_back(session, chief, reply, note="Bitte den Altlastenverdacht ergänzen.", now=at)
-        invitations.hand_on(session, drafting, reply, now=at)
+        agency_answers.hand_on(session, drafting, reply, now=at)
+        agency_answers.give_back(session, chief, reply, note="Bitte den Altlastenverdacht ergänzen.", now=at)
+        agency_answers.hand_on(session, drafting, reply, now=at)
 
     def _published(self, session: Session, at: datetime, key: str, agency: str) -> None:
-        for _reply, contribution in invitations.replies_of(session, [self.rows[key, agency]]):
+        for _reply, contribution in agency_answers.replies_of(session, [self.rows[key, agency]]):
             moderation.decide(
                 session, contribution, Decision(Action.PUBLISH), by=self.story.staff[Role.MODERATOR], now=at
             )
@@ -222,10 +223,10 @@ class Agencies:
         holder = self._holder(session, key, agency)
         reply = self._write(session, at, holder, told)
         title = f"Stellungnahme: {holder.organisation.name}"
-        invitations.release(session, holder, reply, title=title, language="de", now=at)
+        agency_answers.release(session, holder, reply, title=title, language="de", now=at)
 
     def _no_concerns(self, session: Session, at: datetime, key: str, agency: str) -> None:
-        invitations.no_concerns(
+        agency_answers.no_concerns(
             session,
             self._holder(session, key, agency),
             title="Keine Bedenken",
@@ -236,13 +237,13 @@ class Agencies:
 
     def _asks_time(self, session: Session, at: datetime, key: str, agency: str, told: dict[str, Any]) -> None:
         wished: date = self.story.today + timedelta(days=told["wished"])
-        invitations.ask_extension(
+        agency_answers.ask_extension(
             session, self._holder(session, key, agency), reason=told["reason"], wished_until=wished, now=at
         )
 
     def _decided(self, session: Session, at: datetime, key: str, agency: str, told: dict[str, Any]) -> None:
         until = self.story.today + timedelta(days=told["until"]) if "until" in told else None
-        invitations.decide_extension(
+        agency_answers.decide_extension(
             session,
             self._row(session, key, agency),
             granted_until=until and self.story.seat.working_day_from(until),
@@ -276,7 +277,7 @@ class Agencies:
             by=clerk,
             now=at,
         )
-        invitations.assign(session, row, made, by=clerk, now=at)
+        agency_answers.assign(session, row, made, by=clerk, now=at)
 
 
 def accounts(told: dict[str, Any]) -> list[tuple[str, str]]:

@@ -48,6 +48,8 @@ FLOORS: dict[str, dict[str, int]] = {
                 "lateness",
                 "certificates",
                 "invitations",
+                "agency_answers",
+                "agency_overview",
             ],
             5,
         ),
@@ -55,7 +57,17 @@ FLOORS: dict[str, dict[str, int]] = {
         "comparison": 0,
         **dict.fromkeys(["contributions", "nearby", "variants", "announcements"], 4),
         **dict.fromkeys(
-            ["procedures", "filing", "changes", "frozen", "periods", "availability", "corrections"], 3
+            [
+                "procedures",
+                "filing",
+                "changes",
+                "frozen",
+                "periods",
+                "availability",
+                "corrections",
+                "agency_periods",
+            ],
+            3,
         ),
         **dict.fromkeys(["refusals", "permissions", "deadlines", "channels", "text"], 0),
         **dict.fromkeys(["law", "legal_facts", "legal_periods", "computation", "reasons", "seats"], 0),

@@ -24,20 +24,12 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, invitations
+from consultations import agency_answers, agency_overview, contributions, invitations
+from consultations.agency_answers import AgencyReply, Decision, ExtensionRequest, Holder, Part, ReplyState
 from consultations.contributions import ATTACHMENTS_LIMIT
 from consultations.documents import documents_of
 from consultations.files import MB, Limits, serving_headers
-from consultations.invitations import (
-    AgencyReply,
-    Decision,
-    ExtensionRequest,
-    Holder,
-    InvitationState,
-    Part,
-    ReplyState,
-    shown_state,
-)
+from consultations.invitations import InvitationState, shown_state
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Code, Refusal
@@ -124,7 +116,7 @@ def door(visit: Visit) -> Response:
         address = security.address_of(visit.request.scope)
         try:
             security.check_agency_code(visit.house.limiter, address)
-            holder = invitations.holder_of_code(visit.session, visit.municipality_id, form.code.data or "")
+            holder = agency_answers.holder_of_code(visit.session, visit.municipality_id, form.code.data or "")
             if holder is None:
                 security.agency_code_was_wrong(visit.house.limiter, address)
                 raise Refusal(Code.LINK_UNKNOWN, "code")
@@ -137,7 +129,7 @@ def door(visit: Visit) -> Response:
             )
     mine: list[Holder] = []
     if visit.by.person_id is not None:
-        mine = invitations.of_clerk(visit.session, visit.municipality_id, visit.by.person_id)
+        mine = agency_answers.of_clerk(visit.session, visit.municipality_id, visit.by.person_id)
     shown = Door(
         tuple(
             OpenRequest(
@@ -263,7 +255,7 @@ def body_limit(settings: Settings) -> int:
 def _holder(visit: Visit) -> Holder:
     """Who comes with the link in the address. Raises Refusal NOT_FOUND, and TOO_MANY_TRIES for a guesser."""
     token = str(visit.request.path_params["token"])
-    holder = invitations.holder_of(visit.session, visit.municipality_id, token)
+    holder = agency_answers.holder_of(visit.session, visit.municipality_id, token)
     if holder is None:
         security.agency_link_was_wrong(visit.house.limiter, security.address_of(visit.request.scope))
         visit.not_found()
@@ -289,7 +281,7 @@ async def request(visit: Visit) -> Response:
 def _open(visit: Visit, by_browser: bool) -> Response:
     holder = _holder(visit)
     if by_browser:
-        invitations.opened(visit.session, holder, now=visit.now)
+        agency_answers.opened(visit.session, holder, now=visit.now)
     return _draw(visit, holder)
 
 
@@ -349,9 +341,9 @@ class _Sent:
 def _act(visit: Visit, wanted: str, sent: _Sent, fresh: Sequence[dict[str, Any]], broken: bool) -> str:
     """Keep what was sent, then do what was asked for; returns what to say."""
     session, holder = visit.session, _holder(visit)
-    invitations.opened(session, holder, now=visit.now)
+    agency_answers.opened(session, holder, now=visit.now)
     if wanted == "extension":
-        invitations.ask_extension(
+        agency_answers.ask_extension(
             session,
             holder,
             reason=sent.extension.reason.data or "",
@@ -360,7 +352,7 @@ def _act(visit: Visit, wanted: str, sent: _Sent, fresh: Sequence[dict[str, Any]]
         )
         return "extension"
     if wanted == "no_concerns":
-        made = invitations.no_concerns(
+        made = agency_answers.no_concerns(
             session,
             holder,
             title=visit.gettext("No concerns"),
@@ -369,21 +361,21 @@ def _act(visit: Visit, wanted: str, sent: _Sent, fresh: Sequence[dict[str, Any]]
             now=visit.now,
         )
         return "no_concerns" if made else "waiting"
-    reply = invitations.open_reply(session, holder.invitation.id or 0, lock=True)
+    reply = agency_answers.open_reply(session, holder.invitation.id or 0, lock=True)
     if wanted == "return":
         if reply is None:
             raise Refusal(Code.WRONG_STATE, state="")
-        invitations.give_back(session, holder, reply, note=sent.form.note.data or "", now=visit.now)
+        agency_answers.give_back(session, holder, reply, note=sent.form.note.data or "", now=visit.now)
         return "returned"
     if sent.parts or fresh:
         reply = _write(visit, holder, reply, sent, fresh)
     if broken or reply is None:
         return "saved" if reply else ""
     if wanted == "hand_on":
-        invitations.hand_on(session, holder, reply, now=visit.now)
+        agency_answers.hand_on(session, holder, reply, now=visit.now)
         return "waiting"
     if wanted == "release":
-        contribution = invitations.release(
+        contribution = agency_answers.release(
             session,
             holder,
             reply,
@@ -414,7 +406,7 @@ def _write(
     if sent.wanted == "add" and len(parts) < MOST_PARTS:
         parts.append(Part("", "", ""))
     typed = str(sent.form.version.data or "0")
-    return invitations.write(
+    return agency_answers.write(
         visit.session,
         holder,
         parts,
@@ -456,9 +448,9 @@ def _draw(
     phase = holder.phase
     procedure = holder.procedure
     names = subject_names(visit)
-    reply = invitations.open_reply(session, row.id or 0)
-    answers = invitations.replies_of(session, [row.id or 0])
-    extensions = invitations.extensions_of(session, [row.id or 0])
+    reply = agency_answers.open_reply(session, row.id or 0)
+    answers = agency_answers.replies_of(session, [row.id or 0])
+    extensions = agency_answers.extensions_of(session, [row.id or 0])
     state = reply.state if reply else ""
     may_write = state != ReplyState.WAITING.value or holder.releases
     form, parts = _forms(visit, reply, sent, holder, names)
@@ -501,7 +493,7 @@ def _draw(
                 each.used_at,
                 each.id == holder.link.id,
             )
-            for each in invitations.links_of(session, row)
+            for each in agency_overview.links_of(session, row)
         ),
         answers=tuple(
             Answer(
@@ -613,7 +605,7 @@ def _papers(visit: Visit, procedure: Procedure) -> tuple[Paper, ...]:
 def receipt(visit: Visit) -> Response:
     """The receipt of one of the agency's answers as an accessible PDF."""
     holder = _holder(visit)
-    answers = invitations.replies_of(visit.session, [holder.invitation.id or 0])
+    answers = agency_answers.replies_of(visit.session, [holder.invitation.id or 0])
     number = int(visit.request.path_params["number"])
     if not 0 <= number < len(answers):
         visit.not_found()
@@ -628,7 +620,7 @@ def receipt(visit: Visit) -> Response:
 def file(visit: Visit) -> Response:
     """A file of the draft, for colleagues."""
     holder = _holder(visit)
-    reply = invitations.open_reply(visit.session, holder.invitation.id or 0)
+    reply = agency_answers.open_reply(visit.session, holder.invitation.id or 0)
     position = int(visit.request.path_params["position"])
     if reply is None or not 0 <= position < len(reply.files):
         visit.not_found()

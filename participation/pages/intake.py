@@ -26,7 +26,15 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
-from consultations import channels, contributions, drafts, invitations, places, procedures
+from consultations import (
+    agency_answers,
+    agency_overview,
+    channels,
+    contributions,
+    drafts,
+    places,
+    procedures,
+)
 from consultations.channels import Entry
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
@@ -287,7 +295,7 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
     )
     assert row.id is not None
     if asked is not None:
-        invitations.assign(visit.session, asked[0], row, by=visit.by, now=visit.now)
+        agency_answers.assign(visit.session, asked[0], row, by=visit.by, now=visit.now)
     drafts.hand_over(visit.session, draft, row.id, now=visit.now)
     return row.id
 
@@ -302,7 +310,7 @@ def _asked(visit: Visit, form: IntakeForm, procedure: Procedure) -> Asked | None
     if wanted is None:
         return None
     assert procedure.id is not None
-    found = invitations.asked_in(visit.session, procedure.id)
+    found = agency_overview.asked_in(visit.session, procedure.id)
     each = next((each for each in found if each[0].id == wanted), None)
     if each is None:
         raise Refusal(Code.UNKNOWN_REFERENCE, "invitation")
@@ -396,7 +404,7 @@ def _draw(
         SelectChoice("", N_("None, or not an agency")),
         *(
             SelectChoice(str(row.id), organisation.name)
-            for row, organisation in invitations.asked_in(visit.session, procedure.id)
+            for row, organisation in agency_overview.asked_in(visit.session, procedure.id)
         ),
     ]
     found = (

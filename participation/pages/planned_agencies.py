@@ -20,9 +20,20 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 
-from consultations import agencies, channels, contributions, invitations
+from consultations import (
+    agencies,
+    agency_answers,
+    agency_overview,
+    agency_periods,
+    channels,
+    contributions,
+    invitations,
+)
 from consultations.agencies import Clerk, Entry, Proposal
-from consultations.invitations import Decision, Invitation, InvitationState, Line, Period
+from consultations.agency_answers import Decision
+from consultations.agency_overview import Line
+from consultations.agency_periods import Period
+from consultations.invitations import Invitation, InvitationState
 from consultations.permissions import Permission
 from consultations.procedures import Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
@@ -332,7 +343,7 @@ def _show(
     status: int = 200,
 ) -> Response:
     session = visit.session
-    lines = invitations.overview(session, phase, today=visit.today)
+    lines = agency_overview.overview(session, phase, today=visit.today)
     proposals = _proposals(visit, procedure, phase)
     clerks = agencies.clerks_of(session, [each.entry.id for each in proposals], active=True)
     names = subject_names(visit)
@@ -473,8 +484,10 @@ def _waiting(
         recipients = invitations.recipients_of(entry, clerks)
         by_letter = not recipients
         if by_letter not in periods:
-            received = visit.today + (invitations.LETTER_TRAVELS if by_letter else timedelta())
-            periods[by_letter] = _advice(visit, invitations.period_of(phase, procedure, received, seat=seat))
+            received = visit.today + (agency_periods.LETTER_TRAVELS if by_letter else timedelta())
+            periods[by_letter] = _advice(
+                visit, agency_periods.period_of(phase, procedure, received, seat=seat)
+            )
         found.append(
             Waiting(
                 line.invitation.id or 0,
@@ -565,7 +578,7 @@ def export(visit: Visit) -> Response:
     phase = _phase(visit, procedure)[1]
     if phase is None:
         visit.not_found()
-    lines = invitations.overview(visit.session, phase, today=visit.today)
+    lines = agency_overview.overview(visit.session, phase, today=visit.today)
     heading = [
         visit.gettext(words)
         for words in (
@@ -761,7 +774,7 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
         if wanted == "grant" and form.granted_until.data is None:
             raise Refusal(Code.FORM_INCOMPLETE, "granted_until")
         until = form.granted_until.data if wanted == "grant" else None
-        invitations.decide_extension(
+        agency_answers.decide_extension(
             session, row, granted_until=until, answer=form.answer.data or "", **facts
         )
         return "extension"
@@ -769,7 +782,7 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
         contribution = contributions.by_reference(session, procedure, form.reference.data or "")
         if contribution is None:
             raise Refusal(Code.UNKNOWN_REFERENCE, "reference")
-        invitations.assign(session, row, contribution, **facts)
+        agency_answers.assign(session, row, contribution, **facts)
         return "assigned"
     raise Refusal(Code.FORM_INCOMPLETE)
 
@@ -787,15 +800,15 @@ def _show_one(
     phase = next(each for each in invitations.phases_of(session, procedure) if each.id == row.phase_id)
     line = next(
         each
-        for each in invitations.overview(session, phase, today=visit.today)
+        for each in agency_overview.overview(session, phase, today=visit.today)
         if each.invitation.id == row.id
     )
     events = invitations.events_of(session, row)
     labels = {event.by for event in events} | {request.asked_by for request in line.extensions}
-    names = invitations.names(session, sorted(labels))
+    names = agency_overview.names(session, sorted(labels))
     software = visit.gettext("the software")
     minimum = row.proof.get("minimum_end") or {}
-    reply = invitations.open_reply(session, row.id or 0)
+    reply = agency_answers.open_reply(session, row.id or 0)
     meta = {"locales": [visit.language], "gettext": visit.gettext}
     open_request = next((each for each in line.extensions if each.decision == Decision.OPEN.value), None)
     defaults: dict[str, dict[str, Any]] = {
@@ -830,7 +843,7 @@ def _show_one(
                 each.sent_to or visit.gettext("by letter"),
                 each.used_at,
             )
-            for each in invitations.links_of(session, row)
+            for each in agency_overview.links_of(session, row)
         ),
         requests=tuple(
             Request(

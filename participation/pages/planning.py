@@ -12,7 +12,7 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import invitations, people, places, procedures, town_templates, variants
+from consultations import agency_periods, people, places, procedures, town_templates, variants
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
@@ -170,7 +170,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
         _section(
             visit, procedure, "planning_agencies", N_("Agencies"),
             tuple(
-                overview.phase_name(each, visit.language) for each in phases if invitations.asks_agencies(each)
+                overview.phase_name(each, visit.language) for each in phases if agency_periods.asks_agencies(each)
             ),
             lacking, optional=True,
         ),

@@ -9,10 +9,19 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 
-from consultations import channels, contributions, invitations, journal, lateness, notices, procedures
+from consultations import (
+    agency_overview,
+    channels,
+    contributions,
+    invitations,
+    journal,
+    lateness,
+    notices,
+    procedures,
+)
+from consultations.agency_overview import Told
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
-from consultations.invitations import Told
 from consultations.lateness import Outcome
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
@@ -312,7 +321,7 @@ def _lateness(visit: Visit, record: Record) -> str:
 
 
 def _events(visit: Visit, past: Sequence[journal.JournalEntry]) -> tuple[Event, ...]:
-    names = invitations.names(visit.session, sorted({entry.actor for entry in past}))
+    names = agency_overview.names(visit.session, sorted({entry.actor for entry in past}))
     public, system = visit.gettext("the person who wrote it"), visit.gettext("the software")
     return tuple(
         Event(
@@ -351,7 +360,7 @@ def _notice(visit: Visit) -> Notice:
 
 def _told(visit: Visit, notice: Notice) -> Told:
     """What a letter to an agency says. Raises Refusal NOT_FOUND once its link was revoked."""
-    told = invitations.told(visit.session, notice)
+    told = agency_overview.told(visit.session, notice)
     if told is None:
         visit.not_found()
     visit.require(Permission.RECORD_INTAKE, told.procedure)

@@ -10,7 +10,16 @@ import shapely
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from consultations import certificates, channels, evidence, invitations, lateness, municipalities, procedures
+from consultations import (
+    agency_overview,
+    certificates,
+    channels,
+    evidence,
+    invitations,
+    lateness,
+    municipalities,
+    procedures,
+)
 from consultations.certificates import Certificate
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.corrections import Correction
@@ -192,7 +201,7 @@ def test_agencies_in_every_state(session: Session, now: datetime) -> None:
         for key in ("BP-48", "BP-45")
         for procedure in session.exec(select(Procedure).where(Procedure.key == key))
         for phase in invitations.phases_of(session, procedure)
-        for line in invitations.overview(session, phase, today=local_date(now))
+        for line in agency_overview.overview(session, phase, today=local_date(now))
     ]
     assert {line.state for line in lines} >= set(InvitationState) - {InvitationState.LISTED}
     assert any(line.is_late for line in lines)

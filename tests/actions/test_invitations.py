@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from consultations import agencies, contributions, invitations, journal, notices, procedures
-from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
-from consultations.contributions import PublicationState
-from consultations.invitations import (
-    MOVES,
-    REPLY_MOVES,
-    Holder,
-    Invitation,
-    InvitationEvent,
-    InvitationLink,
-    InvitationState,
-    Part,
-    ReplyState,
+from consultations import (
+    agencies,
+    agency_answers,
+    agency_overview,
+    agency_periods,
+    contributions,
+    invitations,
+    journal,
+    notices,
+    procedures,
 )
+from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
+from consultations.agency_answers import REPLY_MOVES, Holder, Part, ReplyState
+from consultations.contributions import PublicationState
+from consultations.invitations import MOVES, Invitation, InvitationEvent, InvitationLink, InvitationState
 from consultations.notices import Notice, NoticeWay
 from consultations.people import OrganisationKind
 from consultations.permissions import PUBLIC, SYSTEM
@@ -94,7 +95,7 @@ def links(session: Session, row: Invitation) -> list[InvitationLink]:
 
 
 def holder(session: Session, town: Town, row: Invitation, number: int = -1) -> Holder:
-    found = invitations.holder_of(session, town.id, invitations.token_of(KEY, links(session, row)[number]))
+    found = agency_answers.holder_of(session, town.id, invitations.token_of(KEY, links(session, row)[number]))
     assert found is not None
     return found
 
@@ -144,7 +145,7 @@ def test_each_agency_has_a_period_from_its_own_request(
     session: Session, town: Town, phase: Phase, received: date, minimum: date, recommended: date
 ) -> None:
     phase.ends_on = None
-    period = invitations.period_of(phase, town.procedure, received, seat=SEAT)
+    period = agency_periods.period_of(phase, town.procedure, received, seat=SEAT)
     assert (period.minimum, period.proposed) == (minimum, recommended)
     assert period.why["de"]
     assert "§4(2)" in period.source
@@ -182,7 +183,7 @@ def test_shorter_than_the_law_is_refused_for_everybody_and_nobody_is_asked(
 
 def test_the_early_step_has_no_statutory_period(session: Session, town: Town, phase: Phase) -> None:
     phase.kind, phase.ends_on = PhaseKind.AGENCIES_EARLY.value, None
-    period = invitations.period_of(phase, town.procedure, TODAY, seat=SEAT)
+    period = agency_periods.period_of(phase, town.procedure, TODAY, seat=SEAT)
     assert (period.minimum, period.proposed) == (None, date(2027, 3, 15))
     assert period.allows(TODAY)
 
@@ -208,7 +209,7 @@ def test_a_letter_counts_from_its_receipt_and_a_late_posting_moves_the_end(
         with refused(code):
             invitations.note_receipt(session, row, day, seat=SEAT, by=town.planner, now=at(date(2027, 2, 25)))
     typed = invitations.code_of(KEY, links(session, row)[0])
-    by_code = invitations.holder_of_code(session, town.id, f"{typed[:4].lower()} {typed[4:8]}-{typed[8:]}")
+    by_code = agency_answers.holder_of_code(session, town.id, f"{typed[:4].lower()} {typed[4:8]}-{typed[8:]}")
     assert by_code is not None
     assert by_code.releases
     without = enter(session, town, "Amt ohne Adresse", email="")
@@ -269,22 +270,22 @@ def test_a_link_opens_its_own_request_and_nothing_else(session: Session, town: T
     assert token not in stored
     assert invitations.token_of(b"another key", links(session, row)[0]) != token
     seebach = cast.found(session, "seebach", "Seebach")
-    assert invitations.holder_of(session, seebach.id, token) is None
-    assert invitations.holder_of(session, town.id, token[:-1] + "_") is None
+    assert agency_answers.holder_of(session, seebach.id, token) is None
+    assert agency_answers.holder_of(session, town.id, token[:-1] + "_") is None
     assert mine.actor.person_id is None
     assert not mine.actor.grants
     invitations.rotate(session, row, by_letter=False, key=KEY, by=town.planner, now=NOW)
-    assert invitations.holder_of(session, town.id, token) is None
+    assert agency_answers.holder_of(session, town.id, token) is None
     again = invitations.token_of(KEY, links(session, row)[-1])
-    assert invitations.holder_of(session, town.id, again) is not None
+    assert agency_answers.holder_of(session, town.id, again) is not None
     invitations.revoke(session, row, note="falsche Adresse", by=town.planner, now=NOW)
-    assert invitations.holder_of(session, town.id, again) is None
+    assert agency_answers.holder_of(session, town.id, again) is None
     revoked = told(session, "agency_invitation")[0]
-    assert invitations.told(session, revoked) is None
+    assert agency_overview.told(session, revoked) is None
     assert (revoked.state, revoked.last_problem) == ("failed", "the link was revoked")
     gone = invitations.token_of(KEY, links(session, other)[-1])
     invitations.remove(session, other, note="doppelt", by=town.planner, now=NOW)
-    assert invitations.holder_of(session, town.id, gone) is None
+    assert agency_answers.holder_of(session, town.id, gone) is None
 
 
 def test_each_clerk_has_a_link_and_loses_it_with_the_job(session: Session, town: Town, phase: Phase) -> None:
@@ -295,8 +296,10 @@ def test_each_clerk_has_a_link_and_loses_it_with_the_job(session: Session, town:
     assert roles == [("d@amt.example", "drafts"), ("wasserwirtschaftsamt@amt.example", "releases")]
     assert holder(session, town, row, 0).name == "Dora"
     agencies.remove_clerk(session, entry, drafts.id, by=town.planner, now=NOW)
-    assert invitations.holder_of(session, town.id, invitations.token_of(KEY, links(session, row)[0])) is None
-    assert [each.sent_to for each in invitations.links_of(session, row)] == [
+    assert (
+        agency_answers.holder_of(session, town.id, invitations.token_of(KEY, links(session, row)[0])) is None
+    )
+    assert [each.sent_to for each in agency_overview.links_of(session, row)] == [
         "wasserwirtschaftsamt@amt.example"
     ]
 
@@ -313,29 +316,29 @@ def test_a_clerk_drafts_the_coordinator_gives_back_and_releases(
         agencies.add_clerk(session, entry, clerk, by=town.planner, now=NOW)
     row = ask(session, town, phase, entry)
     dora, karl = holder(session, town, row, 0), holder(session, town, row, 1)
-    invitations.opened(session, dora, now=NOW)
-    invitations.opened(session, karl, now=NOW + timedelta(hours=1))
+    agency_answers.opened(session, dora, now=NOW)
+    agency_answers.opened(session, karl, now=NOW + timedelta(hours=1))
     assert (row.state, row.opened_at) == ("opened", NOW)
     parts = [
         Part("water", "Wasser", "Der Bach braucht zehn Meter."),
         Part("", "", "Im Übrigen keine Bedenken."),
     ]
-    reply = invitations.write(session, dora, parts, version=0, now=NOW)
+    reply = agency_answers.write(session, dora, parts, version=0, now=NOW)
     with refused(Code.CHANGED_MEANWHILE):
-        invitations.write(session, karl, [], version=0, now=NOW)
+        agency_answers.write(session, karl, [], version=0, now=NOW)
     with refused(Code.MAY_NOT_RELEASE):
-        invitations.release(session, dora, reply, title="Stellungnahme", language="de", now=NOW)
-    invitations.hand_on(session, dora, reply, now=NOW)
+        agency_answers.release(session, dora, reply, title="Stellungnahme", language="de", now=NOW)
+    agency_answers.hand_on(session, dora, reply, now=NOW)
     with refused(Code.MAY_NOT_RELEASE):
-        invitations.write(session, dora, parts, version=reply.version, now=NOW)
+        agency_answers.write(session, dora, parts, version=reply.version, now=NOW)
     with refused(Code.REASON_REQUIRED):
-        invitations.give_back(session, karl, reply, note="", now=NOW)
-    invitations.give_back(session, karl, reply, note="Bitte mit Plan.", now=NOW)
+        agency_answers.give_back(session, karl, reply, note="", now=NOW)
+    agency_answers.give_back(session, karl, reply, note="Bitte mit Plan.", now=NOW)
     assert [each.address for each in told(session, "agency_waiting")] == ["karl@amt.example"]
     assert [each.address for each in told(session, "agency_returned")] == ["dora@amt.example"]
     assert (reply.state, reply.note) == ("returned", "Bitte mit Plan.")
-    invitations.hand_on(session, dora, reply, now=NOW)
-    made = invitations.release(session, karl, reply, title="Stellungnahme", language="de", now=NOW)
+    agency_answers.hand_on(session, dora, reply, now=NOW)
+    made = agency_answers.release(session, karl, reply, title="Stellungnahme", language="de", now=NOW)
     assert made.text == "Wasser\n\nDer Bach braucht zehn Meter.\n\nIm Übrigen keine Bedenken."
     assert (made.channel, made.phase_id, made.due_on, made.is_late) == (
         "agency_link",
@@ -350,10 +353,10 @@ def test_a_clerk_drafts_the_coordinator_gives_back_and_releases(
     assert [each.address for each in told(session, "receipt")] == ["karl@amt.example"]
     assert made.publication == PublicationState.PENDING.value
     assert (row.state, row.answered_at) == ("answered", NOW)
-    assert invitations.open_reply(session, row.id or 0) is None
+    assert agency_answers.open_reply(session, row.id or 0) is None
     # Something is added later: it supplements the first, and what went before stays as it was.
-    more = invitations.write(session, karl, [Part("", "", "Nachtrag")], version=0, now=NOW)
-    added = invitations.release(session, karl, more, title="Nachtrag", language="de", now=NOW)
+    more = agency_answers.write(session, karl, [Part("", "", "Nachtrag")], version=0, now=NOW)
+    added = agency_answers.release(session, karl, more, title="Nachtrag", language="de", now=NOW)
     assert added.supplements_id == made.id
     assert list(journal.verify(session)) == []
     verbs = [event.verb for event in invitations.events_of(session, row)]
@@ -361,20 +364,20 @@ def test_a_clerk_drafts_the_coordinator_gives_back_and_releases(
         "listed", "invited", "opened", "handed_on", "given_back", "handed_on", "answered", "answered",
     ]  # fmt: skip
     by = {event.by for event in invitations.events_of(session, row)}
-    assert set(invitations.names(session, list(by)).values()) >= {"Dora", "Karl", "Paula"}
+    assert set(agency_overview.names(session, list(by)).values()) >= {"Dora", "Karl", "Paula"}
 
 
 def test_no_concerns_is_an_answer_with_a_receipt(session: Session, town: Town, phase: Phase) -> None:
     row = ask(session, town, phase, enter(session, town))
     words: dict[str, Any] = {"title": "Keine Bedenken", "text": "Keine Bedenken.", "language": "de"}
-    made = invitations.no_concerns(session, holder(session, town, row), now=NOW, **words)
+    made = agency_answers.no_concerns(session, holder(session, town, row), now=NOW, **words)
     assert made is not None
     assert contributions.receipt_of(session, made.id or 0).payload_sha256
     assert (row.state, made.text) == ("no_concerns", "Keine Bedenken.")
-    later = invitations.write(
+    later = agency_answers.write(
         session, holder(session, town, row), [Part("", "", "Doch etwas")], version=0, now=NOW
     )
-    invitations.release(session, holder(session, town, row), later, title="x", language="de", now=NOW)
+    agency_answers.release(session, holder(session, town, row), later, title="x", language="de", now=NOW)
     assert row.state == "answered"
 
 
@@ -386,18 +389,18 @@ def test_no_concerns_of_a_clerk_waits_and_never_throws_words_away(
     row = ask(session, town, phase, entry)
     dora, chief = holder(session, town, row, 0), holder(session, town, row, 1)
     words: dict[str, Any] = {"title": "Keine Bedenken", "text": "Keine Bedenken.", "language": "de"}
-    assert invitations.no_concerns(session, dora, now=NOW, **words) is None
-    waiting = invitations.open_reply(session, row.id or 0)
+    assert agency_answers.no_concerns(session, dora, now=NOW, **words) is None
+    waiting = agency_answers.open_reply(session, row.id or 0)
     assert waiting is not None
     assert (waiting.state, row.state) == ("waiting", "invited")
-    invitations.release(session, chief, waiting, title="Keine Bedenken", language="de", now=NOW)
+    agency_answers.release(session, chief, waiting, title="Keine Bedenken", language="de", now=NOW)
     assert row.state == "no_concerns"
     other = ask(session, town, phase, enter(session, town, "Amt B"))
-    invitations.write(
+    agency_answers.write(
         session, holder(session, town, other), [Part("", "", "Halb fertig")], version=0, now=NOW
     )
     with refused(Code.CHANGED_MEANWHILE):
-        invitations.no_concerns(session, holder(session, town, other), now=NOW, **words)
+        agency_answers.no_concerns(session, holder(session, town, other), now=NOW, **words)
 
 
 def test_silence_stays_silence_and_a_late_answer_is_kept_and_marked(
@@ -416,14 +419,14 @@ def test_silence_stays_silence_and_a_late_answer_is_kept_and_marked(
     assert row.state == "no_reply"
     assert not invitations.is_anything_due(session, after)
     assert session.exec(select(contributions.Contribution)).all() == []
-    reply = invitations.write(
+    reply = agency_answers.write(
         session, holder(session, town, row), [Part("", "", "Zu spät")], version=0, now=after
     )
-    made = invitations.release(
+    made = agency_answers.release(
         session, holder(session, town, row), reply, title="S", language="de", now=after
     )
     assert (row.state, made.is_late) == ("answered", True)
-    [line] = invitations.overview(session, phase, today=TODAY)
+    [line] = agency_overview.overview(session, phase, today=TODAY)
     assert line.is_late
 
 
@@ -433,7 +436,7 @@ def test_one_reminder_before_the_end_never_after_an_answer(
     silent = ask(session, town, phase, enter(session, town, "Amt A"))
     quick = ask(session, town, phase, enter(session, town, "Amt B"))
     words: dict[str, Any] = {"title": "K", "text": "K", "language": "de"}
-    invitations.no_concerns(session, holder(session, town, quick), now=NOW, **words)
+    agency_answers.no_concerns(session, holder(session, town, quick), now=NOW, **words)
     assert silent.remind_on == date(2027, 3, 11)
     before = at(date(2027, 3, 10))
     assert not invitations.is_anything_due(session, before)
@@ -458,32 +461,32 @@ def test_more_time_is_asked_for_answered_and_told(session: Session, town: Town, 
     mine = holder(session, town, row)
     assert row.due_on is not None
     with refused(Code.REASON_REQUIRED):
-        invitations.ask_extension(session, mine, reason=" ", wished_until=None, now=NOW)
+        agency_answers.ask_extension(session, mine, reason=" ", wished_until=None, now=NOW)
     with refused(Code.DATES_REVERSED):
-        invitations.ask_extension(session, mine, reason="Urlaub", wished_until=row.due_on, now=NOW)
+        agency_answers.ask_extension(session, mine, reason="Urlaub", wished_until=row.due_on, now=NOW)
     wished = row.due_on + timedelta(days=14)
-    invitations.ask_extension(session, mine, reason="Kartierung fehlt", wished_until=wished, now=NOW)
+    agency_answers.ask_extension(session, mine, reason="Kartierung fehlt", wished_until=wished, now=NOW)
     with refused(Code.WRONG_STATE):
-        invitations.ask_extension(session, mine, reason="nochmal", wished_until=None, now=NOW)
+        agency_answers.ask_extension(session, mine, reason="nochmal", wished_until=None, now=NOW)
     facts: dict[str, Any] = {"by": town.planner, "now": NOW}
     with refused(Code.REASON_REQUIRED):
-        invitations.decide_extension(session, row, granted_until=None, answer="", **facts)
+        agency_answers.decide_extension(session, row, granted_until=None, answer="", **facts)
     with refused(Code.DATES_REVERSED):
-        invitations.decide_extension(session, row, granted_until=row.due_on, answer="", **facts)
+        agency_answers.decide_extension(session, row, granted_until=row.due_on, answer="", **facts)
     with refused(Code.NOT_ALLOWED):
-        invitations.decide_extension(session, row, granted_until=wished, answer="", by=town.clerk, now=NOW)
+        agency_answers.decide_extension(session, row, granted_until=wished, answer="", by=town.clerk, now=NOW)
     # The period ends meanwhile; with more time granted the agency is asked again.
     over = at(row.due_on + timedelta(days=1))
     invitations.keep_time(session, by=SYSTEM, now=over)
-    invitations.decide_extension(session, row, granted_until=wished, answer="", by=town.planner, now=over)
+    agency_answers.decide_extension(session, row, granted_until=wished, answer="", by=town.planner, now=over)
     assert (row.state, row.due_on) == ("invited", wished)
     assert [each.facts["granted_until"] for each in told(session, "agency_extension")] == [wished.isoformat()]
     other = ask(session, town, phase, enter(session, town, "Amt B"))
-    invitations.ask_extension(
+    agency_answers.ask_extension(
         session, holder(session, town, other), reason="Urlaub", wished_until=None, now=NOW
     )
     due = other.due_on
-    request = invitations.decide_extension(
+    request = agency_answers.decide_extension(
         session, other, granted_until=None, answer="Kein wichtiger Grund.", **facts
     )
     assert (request.decision, other.due_on) == ("refused", due)
@@ -498,16 +501,16 @@ def test_a_letter_at_the_counter_is_the_answer_of_who_was_asked(
     entry = enter(session, town)
     row = ask(session, town, phase, entry)
     letter = town.hand_in(session, channel="letter", by=town.clerk, phase=phase, due_on=row.due_on)
-    invitations.assign(session, row, letter, by=town.clerk, now=NOW)
+    agency_answers.assign(session, row, letter, by=town.clerk, now=NOW)
     assert (row.state, letter.phase_id, letter.is_late) == ("answered", phase.id, False)
     with refused(Code.NAME_TAKEN):
-        invitations.assign(session, row, letter, by=town.clerk, now=NOW)
+        agency_answers.assign(session, row, letter, by=town.clerk, now=NOW)
     foreign = cast.found(session, "seebach", "Seebach").hand_in(session)
     with refused(Code.UNKNOWN_REFERENCE):
-        invitations.assign(session, row, foreign, by=town.clerk, now=NOW)
+        agency_answers.assign(session, row, foreign, by=town.clerk, now=NOW)
     with refused(Code.NOT_ALLOWED):
-        invitations.assign(session, row, town.hand_in(session), by=town.moderator, now=NOW)
-    [line] = invitations.overview(session, phase, today=TODAY)
+        agency_answers.assign(session, row, town.hand_in(session), by=town.moderator, now=NOW)
+    [line] = agency_overview.overview(session, phase, today=TODAY)
     assert [each.channel for each in line.answers] == ["letter"]
 
 
@@ -515,18 +518,18 @@ def test_the_overview_costs_the_same_for_one_and_for_many(session: Session, town
     def cost() -> int:
         session.expire_all()
         with counted(session.get_bind()) as statements:  # type: ignore[arg-type]
-            invitations.overview(session, phase, today=TODAY)
+            agency_overview.overview(session, phase, today=TODAY)
         return len(statements)
 
     for number in range(2):
         ask(session, town, phase, enter(session, town, f"Amt {number}"))
     words: dict[str, Any] = {"title": "K", "text": "K", "language": "de"}
     rows = session.exec(select(Invitation)).all()
-    invitations.no_concerns(session, holder(session, town, rows[0]), now=NOW, **words)
+    agency_answers.no_concerns(session, holder(session, town, rows[0]), now=NOW, **words)
     few = cost()
     for number in range(2, 20):
         row = ask(session, town, phase, enter(session, town, f"Amt {number}"))
-        invitations.no_concerns(session, holder(session, town, row), now=NOW, **words)
+        agency_answers.no_concerns(session, holder(session, town, row), now=NOW, **words)
     assert cost() <= few
 
 
@@ -535,16 +538,16 @@ def test_a_merged_agency_answers_as_the_one_it_is(session: Session, town: Town, 
     row = ask(session, town, phase, old)
     agencies.merge(session, new, old, note="umbenannt", by=town.planner, now=NOW)
     words: dict[str, Any] = {"title": "K", "text": "K", "language": "de"}
-    made = invitations.no_concerns(session, holder(session, town, row), now=NOW, **words)
+    made = agency_answers.no_concerns(session, holder(session, town, row), now=NOW, **words)
     assert made is not None
     assert contributions.submitter_of(session, made)[1] is new.organisation
-    [line] = invitations.overview(session, phase, today=TODAY)
+    [line] = agency_overview.overview(session, phase, today=TODAY)
     assert (line.organisation.name, line.merged_into) == ("Altes Amt", "Neues Amt")
 
 
 def test_events_are_as_many_as_lines_in_the_journal(session: Session, town: Town, phase: Phase) -> None:
     row = ask(session, town, phase, enter(session, town))
-    invitations.opened(session, holder(session, town, row), now=NOW)
+    agency_answers.opened(session, holder(session, town, row), now=NOW)
     events = session.exec(select(InvitationEvent)).all()
     lines = journal.about(session, f"invitation:{row.id}")
     assert [f"agency_{event.verb}" for event in events] == [line.verb for line in lines]

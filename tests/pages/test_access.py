@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from consultations import (
     agencies,
+    agency_answers,
     announcements,
     certificates,
     drafts,
@@ -535,11 +536,11 @@ def _asked_agency(
     [row] = invitations.send(session, phase, procedure, due_on=None, seat=seat, key=key, **facts)
     link = session.exec(select(InvitationLink).where(InvitationLink.invitation_id == row.id)).one()
     token = invitations.token_of(key, link)
-    holder = invitations.holder_of(session, town.id, token)
+    holder = agency_answers.holder_of(session, town.id, token)
     assert holder is not None
-    invitations.no_concerns(session, holder, title="K", text="K", language="de", now=NOW)
+    agency_answers.no_concerns(session, holder, title="K", text="K", language="de", now=NOW)
     kept = {"sha256": scan.sha256, "filename": "a.png", "media_type": "image/png", "size": scan.size}
-    invitations.write(session, holder, [], version=0, files=[kept], now=NOW)
+    agency_answers.write(session, holder, [], version=0, files=[kept], now=NOW)
     return entry.id, row.id, token
 
 

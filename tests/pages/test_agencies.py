@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from consultations import agencies, invitations
+from consultations import agencies, agency_overview, invitations
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
+from consultations.agency_answers import AgencyReply
 from consultations.contributions import Contribution
-from consultations.invitations import AgencyReply, Invitation, InvitationLink
+from consultations.invitations import Invitation, InvitationLink
 from consultations.notices import Notice, NoticeWay
 from consultations.permissions import SYSTEM, Actor
 from consultations.procedures import Phase, PhaseKind
@@ -299,7 +300,7 @@ def test_the_mail_brings_the_link_and_says_until_when(
         dora = ClerkInput("Dora Ott", "d@amt.example")
         asked(session, town, key_of(planner), register(session, town, "Forstamt", dora))
         notice = session.exec(select(Notice).where(Notice.to_name == "Dora Ott")).one()
-        told = invitations.told(session, notice)
+        told = agency_overview.told(session, notice)
         assert told is not None
         message = agency_messages.message_of(
             told, town.municipality, key=key_of(planner), base="https://auenfurt.example", language="de"
