@@ -219,7 +219,7 @@ def test_the_death_of_the_reader_is_a_refusal(tmp_path: Path, monkeypatch: pytes
 def test_every_problem_has_a_sentence_in_both_languages() -> None:
     facts = {
         "found": "a", "given": "b", "named": "c", "missing": "d", "crs": "e", "entry": "f", "supported": "g",
-        "columns": "h", "count": 3, "limit": 2, "size": 1, "line": 7, "detail": "i", "looks_like": "j",
+        "columns": "h", "count": 3, "limit": 2, "size": 1, "line": 7, "detail": "i", "looks_like": "j", "others": "k",
     }  # fmt: skip
     for code in LAYER_CODES:
         said = {

@@ -835,7 +835,7 @@ def test_another_site_cannot_hand_in_for_somebody(visitor: Visitor, engine: Engi
 
 def test_the_last_day_is_written_out(visitor: Visitor) -> None:
     assert date(2027, 3, 2) == ENDS
-    assert "Möglich bis Dienstag, 2. März 2027." in visitor.visit(FORMAL).words
+    assert "Möglich bis Dienstag, 2. März 2027, 24 Uhr." in visitor.visit(FORMAL).words
 
 
 def test_the_way_over_the_map_leads_back_to_what_was_written(visitor: Visitor, engine: Engine) -> None:
