@@ -1,5 +1,6 @@
 """What the browser loads: files of static/ under addresses that carry their hash, kept for ever."""
 
+import functools
 import gzip
 import hashlib
 import mimetypes
@@ -39,7 +40,7 @@ class StaticFiles:
         self._files: dict[str, _File] = {}
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.name.startswith(".") and path.suffix not in _NOT_FOR_BROWSERS:
-                self._files[path.relative_to(folder).as_posix()] = _read(path)
+                self._files[path.relative_to(folder).as_posix()] = _read(path, path.stat().st_mtime_ns)
 
     def url(self, path: str) -> str:
         """The address of a file. Raises KeyError if there is none."""
@@ -68,7 +69,8 @@ class StaticFiles:
         return Response(file.body, media_type=file.media_type, headers=headers)
 
 
-def _read(path: Path) -> _File:
+@functools.cache  # a second application in the same process, as in tests, holds the same octets
+def _read(path: Path, changed_ns: int) -> _File:
     body = path.read_bytes()
     compressed = gzip.compress(body, 9, mtime=0) if path.suffix in _COMPRESSIBLE and len(body) > 400 else None
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
