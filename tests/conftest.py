@@ -41,7 +41,7 @@ from participation.app import create_app
 from participation.database import make_engine
 from participation.settings import Settings
 from tests import cast, servers
-from tests.databases import KINDS, Databases
+from tests.databases import KINDS, Databases, share_compiled_statements
 from tests.html import PageReader, Seen
 from tests.live import LiveServer, Served, in_thread
 from tests.servers import Missing, Server
@@ -53,6 +53,8 @@ NOT_TESTED = "NOT TESTED: "
 # The settings of whoever starts the tests are not the tests' settings; only where the samples lie is worth knowing.
 for name in [name for name in os.environ if name.startswith("DIGILOG_") and name != "DIGILOG_SAMPLES"]:
     del os.environ[name]
+
+share_compiled_statements()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -5,6 +5,7 @@ to the next, as long as its schema is what the migrations made.
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,39 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 
+from participation import database
 from participation.database import make_engine, migrate
 from tests.servers import Server
 
 KINDS = ("sqlite", "postgresql")
+
+
+def share_compiled_statements() -> None:
+    """Let every engine of this process use what an earlier one compiled: each test makes its own, and would compile
+    each of its statements anew, which took a quarter of the whole run.
+
+    Nor does a test's SQLite wait for the disk; `actions/test_durability.py` kills servers of its own, which do.
+    """
+    compiled: LRUCache[Any, Any] = LRUCache(5000)
+    DefaultDialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign,assignment]
+    DefaultDialect.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign]
+
+    def create(url: str, **options: Any) -> Engine:
+        engine = create_engine(url, execution_options={"compiled_cache": compiled}, **options)
+        if engine.dialect.name == "sqlite":
+
+            def hurry(connection: sqlite3.Connection, record: object) -> None:
+                connection.execute("PRAGMA synchronous = OFF")
+
+            # Told last, so that it comes after the settings that the application makes.
+            event.listen(engine, "first_connect", lambda *told: event.listen(engine, "connect", hurry))
+        return engine
+
+    database.create_engine = create  # type: ignore[attr-defined,assignment]
 
 
 @dataclass

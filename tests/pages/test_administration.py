@@ -126,7 +126,8 @@ def test_saving_what_is_shown_changes_nothing_but_the_journal(
     }
     after["contact"] = {name: words for name, words in after["contact"].items() if words}
     for calendar in (before["calendar"], after["calendar"]):
-        calendar.setdefault("closing_days", [])
+        for list_of_days in ("closing_days", "school_holidays"):
+            calendar.setdefault(list_of_days, [])
     assert after == before
     assert hosts(engine) == ["auenfurt.localhost"]
     assert "Gespeichert." in text(admin.get(f"{HERE}?done=saved"))
