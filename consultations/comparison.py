@@ -95,11 +95,11 @@ def compare(
     for words in (old, new):
         if len(words) > WORDS_LIMIT:
             raise TooLong(len(words))
-    stretches = _merged(_stretches(old, new))
-    changed = [each for each in stretches if each[0] is not Part.SAME]
-    places = list(_places(old, new, stretches, context))
+    whole = _merged(stretches(old, new))
+    changed = [each for each in whole if each[0] is not Part.SAME]
+    places = list(_places(old, new, whole, context))
     shown = places[:limit]
-    tail = stretches[-1] if stretches and stretches[-1][0] is Part.SAME else None
+    tail = whole[-1] if whole and whole[-1][0] is Part.SAME else None
     return Comparison(
         tuple(shown),
         words_removed=sum(end - start for part, start, end, _, _ in changed if part is Part.REMOVED),
@@ -110,10 +110,10 @@ def compare(
 
 
 #: What became of old[a:b] and new[c:d]; for words that stayed both are as long, otherwise one of them is empty.
-_Stretch = tuple[Part, int, int, int, int]
+Stretch = tuple[Part, int, int, int, int]
 
 
-def _stretches(old: Sequence[str], new: Sequence[str]) -> Iterator[_Stretch]:
+def stretches(old: Sequence[str], new: Sequence[str]) -> Iterator[Stretch]:
     """The whole of both texts in stretches, in order."""
     start = 0
     shortest = min(len(old), len(new))
@@ -185,7 +185,7 @@ def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return chosen[::-1]
 
 
-def _between(old: Sequence[str], new: Sequence[str], a: int, b: int, c: int, d: int) -> Iterator[_Stretch]:
+def _between(old: Sequence[str], new: Sequence[str], a: int, b: int, c: int, d: int) -> Iterator[Stretch]:
     """A stretch without anchors, word by word; as one change where it is too long for that."""
     if b > a and d > c and (b - a) * (d - c) <= _STRETCH:
         from rapidfuzz.distance import LCSseq
@@ -200,17 +200,17 @@ def _between(old: Sequence[str], new: Sequence[str], a: int, b: int, c: int, d: 
         yield from _change(a, b, c, d)
 
 
-def _change(a: int, b: int, c: int, d: int) -> Iterator[_Stretch]:
+def _change(a: int, b: int, c: int, d: int) -> Iterator[Stretch]:
     if b > a:
         yield Part.REMOVED, a, b, c, c
     if d > c:
         yield Part.ADDED, b, b, c, d
 
 
-def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
+def _merged(found: Iterator[Stretch]) -> list[Stretch]:
     """Neighbours of the same fate as one; within a change first all that went, then all that came."""
-    whole: list[_Stretch] = []
-    for part, a, b, c, d in stretches:
+    whole: list[Stretch] = []
+    for part, a, b, c, d in found:
         if part is Part.REMOVED and _last(whole) is Part.ADDED:
             _, at, _, start, end = whole.pop()
             if _last(whole) is Part.REMOVED:
@@ -227,21 +227,21 @@ def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
     return whole
 
 
-def _last(whole: Sequence[_Stretch]) -> Part | None:
+def _last(whole: Sequence[Stretch]) -> Part | None:
     return whole[-1][0] if whole else None
 
 
 def _places(
-    old: Sequence[str], new: Sequence[str], stretches: Sequence[_Stretch], context: int
+    old: Sequence[str], new: Sequence[str], whole: Sequence[Stretch], context: int
 ) -> Iterator[Place]:
     """Changed places with their surroundings; what lies close together is one place."""
     pieces: list[Piece] = []
     skipped = 0
-    for at, (part, a, b, c, d) in enumerate(stretches):
+    for at, (part, a, b, c, d) in enumerate(whole):
         if part is not Part.SAME:
             pieces.append(Piece(part, " ".join(old[a:b] if part is Part.REMOVED else new[c:d])))
             continue
-        last = at == len(stretches) - 1
+        last = at == len(whole) - 1
         if pieces and not last and b - a <= 2 * context:
             pieces.append(Piece(Part.SAME, " ".join(old[a:b])))
             continue

@@ -17,7 +17,18 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import channels, journal, locations, notices, people, places, procedures, search
+from consultations import (
+    channels,
+    journal,
+    locations,
+    notices,
+    people,
+    places,
+    procedures,
+    proposals,
+    search,
+    wording,
+)
 from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
 from consultations.notices import Notice
@@ -29,6 +40,7 @@ from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, Json, UtcDateTime, claim_keys, insert_object, insert_row
 from consultations.text import normalise
+from consultations.wording import Passage
 from geo.geometry import Located
 
 #: Without 0/O, 1/I/L, 2/Z, 5/S, 8/B and U/V, which look alike on paper.
@@ -198,6 +210,8 @@ class Attachment(SQLModel, table=True):
     pages: int | None = None
     #: The scan or original file of what came on paper or by mail, as opposed to what was enclosed.
     is_original: bool = False
+    #: What a picture shows, in words, for those who cannot see it.
+    description: str = ""
 
 
 class Receipt(SQLModel, table=True):
@@ -222,6 +236,8 @@ class AttachedFile:
     public_sha256: str = ""
     public_media_type: str = ""
     is_original: bool = False
+    #: What a picture shows, in words.
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -254,6 +270,8 @@ class Submission:
     key: str
     title: str = ""
     text: str = ""
+    #: The named sections of a proposal; the text is then put together from them.
+    passages: tuple[Passage, ...] = ()
     person: PersonInput = field(default_factory=PersonInput)
     on_behalf_of: str = ""
     pseudonym: str = ""
@@ -355,6 +373,9 @@ def submit(
             },
             end=chain,
         )
+    if submission.kind is Kind.PROPOSAL and submission.supplements is None and submission.parent is None:
+        files = [(file.sha256, file.description) for file in submission.attachments]
+        proposals.take_up(session, contribution, submission.passages, files, by=by.label)
     return contribution
 
 
@@ -435,10 +456,19 @@ def _normalised(submission: Submission) -> Submission:
         name: normalise(getattr(submission, name), field=name, limit=SHORT_LIMIT).strip()
         for name in _SHORT_FIELDS
     }
+    passages = tuple(
+        replace(each, text=normalise(each.text, field=each.key).strip()) for each in submission.passages
+    )
+    files = tuple(
+        replace(each, description=normalise(each.description, limit=SHORT_LIMIT).strip())
+        for each in submission.attachments
+    )
     return replace(
         submission,
         title=normalise(submission.title, field="title", limit=TITLE_LIMIT).strip(),
-        text=normalise(submission.text, field="text"),
+        text=normalise(wording.compose(passages) if passages else submission.text, field="text"),
+        passages=passages,
+        attachments=files,
         person=people.normalised(submission.person),
         **short,
     )
@@ -589,7 +619,10 @@ def payload_sha256(
                 if person
                 else None
             ),
-            "attachments": [[file.sha256, file.filename, file.size] for file in attachments],
+            "attachments": [
+                [file.sha256, file.filename, file.size, *([file.description] if file.description else [])]
+                for file in attachments
+            ],
         }
     )
 
@@ -634,6 +667,13 @@ def set_publication(
             lon=contribution.lon,
             lat=contribution.lat,
             step=1 if is_counted else -1,
+        )
+    if contribution.kind == Kind.PROPOSAL.value and (was_shown or is_shown):
+        proposals.set_listed(
+            session,
+            contribution.id,
+            is_shown,
+            is_on_map=contribution.cell is not None and not contribution.place_hidden,
         )
     if was_shown:
         search.remove(session, contribution.id, Scope.PUBLIC)

@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from consultations import evidence_of_publication as publication
-from consultations import journal
+from consultations import journal, proposals
 from consultations.announcements import PublicationAct
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.documents import Document, DocumentVersion
@@ -32,13 +32,15 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
 
     Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
-    (sealed in the journal, no longer there); those of `evidence_of_publication`; files `file_missing`, `file_altered`.
+    (sealed in the journal, no longer there); versions of proposals `version_altered`, `version_unlinked`,
+    `version_missing`; those of `evidence_of_publication`; files `file_missing`, `file_altered`.
     Memory is bounded by `BATCH` rows; every file is read once.
     """
     for gap in journal.verify(session):
         yield Finding(f"journal:{gap.municipality_id}/{gap.sequence}", gap.problem)
     yield from _receipts(session)
     for subject, problem in (
+        *proposals.examine(session),
         *publication.frozen_documents(session),
         *publication.all_certificates(session),
         *publication.late_decisions(session),

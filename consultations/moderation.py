@@ -27,6 +27,8 @@ class Action(StrEnum):
     PUBLISH = "publish"
     REDACT = "redact"
     WITHHOLD = "withhold"
+    #: A later version of a proposal is not shown; what the public reads stays as it is.
+    RETURN = "return"
     UNDO = "undo"
 
 
@@ -59,6 +61,15 @@ class Redaction(SQLModel, table=True):
     #: Whether the exact place stays with the town hall, and where it is in words that everybody may read.
     hides_place: bool = False
     place_words: str = ""
+    #: The version of a proposal that it shows in full; None where it blacks something out. `is_carried`: files, place
+    #: and names that were blacked out before stay so.
+    shows_version: int | None = None
+    is_carried: bool = False
+
+    @property
+    def blacks_out(self) -> bool:
+        """Whether something of what was handed in is kept from the public."""
+        return self.shows_version is None or self.is_carried
 
 
 class ModerationDecision(SQLModel, table=True):
@@ -79,6 +90,8 @@ class ModerationDecision(SQLModel, table=True):
     #: State and redaction before, so that an undo leads back exactly there.
     before: str
     before_redaction_id: int | None = None
+    #: The version of a proposal that was decided on, if not what was handed in first.
+    version: int | None = None
 
 
 class Claim(SQLModel, table=True):
@@ -245,6 +258,105 @@ def publish_imported(
     )
 
 
+@dataclass(frozen=True)
+class LaterVersion:
+    """A later version of a proposal, as it would be shown."""
+
+    number: int
+    title: str
+    text: str
+
+
+def decide_on_version(
+    session: Session,
+    contribution: Contribution,
+    version: LaterVersion,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+    expected_decisions: int | None = None,
+) -> ModerationDecision:
+    """Show a later version of a proposal, or return it to its authors with a reason (PUBLISH or RETURN).
+
+    Files, place and names that were blacked out before stay so. Raises Refusal NOT_ALLOWED, DECIDED_MEANWHILE,
+    REASON_REQUIRED, and WRONG_STATE before what was handed in was itself decided on, or once it was taken back.
+    """
+    _require(by, contribution)
+    session.refresh(contribution, with_for_update=True)
+    assert contribution.id is not None
+    if expected_decisions is not None and expected_decisions != contribution.decisions:
+        raise Refusal(Code.DECIDED_MEANWHILE)
+    if contribution.publication not in (PublicationState.PUBLISHED.value, PublicationState.WITHHELD.value):
+        raise Refusal(Code.WRONG_STATE, state=contribution.publication)
+    if decision.action is Action.RETURN and decision.reason is None:
+        raise Refusal(Code.REASON_REQUIRED, "reason")
+    before, before_redaction = contribution.publication, contribution.redaction_id
+    redaction_id = before_redaction
+    if decision.action is Action.PUBLISH:
+        earlier = session.get(Redaction, before_redaction) if before_redaction else None
+        kept = earlier if earlier is not None and earlier.blacks_out else None
+        redaction = Redaction(
+            contribution_id=contribution.id,
+            title=version.title,
+            text=version.text,
+            made_by=by.label,
+            made_at=now,
+            hidden_attachments=kept.hidden_attachments if kept else "",
+            hides_place=kept.hides_place if kept else False,
+            place_words=kept.place_words if kept else contribution.place_words,
+            shows_version=version.number,
+            is_carried=kept is not None,
+        )
+        session.add(redaction)
+        session.flush()
+        redaction_id = redaction.id
+        contributions.set_publication(
+            session,
+            contribution,
+            PublicationState.PUBLISHED,
+            redaction_id=redaction_id,
+            public_title=redaction.title,
+            public_text=redaction.text,
+            place_hidden=redaction.hides_place,
+        )
+    else:
+        contribution.decisions += 1
+        session.add(contribution)
+    return _record(
+        session,
+        contribution,
+        decision,
+        by=by,
+        now=now,
+        redaction_id=redaction_id,
+        before=before,
+        before_redaction_id=before_redaction,
+        version=version.number,
+    )
+
+
+def readable_versions(past: Sequence[ModerationDecision]) -> list[int]:
+    """Of all decisions on a proposal, newest first: the versions that everybody may read, oldest first.
+
+    What was blacked out or withheld once takes everything with it that was shown before: the same words stand there.
+    """
+    standing: list[ModerationDecision] = []
+    for each in reversed(past):
+        if each.action == Action.UNDO.value:
+            if standing:
+                standing.pop()
+        else:
+            standing.append(each)
+    readable: set[int] = set()
+    for each in standing:
+        if each.action == Action.PUBLISH.value:
+            readable.add(each.version or 1)
+        elif each.action != Action.RETURN.value:
+            readable.clear()
+    return sorted(readable)
+
+
 def undo(
     session: Session,
     contribution: Contribution,
@@ -287,6 +399,7 @@ def undo(
         redaction_id=last.before_redaction_id,
         before=before,
         before_redaction_id=before_redaction,
+        version=last.version,
     )
 
 
@@ -313,6 +426,7 @@ def _record(
     redaction_id: int | None,
     before: str,
     before_redaction_id: int | None,
+    version: int | None = None,
 ) -> ModerationDecision:
     assert contribution.id is not None
     row = ModerationDecision(
@@ -326,6 +440,7 @@ def _record(
         redaction_id=redaction_id,
         before=before,
         before_redaction_id=before_redaction_id,
+        version=version,
     )
     session.add(row)
     session.execute(delete(Claim).where(col(Claim.contribution_id) == contribution.id))
@@ -354,7 +469,12 @@ def decision_sha256(row: ModerationDecision, redaction: Redaction | None) -> str
         version = [redaction.title, redaction.text, redaction.made_by, redaction.hidden_attachments]
         if redaction.hides_place or redaction.place_words:
             version += [redaction.hides_place, redaction.place_words]
-    return journal.digest([row.by, row.by_name, row.action, row.reason, row.explanation, row.before, version])
+        if redaction.shows_version is not None:
+            version += [redaction.shows_version, redaction.is_carried]
+    sealed: list[object] = [
+        row.by, row.by_name, row.action, row.reason, row.explanation, row.before, version,
+    ]  # fmt: skip
+    return journal.digest(sealed if row.version is None else [*sealed, row.version])
 
 
 def history(session: Session, contribution_id: int) -> list[ModerationDecision]:

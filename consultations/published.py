@@ -166,6 +166,8 @@ _COLUMNS: tuple[Any, ...] = (
     col(Redaction.title).label("public_title"),
     col(Redaction.text).label("public_text"),
     col(Redaction.place_words).label("public_place"),
+    col(Redaction.shows_version).label("shows_version"),
+    col(Redaction.is_carried).label("is_carried"),
     col(Organisation.name).label("body"),
     col(Document.title).label("document"),
     col(_Parent.reference).label("answers_to"),
@@ -196,15 +198,17 @@ def _entries(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    redacted = row.redaction_id is not None
+    replaced = row.redaction_id is not None
+    # A later version of a proposal is shown in full; only what was blacked out before it stays so.
+    redacted = replaced and (row.shows_version is None or row.is_carried)
     informal = row.kind != Kind.STATEMENT.value
     return Entry(
         id=row.id,
         reference=row.reference,
         kind=row.kind,
         received_at=row.received_at,
-        title=row.public_title if redacted else row.title,
-        text=row.public_text if redacted else row.text,
+        title=row.public_title if replaced else row.title,
+        text=row.public_text if replaced else row.text,
         is_redacted=redacted,
         # A redaction covers title, text and place; what else was typed freely is left out with it.
         topic="" if redacted else row.category,
@@ -212,7 +216,7 @@ def _entry(row: Row[Any]) -> Entry:
         refers_to=", ".join(
             part for part in (row.document or "", "" if redacted else row.section) if part.strip()
         ),
-        place_words=row.public_place if redacted else row.place_words,
+        place_words=row.public_place if replaced else row.place_words,
         lon=None if row.place_hidden else row.lon,
         lat=None if row.place_hidden else row.lat,
         geometry=None if row.place_hidden else row.geometry,

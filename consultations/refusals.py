@@ -70,6 +70,18 @@ class Code(StrEnum):
     REASON_REQUIRED = "reason_required"
     NOTHING_REDACTED = "nothing_redacted"
     NOTHING_TO_UNDO = "nothing_to_undo"
+    # co-creation
+    NOT_OPENED = "not_opened"
+    SECTION_UNKNOWN = "section_unknown"
+    SECTION_REQUIRED = "section_required"
+    TEXT_MOVED_ON = "text_moved_on"
+    NOTHING_CHANGED = "nothing_changed"
+    PROPOSAL_CLOSED = "proposal_closed"
+    AMENDMENT_CLOSED = "amendment_closed"
+    OWNER_DECIDES = "owner_decides"
+    SUPPORT_LIMIT = "support_limit"
+    LAST_OWNER = "last_owner"
+    DESCRIPTION_REQUIRED = "description_required"
     # imports
     MAPPING_INVALID = "mapping_invalid"
     TABLE_UNREADABLE = "table_unreadable"

@@ -18,11 +18,13 @@ from sqlmodel import Session
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
     agencies,
     agency_answers,
+    amendments,
     announcements,
     availability,
     certificates,
     contributions,
     corrections,
+    discussion,
     documents,
     drafts,
     frozen,
@@ -37,8 +39,10 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     people,
     places,
     procedures,
+    proposals,
     releases,
     search,
+    support,
     town_templates,
 )
 from consultations.prepared import as_usual

@@ -102,6 +102,24 @@ MESSAGES: dict[Code, str] = {
     Code.REASON_REQUIRED: N_("Please give a reason."),
     Code.NOTHING_REDACTED: N_("Nothing is blacked out yet: the public version is the same as the original."),
     Code.NOTHING_TO_UNDO: N_("There is no decision to take back."),
+    Code.NOT_OPENED: N_("The consultation does not take this in at the moment."),
+    Code.SECTION_UNKNOWN: N_("This proposal has no section of that name."),
+    Code.SECTION_REQUIRED: N_(
+        "Please write something here; without it others cannot understand the proposal."
+    ),
+    Code.TEXT_MOVED_ON: N_(
+        "Somebody else has changed the same words meanwhile. Nothing is lost: please compare both and decide what shall "
+        "stand."
+    ),
+    Code.NOTHING_CHANGED: N_("Nothing is different yet. Please change the words that you mean."),
+    Code.PROPOSAL_CLOSED: N_("This proposal takes nothing more in."),
+    Code.AMENDMENT_CLOSED: N_("This amendment has been decided on already."),
+    Code.OWNER_DECIDES: N_("Until %(until)s its author decides."),
+    Code.SUPPORT_LIMIT: N_(
+        "You have already supported %(limit)s proposals here. You can take one back first."
+    ),
+    Code.LAST_OWNER: N_("You own this proposal. Please hand it over to a co-author first, or withdraw it."),
+    Code.DESCRIPTION_REQUIRED: N_("Please say in a few words what the picture “%(filename)s” shows."),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),
     Code.TABLE_TOO_LONG: N_("The table has more than %(limit)s lines. Please divide it."),

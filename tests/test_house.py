@@ -42,7 +42,10 @@ FLOORS: dict[str, dict[str, int]] = {
             [
                 "weighing",
                 "moderation",
-                "proposals",
+                "proposing",
+                "amendments",
+                "support",
+                "discussion",
                 "published",
                 "releases",
                 "lateness",
@@ -54,7 +57,7 @@ FLOORS: dict[str, dict[str, int]] = {
             5,
         ),
         "evidence_of_publication": 6,
-        "comparison": 0,
+        **dict.fromkeys(["comparison", "merging", "cocreation", "wording"], 0),
         **dict.fromkeys(["contributions", "nearby", "variants", "announcements"], 4),
         **dict.fromkeys(
             [
@@ -66,6 +69,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "availability",
                 "corrections",
                 "agency_periods",
+                "proposals",
             ],
             3,
         ),

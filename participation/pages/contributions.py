@@ -299,6 +299,7 @@ _DECIDED = {
     Action.PUBLISH: N_("It was published."),
     Action.REDACT: N_("It was published, with some words blacked out."),
     Action.WITHHOLD: N_("It was kept from the public."),
+    Action.RETURN: N_("A later version is not shown."),
     Action.UNDO: N_("The last decision was taken back."),
 }
 

@@ -50,8 +50,12 @@ ACTIONS: dict[Action, str] = {
     Action.PUBLISH: N_("Publish as it is"),
     Action.REDACT: N_("Publish with words blacked out"),
     Action.WITHHOLD: N_("Keep from the public"),
+    Action.RETURN: N_("A later version was returned"),
     Action.UNDO: N_("Decision taken back"),
 }
+
+#: What a moderator chooses from for what was handed in; later versions have a page of their own.
+CHOICES = (Action.PUBLISH, Action.REDACT, Action.WITHHOLD)
 
 TRAITS: dict[privacy.Trait, str] = {
     privacy.Trait.EMAIL: N_("E-mail address"),
@@ -71,9 +75,7 @@ class DecisionForm(Form):
     action = RadioField(
         N_("What may the public see?"),
         [InputRequired(N_("Please choose one."))],
-        choices=[
-            SelectChoice(action.value, ACTIONS[action]) for action in ACTIONS if action is not Action.UNDO
-        ],
+        choices=[SelectChoice(action.value, ACTIONS[action]) for action in CHOICES],
     )
     reason = SelectField(
         N_("Reason"),

@@ -1,0 +1,166 @@
+"""Talking about a proposal: comments for, against or as a question, and answers to them; two deep and no deeper.
+
+A comment is a contribution like any other (one door, receipt, moderation); its `Remark` says how its author marked it.
+The order is by chance and stays the same for a visitor, so that nobody wins by being first or loud.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Index
+from sqlmodel import Field, Session, SQLModel, col, func, select
+
+from consultations import contributions, proposals, proposing
+from consultations.cocreation import Act
+from consultations.contributions import Contribution, Kind, PublicationState, Submission
+from consultations.permissions import Actor
+from consultations.procedures import Procedure
+from consultations.refusals import Code, Refusal
+
+
+class Stance(StrEnum):
+    """What a comment is, as its author marks it."""
+
+    FOR = "for"
+    AGAINST = "against"
+    QUESTION = "question"
+    REMARK = "remark"
+
+
+class Remark(SQLModel, table=True):
+    """How a comment stands to the proposal; `answers_id` is the comment that it answers. Never changed."""
+
+    __tablename__ = "remark"
+    __table_args__ = (
+        Index("ix_remark_proposal_id_shuffle", "proposal_id", "answers_id", "stance", "shuffle"),
+    )
+
+    contribution_id: int = Field(foreign_key="contribution.id", primary_key=True)
+    proposal_id: int = Field(foreign_key="proposal.contribution_id")
+    answers_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
+    stance: str
+    shuffle: int
+
+
+def comment(
+    session: Session,
+    proposal_id: int,
+    stance: Stance,
+    submission: Submission,
+    *,
+    answers_id: int | None = None,
+    procedure: Procedure,
+    by: Actor,
+    now: datetime,
+) -> Contribution:
+    """Say something about a proposal, or answer a comment on it; an answer to an answer answers the comment above.
+
+    Raises what `proposing.require` and `contributions.submit` raise, and UNKNOWN_REFERENCE for a comment that is not there.
+    """
+    proposal = proposals.by_contribution(session, proposal_id)
+    if proposal is None:
+        raise Refusal(Code.NOT_FOUND)
+    proposing.require(session, proposal, Act.COMMENT, by=by, channel=submission.channel, now=now)
+    above = session.get(Remark, answers_id) if answers_id is not None else None
+    if answers_id is not None and (above is None or above.proposal_id != proposal_id):
+        raise Refusal(Code.UNKNOWN_REFERENCE)
+    top = above.answers_id or above.contribution_id if above is not None else None
+    parent = session.get_one(Contribution, top or proposal_id)
+    made = contributions.submit(
+        session,
+        replace(submission, kind=Kind.COMMENT, parent=parent),
+        procedure=procedure,
+        by=by,
+        now=now,
+    )
+    assert made.id is not None
+    if session.get(Remark, made.id) is None:
+        session.add(
+            Remark(
+                contribution_id=made.id,
+                proposal_id=proposal_id,
+                answers_id=top,
+                stance=stance.value,
+                shuffle=secrets.randbelow(2**31),
+            )
+        )
+        session.flush()
+        proposals.notice_taken(session, proposal_id)
+    return made
+
+
+@dataclass(frozen=True)
+class Said:
+    """A comment that everybody may read, with the answers to it, oldest first."""
+
+    contribution: Contribution
+    stance: Stance
+    answers: tuple[Contribution, ...] = ()
+
+
+def talk(
+    session: Session,
+    proposal_id: int,
+    *,
+    seed: str,
+    stance: Stance | None = None,
+    skip: int = 0,
+    limit: int = 20,
+) -> tuple[list[Said], int]:
+    """Comments on a proposal in an order that chance makes once per `seed`, `limit` of them, and how many there are.
+
+    Three queries, however many there are.
+    """
+    conditions: list[ColumnElement[bool]] = [
+        col(Remark.proposal_id) == proposal_id,
+        col(Remark.answers_id).is_(None),
+        col(Contribution.publication) == PublicationState.PUBLISHED.value,
+    ]
+    if stance is not None:
+        conditions.append(col(Remark.stance) == stance.value)
+    found = session.exec(
+        select(Remark.contribution_id, Remark.shuffle)
+        .join(Contribution, col(Contribution.id) == Remark.contribution_id)
+        .where(*conditions)
+    ).all()
+    order = sorted((_drawn(seed, shuffle), number) for number, shuffle in found)
+    chosen = [number for _, number in order[skip : skip + limit]]
+    rows = session.exec(
+        select(Contribution, Remark)
+        .join(Remark, col(Remark.contribution_id) == Contribution.id)
+        .where(
+            (col(Contribution.id).in_(chosen)) | (col(Remark.answers_id).in_(chosen)),
+            Contribution.publication == PublicationState.PUBLISHED.value,
+        )
+        .order_by(col(Contribution.id))
+    ).all()
+    tops = {row.id: (row, Stance(remark.stance)) for row, remark in rows if remark.answers_id is None}
+    answers: dict[int, list[Contribution]] = {}
+    for row, remark in rows:
+        if remark.answers_id is not None:
+            answers.setdefault(remark.answers_id, []).append(row)
+    said = [Said(*tops[number], tuple(answers.get(number, ()))) for number in chosen if number in tops]
+    return said, len(order)
+
+
+def _drawn(seed: str, shuffle: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{shuffle}".encode(), digest_size=8).digest())
+
+
+def stances(session: Session, proposal_id: int) -> dict[str, int]:
+    """How many comments of each stance everybody may read."""
+    rows: Sequence[tuple[str, int]] = session.exec(
+        select(Remark.stance, func.count())
+        .join(Contribution, col(Contribution.id) == Remark.contribution_id)
+        .where(
+            Remark.proposal_id == proposal_id,
+            col(Remark.answers_id).is_(None),
+            Contribution.publication == PublicationState.PUBLISHED.value,
+        )
+        .group_by(col(Remark.stance))
+    ).all()
+    return dict(rows)

@@ -1,0 +1,648 @@
+"""What people do with proposals: revise, translate, write along, hand over, lock, withdraw; and who may, when.
+
+Every verb asks `cocreation.answer` once, locks the proposal, writes a version where words change, and leaves its entry
+in the journal in the same transaction. What the public reads follows by moderation (`moderation.decide_on_version`).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import case, func
+from sqlmodel import Session, col, select
+
+from consultations import channels, contributions, journal, moderation, procedures, proposals, wording
+from consultations.cocreation import MOVES as ACTS
+from consultations.cocreation import (
+    TITLE,
+    Act,
+    Arrangement,
+    Authoring,
+    Opening,
+    Part,
+    answer,
+    arrangement,
+)
+from consultations.contributions import Contribution, PublicationState
+from consultations.deadlines import PhaseState
+from consultations.moderation import Action, Decision, LaterVersion, ModerationDecision, Redaction
+from consultations.permissions import SYSTEM, Actor, Permission, may
+from consultations.procedures import Phase, Track
+from consultations.proposals import (
+    AuthorRole,
+    AuthorState,
+    NewVersion,
+    Proposal,
+    ProposalAuthor,
+    ProposalVersion,
+    VersionReason,
+)
+from consultations.refusals import Code, Refusal
+from consultations.text import normalise
+from consultations.wording import Patch
+
+NAME_LIMIT = 200
+NOTE_LIMIT = 2_000
+
+
+class Why(StrEnum):
+    """Why somebody no longer stands by a proposal."""
+
+    DUPLICATE = "duplicate"
+    DONE = "done"
+    STARTED = "started"
+    CHANGED_MIND = "changed_mind"
+    OTHER = "other"
+
+
+# --- who, when -------------------------------------------------------------------------------------
+
+
+def arrangement_of(phase: Phase | None) -> Arrangement:
+    """What a phase opens for co-creation; nothing without a phase."""
+    return arrangement(phase.opens, phase.facts) if phase else Arrangement()
+
+
+def phase_that_opens(phases: Sequence[Phase], opening: Opening, now: datetime) -> Phase | None:
+    """The running phase that opens this to the public, or None."""
+    return next(
+        (
+            phase
+            for phase in phases
+            if phase.track != Track.AGENCIES.value
+            and phase.state(now) is PhaseState.OPEN
+            and opening in arrangement_of(phase).opens
+        ),
+        None,
+    )
+
+
+def part_of(proposal: Proposal, *, by: Actor, author: ProposalAuthor | None = None) -> Part:
+    """What somebody is to a proposal: `author` is the row that their link, code or account leads to, if any."""
+    if by.label == SYSTEM.label and by.person_id is None and author is None:
+        return Part.SYSTEM
+    if author is not None and author.proposal_id == proposal.contribution_id:
+        if author.state == AuthorState.ACTIVE.value:
+            return Part.OWNER if author.role == AuthorRole.OWNER.value else Part.COAUTHOR
+        return Part.ANYBODY
+    return Part.FACILITATOR if facilitates(by, proposal) else Part.ANYBODY
+
+
+def facilitates(by: Actor, proposal: Proposal) -> bool:
+    """Whether somebody plans or moderates the consultation of a proposal."""
+    town, procedure = proposal.municipality_id, proposal.procedure_id
+    return any(
+        may(by, permission, municipality_id=town, procedure_id=procedure)
+        for permission in (Permission.PLAN, Permission.MODERATE)
+    )
+
+
+def require(
+    session: Session,
+    proposal: Proposal,
+    act: Act,
+    *,
+    by: Actor,
+    author: ProposalAuthor | None = None,
+    channel: str = "web",
+    now: datetime,
+) -> tuple[Authoring, Phase | None]:
+    """The state that follows an act, and the phase that opens it.
+
+    Whoever hands in for somebody else (a channel of the counter) needs to be allowed to; then what lies there is taken
+    in whether or not the phase still runs. Raises Refusal NOT_ALLOWED, PROPOSAL_CLOSED (state), NOT_OPENED (opening),
+    NOT_FOUND where the public cannot read it.
+    """
+    from_counter = channels.by_key(channel).entry is channels.Entry.CLERK
+    if from_counter and not may(
+        by,
+        Permission.RECORD_INTAKE,
+        municipality_id=proposal.municipality_id,
+        procedure_id=proposal.procedure_id,
+    ):
+        raise Refusal(Code.NOT_ALLOWED)
+    # At the counter somebody else speaks: the author whose row is given, or anybody.
+    part = part_of(proposal, by=SYSTEM if from_counter and author else by, author=author)
+    if from_counter and author is None:
+        part = Part.ANYBODY
+    said = answer(Authoring(proposal.authoring), act, part)
+    if said.state is None:
+        if said.why_not == "not_your_part":
+            raise Refusal(Code.NOT_ALLOWED)
+        raise Refusal(Code.PROPOSAL_CLOSED, state=proposal.authoring)
+    move = ACTS[act]
+    if move.is_public and not proposal.is_listed:
+        raise Refusal(Code.NOT_FOUND)
+    if move.opening is None:
+        return said.state, None
+    phases = procedures.phases_of(session, proposal.procedure_id)
+    phase = phase_that_opens(phases, move.opening, now)
+    if phase is None and part is not Part.FACILITATOR and not from_counter:
+        raise Refusal(Code.NOT_OPENED, opening=move.opening.value)
+    return said.state, phase
+
+
+def _note(
+    session: Session, proposal: Proposal, verb: str, *, by: Actor, now: datetime, facts: dict[str, object]
+) -> None:
+    journal.append(
+        session,
+        municipality_id=proposal.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=proposal.procedure_id,
+        subject=f"proposal:{proposal.contribution_id}",
+        facts=facts,
+    )
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def revise(
+    session: Session,
+    proposal_id: int,
+    words: Mapping[str, str],
+    *,
+    base_number: int,
+    language: str,
+    note: str = "",
+    channel: str = "web",
+    by: Actor,
+    author: ProposalAuthor | None = None,
+    now: datetime,
+) -> ProposalVersion:
+    """Change sections (words by section) that were read in version `base_number`: a new version, never an overwritten one.
+
+    What somebody else changed meanwhile at other places stays; at the same place nothing is written. Words in other
+    languages become stale. Raises what `require` raises, and SECTION_UNKNOWN, TEXT_MOVED_ON (field: the section),
+    NOTHING_CHANGED, REASON_REQUIRED ("note": others support it already), TEXT_TOO_LONG.
+    """
+    proposal = proposals.lock(session, proposal_id)
+    require(session, proposal, Act.REVISE, by=by, author=author, channel=channel, now=now)
+    if proposal.supports and not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    return _change(
+        session, proposal, words, VersionReason.EDIT, base_number=base_number, language=language, note=note,
+        channel=channel, by=by, author=author, now=now,
+    )  # fmt: skip
+
+
+def translate(
+    session: Session,
+    proposal_id: int,
+    words: Mapping[str, str],
+    *,
+    base_number: int,
+    language: str,
+    origin: str = "human",
+    by: Actor,
+    author: ProposalAuthor | None = None,
+    now: datetime,
+) -> ProposalVersion:
+    """Say sections in another language; they are fresh then, and no other language becomes stale. Raises like `revise`."""
+    proposal = proposals.lock(session, proposal_id)
+    require(session, proposal, Act.TRANSLATE, by=by, author=author, now=now)
+    return _change(
+        session, proposal, words, VersionReason.TRANSLATION, base_number=base_number, language=language, note="",
+        channel="web", by=by, author=author, now=now, origin=origin,
+    )  # fmt: skip
+
+
+def _change(
+    session: Session,
+    proposal: Proposal,
+    words: Mapping[str, str],
+    reason: VersionReason,
+    *,
+    base_number: int,
+    language: str,
+    note: str,
+    channel: str,
+    by: Actor,
+    author: ProposalAuthor | None,
+    now: datetime,
+    origin: str = "",
+) -> ProposalVersion:
+    base = proposals.version(session, proposal.contribution_id, base_number)
+    if base is None:
+        raise Refusal(Code.NOT_FOUND)
+    current = proposals.newest(session, proposal.contribution_id)
+    patches = patches_of(words, base, language)
+    applied = wording.apply(
+        patches,
+        base=base.texts,
+        current=current.texts,
+        stale=current.stale,
+        is_translation=reason is VersionReason.TRANSLATION,
+    )
+    if applied.clashes:
+        section = next(iter(applied.clashes)).partition("/")[2]
+        raise Refusal(Code.TEXT_MOVED_ON, section, number=current.number)
+    touched = wording.changed(current.texts, applied.texts)
+    if not touched and applied.stale == tuple(current.stale):
+        raise Refusal(Code.NOTHING_CHANGED)
+    origins = {**current.origins, **{place: origin for place in touched if origin}}
+    version = proposals.add_version(
+        session,
+        proposal,
+        NewVersion(
+            reason=reason,
+            texts=applied.texts,
+            base_number=base_number,
+            channel=channel,
+            language=language,
+            note=normalise(note, field="note", limit=NOTE_LIMIT).strip(),
+            author_id=author.id if author else None,
+            stale=applied.stale,
+            origins=origins,
+        ),
+        by=by.label,
+        now=now,
+    )
+    note_version(session, proposal, version, touched, by=by, now=now)
+    return version
+
+
+def patches_of(words: Mapping[str, str], base: ProposalVersion, language: str) -> list[Patch]:
+    """What was typed as patches against a version. Raises Refusal SECTION_UNKNOWN, SECTION_REQUIRED, TEXT_TOO_LONG."""
+    known = {key for sections in base.texts.values() for key in sections} | {key for key, _ in base.headings}
+    patches = []
+    for key, typed in words.items():
+        if key not in known:
+            raise Refusal(Code.SECTION_UNKNOWN, key)
+        before = base.texts.get(language, {}).get(key, "")
+        if key == TITLE:
+            typed = normalise(typed, field=key, limit=contributions.TITLE_LIMIT).strip()
+            if before and not typed:
+                raise Refusal(Code.SECTION_REQUIRED, key)
+        else:
+            typed = normalise(typed, field=key).strip()
+        if typed != before:
+            patches.append(Patch(language, key, typed, wording.fingerprint(before)))
+    return patches
+
+
+def note_version(
+    session: Session,
+    proposal: Proposal,
+    version: ProposalVersion,
+    touched: Sequence[str],
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Write into the journal that there is a new version, with its receipt."""
+    _note(
+        session, proposal, "proposal_revised", by=by, now=now,
+        facts={
+            "number": version.number, "reason": version.reason, "channel": version.channel,
+            "sections": list(touched), "receipt": version.receipt,
+        },
+    )  # fmt: skip
+
+
+def composed(version: ProposalVersion) -> tuple[str, str]:
+    """Title and text of a version in its own language, as lists, search and open data show it."""
+    language = version.language if version.language in version.texts else next(iter(version.texts), "de")
+    words = version.texts.get(language, {})
+    return str(words.get(TITLE, "")), wording.compose(
+        wording.passages_of(version.texts, language, version.headings)
+    )
+
+
+# --- what the public reads -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What everybody may read: the number of the version that stands (None: something is blacked out in it), and all
+    numbers whose words may be read and compared, oldest first."""
+
+    number: int | None
+    readable: tuple[int, ...]
+
+
+def shown(session: Session, contribution: Contribution) -> Shown:
+    """What the public reads of a proposal; nothing while it is not published."""
+    if contribution.publication != PublicationState.PUBLISHED.value or contribution.id is None:
+        return Shown(None, ())
+    readable = tuple(moderation.readable_versions(moderation.history(session, contribution.id)))
+    if contribution.redaction_id is None:
+        return Shown(1, readable)
+    redaction = session.get_one(Redaction, contribution.redaction_id)
+    return Shown(redaction.shows_version, readable)
+
+
+def show(
+    session: Session,
+    contribution: Contribution,
+    version: ProposalVersion,
+    *,
+    by: Actor,
+    now: datetime,
+    expected_decisions: int | None = None,
+    explanation: str = "",
+) -> ModerationDecision:
+    """Let the public read a later version. Raises what `moderation.decide_on_version` raises."""
+    title, text = composed(version)
+    return moderation.decide_on_version(
+        session,
+        contribution,
+        LaterVersion(version.number, title, text),
+        Decision(Action.PUBLISH, explanation=explanation),
+        by=by,
+        now=now,
+        expected_decisions=expected_decisions,
+    )
+
+
+def return_version(
+    session: Session,
+    contribution: Contribution,
+    version: ProposalVersion,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+    expected_decisions: int | None = None,
+) -> ModerationDecision:
+    """Give a later version back to its authors, with a reason; what the public reads stays as it is."""
+    title, text = composed(version)
+    return moderation.decide_on_version(
+        session,
+        contribution,
+        LaterVersion(version.number, title, text),
+        decision,
+        by=by,
+        now=now,
+        expected_decisions=expected_decisions,
+    )
+
+
+def waiting_versions(
+    session: Session,
+    municipality_id: int,
+    *,
+    procedure_ids: Sequence[int] | None = None,
+    after_id: int = 0,
+    limit: int = 25,
+) -> list[tuple[Contribution, ProposalVersion]]:
+    """The newest versions that nobody has decided on yet, oldest first, `limit` after the version `after_id`."""
+    decided = (
+        select(func.sum(case((col(ModerationDecision.action) == Action.UNDO.value, -1), else_=1)))
+        .where(
+            ModerationDecision.contribution_id == Proposal.contribution_id,
+            ModerationDecision.version == Proposal.newest_number,
+        )
+        .correlate(Proposal)
+        .scalar_subquery()
+    )
+    question = (
+        select(Contribution, ProposalVersion)
+        .join(Proposal, col(Proposal.contribution_id) == Contribution.id)
+        .join(
+            ProposalVersion,
+            (col(ProposalVersion.proposal_id) == Proposal.contribution_id)
+            & (col(ProposalVersion.number) == Proposal.newest_number),
+        )
+        .where(
+            Proposal.municipality_id == municipality_id,
+            Proposal.newest_number > 1,
+            col(Contribution.publication).in_(
+                (PublicationState.PUBLISHED.value, PublicationState.WITHHELD.value)
+            ),
+            col(ProposalVersion.id) > after_id,
+            func.coalesce(decided, 0) <= 0,
+        )
+        .order_by(col(ProposalVersion.id))
+        .limit(limit)
+    )
+    if procedure_ids is not None:
+        question = question.where(col(Proposal.procedure_id).in_(procedure_ids))
+    return [(contribution, version) for contribution, version in session.exec(question).all()]
+
+
+# --- authors ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody was asked to write along: the row, and what leads them in; neither secret is stored."""
+
+    author: ProposalAuthor
+    secret: str
+    code: str
+
+
+def invite(
+    session: Session,
+    proposal_id: int,
+    *,
+    name: str = "",
+    way: str = "link",
+    by: Actor,
+    author: ProposalAuthor | None = None,
+    channel: str = "web",
+    now: datetime,
+) -> Asked:
+    """Ask somebody to write along: by a link to hand on, by mail, or by a code on paper (`way`).
+
+    Raises what `require` raises.
+    """
+    proposal = proposals.lock(session, proposal_id)
+    require(session, proposal, Act.INVITE, by=by, author=author, channel=channel, now=now)
+    secret, code = secrets.token_urlsafe(24), contributions.new_access_code()
+    asked = ProposalAuthor(
+        proposal_id=proposal_id,
+        role=AuthorRole.COAUTHOR.value,
+        state=AuthorState.INVITED.value,
+        name=normalise(name, field="name", limit=NAME_LIMIT).strip(),
+        invited_at=now,
+        invited_by=author.name if author else by.label,
+        way=way,
+        key_sha256=hashed(secret),
+        code_sha256=hashed(code),
+    )
+    session.add(asked)
+    session.flush()
+    _note(session, proposal, "coauthor_invited", by=by, now=now, facts={"author": asked.id, "way": way})
+    return Asked(asked, secret, code)
+
+
+def hashed(secret: str) -> str:
+    """How a secret or a code is stored."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def author_by_secret(session: Session, municipality_id: int, secret: str) -> ProposalAuthor | None:
+    """Whose personal link this is, in this municipality, or None."""
+    return _author_by(session, municipality_id, key_sha256=hashed(secret)) if secret else None
+
+
+def author_by_code(session: Session, municipality_id: int, typed: str) -> ProposalAuthor | None:
+    """Whose printed code this is, however it was typed, or None."""
+    code = contributions.read_access_code(typed)
+    return _author_by(session, municipality_id, code_sha256=hashed(code)) if code else None
+
+
+def _author_by(session: Session, municipality_id: int, **named: str) -> ProposalAuthor | None:
+    ((name, value),) = named.items()
+    return session.exec(
+        select(ProposalAuthor)
+        .join(Proposal, col(Proposal.contribution_id) == ProposalAuthor.proposal_id)
+        .where(getattr(ProposalAuthor, name) == value, Proposal.municipality_id == municipality_id)
+    ).first()
+
+
+def owner_with_code(session: Session, contribution: Contribution) -> ProposalAuthor | None:
+    """The owner of a proposal whose access code somebody has typed in: that of the receipt is the first owner's.
+
+    None once somebody else owns it: the code still shows the receipt, but no longer changes the text.
+    """
+    assert contribution.id is not None
+    authors = proposals.authors_of(session, contribution.id)
+    first = authors[0] if authors else None
+    return first if first is not None and first.state == AuthorState.ACTIVE.value else None
+
+
+def author_of_person(session: Session, proposal_id: int, by: Actor) -> ProposalAuthor | None:
+    """The author that a signed-in person is, if they are one."""
+    if by.person_id is None:
+        return None
+    return next(
+        (each for each in proposals.authors_of(session, proposal_id) if each.person_id == by.person_id), None
+    )
+
+
+def reply(
+    session: Session, asked: ProposalAuthor, *, accepts: bool, name: str = "", by: Actor, now: datetime
+) -> ProposalAuthor:
+    """Accept or decline to write along. Answered twice the same way it is one answer.
+
+    Raises Refusal WRONG_STATE once it was answered otherwise, PROPOSAL_CLOSED.
+    """
+    proposal = proposals.lock(session, asked.proposal_id)
+    session.refresh(asked)
+    wanted = AuthorState.ACTIVE if accepts else AuthorState.DECLINED
+    if asked.state == wanted.value:
+        return asked
+    if asked.state != AuthorState.INVITED.value:
+        raise Refusal(Code.WRONG_STATE, state=asked.state)
+    if accepts and proposal.authoring not in (Authoring.OPEN.value, Authoring.LOCKED.value):
+        raise Refusal(Code.PROPOSAL_CLOSED, state=proposal.authoring)
+    asked.state = wanted.value
+    asked.name = normalise(name, field="name", limit=NAME_LIMIT).strip() or asked.name
+    asked.person_id = by.person_id
+    asked.since = now if accepts else None
+    session.add(asked)
+    verb = "coauthor_joined" if accepts else "coauthor_declined"
+    _note(session, proposal, verb, by=by, now=now, facts={"author": asked.id})
+    return asked
+
+
+def leave(
+    session: Session, author: ProposalAuthor, *, keeps_credit: bool = True, by: Actor, now: datetime
+) -> ProposalAuthor:
+    """Write along no longer; the name stays at the versions of that time unless it is to go.
+
+    Raises Refusal LAST_OWNER: who owns it hands it over first, or withdraws it.
+    """
+    proposal = proposals.lock(session, author.proposal_id)
+    session.refresh(author)
+    if part_of(proposal, by=by, author=author) is Part.OWNER:
+        raise Refusal(Code.LAST_OWNER)
+    require(session, proposal, Act.LEAVE, by=by, author=author, now=now)
+    author.state, author.until, author.keeps_credit = AuthorState.LEFT.value, now, keeps_credit
+    session.add(author)
+    _note(
+        session, proposal, "coauthor_left", by=by, now=now,
+        facts={"author": author.id, "keeps_credit": keeps_credit},
+    )  # fmt: skip
+    return author
+
+
+def hand_over(
+    session: Session, owner: ProposalAuthor, to: ProposalAuthor, *, by: Actor, now: datetime
+) -> ProposalAuthor:
+    """Make a co-author the owner; who owned it writes along from now on.
+
+    Raises what `require` raises, and WRONG_STATE if the other does not write along.
+    """
+    proposal = proposals.lock(session, owner.proposal_id)
+    session.refresh(owner)
+    session.refresh(to)
+    require(session, proposal, Act.HAND_OVER, by=by, author=owner, now=now)
+    if to.proposal_id != owner.proposal_id or to.state != AuthorState.ACTIVE.value:
+        raise Refusal(Code.WRONG_STATE, state=to.state)
+    owner.role, to.role = AuthorRole.COAUTHOR.value, AuthorRole.OWNER.value
+    session.add(owner)
+    session.add(to)
+    _note(session, proposal, "proposal_handed_over", by=by, now=now, facts={"from": owner.id, "to": to.id})
+    return to
+
+
+# --- states ----------------------------------------------------------------------------------------
+
+
+def withdraw(
+    session: Session,
+    proposal_id: int,
+    why: Why,
+    *,
+    note: str = "",
+    channel: str = "web",
+    by: Actor,
+    author: ProposalAuthor | None,
+    now: datetime,
+) -> Proposal:
+    """Its owner no longer stands by it: it stays readable for those who supported it, and takes nothing more in.
+
+    Raises what `require` raises.
+    """
+    return _move(
+        session, proposal_id, Act.WITHDRAW, by=by, author=author, channel=channel, now=now,
+        facts={"why": why.value, "note": normalise(note, field="note", limit=NOTE_LIMIT).strip()},
+    )  # fmt: skip
+
+
+def lock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Proposal:
+    """Let the text stand still, for evaluation or a vote. Raises what `require` raises."""
+    return _move(session, proposal_id, Act.LOCK, by=by, author=None, now=now, facts={})
+
+
+def unlock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Proposal:
+    """Let its authors go on. Raises what `require` raises."""
+    return _move(session, proposal_id, Act.UNLOCK, by=by, author=None, now=now, facts={})
+
+
+def _move(
+    session: Session,
+    proposal_id: int,
+    act: Act,
+    *,
+    by: Actor,
+    author: ProposalAuthor | None,
+    channel: str = "web",
+    now: datetime,
+    facts: dict[str, object],
+) -> Proposal:
+    proposal = proposals.lock(session, proposal_id)
+    after, _phase = require(session, proposal, act, by=by, author=author, channel=channel, now=now)
+    proposal.authoring = after.value
+    session.add(proposal)
+    _note(session, proposal, _VERBS[act], by=by, now=now, facts={**facts, "state": after.value})
+    session.flush()
+    return proposal
+
+
+_VERBS = {
+    Act.WITHDRAW: "proposal_withdrawn",
+    Act.LOCK: "proposal_locked",
+    Act.UNLOCK: "proposal_unlocked",
+    Act.ARCHIVE: "proposal_archived",
+}

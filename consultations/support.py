@@ -1,0 +1,263 @@
+"""Support: once per person and phase, in whatever channel, and taken back whenever somebody wishes.
+
+Rows are only ever added: given, withdrawn, moved, linked. What stands is the last row of a party. A party is whoever
+supports, as far as the channel knows: an account, a browser, a line on a paper list; two parties that turn out to be one
+person are linked and counted once, and no row goes away.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Column, Index, UniqueConstraint, func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from consultations import journal, procedures, proposals, proposing
+from consultations.cocreation import Act, Audience
+from consultations.permissions import Actor
+from consultations.procedures import Phase
+from consultations.proposals import Proposal
+from consultations.refusals import Code, Refusal
+from consultations.tables import BigKey, UtcDateTime
+
+
+class SupportAct(StrEnum):
+    """What a row says."""
+
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+    MOVED_AWAY = "moved_away"  # with consent, to the proposal that took this one in
+    MOVED_HERE = "moved_here"
+    LINKED = "linked"  # the same person supports it by another way already
+
+
+#: Rows after which a support counts.
+STANDING = (SupportAct.GIVEN.value, SupportAct.MOVED_HERE.value)
+
+
+class Support(SQLModel, table=True):
+    """One thing that somebody did with their support. Never changed, never deleted; `turn` counts a party's rows."""
+
+    __tablename__ = "support"
+    __table_args__ = (
+        UniqueConstraint("proposal_id", "phase_id", "party", "turn"),
+        Index("ix_support_phase_id_party", "phase_id", "party", "proposal_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    proposal_id: int = Field(foreign_key="proposal.contribution_id")
+    phase_id: int = Field(foreign_key="phase.id")
+    #: Who, as far as the channel knows: "account:12", "browser:<sha256>", "paper:<sha256>"; never a name.
+    party: str
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
+    turn: int
+    act: str
+    channel: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: str
+    #: The row at the other proposal (moved), or of the other party (linked).
+    refers_to_id: int | None = Field(default=None, foreign_key="support.id")
+
+
+@dataclass(frozen=True)
+class Supporter:
+    """Who supports: `party` as in `Support`, the person if known, the channel that it came by."""
+
+    party: str
+    channel: str = "web"
+    person_id: int | None = None
+
+
+def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor, now: datetime) -> Support:
+    """Support a proposal in the phase that opens it. Done twice it is one support.
+
+    Raises what `proposing.require` raises, NOT_ALLOWED where the phase wants people signed in, SUPPORT_LIMIT (limit).
+    """
+    proposal = proposals.lock(session, proposal_id)
+    _, phase = proposing.require(session, proposal, Act.SUPPORT, by=by, channel=supporter.channel, now=now)
+    phase = phase or _phase_of(session, proposal)
+    arrangement = proposing.arrangement_of(phase)
+    if arrangement.audience is Audience.SIGNED_IN and supporter.person_id is None:
+        raise Refusal(Code.NOT_ALLOWED)
+    assert phase.id is not None
+    last = _last(session, proposal_id, phase.id, supporter.party)
+    if last is not None and last.act in (*STANDING, SupportAct.LINKED.value):
+        return last
+    limit = arrangement.limits.per_person
+    # A limit without its ground and somebody who answers for it binds nobody.
+    binds = limit is not None and not arrangement.limits.missing
+    if binds and standing_of(session, phase.id, supporter.party) >= (limit or 0):
+        raise Refusal(Code.SUPPORT_LIMIT, limit=limit)
+    return _add(session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now)
+
+
+def withdraw(
+    session: Session, proposal_id: int, supporter: Supporter, *, by: Actor, now: datetime
+) -> Support | None:
+    """Take a support back, in whatever phase it was given; None if there is none. Raises what `proposing.require` raises."""
+    proposal = proposals.lock(session, proposal_id)
+    proposing.require(session, proposal, Act.WITHDRAW_SUPPORT, by=by, channel=supporter.channel, now=now)
+    row = None
+    for last in _lasts(session, proposal_id, supporter.party):
+        if last.act in STANDING:
+            row = _add(
+                session, proposal, last.phase_id, supporter, SupportAct.WITHDRAWN, last, by=by, now=now
+            )
+    return row
+
+
+def move(
+    session: Session, from_id: int, to_id: int, supporter: Supporter, *, by: Actor, now: datetime
+) -> None:
+    """Take supports along to the proposal that this one went into, because the supporter says so.
+
+    Who supports both already keeps both: the sum over all proposals never changes by a merge.
+    """
+    old, new = proposals.lock(session, from_id), proposals.lock(session, to_id)
+    for last in _lasts(session, from_id, supporter.party):
+        there = _last(session, to_id, last.phase_id, supporter.party)
+        if last.act not in STANDING or (there is not None and there.act in STANDING):
+            continue
+        away = _add(session, old, last.phase_id, supporter, SupportAct.MOVED_AWAY, last, by=by, now=now)
+        _add(
+            session,
+            new,
+            last.phase_id,
+            supporter,
+            SupportAct.MOVED_HERE,
+            there,
+            by=by,
+            now=now,
+            refers_to=away,
+        )
+
+
+def link(
+    session: Session, proposal_id: int, phase_id: int, kept: str, other: str, *, by: Actor, now: datetime
+) -> None:
+    """Say that two parties are one person: the support of `other` no longer counts beside that of `kept`.
+
+    Raises Refusal NOT_FOUND unless both support the proposal in this phase.
+    """
+    proposal = proposals.lock(session, proposal_id)
+    first, second = (_last(session, proposal_id, phase_id, party) for party in (kept, other))
+    if first is None or second is None or first.act not in STANDING or second.act not in STANDING:
+        raise Refusal(Code.NOT_FOUND)
+    supporter = Supporter(other, second.channel, second.person_id)
+    _add(session, proposal, phase_id, supporter, SupportAct.LINKED, second, by=by, now=now, refers_to=first)
+
+
+def _phase_of(session: Session, proposal: Proposal) -> Phase:
+    """At the counter, where the phase may be over: the one in which the proposal was handed in."""
+    phase = procedures.phase_of(session, proposal.phase_id) if proposal.phase_id else None
+    if phase is None:
+        raise Refusal(Code.NOT_OPENED, opening="support")
+    return phase
+
+
+def _add(
+    session: Session,
+    proposal: Proposal,
+    phase_id: int,
+    supporter: Supporter,
+    act: SupportAct,
+    last: Support | None,
+    *,
+    by: Actor,
+    now: datetime,
+    refers_to: Support | None = None,
+) -> Support:
+    row = Support(
+        proposal_id=proposal.contribution_id,
+        phase_id=phase_id,
+        party=supporter.party,
+        person_id=supporter.person_id,
+        turn=(last.turn if last else 0) + 1,
+        act=act.value,
+        channel=supporter.channel,
+        at=now,
+        recorded_by=by.label,
+        refers_to_id=refers_to.id if refers_to else None,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:  # the same click twice at the same moment
+        again = _last(session, proposal.contribution_id, phase_id, supporter.party)
+        assert again is not None
+        return again
+    was, stands = last is not None and last.act in STANDING, act.value in STANDING
+    proposals.notice_taken(
+        session,
+        proposal.contribution_id,
+        supports=int(stands) - int(was),
+        attention=1 if act is SupportAct.GIVEN else 0,
+    )
+    journal.append(
+        session,
+        municipality_id=proposal.municipality_id,
+        verb=f"support_{act.value}",
+        by=by,
+        at=now,
+        procedure_id=proposal.procedure_id,
+        subject=f"proposal:{proposal.contribution_id}",
+        facts={"support": row.id, "channel": supporter.channel, "phase": phase_id},
+    )
+    return row
+
+
+def _last(session: Session, proposal_id: int, phase_id: int, party: str) -> Support | None:
+    return session.exec(
+        select(Support)
+        .where(Support.proposal_id == proposal_id, Support.phase_id == phase_id, Support.party == party)
+        .order_by(col(Support.turn).desc())
+        .limit(1)
+    ).first()
+
+
+def _lasts(session: Session, proposal_id: int, party: str) -> list[Support]:
+    """The last row of a party in each phase."""
+    rows = session.exec(
+        select(Support)
+        .where(Support.proposal_id == proposal_id, Support.party == party)
+        .order_by(col(Support.phase_id), col(Support.turn))
+    ).all()
+    return list({row.phase_id: row for row in rows}.values())
+
+
+def supports(session: Session, proposal_id: int, party: str) -> bool:
+    """Whether a party's support of a proposal stands."""
+    return any(row.act in STANDING for row in _lasts(session, proposal_id, party))
+
+
+def standing_of(session: Session, phase_id: int, party: str) -> int:
+    """How many proposals a party supports in a phase."""
+    rows = session.exec(
+        select(Support)
+        .where(Support.phase_id == phase_id, Support.party == party)
+        .order_by(col(Support.proposal_id), col(Support.turn))
+    ).all()
+    return sum(row.act in STANDING for row in {row.proposal_id: row for row in rows}.values())
+
+
+def counted(session: Session, proposal_id: int) -> int:
+    """How many supports stand, counted from the rows; `Proposal.supports` is the same number, kept."""
+    newest = (
+        select(Support.phase_id, Support.party, func.max(Support.turn).label("turn"))
+        .where(Support.proposal_id == proposal_id)
+        .group_by(col(Support.phase_id), col(Support.party))
+        .subquery()
+    )
+    return session.exec(
+        select(func.count())
+        .select_from(Support)
+        .join(
+            newest,
+            (newest.c.phase_id == Support.phase_id)
+            & (newest.c.party == Support.party)
+            & (newest.c.turn == Support.turn),
+        )
+        .where(Support.proposal_id == proposal_id, col(Support.act).in_(STANDING))
+    ).one()

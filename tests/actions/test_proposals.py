@@ -1,0 +1,460 @@
+"""Proposals on both databases: versions that lose nothing, amendments, authors, supports, and what the public reads."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from consultations import (
+    amendments,
+    discussion,
+    evidence,
+    journal,
+    moderation,
+    procedures,
+    proposals,
+    proposing,
+    published,
+    support,
+)
+from consultations.amendments import Amendment, AmendmentInput, Rejection
+from consultations.cocreation import AmendmentState, Authoring, RelationKind
+from consultations.contributions import Contribution, Kind, PublicationState, Submission
+from consultations.discussion import Stance
+from consultations.files import FolderStore
+from consultations.moderation import Action, Decision, Reason
+from consultations.people import PersonInput
+from consultations.permissions import PUBLIC, Actor
+from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.proposals import Proposal
+from consultations.refusals import Code, Refusal
+from consultations.support import Supporter
+from consultations.wording import Passage
+from tests import cast
+from tests.cast import ENDS, NOW, STARTS, Town
+
+WHAT = "Am Mühlbach sollen Bänke stehen. Sie brauchen Schatten und eine Lehne."
+WHY = "Viele Menschen gehen dort spazieren."
+
+
+@pytest.fixture
+def town(session: Session) -> Town:
+    town = cast.found(session)
+    dialogue = procedures.create(
+        session,
+        cast.consultation(
+            key="ID-1",
+            slug="ideen",
+            phases=(
+                PhaseInput(
+                    PhaseKind.CO_CREATION,
+                    starts_on=STARTS,
+                    ends_on=ENDS,
+                    opens=(Opens.PROPOSAL, Opens.COMMENT),
+                ),
+            ),
+        ),
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=NOW,
+    )
+    town.procedure = procedures.publish(session, dialogue, by=town.planner, now=NOW)
+    return town
+
+
+def propose(session: Session, town: Town, *, shown: bool = True, **facts: Any) -> Contribution:
+    passages = (
+        Passage("what", "Was?", WHAT),
+        Passage("why", "Warum?", WHY),
+        Passage("cost", "Was kostet es?", ""),
+    )
+    facts = {"kind": Kind.PROPOSAL, "title": "Bänke am Mühlbach", "passages": passages, "text": "", **facts}
+    row = town.hand_in(session, wants_publication=True, pseudonym="Rosa", **facts)
+    if shown:
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    return row
+
+
+def owner(session: Session, row: Contribution) -> proposals.ProposalAuthor:
+    found = proposing.owner_with_code(session, row)
+    assert found is not None
+    return found
+
+
+def revise(session: Session, row: Contribution, words: dict[str, str], base: int = 1, **facts: Any) -> int:
+    made = proposing.revise(
+        session, row.id or 0, words,
+        **{"base_number": base, "language": "de", "by": PUBLIC, "author": author, "now": NOW, **facts},
+    )  # fmt: skip
+    return made.number
+
+
+def amend(
+    session: Session, town: Town, row: Contribution, words: dict[str, str], *, base: int = 1, shown: bool = True,
+    key: str = "", **facts: Any,
+) -> Amendment:  # fmt: skip
+    town.keys += 1
+    made = amendments.propose(
+        session,
+        row.id or 0,
+        AmendmentInput(words, base, "de", **{"reason": "Das ist genauer.", **facts}),
+        Submission(
+            Kind.COMMENT, "web", key or f"amend-{town.keys}", wants_publication=True, pseudonym="Emil",
+            person=PersonInput(name="Emil Amsel"),
+        ),
+        procedure=town.procedure,
+        by=PUBLIC,
+        now=NOW,
+    )  # fmt: skip
+    handed_in = session.get_one(Contribution, made.contribution_id)
+    if shown and handed_in.publication == PublicationState.PENDING.value:
+        moderation.decide(session, handed_in, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    return made
+
+
+def refused(code: Code, what: Callable[[], Any]) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        what()
+    assert caught.value.code is code
+    return caught.value
+
+
+def read(session: Session, town: Town, row: Contribution) -> published.Entry:
+    entry = published.one(session, town.procedure.id or 0, row.reference)
+    assert isinstance(entry, published.Entry)
+    return entry
+
+
+def test_what_comes_through_the_one_door_is_a_proposal_by_whatever_channel(
+    session: Session, town: Town
+) -> None:
+    """Invariant 6: the same words by letter and online read the same."""
+    web = propose(session, town)
+    letter = propose(session, town, channel="letter", by=town.clerk)
+    assert (web.text, web.title) == (letter.text, letter.title)
+    assert web.text.startswith("**Was?**\n\nAm Mühlbach")
+    first, second = (read(session, town, row) for row in (web, letter))
+    assert (first.title, first.text, first.author, first.kind) == (
+        second.title,
+        second.text,
+        second.author,
+        second.kind,
+    )
+    for row in (web, letter):
+        (version,) = proposals.versions_of(session, row.id or 0)
+        assert (version.texts["de"]["why"], version.reason, version.channel) == (
+            WHY,
+            "handed_in",
+            row.channel,
+        )
+        assert session.get_one(Proposal, row.id).is_listed
+    comment = town.hand_in(session, kind=Kind.COMMENT, parent=web)
+    assert proposals.by_contribution(session, comment.id or 0) is None
+
+
+def test_versions_are_only_added_and_their_chain_shows_who_touched_it(
+    session: Session, town: Town, tmp_path: Any
+) -> None:
+    """Invariant 1: replayed from the first version, each receipt fits the one before it."""
+    row = propose(session, town)
+    assert revise(session, row, {"cost": "Etwa 9.000 €"}, note="Die Kosten fehlten.") == 2
+    assert revise(session, row, {"why": WHY + " Auch im Winter."}, base=2) == 3
+    chain = proposals.versions_of(session, row.id or 0)
+    assert proposals.broken(chain) == []
+    assert [each.base_number for each in chain] == [None, 1, 2]
+    replayed: dict[str, str] = {}
+    for each in chain:
+        replayed |= each.texts["de"]
+    assert replayed == proposals.newest(session, row.id or 0).texts["de"]
+    assert refused(
+        Code.NOTHING_CHANGED, lambda: revise(session, row, {"why": WHY + " Auch im Winter."}, base=3)
+    )
+    refused(Code.SECTION_UNKNOWN, lambda: revise(session, row, {"evil": "x"}, base=3))
+    store = FolderStore(tmp_path)
+    assert list(evidence.examine(session, store)) == []
+    session.execute(text("UPDATE proposal_version SET note = 'anders' WHERE number = 2"))
+    session.expire_all()
+    (found,) = evidence.examine(session, store)
+    assert (found.subject, found.problem) == (f"proposal:{row.id}/2", "version_altered")
+    session.execute(text("DELETE FROM proposal_version WHERE number = 3"))
+    session.expire_all()
+    assert "version_altered" in {each.problem for each in evidence.examine(session, store)}
+
+
+def test_two_who_write_at_once_keep_both_their_words(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    revise(session, row, {"what": WHAT.replace("Bänke", "sechs Bänke")})
+    # The other had opened version 1: another place in the same section, then the same words.
+    assert revise(session, row, {"what": WHAT.replace("eine Lehne", "eine Rückenlehne")}) == 3
+    words = proposals.newest(session, row.id or 0).texts["de"]["what"]
+    assert words == "Am Mühlbach sollen sechs Bänke stehen. Sie brauchen Schatten und eine Rückenlehne."
+    clash = refused(
+        Code.TEXT_MOVED_ON, lambda: revise(session, row, {"what": WHAT.replace("Bänke", "Stühle")})
+    )
+    assert (clash.field, session.get_one(Proposal, row.id).newest_number) == ("what", 3)
+
+
+def test_the_public_reads_a_later_version_once_a_moderator_has_read_it(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    revise(session, row, {"title": "Sechs Bänke am Mühlbach"})
+    assert read(session, town, row).title == "Bänke am Mühlbach"
+    ((waiting, version),) = proposing.waiting_versions(session, town.id)
+    assert (waiting.id, version.number) == (row.id, 2)
+    proposing.show(session, row, version, by=town.moderator, now=NOW)
+    entry = read(session, town, row)
+    assert (entry.title, entry.is_redacted, entry.author) == ("Sechs Bänke am Mühlbach", False, "Rosa")
+    assert proposing.shown(session, row) == proposing.Shown(2, (1, 2))
+    assert published.listed(session, town.procedure.id or 0, published.Wanted(words="sechs")).total == 1
+    moderation.undo(session, row, by=town.moderator, now=NOW)
+    assert read(session, town, row).title == "Bänke am Mühlbach"
+    assert [number.number for _, number in proposing.waiting_versions(session, town.id)] == [2]
+    refused(
+        Code.REASON_REQUIRED,
+        lambda: proposing.return_version(
+            session, row, version, Decision(Action.RETURN), by=town.moderator, now=NOW
+        ),
+    )
+    proposing.return_version(
+        session, row, version, Decision(Action.RETURN, Reason.ADVERTISING), by=town.moderator, now=NOW
+    )
+    assert proposing.waiting_versions(session, town.id) == []
+    assert read(session, town, row).title == "Bänke am Mühlbach"
+
+
+def test_what_was_blacked_out_stays_so_in_later_versions(session: Session, town: Town) -> None:
+    row = propose(session, town, shown=False)
+    redacted = Decision(
+        Action.REDACT, Reason.PERSONAL_DATA, title=row.title, text="Am Mühlbach sollen ███ stehen."
+    )
+    moderation.decide(session, row, redacted, by=town.moderator, now=NOW)
+    assert proposing.shown(session, row) == proposing.Shown(None, ())
+    refused(Code.NOT_FOUND, lambda: amend(session, town, row, {"what": "Anders."}))
+    revise(session, row, {"what": "Am Mühlbach sollen Bänke stehen."})
+    proposing.show(session, row, proposals.newest(session, row.id or 0), by=town.moderator, now=NOW)
+    assert proposing.shown(session, row) == proposing.Shown(2, (2,)), (
+        "version 1 can be neither read nor compared"
+    )
+    entry = read(session, town, row)
+    assert entry.is_redacted
+    assert entry.author == "", "the name that was left out with it stays left out"
+    assert "Bänke" in entry.text
+
+
+def test_an_amendment_is_merged_credited_and_shown(session: Session, town: Town, tmp_path: Any) -> None:
+    row = propose(session, town)
+    made = amend(session, town, row, {"what": WHAT.replace("eine Lehne", "eine Armlehne")}, key="once")
+    assert amend(session, town, row, {"what": "x"}, key="once").id == made.id, "sent twice, it is one"
+    handed_in = session.get_one(Contribution, made.contribution_id)
+    assert "eine Armlehne" in handed_in.text
+    assert "Das ist genauer." in handed_in.text
+    revise(session, row, {"what": WHAT.replace("Bänke", "sechs Bänke")})
+    proposing.show(session, row, proposals.newest(session, row.id or 0), by=town.moderator, now=NOW)
+    refused(Code.NOT_ALLOWED, lambda: amendments.accept(session, made, by=PUBLIC, now=NOW))
+    amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)
+    assert (made.state, made.resulting_number) == (AmendmentState.ACCEPTED.value, 3)
+    newest = proposals.newest(session, row.id or 0)
+    assert (
+        newest.texts["de"]["what"]
+        == "Am Mühlbach sollen sechs Bänke stehen. Sie brauchen Schatten und eine Armlehne."
+    )
+    assert proposing.shown(session, row).number == 3, "nothing stands there that no moderator has read"
+    names = [
+        (author.name, author.role)
+        for author in proposals.credited(proposals.authors_of(session, row.id or 0))
+    ]
+    assert names == [("Rosa", "owner"), ("Emil", "coauthor")]
+    refused(
+        Code.AMENDMENT_CLOSED,
+        lambda: amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW),
+    )
+    assert list(evidence.examine(session, FolderStore(tmp_path))) == []
+
+
+def test_accepting_two_amendments_of_different_sections_commutes(session: Session, town: Town) -> None:
+    """Invariant 2, in the database."""
+    ends = []
+    for order in ((0, 1), (1, 0)):
+        row = propose(session, town)
+        both = [
+            amend(session, town, row, {"why": "Weil Schatten fehlt."}),
+            amend(session, town, row, {"cost": "Etwa 9.000 €"}),
+        ]
+        for which in order:
+            amendments.accept(session, both[which], by=PUBLIC, author=owner(session, row), now=NOW)
+        ends.append(proposals.newest(session, row.id or 0).texts)
+    assert ends[0] == ends[1]
+
+
+def test_a_clash_overwrites_nobody_and_can_be_renewed(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    made = amend(session, town, row, {"what": WHAT.replace("Bänke", "Liegen")})
+    revise(session, row, {"what": WHAT.replace("Bänke", "Stühle")})
+    proposing.show(session, row, proposals.newest(session, row.id or 0), by=town.moderator, now=NOW)
+    amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)
+    assert made.state == AmendmentState.OUTDATED.value
+    assert "Stühle" in proposals.newest(session, row.id or 0).texts["de"]["what"]
+    renewed = amend(
+        session, town, row, {"what": WHAT.replace("Bänke", "Stühle und Liegen")}, base=2, renews=made
+    )
+    assert (made.state, renewed.renews_id) == (AmendmentState.WITHDRAWN.value, made.id)
+    amendments.accept(session, renewed, by=PUBLIC, author=owner(session, row), now=NOW)
+    assert "Stühle und Liegen" in proposals.newest(session, row.id or 0).texts["de"]["what"]
+
+
+def test_silence_passes_the_decision_on_and_a_rejection_can_stand_for_itself(
+    session: Session, town: Town
+) -> None:
+    row = propose(session, town)
+    made = amend(session, town, row, {"what": "Am Mühlbach soll ein Spielplatz entstehen."})
+    why, words = Rejection.OTHER_AIM, "Das ist ein eigener Vorschlag."
+    early = refused(
+        Code.OWNER_DECIDES, lambda: amendments.reject(session, made, why, words, by=town.moderator, now=NOW)
+    )
+    assert early.facts["until"] == made.owner_until
+    later = NOW + timedelta(days=15)
+    ((waiting, _),) = amendments.waiting_for_facilitator(session, town.id, by=town.moderator, now=later)
+    assert waiting.id == made.id
+    assert amendments.waiting_for_facilitator(session, town.id, by=town.clerk, now=later) == []
+    refused(
+        Code.REASON_REQUIRED, lambda: amendments.reject(session, made, why, " ", by=town.moderator, now=later)
+    )
+    amendments.reject(session, made, why, words, by=town.moderator, now=later)
+    assert (made.state, made.decided_part) == ("rejected", "facilitator")
+    form = Submission(Kind.PROPOSAL, "web", "promoted", wants_publication=True)
+    new = amendments.promote(session, made, form, procedure=town.procedure, by=PUBLIC, now=NOW)
+    again = amendments.promote(session, made, form, procedure=town.procedure, by=PUBLIC, now=NOW)
+    assert new.contribution_id == again.contribution_id
+    (relation,) = proposals.relations_of(session, row.id or 0)
+    assert (relation.from_id, relation.kind) == (new.contribution_id, RelationKind.PROMOTED_FROM.value)
+    assert proposals.newest(session, new.contribution_id).texts["de"] | {"cost": ""} == {
+        "title": row.title, "what": "Am Mühlbach soll ein Spielplatz entstehen.", "why": WHY, "cost": "",
+    }  # fmt: skip
+
+
+def test_authors_come_leave_and_hand_over(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    first = owner(session, row)
+    asked = proposing.invite(session, row.id or 0, name="Ayşe", way="paper", by=PUBLIC, author=first, now=NOW)
+    assert asked.secret not in asked.author.model_dump().values(), "only the hash is kept"
+    assert proposing.author_by_secret(session, town.id, asked.secret) is asked.author
+    typed = f"{asked.code[:4].lower()} {asked.code[4:]}"
+    assert proposing.author_by_code(session, town.id, typed) is asked.author
+    assert proposing.author_by_secret(session, town.id + 1, asked.secret) is None
+    joined = proposing.reply(session, asked.author, accepts=True, name="Ayşe K.", by=PUBLIC, now=NOW)
+    revise(session, row, {"cost": "9.000 €"}, author=joined)
+    refused(Code.LAST_OWNER, lambda: proposing.leave(session, first, by=PUBLIC, now=NOW))
+    proposing.hand_over(session, first, joined, by=PUBLIC, now=NOW)
+    proposing.leave(session, first, by=PUBLIC, now=NOW)
+    people = proposals.authors_of(session, row.id or 0)
+    assert proposals.owner_of(people) is joined
+    assert [author.name for author in proposals.credited(people)] == ["Rosa", "Ayşe K."]
+    refused(Code.NOT_ALLOWED, lambda: revise(session, row, {"cost": "1 €"}, base=2, author=first))
+    assert proposing.owner_with_code(session, row) is None, "who left changes nothing with the old code"
+
+
+def test_a_locked_text_stands_still_and_who_wrote_along_may_still_go(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    first = owner(session, row)
+    asked = proposing.invite(session, row.id or 0, by=PUBLIC, author=first, now=NOW)
+    proposing.reply(session, asked.author, accepts=True, by=PUBLIC, now=NOW)
+    proposing.lock(session, row.id or 0, by=town.moderator, now=NOW)
+    closed = refused(Code.PROPOSAL_CLOSED, lambda: revise(session, row, {"cost": "9 €"}))
+    assert closed.facts["state"] == Authoring.LOCKED.value
+    proposing.leave(session, asked.author, keeps_credit=False, by=PUBLIC, now=NOW)
+    proposing.withdraw(session, row.id or 0, proposing.Why.DONE, by=PUBLIC, author=first, now=NOW)
+    moved = refused(Code.PROPOSAL_CLOSED, lambda: amend(session, town, row, {"cost": "9 €"}))
+    assert moved.facts["state"] == Authoring.WITHDRAWN.value
+    assert read(session, town, row).title == row.title, "it stays readable for those who supported it"
+
+
+def test_support_counts_once_and_moves_only_with_consent(session: Session, town: Town) -> None:
+    """Invariant 4: whatever is merged, the sum never changes."""
+    here, there = propose(session, town), propose(session, town)
+    ids = (here.id or 0, there.id or 0)
+    anna, ben = Supporter("account:1"), Supporter("browser:ff")
+    line = Supporter("paper:3", channel="letter")
+
+    def counts() -> list[int]:
+        kept = [session.get_one(Proposal, number, populate_existing=True).supports for number in ids]
+        assert kept == [support.counted(session, number) for number in ids], (
+            "what is kept is what the rows say"
+        )
+        return kept
+
+    for _ in range(2):
+        for who, by in ((anna, PUBLIC), (ben, PUBLIC), (line, town.clerk)):
+            support.give(session, ids[0], who, by=by, now=NOW)
+    support.give(session, ids[1], ben, by=PUBLIC, now=NOW)
+    assert counts() == [3, 1]
+    refused(Code.NOT_ALLOWED, lambda: support.give(session, ids[1], line, by=PUBLIC, now=NOW))
+    for who in (anna, ben, Supporter("browser:nobody")):
+        support.move(session, *ids, who, by=PUBLIC, now=NOW)
+    assert counts() == [2, 2], "who supported both keeps both, who said nothing stays"
+    support.withdraw(session, ids[1], anna, by=PUBLIC, now=NOW)
+    assert counts() == [2, 1]
+    assert not support.supports(session, ids[1], anna.party)
+    support.give(session, ids[1], anna, by=PUBLIC, now=NOW)
+    phase = session.get_one(Proposal, ids[0]).phase_id or 0
+    support.link(session, ids[0], phase, ben.party, line.party, by=town.clerk, now=NOW)
+    assert counts() == [1, 2], "one person on paper and online is linked, not dropped"
+    support.give(session, ids[0], line, by=town.clerk, now=NOW)
+    assert counts() == [1, 2]
+    rows = session.exec(select(support.Support).where(support.Support.proposal_id == ids[0])).all()
+    assert sorted(row.act for row in rows) == ["given", "given", "given", "linked", "moved_away"]
+    assert list(journal.verify(session)) == []
+
+
+def test_comments_are_two_deep_and_in_an_order_of_chance_that_stays(session: Session, town: Town) -> None:
+    row = propose(session, town)
+
+    def say(stance: Stance, words: str, answers: int | None = None) -> Contribution:
+        town.keys += 1
+        form = Submission(Kind.COMMENT, "web", f"say-{town.keys}", text=words, wants_publication=True)
+        made = discussion.comment(
+            session,
+            row.id or 0,
+            stance,
+            form,
+            answers_id=answers,
+            procedure=town.procedure,
+            by=PUBLIC,
+            now=NOW,
+        )
+        moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        return made
+
+    tops = [say(Stance.FOR, f"Dafür {number}") for number in range(6)]
+    answer = say(Stance.QUESTION, "Warum?", tops[0].id)
+    deeper = say(Stance.REMARK, "Darum.", answer.id)
+    assert (answer.parent_id, deeper.parent_id) == (tops[0].id, tops[0].id), (
+        "an answer to an answer is one beside it"
+    )
+    said, total = discussion.talk(session, row.id or 0, seed="a")
+    again, _ = discussion.talk(session, row.id or 0, seed="a")
+    other, _ = discussion.talk(session, row.id or 0, seed="bcd")
+    order = [each.contribution.id for each in said]
+    assert total == 6
+    assert order == [each.contribution.id for each in again] != [each.contribution.id for each in other]
+    (talked,) = [each for each in said if each.contribution.id == tops[0].id]
+    assert [each.text for each in talked.answers] == ["Warum?", "Darum."]
+    assert discussion.talk(session, row.id or 0, seed="a", stance=Stance.AGAINST) == ([], 0)
+    assert discussion.stances(session, row.id or 0) == {"for": 6}
+    assert session.get_one(Proposal, row.id, populate_existing=True).attention == 8
+
+
+def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+    phase.facts = {"co_creation": {"opens": ["comment", "support"]}}
+    session.add(phase)
+    session.flush()
+    said = refused(Code.NOT_OPENED, lambda: revise(session, row, {"cost": "9 €"}))
+    assert said.facts["opening"] == "revise"
+    # A slip that lies at the counter is taken in all the same; so is what came before the end.
+    by: Actor = town.clerk
+    assert revise(session, row, {"cost": "9 €"}, channel="letter", by=by) == 2
+    refused(Code.NOT_ALLOWED, lambda: revise(session, row, {"cost": "8 €"}, base=2, channel="letter"))
