@@ -86,6 +86,7 @@ def owner(session: Session, row: Contribution) -> proposals.ProposalAuthor:
 
 
 def revise(session: Session, row: Contribution, words: dict[str, str], base: int = 1, **facts: Any) -> int:
+    author = facts.pop("author", None) or owner(session, row)
     made = proposing.revise(
         session, row.id or 0, words,
         **{"base_number": base, "language": "de", "by": PUBLIC, "author": author, "now": NOW, **facts},
