@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from consultations import merging
 from consultations.cocreation import TITLE, WHOLE
-from consultations.merging import Clash
+from consultations.merging import Clash, merge
 
 Texts = Mapping[str, Mapping[str, str]]
 
@@ -102,7 +101,7 @@ def apply(
         there = f"{patch.language}/{patch.section}"
         before = base.get(patch.language, {}).get(patch.section, "")
         now = current.get(patch.language, {}).get(patch.section, "")
-        merged = merging.merge(before, patch.text, now)
+        merged = merge(before, patch.text, now)
         if merged.clashes:
             clashes[there] = merged.clashes
             continue
