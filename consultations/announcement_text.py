@@ -55,6 +55,8 @@ class Case:
     has_early: bool = False
     #: The plan may have considerable effects on a neighbouring state (BauGB §4a(4)).
     crosses_border: bool = False
+    #: Only the affected public is asked (BauGB §13(2) S.1 no. 2 first alternative, §4a(3) S.4).
+    only_affected: bool = False
 
     @property
     def regime(self) -> Regime:
@@ -68,6 +70,11 @@ class Case:
     def is_simplified(self) -> bool:
         """No environmental assessment, report or types of information (BauGB §13(3) S.1, §13a(2) no. 1)."""
         return self.variant in (SIMPLIFIED, ACCELERATED)
+
+    @property
+    def is_small(self) -> bool:
+        """Only the affected public is heard, instead of a publication (BauGB §13(2) S.1 no. 2 first alternative)."""
+        return self.only_affected and self.is_simplified and self.kind == PUBLICATION
 
     @property
     def needs_environment(self) -> bool:
@@ -240,64 +247,76 @@ HINT_INFORMED = (
     "Ziele und Zwecke sowie die wesentlichen Auswirkungen der Planung unterrichten und sich innerhalb der genannten "
     "Frist zur Planung äußern."
 )
+#: BauGB §4a(3) S.2: what is asked anew is asked about the change and its possible effects, by law.
 HINT_LIMITED = (
-    "Stellungnahmen können nur zu den geänderten oder ergänzten Teilen und ihren möglichen Auswirkungen abgegeben "
-    "werden."
+    "Gelegenheit zur Stellungnahme wird in Bezug auf die Änderung oder Ergänzung und ihre möglichen Auswirkungen "
+    "gegeben."
 )
+#: BauGB §13(2) S.1 no. 2 and §4a(3) S.4: no form is prescribed for saying so; the words are the law's.
+HINT_AFFECTED = "Gelegenheit zur Stellungnahme erhält die betroffene Öffentlichkeit."
 HINT_INTERNET = "Der Inhalt dieser Bekanntmachung ist zusätzlich in das Internet eingestellt:"
-HINT_BORDER = "An der Planung wird die Öffentlichkeit des Nachbarstaates nach § 4a Absatz 4 BauGB beteiligt."
+#: BauGB §4a(4) S.3 with S.2.
+HINT_BORDER = "Eine grenzüberschreitende Beteiligung nach § 4a Absatz 4 Satz 2 BauGB ist erforderlich."
 
-# The eight hints of VwVfG §73(3) in the version of 29 July 2026. Their numbers and subjects are the law's; the wording
-# is ours, since the text was not at hand: docs/law.md asks the legal office to compare it (finding wording_unverified).
+# The eight hints of VwVfG §73(3) S.2 nos. 1 to 8 in the version of 29 July 2026, in the law's order and words; only the
+# conjunction became a sentence. Where and how long the plan is displayed is no hint but VwVfG §27b(2): elements a and b.
 _EIGHT: tuple[tuple[str, str, Both], ...] = (
-    ("period", "Der Plan wird auf der genannten Internetseite für die Dauer des genannten Zeitraums zur Einsicht ausgelegt.",
-     Both("Wo und wie lange der Plan ausliegt", "Where and how long the plan is displayed")),
-    ("other_access", "Auf Verlangen eines Betroffenen, das während der Dauer der Auslegung an die Planfeststellungsbehörde "
-     "zu richten ist, wird ihm eine leicht zu erreichende Zugangsmöglichkeit zur Verfügung gestellt.",
-     Both("Andere Zugangsmöglichkeit auf Verlangen", "Other access on request")),
-    ("electronic", "Einwendungen sind innerhalb der genannten Einwendungsfrist elektronisch bei der genannten Behörde zu "
-     "erheben.",
+    ("electronic", "Etwaige Einwendungen von Betroffenen sind bei der Planfeststellungsbehörde innerhalb der Einwendungsfrist "
+     "elektronisch zu erheben.",
      Both("Einwendungen elektronisch, wo und bis wann", "Objections electronically, where and until when")),
-    ("other_way", "Ist die elektronische Übermittlung im Einzelfall unzumutbar, können Einwendungen auf Verlangen auch auf "
-     "anderem Weg erhoben werden.",
+    ("associations", "Stellungnahmen von Vereinigungen nach § 73 Absatz 2 Satz 1 Nummer 2 des Verwaltungsverfahrensgesetzes "
+     "sind bei der Planfeststellungsbehörde innerhalb der Einwendungsfrist elektronisch abzugeben.",
+     Both("Stellungnahmen von Vereinigungen elektronisch", "Statements of associations electronically")),
+    ("other_way", "Im Falle der Unzumutbarkeit einer elektronischen Erhebung oder Abgabe im Einzelfall wird auf Verlangen "
+     "eine andere Weise zur Verfügung gestellt.",
      Both("Anderer Weg, wenn elektronisch unzumutbar ist", "Another way where electronic is unreasonable")),
     ("exclusion", "Mit Ablauf der Einwendungsfrist sind alle Einwendungen ausgeschlossen, die nicht auf besonderen "
      "privatrechtlichen Titeln beruhen.",
      Both("Ausschluss verspäteter Einwendungen", "Exclusion of late objections")),
-    ("absence", "Findet eine Erörterung statt, kann bei Ausbleiben eines Beteiligten auch ohne ihn verhandelt werden.",
-     Both("Erörterung auch ohne Beteiligte", "Discussion also without a participant")),
-    ("notice_of_meeting", "Personen, die Einwendungen erhoben haben, und Vereinigungen, die Stellungnahmen abgegeben haben, "
-     "können von einem Erörterungstermin durch öffentliche Bekanntmachung benachrichtigt werden.",
-     Both("Benachrichtigung vom Termin durch Bekanntmachung", "Notice of the meeting by announcement")),
-    ("service", "Die Zustellung der Entscheidung über die Einwendungen kann durch öffentliche Bekanntmachung ersetzt werden.",
-     Both("Zustellung der Entscheidung durch Bekanntmachung", "Service of the decision by announcement")),
-)  # fmt: skip
-
-# VwVfG §73(5) S.2 nos. 1 to 4 and (4) S.4 as they stood until 28 July 2026 (Art. 73 BayVwVfG).
-_FIVE: tuple[tuple[str, str, Both], ...] = (
-    ("period", "Der Plan liegt in dem genannten Zeitraum an den genannten Stellen zur Einsicht aus.",
-     Both("Wo und wie lange der Plan ausliegt", "Where and how long the plan is displayed")),
-    ("where", "Etwaige Einwendungen oder Stellungnahmen von Vereinigungen sind bei den genannten Stellen innerhalb der "
-     "Einwendungsfrist vorzubringen.",
-     Both("Wo Einwendungen vorzubringen sind", "Where objections are to be raised")),
-    ("exclusion", "Mit Ablauf der Einwendungsfrist sind alle Einwendungen ausgeschlossen, die nicht auf besonderen "
-     "privatrechtlichen Titeln beruhen.",
-     Both("Ausschluss verspäteter Einwendungen", "Exclusion of late objections")),
-    ("absence", "Bei Ausbleiben eines Beteiligten in dem Erörterungstermin kann auch ohne ihn verhandelt werden.",
+    ("absence", "Bei Ausbleiben eines Beteiligten in einem Erörterungstermin kann auch ohne ihn verhandelt werden.",
      Both("Erörterung auch ohne Beteiligte", "Discussion also without a participant")),
     ("notice_of_meeting", "Die Personen, die Einwendungen erhoben haben, oder die Vereinigungen, die Stellungnahmen abgegeben "
-     "haben, können von dem Erörterungstermin durch öffentliche Bekanntmachung benachrichtigt werden, und die Zustellung "
-     "der Entscheidung über die Einwendungen kann durch öffentliche Bekanntmachung ersetzt werden, wenn mehr als 50 "
-     "Benachrichtigungen oder Zustellungen vorzunehmen sind.",
+     "haben, können von dem Erörterungstermin durch Information auf der Internetseite der Planfeststellungsbehörde "
+     "benachrichtigt werden.",
+     Both("Benachrichtigung vom Termin auf der Internetseite", "Notice of the meeting on the website")),
+    ("service", "Die Zustellung der Entscheidung über die Einwendungen und Stellungnahmen kann auch durch die "
+     "Veröffentlichung auf der Internetseite der Planfeststellungsbehörde oder ihres Verwaltungsträgers erfolgen.",
+     Both("Zustellung der Entscheidung auf der Internetseite", "Service of the decision on the website")),
+    ("other_access", "Während der Dauer der Anhörung wird einem Betroffenen auf dessen Verlangen eine leicht zu erreichende "
+     "Zugangsmöglichkeit von der Planfeststellungsbehörde zur Verfügung gestellt.",
+     Both("Andere Zugangsmöglichkeit auf Verlangen", "Other access on request")),
+)  # fmt: skip
+
+# VwVfG §73(5) S.2 nos. 1 to 4 and (4) S.3, S.4, S.6 as they stood until 28 July 2026, in the law's words. Authorities of a
+# state follow the same text of its own act (Art. 73 BayVwVfG), which could not be read: finding wording_unverified.
+_FIVE: tuple[tuple[str, str, Both], ...] = (
+    ("period", "Der Plan ist in dem genannten Zeitraum unter der genannten Internetadresse und an den genannten Stellen zur "
+     "Einsicht ausgelegt.",
+     Both("Wo und wie lange der Plan ausliegt", "Where and how long the plan is displayed")),
+    ("where", "Etwaige Einwendungen oder Stellungnahmen von Vereinigungen nach § 73 Absatz 4 Satz 5 des "
+     "Verwaltungsverfahrensgesetzes sind bei den in dieser Bekanntmachung bezeichneten Stellen innerhalb der "
+     "Einwendungsfrist vorzubringen.",
+     Both("Wo Einwendungen vorzubringen sind", "Where objections are to be raised")),
+    ("absence", "Bei Ausbleiben eines Beteiligten in dem Erörterungstermin kann auch ohne ihn verhandelt werden.",
+     Both("Erörterung auch ohne Beteiligte", "Discussion also without a participant")),
+    ("notice_of_meeting", "Wenn mehr als 50 Benachrichtigungen oder Zustellungen vorzunehmen sind, können die Personen, die "
+     "Einwendungen erhoben haben, oder die Vereinigungen, die Stellungnahmen abgegeben haben, von dem Erörterungstermin "
+     "durch öffentliche Bekanntmachung benachrichtigt werden und kann die Zustellung der Entscheidung über die "
+     "Einwendungen durch öffentliche Bekanntmachung ersetzt werden.",
      Both("Benachrichtigung und Zustellung durch Bekanntmachung", "Notice and service by announcement")),
+    ("exclusion", "Mit Ablauf der Einwendungsfrist sind alle Einwendungen ausgeschlossen, die nicht auf besonderen "
+     "privatrechtlichen Titeln beruhen; für Stellungnahmen von Vereinigungen gilt dies entsprechend.",
+     Both("Ausschluss verspäteter Einwendungen", "Exclusion of late objections")),
 )  # fmt: skip
 
 
-def _hints(rows: tuple[tuple[str, str, Both], ...], prefix: str, source: str, applies: Callable[[Case], bool]) -> tuple[Element, ...]:  # fmt: skip
+def _hints(
+    rows: tuple[tuple[str, str, Both], ...], prefix: str, source: str, applies: Callable[[Case], bool], first: int = 1
+) -> tuple[Element, ...]:  # fmt: skip
     return tuple(
         Element(f"{prefix}{number}", f"hint_{key}_missing", source.format(number=number), Severity.BLOCK, name,
                 applies, wording)
-        for number, (key, wording, name) in enumerate(rows, 1)
+        for number, (key, wording, name) in enumerate(rows, first)
     )  # fmt: skip
 
 
@@ -347,7 +366,8 @@ ELEMENTS: tuple[Element, ...] = (
             Both("Gebiet mit gebräuchlichen Namen", "The area by its common names"), _always,
             needles=_area),
     *_hints(_EIGHT, "p", "VwVfG §73(3) S.2 no. {number} (2026-07-29)", _new_approval),
-    *_hints(_FIVE, "q", "VwVfG §73(5) S.2, (4) S.4 (until 2026-07-28), hint {number}; Art. 73 BayVwVfG", _old_approval),
+    *_hints(_FIVE[:4], "q", "VwVfG §73(5) S.2 no. {number} (until 2026-07-28); Art. 73 BayVwVfG", _old_approval),
+    *_hints(_FIVE[4:], "q", "VwVfG §73(4) S.4, S.6 (until 2026-07-28); Art. 73 BayVwVfG", _old_approval, first=5),
 )  # fmt: skip
 """l (internet additionally) and m (state portal) are acts, not words: see `checks`."""
 
@@ -392,7 +412,7 @@ FORBIDDEN: tuple[Forbidden, ...] = (
               Both("Wem der elektronische Weg nicht zuzumuten ist, dem steht ein anderer offen.",
                    "Whoever cannot reasonably go the electronic way may take another.")),
     Forbidden("affected_only", _words(r"(?:nur\s+|ausschließlich\s+)?(?:durch|von|für)\s+(?:den\s+|die\s+)?Betroffene[nr]?\b"),
-              "BauGB §3(2) S.1", lambda case: _open_to_all(case) and not case.limited_to, Severity.BLOCK,
+              "BauGB §3(2) S.1", lambda case: _open_to_all(case) and not (case.limited_to or case.only_affected), Severity.BLOCK,
               Both("Stellung nehmen darf jeder, nicht nur Betroffene.", "Everybody may speak, not only those affected.")),
     Forbidden("late_never_counts", _words(r"(?:verspätete?|nicht\s+fristgerecht\w*)(?:\s+\w+){0,4}\s+(?:werden\s+nicht\s+berücksichtigt|"
               r"bleiben\s+unberücksichtigt|sind\s+ausgeschlossen|werden\s+zurückgewiesen)"),
@@ -489,6 +509,8 @@ def _legal_basis(case: Case) -> str:
         base = "§ 3 Absatz 2 des Baugesetzbuchs (BauGB)"
         if case.kind == REPEATED:
             base = "§ 4a Absatz 3 in Verbindung mit § 3 Absatz 2 des Baugesetzbuchs (BauGB)"
+        elif case.is_small:
+            base = "§ 13 Absatz 2 Satz 1 Nummer 2 des Baugesetzbuchs (BauGB)"
         return base
     if case.regime is Regime.PLAN_APPROVAL:
         return "§ 73 des Verwaltungsverfahrensgesetzes (VwVfG)"
@@ -536,6 +558,9 @@ def _parts(known: Particulars) -> Iterator[Part]:
             "Nur zu den Änderungen",
             is_statutory=True,
         )
+    if case.only_affected and case.regime is Regime.URBAN_PLAN:
+        law = "BauGB §13(2) S.1 no. 2" if case.is_small else "BauGB §4a(3) S.4"
+        yield Part("affected", HINT_AFFECTED, law, is_statutory=True)
     if case.crosses_border:
         yield Part("border", HINT_BORDER, "BauGB §4a(4)", is_statutory=True)
     yield from _statutory_hints(known)

@@ -168,6 +168,7 @@ def case_of(procedure: Procedure, phase: Phase, phases: Sequence[Phase], entered
         plot_area=entered.plot_area,
         has_early=any(each.kind == PhaseKind.EARLY.value for each in phases),
         crosses_border=entered.crosses_border,
+        only_affected=phase.only_affected,
     )
 
 

@@ -237,13 +237,12 @@ def _computation(
     since = min(online, default=None)
     if since is not None and begins is not None and local_date(since) < begins:
         since = None
-    question = periods.question_of(procedure, phase)
     try:
         answer = periods.ask_about(procedure, phase, seat, online_since=since)
     except Impossible:
         return None
     return {
-        "question": question,
+        "question": answer.question,
         "seat": seat.name or None,
         "calendar": {"subdivision": seat.subdivision, "categories": list(seat.categories)},
         "online_since": moment(since) if since else None,

@@ -13,12 +13,11 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from consultations import schedule
 from consultations.announcement_text import (
     CLOSED_FROM,
-    DISPLAY,
     EARLY,
     EXAMINATION_FROM,
-    REPEATED,
     Case,
     Particulars,
     Regime,
@@ -29,6 +28,7 @@ from consultations.computation import Answer, Impossible
 from consultations.law import Both, Severity
 from consultations.legal_periods import ask
 from consultations.reasons import spoken
+from consultations.schedule import Frame, Planned
 from consultations.seats import Seat
 
 #: An option that is closed on so many working days of the period is not open "for the whole period" (R-1.4).
@@ -421,26 +421,17 @@ def period(
     """
     if starts_on is None or (ends_on is not None and ends_on < starts_on):
         return None
-    more = dict(facts or {})
-    known: dict[str, Any] = {"start": starts_on}
-    if case.regime is Regime.FREE:
+    more = {**(facts or {}), "scope": "affected" if case.only_affected else ""}
+    if announced_on is not None:
+        more["announced_on"] = announced_on
+    asked = schedule.question_of(
+        Frame(case.plan_kind, case.variant, case.law_version),
+        Planned("", case.kind, "public", starts_on, ends_on, is_formal=True, facts=more),
+    )
+    if asked is None:
         return None
-    if case.regime is Regime.URBAN_PLAN_EARLY:
-        question, end = "bauleitplan_early", "end"
-    elif case.kind == REPEATED:
-        question, end = "bauleitplan_renewed", "end"
-    elif case.kind == DISPLAY:
-        is_old = case.regime is Regime.PLAN_APPROVAL_OLD
-        question = "planfeststellung_old" if is_old else "planfeststellung_new"
-        known, end = {"display_start": starts_on}, "" if is_old else "announced_end"
-    else:
-        question, end = "bauleitplan_publication", "announced_end"
-        if announced_on is not None:
-            known["announced_on"] = announced_on
-    if end and ends_on is not None:
-        known[end] = ends_on
     try:
-        return ask(question, more | known, seat=seat)
+        return ask(asked[0], asked[1], seat=seat)
     except Impossible:
         return None  # a year for which no calendar is known, or facts that do not fit
 
@@ -487,7 +478,8 @@ def _period(situation: Situation) -> Iterator[Finding]:
             Both(each.why.text("de"), each.why.text("en")), Both("", ""), Where.PHASES, f"{days}:{each.source}",
         )  # fmt: skip
     last = answer.effective_end or answer.minimum_end
-    if situation.case.regime is Regime.PLAN_APPROVAL_OLD and last and known.ends_on < last.day:
+    by_law = ("planfeststellung_old", "planfeststellung_change")  # these end by law, whatever is announced
+    if answer.question in by_law and last and known.ends_on < last.day:
         yield Finding(
             "objections_end_early", Severity.BLOCK, last.source,
             Both(f"Die Einwendungsfrist läuft bis {spoken(last.day, 'de')}.",
@@ -542,13 +534,13 @@ def _announcement(situation: Situation) -> Iterator[Finding]:
             Both(f"In der Bekanntmachung steht „{found.words}“.", f"The announcement says “{found.words}”."),
             found.rule.why, Where.ANNOUNCEMENT, f"{announced.version}:{found.words}",
         )  # fmt: skip
-    if case.regime is Regime.PLAN_APPROVAL:
+    if case.regime is Regime.PLAN_APPROVAL_OLD:
         yield Finding(
-            "wording_unverified", Severity.WARN, "VwVfG §73(3) (2026-07-29)",
-            Both("Der Wortlaut der acht Hinweise wurde noch nicht am Gesetzblatt geprüft.",
-                 "The wording of the eight hints was not compared with the law gazette yet."),
-            Both("Lassen Sie das Rechtsamt den Text vergleichen und halten Sie das fest.",
-                 "Have the legal office compare the text, and record that."),
+            "wording_unverified", Severity.WARN, "Art. 73 BayVwVfG",
+            Both("Die fünf Hinweise stehen im Wortlaut des Bundesgesetzes. Ob das Landesgesetz gleich lautet, ist nicht geprüft.",
+                 "The five hints are in the words of the federal act. Whether the state's act says the same was not checked."),
+            Both("Wendet Ihre Behörde das Landesgesetz an, lassen Sie das Rechtsamt vergleichen und halten Sie das hier fest.",
+                 "If your authority follows the state's act, have the legal office compare, and record that here."),
             Where.ANNOUNCEMENT, f"{announced.version}",
         )  # fmt: skip
 
@@ -596,7 +588,7 @@ def _acts(situation: Situation) -> Iterator[Finding]:
     law = "BauGB §3(2) S.4" if urban else "VwVfG §27a, §73"
     if not media & set(CUSTOMARY) and case.regime is not Regime.PLAN_APPROVAL:
         yield Finding(
-            "customary_missing", Severity.BLOCK, law,
+            "customary_missing", Severity.WARN if case.is_small else Severity.BLOCK, law,
             Both("Die ortsübliche Bekanntmachung ist nicht eingetragen.",
                  "The customary announcement is not recorded."),
             Both("Tragen Sie Amtsblatt oder Aushang mit Tag und Nachweis ein.",

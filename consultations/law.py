@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 
 #: Stored with every computed deadline, so that a certificate says which table it was computed with.
-ENGINE_VERSION = "2026-11-27"
+ENGINE_VERSION = "2026-11-28"
 
 
 @dataclass(frozen=True)
@@ -301,9 +301,9 @@ RULES: tuple[Rule, ...] = (
         Counting.NONE, in_force_until=_BEFORE_INFZUG,
     ),
     Rule(
-        "vwvfg_late", "VwVfG 2026-07-29", "VwVfG §73(2); UVPG §21",
+        "vwvfg_late", "VwVfG 2026-07-29", "VwVfG §73(2) S.4; UVPG §18(1) S.5, §21",
         Both("Verspätete Einwendungen sind ausgeschlossen", "Late objections are excluded"),
-        Counting.NONE, in_force_from=_INFZUG, verified=False,
+        Counting.NONE, in_force_from=_INFZUG,
     ),
     Rule(
         "vwvfg_change", "VwVfG until 2026-07-28", "VwVfG §73(8) (old)",

@@ -120,6 +120,8 @@ class SimplifiedFacts(Facts):
     end: Day | None = None
     announced_end: Day | None = None
     announced_on: Day | None = None
+    online_since: Moment | None = None
+    important_reason: bool = False
 
 
 class FreeFacts(Facts):

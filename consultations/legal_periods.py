@@ -136,7 +136,13 @@ def _simplified(facts: SimplifiedFacts, c: Computation) -> None:
             raise Impossible("is missing", "start")
         announced_end = facts.announced_end or facts.end
         _publication(
-            PublicationFacts(start=facts.start, announced_end=announced_end, announced_on=facts.announced_on),
+            PublicationFacts(
+                start=facts.start,
+                announced_end=announced_end,
+                announced_on=facts.announced_on,
+                online_since=facts.online_since,
+                important_reason=facts.important_reason,
+            ),
             c,
         )
     elif facts.variant.startswith(("affected", "appropriate")):

@@ -260,6 +260,11 @@ class Phase(SQLModel, table=True):
         """Whether the phase stays closed, whatever its dates, because nobody has released it."""
         return self.needs_release and self.released_at is None
 
+    @property
+    def only_affected(self) -> bool:
+        """Whether only the affected public is asked (BauGB §13(2) S.1 no. 2, §4a(3) S.4)."""
+        return self.facts.get("scope") == "affected"
+
     def state(self, now: datetime) -> PhaseState:
         """COMING, OPEN or OVER at a moment; without a start, or without its release, it is yet to come."""
         if self.starts_on is None or self.waits_for_release:
@@ -567,6 +572,8 @@ def _keep_promises(
         at, each = found[0]
         if (each.kind.value, each.starts_on, each.is_formal) != (phase.kind, phase.starts_on, True):
             raise Refusal(Code.PROMISED, f"phases-{at}-starts_on")
+        if each.facts and each.facts.get("scope") == "affected" and not phase.only_affected:
+            raise Refusal(Code.PROMISED, f"phases-{at}-only_affected")
         # A later end is an extension: it is lawful, and has to be announced anew.
         is_shorter = phase.ends_on and (each.ends_on is None or each.ends_on < phase.ends_on)
         if is_shorter or not set(phase.opens) <= {opened.value for opened in each.opens}:

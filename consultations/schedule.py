@@ -128,11 +128,16 @@ def question_of(
         return "toeb_participation", {"request_received": start, **until("announced_end")}
     if phase.kind != "publication":
         return None
-    if frame.variant in ("simplified", "accelerated"):
-        facts = {"variant": "publication_3_2", "start": start, **of("announced_on"), **until("announced_end")}
-        return "bauleitplan_simplified", facts
-    more = of("announced_on", "online_since", "important_reason")
-    return "bauleitplan_publication", {"start": start, **more, **until("announced_end")}
+    facts = {
+        "start": start,
+        **of("announced_on", "online_since", "important_reason"),
+        **until("announced_end"),
+    }
+    if frame.variant not in ("simplified", "accelerated"):
+        return "bauleitplan_publication", facts
+    if known.get("scope") == "affected":
+        return "bauleitplan_simplified", {"variant": "affected_public", "start": start, **until("end")}
+    return "bauleitplan_simplified", {"variant": "publication_3_2", **facts}
 
 
 def plan(

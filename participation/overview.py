@@ -338,6 +338,8 @@ def _notes(phase: Phase, state: str, language: str) -> tuple[str, ...]:
         )
         if phase.limited_to:
             found.append((N_("Only this is open to statements: %(what)s"), {"what": phase.limited_to}))
+    if phase.only_affected:
+        found.append((N_("Asked are all whom this affects, such as the neighbours of the site."), {}))
     return tuple(
         say(words, language)
         % {

@@ -28,7 +28,16 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from consultations import procedures, schedule
 from consultations.deadlines import local_date
 from consultations.permissions import Permission
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure, ProcedureState, Track
+from consultations.procedures import (
+    Opens,
+    Phase,
+    PhaseInput,
+    PhaseKind,
+    PlanVariant,
+    Procedure,
+    ProcedureState,
+    Track,
+)
 from consultations.schedule import Planned, Scheduled
 from participation.overview import PHASE_NAMES, WAYS
 from participation.pages.planning_advice import (
@@ -86,6 +95,7 @@ class PhaseForm(Form):
         widget=ListWidget(prefix_label=False),
     )
     is_formal = BooleanField(N_("A formal step: the law says how long it lasts"))
+    only_affected = BooleanField(N_("Only those affected are asked, within an appropriate period"))
     note = StringField(N_("Remark for the public"), [Length(max=500)])
 
 
@@ -96,6 +106,8 @@ class PhaseRow:
     form: PhaseForm
     advice: Advice | None
     proposed_start: date | None
+    #: The law lets the town ask only those affected, instead of a publication (BauGB §13(2) S.1 no. 2).
+    may_be_small: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,8 @@ class PhasesPage:
     seen: str
 
 
+#: Procedures in which only those affected may be asked.
+_SMALL_VARIANTS = (PlanVariant.SIMPLIFIED.value, PlanVariant.ACCELERATED.value)
 _NEW_PHASE: Row = {"kind": [PhaseKind.DISCUSSION_MEETING.value]}
 
 
@@ -183,7 +197,7 @@ class _Desk:
         return [self._planned(number, form) for number, form in enumerate(forms)]
 
     def _planned(self, number: int, form: PhaseForm) -> Planned:
-        kept = self.known.get(str(form.id.data or ""))
+        kept = self.kept(form)
         kind = form.kind.data if form.kind.data in list(PhaseKind) else PhaseKind.DISCUSSION_MEETING.value
         usual = procedures.usual_track(PhaseKind(kind)).value
         facts: Mapping[str, Any] = kept.facts if kept else {}
@@ -195,8 +209,18 @@ class _Desk:
             ends_on=None if form.ends_on.process_errors else form.ends_on.data,
             is_formal=bool(form.is_formal.data),
             repeats=str(kept.repeats_id) if kept and kept.repeats_id else None,
-            facts=facts,
+            facts={**facts, **(self.scope(form) or {})},
         )
+
+    def kept(self, form: PhaseForm) -> Phase | None:
+        """The phase that a row changes; None for a new one."""
+        return self.known.get(str(form.id.data or ""))
+
+    def scope(self, form: PhaseForm) -> dict[str, Any] | None:
+        """Whom a publication asks, where the law leaves the choice (BauGB §13(2), §13a(2) no. 1); else None."""
+        if form.kind.data != PhaseKind.PUBLICATION.value or self.procedure.variant not in _SMALL_VARIANTS:
+            return None
+        return {"scope": "affected" if form.only_affected.data else ""}
 
     def after(self, forms: Sequence[PhaseForm]) -> tuple[Scheduled, ...]:
         """What the law says of the phases as the form has them."""
@@ -234,7 +258,9 @@ class _Desk:
     def save(self, form: SectionForm, forms: Sequence[PhaseForm]) -> Response:
         """Keep the phases; a refusal comes back in the form."""
         after = self.after(forms)
-        phases = tuple(_entered_phase(each, one) for each, one in zip(forms, after, strict=True))
+        phases = tuple(
+            _entered_phase(each, one, self.scope(each)) for each, one in zip(forms, after, strict=True)
+        )
         refusal = save(self.visit, self.procedure, form, entered(self.procedure, phases=phases))
         if refusal is None:
             return self.visit.redirect("planning", id=self.procedure.id, done="saved")
@@ -266,6 +292,7 @@ class _Desk:
                 each,
                 advice_of(self.visit, one),
                 self._start(forms, at) if each.starts_on.data is None and not each.starts_on.errors else None,
+                self.scope(each) is not None,
             )
             for at, (each, one) in enumerate(zip(forms, after, strict=True))
         )
@@ -290,7 +317,7 @@ def _seen(after: Sequence[Scheduled]) -> str:
     """What the form sends along to say that exactly these days were shown with their consequences."""
     days = [
         (each.phase.key, each.phase.kind, each.phase.track, each.phase.is_formal,
-         str(each.phase.starts_on), str(each.phase.ends_on))
+         str(each.phase.starts_on), str(each.phase.ends_on), each.phase.facts.get("scope", ""))
         for each in after
     ]  # fmt: skip
     return sha256(json.dumps(days).encode()).hexdigest()[:32]
@@ -308,11 +335,12 @@ def _form_of(visit: Visit, number: int, phase: Phase) -> PhaseForm:
         ends_on=phase.ends_on,
         opens=phase.opens,
         is_formal=phase.is_formal,
+        only_affected=phase.only_affected,
         note=phase.note,
     )
 
 
-def _entered_phase(form: PhaseForm, one: Scheduled) -> PhaseInput:
+def _entered_phase(form: PhaseForm, one: Scheduled, facts: dict[str, Any] | None) -> PhaseInput:
     typed = str(form.id.data or "")
     return PhaseInput(
         kind=PhaseKind(form.kind.data),
@@ -325,4 +353,5 @@ def _entered_phase(form: PhaseForm, one: Scheduled) -> PhaseInput:
         is_formal=form.is_formal.data,
         id=int(typed) if typed.isdecimal() and len(typed) < 10 else None,
         track=Track(one.phase.track),
+        facts=facts,
     )

@@ -317,6 +317,41 @@ def test_the_law_proposes_a_last_day_and_warns_of_a_shorter_one(
     assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
 
 
+def test_where_the_law_leaves_the_choice_only_those_affected_are_asked(
+    paula: TestClient, client: TestClient, engine: Engine, town: Town, draft: str
+) -> None:
+    assert "phases-0-only_affected" not in filled(paula.get(f"{draft}/phasen"), "phases-0-kind")
+    assert not html.fromstring(paula.get(f"{draft}/phasen").content).xpath(
+        "//*[@id='phases-0-only_affected']"
+    )
+    with unit_of_work(engine, write=True) as session:
+        entered = cast.consultation(key="BP-14", title="Dachgauben")
+        procedure = procedures.create(
+            session, entered, municipality_id=town.id, template_key="development_plan_simplified", by=town.planner, now=NOW
+        )  # fmt: skip
+        procedures.publish(session, procedure, by=town.planner, now=NOW)
+        address = f"{PLAN}/{procedure.id}"
+    form = filled(paula.get(f"{address}/phasen"), "phases-0-kind")
+    form |= {"phases-0-starts_on": "2027-03-01", "phases-0-ends_on": "2027-03-19", "note": "Kleine Änderung", "do": "save"}  # fmt: skip
+    assert paula.post(f"{address}/phasen", data=form).status_code == 422  # a publication lasts a month
+    asked = paula.post(f"{address}/phasen", data=form | {"phases-0-only_affected": "y"})
+    assert asked.status_code == 200
+    assert (
+        paula.post(f"{address}/phasen", data=filled(asked, "phases-0-kind") | {"do": "save"}).status_code
+        == 303
+    )
+    with Session(engine) as session:
+        first = procedures.phases_of(session, stored(engine, address).id or 0)[0]
+        assert first.only_affected
+        assert first.ends_on == date(2027, 3, 19)
+    assert "Gefragt sind hier alle, die davon betroffen sind" in words(
+        client.get("/beteiligungen/dachgauben")
+    )
+    assert "erhält die betroffene Öffentlichkeit" in words(
+        paula.get(f"{address}/phasen/{first.id}/bekanntmachung")
+    )
+
+
 def test_a_moved_day_is_shown_with_all_that_follows_before_it_is_saved(
     paula: TestClient, engine: Engine, town: Town, public: str
 ) -> None:

@@ -1,14 +1,18 @@
 """A whole procedure against the law: the question of each phase, what is due, what clashes, what a change changes."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consultations import checks
+from consultations.announcements import Entered, case_of
+from consultations.computation import Impossible
 from consultations.law import Severity
-from consultations.procedures import Opens, PhaseKind, PlanKind, PlanVariant, Track
+from consultations.periods import ask_about
+from consultations.procedures import Opens, Phase, PhaseKind, PlanKind, PlanVariant, Procedure, Track
 from consultations.schedule import (
     Frame,
     Planned,
@@ -25,6 +29,7 @@ from consultations.templates import NEW_VWVFG, OLD_VWVFG, TEMPLATES, Template
 
 SEAT = Seat("BY", ("public", "catholic"))
 START = date(2027, 2, 1)
+NOW = datetime(2027, 1, 4, 9, tzinfo=UTC)
 
 
 def laid_out(template: Template, start: date = START) -> tuple[Frame, list[Planned]]:
@@ -60,6 +65,43 @@ def test_templates_speak_the_words_of_the_house_and_name_the_question_that_gover
         assert (asked[0] if asked else "") == step.question
     answered = [each for each in plan(frame, phases, seat=SEAT) if each.answer]
     assert len(answered) == sum(bool(step.question) for step in template.steps)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: each.key)
+def test_checks_and_certificates_ask_the_question_that_the_schedule_asks(template: Template) -> None:
+    procedure = Procedure(
+        municipality_id=1, key="P", slug="p", template=template.key, template_version=template.version, title="P",
+        plan_kind=template.plan_kind, variant=template.variant, law_version=template.law_version, created_at=NOW,
+    )  # fmt: skip
+    frame, phases = laid_out(template)
+    for each in phases:
+        asked = question_of(frame, each)
+        row = Phase(
+            procedure_id=1, kind=each.kind, track=each.track, starts_on=START, is_formal=each.is_formal
+        )
+        if asked is None:
+            with pytest.raises(Impossible):
+                ask_about(procedure, row, SEAT)
+            continue
+        assert ask_about(procedure, row, SEAT).question == asked[0]
+        if each.track == "public" and each.kind in ("early", "publication", "repeated", "display"):
+            case = case_of(procedure, row, [row], Entered())
+            answer = checks.period(case, START, None, seat=SEAT, facts=row.facts)
+            assert answer is not None
+            assert answer.question == asked[0]
+
+
+def test_the_display_under_old_law_does_not_end_with_the_objections() -> None:
+    """A month of display and two weeks: the certificate must not count two more weeks from the end of the phase."""
+    procedure = Procedure(
+        municipality_id=1, key="P", slug="p", template="plan_approval_old", template_version="x", title="P",
+        plan_kind="plan_approval", law_version=OLD_VWVFG, created_at=NOW,
+    )  # fmt: skip
+    row = Phase(
+        procedure_id=1, kind="display", starts_on=date(2026, 3, 2), ends_on=date(2026, 4, 15), is_formal=True
+    )
+    answer = ask_about(procedure, row, SEAT)
+    assert answer.results["objection_end"] == date(2026, 4, 15)
 
 
 def test_regular_plans_ask_public_and_agencies_early_and_formally() -> None:
