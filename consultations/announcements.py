@@ -258,6 +258,24 @@ def draft(known: Particulars) -> tuple[Part, ...]:
     return announcement_text.compose(known)
 
 
+#: Paragraphs that say what becomes of what comes late: BauGB §3(2) S.4 no. 3 (element f), VwVfG §73 (exclusion).
+_ON_LATENESS = ("hint_late", "hint_exclusion")
+
+
+def said_on_lateness(session: Session, phase_id: int) -> tuple[Announcement, bool] | None:
+    """The version of a phase's announcement that was made public last, and whether it says what becomes of what comes late.
+
+    None where this software knows of none: then a person looks it up.
+    """
+    made = {act.announcement_id for act in acts_of(session, phase_id)}
+    for version in versions_of(session, phase_id):
+        if version.id in made:
+            return version, any(
+                part["key"] in _ON_LATENESS and part["text"].strip() for part in version.parts
+            )
+    return None
+
+
 # --- versions ------------------------------------------------------------------------------------------------------
 
 

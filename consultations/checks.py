@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from consultations import schedule
 from consultations.announcement_text import (
     CLOSED_FROM,
     EARLY,
@@ -28,15 +27,20 @@ from consultations.computation import Answer, Impossible
 from consultations.law import Both, Severity
 from consultations.legal_periods import ask
 from consultations.reasons import spoken
-from consultations.schedule import Frame, Planned
+from consultations.schedule import Frame, Planned, question_of
 from consultations.seats import Seat
 
 #: An option that is closed on so many working days of the period is not open "for the whole period" (R-1.4).
 CLOSED_DAYS_TOO_MANY = 10
 #: Old checklists ask for a week between announcement and start; the law does not any more (R-1.2, fact 4).
 LEAD_DAYS = 7
-#: Words in a document's file that name people or machines, as `files` finds them.
-METADATA_THAT_NAMES = ("author", "creator", "last_modified_by", "manager", "company")
+#: What a document's file may tell of people, by the names that `inspection` gives it.
+METADATA_THAT_NAMES: Mapping[str, Both] = {
+    "author": Both("Verfasser", "author"),
+    "last_modified_by": Both("zuletzt geändert von", "last changed by"),
+    "manager": Both("Vorgesetzte", "manager"),
+    "company": Both("Firma", "company"),
+}
 
 
 class Where(StrEnum):
@@ -424,7 +428,7 @@ def period(
     more = {**(facts or {}), "scope": "affected" if case.only_affected else ""}
     if announced_on is not None:
         more["announced_on"] = announced_on
-    asked = schedule.question_of(
+    asked = question_of(
         Frame(case.plan_kind, case.variant, case.law_version),
         Planned("", case.kind, "public", starts_on, ends_on, is_formal=True, facts=more),
     )
@@ -674,14 +678,18 @@ def _personal_data(situation: Situation) -> Iterator[Finding]:
                      "Record what you checked."),
                 Where.DOCUMENT, f"{document.id}:{document.sha256[:16]}", document.id,
             )  # fmt: skip
-        named = [
-            f"{name}: {value}" for name, value in document.metadata if name in METADATA_THAT_NAMES and value
+        told = [
+            (METADATA_THAT_NAMES[name], value)
+            for name, value in document.metadata
+            if name in METADATA_THAT_NAMES and value
         ]
-        if named:
+        if told:
+            german = ", ".join(f"{name.de} {value}" for name, value in told)
+            english = ", ".join(f"{name.en} {value}" for name, value in told)
             yield Finding(
                 "file_metadata", Severity.INFO, "GDPR Art. 5(1)(c)",
-                Both(f"Die Datei „{document.title}“ verrät: {', '.join(named)}",
-                     f"The file “{document.title}” tells: {', '.join(named)}"),
+                Both(f"Die Datei „{document.title}“ verrät: {german}",
+                     f"The file “{document.title}” tells: {english}"),
                 Both("Wer das nicht zeigen will, speichert die Datei ohne diese Angaben neu.",
                      "If that is not meant to be seen, save the file again without it."),
                 Where.DOCUMENT, f"{document.id}:{document.sha256[:16]}", document.id,

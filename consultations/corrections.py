@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import filing, frozen
+from consultations.announcements import PublicationAct
 from consultations.computation import Answer
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, FileFacts
@@ -55,6 +56,8 @@ class Correction(SQLModel, table=True):
     announced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     announced_by: str = ""
     announcement: str = ""
+    #: The act of publication on record here that did it, where there is one.
+    act_id: int | None = Field(default=None, foreign_key="publication_act.id")
 
 
 def correct(
@@ -196,17 +199,34 @@ def _keep(
 
 
 def announced(
-    session: Session, correction: Correction, *, announcement: str, by: Actor, now: datetime
+    session: Session,
+    correction: Correction,
+    *,
+    announcement: str,
+    by: Actor,
+    now: datetime,
+    act: PublicationAct | None = None,
 ) -> None:
-    """Record that a correction was announced anew, and where (medium, issue, day). Raises REASON_REQUIRED, NOT_ALLOWED."""
+    """Record that a correction was announced anew, and where (medium, issue, day); `act`: that act, where it is on record.
+
+    Raises Refusal NOT_ALLOWED, REASON_REQUIRED ("announcement"), NOT_FOUND (an act of another phase).
+    """
     procedure = session.get_one(Procedure, correction.procedure_id)
     require_planner(by, procedure)
     if not announcement.strip():
         raise Refusal(Code.REASON_REQUIRED, "announcement")
     correction.announced_at, correction.announced_by = now, by.label
     correction.announcement = announcement.strip()
+    if act is not None:
+        if act.phase_id != correction.phase_id:
+            raise Refusal(Code.NOT_FOUND)
+        correction.act_id = act.id
     session.add(correction)
-    facts = {"correction": correction.id, "announcement": correction.announcement}
+    facts = {
+        "correction": correction.id,
+        "announcement": correction.announcement,
+        **({"act": correction.act_id} if correction.act_id else {}),
+    }
     note_in_journal(session, procedure, "correction_announced", by=by, now=now, facts=facts)
 
 

@@ -3,7 +3,7 @@
 What changes them is in `filing`, which counts each change as one of the procedure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -12,7 +12,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.files import EXTENSIONS, AcceptedFile
-from consultations.tables import UtcDateTime
+from consultations.tables import Json, UtcDateTime
 
 
 class DocumentKind(StrEnum):
@@ -61,6 +61,8 @@ class DocumentVersion(SQLModel, table=True):
     pages: int | None = None
     #: Text for readers who cannot use the file; extracted, or typed by the planner.
     text: str = ""
+    #: What the file's own data tell of people: {"author", "last_modified_by", "company", "manager"}.
+    says: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     note: str = ""
     uploaded_at: datetime = Field(sa_type=UtcDateTime)
     uploaded_by: str
@@ -77,12 +79,15 @@ class FileFacts:
     pages: int | None = None
     text: str = ""
     original_sha256: str = ""
+    says: dict[str, str] = field(default_factory=dict)
 
 
 def published_facts(file: AcceptedFile) -> FileFacts:
     """What is published of a file that was taken in: of a picture its copy without hidden data."""
     if file.public_sha256 is None or file.public_media_type is None or file.public_size is None:
-        return FileFacts(file.sha256, file.filename, file.media_type, file.size, file.pages, file.text)
+        return FileFacts(
+            file.sha256, file.filename, file.media_type, file.size, file.pages, file.text, says=file.says
+        )
     suffix = EXTENSIONS[file.public_media_type]
     name = PurePosixPath(file.filename)
     return FileFacts(

@@ -13,7 +13,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
@@ -339,7 +339,8 @@ class AcceptedFile:
     """A file that was looked at and kept.
 
     `public_sha256` is the copy that the public may see, of the type `public_media_type`: for pictures one without
-    hidden data, for everything else None (the original is what was handed in). `text` are its words, if asked for.
+    hidden data, for everything else None (the original is what was handed in). `text` are its words, if asked for;
+    `says` is what its own data tell of people (`inspection.Finding`).
     """
 
     sha256: str
@@ -351,6 +352,7 @@ class AcceptedFile:
     public_media_type: str | None = None
     text: str = ""
     public_size: int | None = None
+    says: dict[str, str] = field(default_factory=dict)
 
 
 #: What the name of a public copy ends in.
@@ -391,6 +393,7 @@ def accept_upload(
         public_media_type=finding.public_media_type,
         text=finding.text,
         public_size=copy.size if copy else None,
+        says=finding.says,
     )
 
 

@@ -88,6 +88,7 @@ def add_version(
         size=file.size,
         pages=file.pages,
         text=normalise(file.text),
+        says={name: normalise(words) for name, words in file.says.items()},
         note=note,
         uploaded_at=now,
         uploaded_by=by.label,

@@ -6,6 +6,7 @@ is refused and nothing else happens. Whether the name lies is decided by content
 the file has to open as what it claims to be.
 """
 
+import html
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ class Finding:
     """What the file is. `public_media_type` says that a copy without hidden data was written, and its type.
 
     `filename` has the extension of what was found. `media_type` of a text carries its charset. `pages` is None where
-    pages mean nothing. `text` are the words in it as far as they were asked for and could be read.
+    pages mean nothing. `text` are the words in it as far as they were asked for and could be read. `says` is what the
+    file's own data tell of people: author, last_modified_by, company, manager.
     """
 
     media_type: str
@@ -93,6 +95,7 @@ class Finding:
     pages: int | None = None
     public_media_type: str | None = None
     text: str = ""
+    says: dict[str, str] = field(default_factory=dict)
 
 
 _SECONDS = 30
@@ -183,14 +186,14 @@ def examine(path: Path, filename: str, limits: Limits, public_path: Path) -> Fin
     if found == PDF:
         pages = _pdf_pages(path, filename)
         text = _pdf_text(path, limits.text_length) if limits.text_length else ""
-        return Finding(found.media_type, filename, pages=pages, text=text)
+        return Finding(found.media_type, filename, pages=pages, text=text, says=_pdf_says(path))
     if found in IMAGES:
         return _picture(path, filename, found, limits, public_path)
     if found == TEXT:
         charset = _charset(path)
         text = path.read_text(charset)[: limits.text_length] if limits.text_length else ""
         return Finding(f"{found.media_type}; charset={charset}", filename, text=text)
-    return Finding(found.media_type, filename)
+    return Finding(found.media_type, filename, says=_office_says(path) if found in _OFFICE else {})
 
 
 _EXTENSION = re.compile(r"\.(?=[a-z0-9]*[a-z])[a-z0-9]{1,10}\Z")
@@ -250,6 +253,52 @@ def _pdf_pages(path: Path, filename: str) -> int:
         if pages == 0 or not reader.pages[0].mediabox:
             raise Refusal(Code.FILE_BROKEN, filename=filename)
         return pages
+
+
+#: Characters of one such fact that are kept.
+_SAYING = 200
+
+
+def _pdf_says(path: Path) -> dict[str, str]:
+    """Whom a PDF names as its author (its "creator" is a program); nothing where its data cannot be read."""
+    import pypdf
+
+    with path.open("rb") as file:
+        try:
+            known = pypdf.PdfReader(file, strict=False).metadata
+            author = str((known.author if known else "") or "")
+        except Exception:  # broken data in a file that can be read otherwise
+            return {}
+    return _sayings({"author": author})
+
+
+def _sayings(found: dict[str, str]) -> dict[str, str]:
+    cleaned = {name: " ".join(words.split())[:_SAYING] for name, words in found.items()}
+    return {name: words for name, words in cleaned.items() if words}
+
+
+_SAID_IN_OFFICE: tuple[tuple[str, str, bytes], ...] = (
+    ("docProps/core.xml", "author", b"dc:creator"),
+    ("docProps/core.xml", "last_modified_by", b"cp:lastModifiedBy"),
+    ("docProps/app.xml", "company", b"Company"),
+    ("docProps/app.xml", "manager", b"Manager"),
+    ("meta.xml", "author", b"meta:initial-creator"),
+    ("meta.xml", "last_modified_by", b"dc:creator"),
+)
+"""Where office formats name people: file in the archive, what it means, element."""
+
+
+def _office_says(path: Path) -> dict[str, str]:
+    """Whom an office file names; read as text, since a parser of XML could be made to work for ever."""
+    found: dict[str, str] = {}
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        for inside, name, element in _SAID_IN_OFFICE:
+            if inside in names:
+                content = archive.open(inside).read(1 * MB)
+                said = re.search(rb"<" + element + rb"(?:\s[^>]*)?>([^<]{1,400})<", content)
+                found[name] = html.unescape(said[1].decode("utf-8", "replace")) if said else ""
+    return _sayings(found)
 
 
 _TEXT_SECONDS = 10

@@ -6,7 +6,6 @@ dates. Releasing runs `checks` and refuses on any BLOCK and on any WARN for whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -91,11 +90,10 @@ def situation(
     *,
     address: str,
     now: datetime,
-    metadata: Mapping[str, tuple[tuple[str, str], ...]] | None = None,
 ) -> Situation:
     """Everything that the checks look at, from what is on record.
 
-    `address`: of the consultation on the internet; `metadata`: what files say of people, by their content.
+    `address`: of the consultation on the internet.
     """
     assert procedure.id is not None
     assert phase.id is not None
@@ -115,7 +113,7 @@ def situation(
             files[0].sha256,
             bool(files[0].text.strip()),
             names_in(files[0].text),
-            (metadata or {}).get(files[0].sha256, ()),
+            tuple(sorted(files[0].says.items())),
         )
         for document, files in documents_of(session, procedure.id)
         if not document.is_withdrawn and files and document.kind not in ("announcement", "result")
@@ -237,7 +235,6 @@ def release(
     address: str,
     by: Actor,
     now: datetime,
-    metadata: Mapping[str, tuple[tuple[str, str], ...]] | None = None,
 ) -> Release:
     """Open a phase for the public from its first day on; again after an extension with its new announcement.
 
@@ -252,9 +249,7 @@ def release(
     days = (phase.starts_on, phase.ends_on)
     if not phase.needs_release or (phase.released_at and (not earlier or _days(earlier[0]) == days)):
         raise Refusal(Code.NOTHING_TO_RELEASE)
-    looked_at = situation(
-        session, municipality, procedure, phase, address=address, now=now, metadata=metadata
-    )
+    looked_at = situation(session, municipality, procedure, phase, address=address, now=now)
     found = checks.check(looked_at)
     waivers = waivers_of(session, phase.id)
     in_the_way = checks.open_findings(found, {key: row.reason for key, row in waivers.items()})

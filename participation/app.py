@@ -63,6 +63,7 @@ ROOMS: tuple[str, ...] = (
     "replacing",
     "proof",
     "lateness",
+    "planned_access",
     "planned_area",
     "planned_layers",
     "announcing",

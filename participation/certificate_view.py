@@ -369,7 +369,8 @@ class _Words:
         text = [
             _(
                 "The server fetches the page of the consultation and every document itself, as a visitor would, and "
-                "compares the fingerprints. What lies between two probes is taken as the first of them found it; where "
+                "compares the fingerprints; of large documents the whole every six hours, in between the beginning and the "
+                "size. What lies between two probes is taken as the first of them found it; where "
                 "no probe ran for more than 15 minutes, nothing is claimed."
             )
         ]

@@ -36,6 +36,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     moderation,
     municipalities,
     notices,
+    other_access,
     people,
     places,
     procedures,

@@ -53,12 +53,13 @@ FLOORS: dict[str, dict[str, int]] = {
                 "invitations",
                 "agency_answers",
                 "agency_overview",
+                "other_access",
             ],
             5,
         ),
         "evidence_of_publication": 6,
         **dict.fromkeys(["comparison", "merging", "cocreation", "wording"], 0),
-        **dict.fromkeys(["contributions", "nearby", "variants", "announcements"], 4),
+        **dict.fromkeys(["contributions", "nearby", "variants", "announcements", "corrections"], 4),
         **dict.fromkeys(
             [
                 "procedures",
@@ -67,7 +68,6 @@ FLOORS: dict[str, dict[str, int]] = {
                 "frozen",
                 "periods",
                 "availability",
-                "corrections",
                 "agency_periods",
                 "proposals",
             ],

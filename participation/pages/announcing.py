@@ -24,7 +24,15 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import announcement_text, announcements, checks, documents, procedures, releases
+from consultations import (
+    announcement_text,
+    announcements,
+    checks,
+    documents,
+    other_access,
+    procedures,
+    releases,
+)
 from consultations.announcement_text import Regime, Theme
 from consultations.announcements import Announcement, Entered, Proof, PublicationAct
 from consultations.checks import Finding, Medium, Where
@@ -834,6 +842,9 @@ class Formal:
     name: str
     url: str
     state: tuple[str, str]
+    #: Requests for other access to a displayed plan, and how many wait; empty where the law knows none.
+    access_url: str
+    access_open: int
 
 
 def formal_phases(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[Formal, ...]:
@@ -848,11 +859,18 @@ def formal_phases(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -
             PhaseState.OVER: ("done", visit.gettext("Over")),
         }[phase.state(visit.now)]
 
+    waiting = other_access.open_counts(
+        visit.session, [phase for phase in phases if other_access.may_be_asked(procedure, phase)]
+    )
     return tuple(
         Formal(
             overview.phase_name(phase, visit.language),
             visit.url("planning_release", id=procedure.id, phase=phase.id),
             state(phase),
+            visit.url("planning_access", id=procedure.id, phase=phase.id)
+            if other_access.may_be_asked(procedure, phase)
+            else "",
+            waiting.get(phase.id or 0, 0),
         )
         for phase in phases
         if phase.needs_release

@@ -10,7 +10,7 @@ from wtforms import Form, HiddenField, RadioField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, lateness, people, procedures
+from consultations import announcements, contributions, lateness, people, procedures
 from consultations.computation import Answer
 from consultations.contributions import Contribution
 from consultations.lateness import LateDecision, Outcome, Regime
@@ -187,7 +187,8 @@ def decide(visit: Visit) -> Response:
     row, procedure, phase, regime = _late(visit)
     past = lateness.decisions_of(visit.session, row.id or 0)
     known = past[-1] if past else None
-    form = visit.form(LateForm, **_known(known, len(past)))
+    said = _said(visit, phase, regime)
+    form = visit.form(LateForm, **_known(known, len(past), said))
     if not visit.is_post:
         return _show(visit, row, procedure, phase, regime, form, past)
     answers = _answers(form, regime)
@@ -233,9 +234,20 @@ def _late(visit: Visit) -> tuple[Contribution, Procedure, Phase, Regime]:
     return row, procedure, phase, regime
 
 
-def _known(decision: LateDecision | None, number: int) -> dict[str, Any]:
-    """What the form begins with: the answers of the last decision."""
+def _said(visit: Visit, phase: Phase, regime: Regime) -> tuple[announcements.Announcement, bool] | None:
+    """The announcement on record and whether it has the hint, where the law asks for that."""
+    if "hint_given" not in regime.conditions:
+        return None
+    return announcements.said_on_lateness(visit.session, phase.id or 0)
+
+
+def _known(
+    decision: LateDecision | None, number: int, said: tuple[announcements.Announcement, bool] | None
+) -> dict[str, Any]:
+    """What the form begins with: the answers of the last decision, and what the announcement on record says."""
     known: dict[str, Any] = {"seen": str(number)}
+    if said is not None:
+        known["hint_given"] = "yes" if said[1] else "no"
     if decision is not None:
         known |= {
             name: "yes" if value else "no" for name, value in decision.answers.items() if name in CONDITIONS
@@ -287,12 +299,29 @@ def _show(
             ended=overview.last_day(phase),
             entry_url=visit.url("register_entry", id=row.id),
             source="BauGB §4a(5)" if regime.question == "late_statement" else "VwVfG §73",
-            conditions=tuple((name, visit.gettext(CONDITIONS[name][1])) for name in regime.conditions),
+            conditions=tuple((name, _help(visit, phase, regime, name)) for name in regime.conditions),
             judgement=judgement,
             past=tuple(_past(visit, decision, names) for decision in reversed(past)),
         ),
         status=status,
         form=form,
+    )
+
+
+def _help(visit: Visit, phase: Phase, regime: Regime, name: str) -> str:
+    """What helps to answer a condition; about the hint, what the announcement on record says."""
+    said = _said(visit, phase, regime) if name == "hint_given" else None
+    if said is None:
+        return visit.gettext(CONDITIONS[name][1])
+    version, has_hint = said
+    if has_hint:
+        return visit.gettext(
+            "Version %(number)s, which was made public, says so. That is why “Yes” is chosen here.",
+            number=version.number,
+        )
+    return visit.gettext(
+        "Version %(number)s, which was made public, does not say so. Without this hint nothing late may be left out.",
+        number=version.number,
     )
 
 

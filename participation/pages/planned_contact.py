@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from starlette.responses import Response
-from wtforms import Form, StringField, TextAreaField
-from wtforms.validators import Length, Optional, Regexp
+from wtforms import DateField, Form, StringField, TextAreaField
+from wtforms.validators import Length, Optional, Regexp, ValidationError
 
 from consultations.permissions import Permission
 from consultations.procedures import Procedure
@@ -58,6 +59,16 @@ class AccessForm(Form):
     hours = StringField(N_("Opening hours"), [Length(max=300)])
     step_free = StringField(N_("Step-free access"), [Length(max=300)])
     note = StringField(N_("Remark for the public"), [Length(max=500)])
+    closed_from = DateField(N_("Closed from"), [Optional()], format=["%Y-%m-%d", "%d.%m.%Y"])
+    closed_until = DateField(N_("Closed until, last day"), [Optional()], format=["%Y-%m-%d", "%d.%m.%Y"])
+
+    def validate_closed_until(self, field: DateField) -> None:
+        """Both days or none, in their order."""
+        first, last = self.closed_from.data, field.data
+        if last and not first:
+            raise ValidationError(N_("Please enter the first day as well."))
+        if last and first and last < first:
+            raise ValidationError(N_("The last day is before the first day."))
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ def contact(visit: Visit) -> Response:
     checked = [each.validate() for each in rows]
     if not (form.validate() and all(checked)):
         return _show_contact(visit, procedure, form, rows, errors=errors_of(rows), status=422)
-    options = [{name: (field.data or "").strip() for name, field in _named_fields(row)} for row in rows]
+    options = [{name: _kept(field.data) for name, field in _named_fields(row)} for row in rows]
     changed = entered(
         procedure,
         contact={**procedure.contact, **{name: (form[name].data or "").strip() for name in known}},
@@ -109,6 +120,10 @@ def contact(visit: Visit) -> Response:
     return _show_contact(visit, procedure, form, rows, errors=errors, status=status)
 
 
+def _kept(value: str | date | None) -> str:
+    return value.isoformat() if isinstance(value, date) else (value or "").strip()
+
+
 def _named_fields(form: Form) -> list[tuple[str, Any]]:
     return [(field.short_name, field) for field in form]
 
@@ -118,7 +133,19 @@ def _spoken(visit: Visit, option: Mapping[str, Any]) -> dict[str, Any]:
     step_free = option.get("step_free", "")
     if isinstance(step_free, bool):
         step_free = visit.gettext("Step-free access") if step_free else visit.gettext("Not step-free")
-    return {**{name: str(value or "") for name, value in option.items()}, "step_free": str(step_free or "")}
+    days = {name: _day(option.get(name)) for name in ("closed_from", "closed_until")}
+    return {
+        **{name: str(value or "") for name, value in option.items()},
+        "step_free": str(step_free or ""),
+        **days,
+    }
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        return None
 
 
 def _show_contact(

@@ -6,18 +6,20 @@ from datetime import date, datetime
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import Form, HiddenField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms import Form, HiddenField, SelectField, StringField
+from wtforms.validators import Length
 
-from consultations import availability, certificates, corrections, frozen, people, procedures
+from consultations import announcements, availability, certificates, corrections, frozen, people, procedures
+from consultations.announcements import PublicationAct
 from consultations.availability import Report, Stretch
-from consultations.deadlines import PhaseState
+from consultations.deadlines import PhaseState, local_date
 from consultations.permissions import Permission
 from consultations.procedures import Phase, Procedure, localised
 from consultations.refusals import Refusal
 from consultations.seats import Seat
 from participation import overview
 from participation.certificate_view import ACTIONS, LEFT, problem_words
+from participation.i18n import date_long
 from participation.pages.planning_forms import Errors, Head, head_of, planned
 from participation.web import Visit, page
 
@@ -40,10 +42,8 @@ class AnnouncedForm(Form):
     """Where a correction was announced anew."""
 
     correction = HiddenField()
-    announcement = StringField(
-        N_("Where and when was it announced anew?"),
-        [DataRequired(N_("Please enter medium, issue and day.")), Length(max=300)],
-    )
+    act = SelectField(N_("Which announcement on record was it?"), validate_choice=False)
+    announcement = StringField(N_("Or in words: where and when was it announced anew?"), [Length(max=300)])
 
 
 @dataclass(frozen=True)
@@ -179,16 +179,32 @@ def proof(visit: Visit) -> Response:
             found = corrections.by_id(visit.session, procedure, _number(form.correction.data))
             if found is None:
                 visit.not_found()
-            if not form.validate():
+            act = next((each for each in _acts(visit, found) if str(each.id) == form.act.data), None)
+            words = (form.announcement.data or "").strip() or (_act_words(visit, act) if act else "")
+            if not form.validate() or not words:
+                if not words:
+                    form.announcement.errors = [visit.gettext("Please enter medium, issue and day.")]
                 return _show(visit, procedure, sent=form, status=422)
             corrections.announced(
-                visit.session, found, announcement=form.announcement.data, by=visit.by, now=visit.now
+                visit.session, found, announcement=words, by=visit.by, now=visit.now, act=act
             )
             done = "announced"
     except Refusal as refusal:
         visit.session.rollback()
         return _show(visit, planned(visit), errors=((visit.explain(refusal), None),), status=422)
     return visit.redirect("proof", id=procedure.id, done=done)
+
+
+def _acts(visit: Visit, found: corrections.Correction) -> list[PublicationAct]:
+    """The acts that may have announced a correction: those of its phase on its day or later."""
+    made = local_date(found.at)
+    return [each for each in announcements.acts_of(visit.session, found.phase_id) if each.day >= made]
+
+
+def _act_words(visit: Visit, act: PublicationAct) -> str:
+    """An act of publication as everybody reads it: medium, issue, day."""
+    medium = visit.gettext(overview.MEDIUM_NAMES[act.medium])
+    return ", ".join(part for part in (medium, act.issue, date_long(act.day, visit.language)) if part)
 
 
 def _number(typed: str | None) -> int:
@@ -309,7 +325,10 @@ def _correction_line(
     if each.announced_at is None:
         is_sent = sent is not None and sent.correction.data == str(each.id)
         form = sent if is_sent and sent else _empty_form(visit, each)
-        form.announcement.id = f"correction-{each.id}"
+        form.announcement.id, form.act.id = f"correction-{each.id}", f"correction-act-{each.id}"
+        form.act.choices = [("", visit.gettext("None of those on record"))] + [
+            (str(act.id), _act_words(visit, act)) for act in _acts(visit, each)
+        ]
     return CorrectionLine(
         visit.gettext(words), each.note, each.at, names.get(each.by, each.by), each.announcement, form
     )

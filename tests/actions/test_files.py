@@ -341,6 +341,23 @@ def test_what_people_send_is_kept_as_it_is(
     assert (accepted.public_sha256 is not None) == media_type.startswith("image/")
 
 
+def test_what_a_file_says_of_people_is_told(folder: FolderStore) -> None:
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.add_metadata({"/Author": "Petra  Privat", "/Creator": "A program"})
+    made = io.BytesIO()
+    writer.write(made)
+    assert take(folder, made.getvalue(), "plan.pdf").says == {"author": "Petra Privat"}
+    core = b"<cp:coreProperties><dc:creator>A &amp; B</dc:creator><cp:lastModifiedBy>Otto</cp:lastModifiedBy></cp:coreProperties>"
+    report = office(
+        DOCX, {"docProps/core.xml": core, "docProps/app.xml": b"<P><Company>Plan GmbH</Company></P>"}
+    )
+    assert take(folder, report, "bericht.docx").says == {
+        "author": "A & B", "last_modified_by": "Otto", "company": "Plan GmbH",
+    }  # fmt: skip
+    assert take(folder, pdf(), "leer.pdf").says == {}
+
+
 def test_an_upload_works_on_both_stores(store: FileStore) -> None:
     accepted = take(store, photo_with_place(), "Foto.jpg")
     assert accepted.public_sha256 is not None

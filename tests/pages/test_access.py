@@ -236,6 +236,7 @@ TABLE: dict[str, Rule] = {
     "planning_paper": there(
         PLANNERS, id="procedure", phase="phase", announcement="announcement", paper="paper"
     ),
+    "planning_access": there(PLANNERS, id="procedure", phase="phase"),
     "planning_finish": there(PLANNERS, id="procedure"),
     "planning_history": there(PLANNERS, id="procedure"),
     "planning_agencies": there(PLANNERS, id="procedure"),

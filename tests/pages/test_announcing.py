@@ -1,6 +1,7 @@
 """The planner's way to a formal phase through the pages, what everybody then reads, and the papers to hang out."""
 
 import io
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx2
@@ -13,7 +14,7 @@ from sqlmodel import Session
 from starlette.testclient import TestClient
 
 from consultations import procedures, releases
-from consultations.procedures import Phase
+from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -236,3 +237,65 @@ def test_a_start_that_passed_without_a_release_is_not_shown_as_one(
         procedure = procedures.by_id(session, town.id, phase.procedure_id)
         assert procedure is not None
         assert releases.releases_of(session, phase.id or 0) == []
+
+
+def test_other_access_is_asked_for_and_given_at_once_and_paper_is_never_refused(
+    paula: TestClient, engine: Engine, town: Town, clock: Clock
+) -> None:
+    """PF-1 to PF-4: a request on day 20 is due at once, one after the display is not; objections on paper are kept."""
+    with unit_of_work(engine, write=True) as session:
+        display = PhaseInput(
+            PhaseKind.DISPLAY, starts_on=date(2027, 3, 1), ends_on=date(2027, 4, 12), opens=(Opens.STATEMENT,), is_formal=True
+        )  # fmt: skip
+        entered = cast.consultation(key="PF-1", title="Neue Bahn", phases=(display,))
+        procedure = procedures.create(
+            session, entered, municipality_id=town.id, template_key="plan_approval", by=town.planner, now=NOW
+        )
+        procedures.publish(session, procedure, by=town.planner, now=NOW)
+        cast.adopt(session, procedure)
+        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase.facts = {**phase.facts, "display_end": "2027-03-31"}
+        town.hand_in(
+            session, "Auf Papier", procedure=procedure, by=town.clerk, channel="letter", now=datetime(2027, 3, 20, 9, tzinfo=UTC),
+            received_at=datetime(2027, 3, 19, 9, tzinfo=UTC),
+        )  # fmt: skip
+        desk, address = (
+            f"/verwaltung/planung/{procedure.id}",
+            f"/verwaltung/planung/{procedure.id}/phasen/{phase.id}/zugang",
+        )
+
+    def wait_until(moment: datetime) -> None:
+        clock.now = moment
+        with unit_of_work(engine, write=True) as session:
+            paula.cookies.set(COOKIE, identity.sign_in(session, town.planner.person_id or 0, now=moment))
+
+    wait_until(datetime(2027, 3, 20, 9, tzinfo=UTC))
+    assert address in paula.get(desk).text
+    empty = paula.post(address, data={"do": "ask", "asked_on": "2027-03-20", "wish": " "})
+    assert empty.status_code == 422
+    asked = {"do": "ask", "asked_on": "2027-03-20", "wish": "Ein Ausdruck per Post"}
+    assert paula.post(address, data=asked).status_code == 303
+    page = paula.get(address)
+    assert "Sofort fällig" in words(page)
+    assert "1 Wunsch wartet" in words(paula.get(desk))
+    assert "Fristgerecht: Sie wird wie jede andere angenommen" in words(page)
+    (button,) = html.fromstring(page.content).xpath("//button[starts-with(@value, 'answer-')]/@value")
+    assert paula.post(address, data={"do": button, "answer": ""}).status_code == 422
+    assert paula.post(address, data={"do": button, "answer": "Heute abgeschickt"}).status_code == 303
+    assert "Zur Verfügung gestellt: Heute abgeschickt" in words(paula.get(address))
+    wait_until(datetime(2027, 4, 2, 9, tzinfo=UTC))
+    assert paula.post(address, data=asked | {"asked_on": "2027-04-01"}).status_code == 303
+    assert "Ein Anspruch besteht nicht mehr" in words(paula.get(address))
+
+
+def test_days_on_which_a_place_is_shut_are_entered_and_checked(paula: TestClient, way: str) -> None:
+    address = way.partition("/phasen/")[0] + "/kontakt"
+    form = html.fromstring(paula.get(address).content).forms[-1]
+    sent = dict(form.form_values()) | {"note": "Umbau", "do": "save", "access-0-closed_from": "2027-03-08"}
+    wrong = paula.post(address, data=sent | {"access-0-closed_until": "2027-03-01"})
+    assert wrong.status_code == 422
+    assert paula.post(address, data=sent | {"access-0-closed_until": "2027-03-19"}).status_code == 303
+    assert html.fromstring(paula.get(address).content).xpath("//*[@id='access-0-closed_until']/@value") == [
+        "2027-03-19"
+    ]
+    assert "An 10 Werktagen der Frist ist kein Ort geöffnet." in words(paula.get(f"{way}/freigabe"))

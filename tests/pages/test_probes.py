@@ -10,21 +10,22 @@ from consultations.availability import Span
 from consultations.documents import DocumentKind, FileFacts
 from consultations.notices import Notice
 from consultations.permissions import SYSTEM
-from participation import jobs, probes
+from participation import delivery, jobs, probes
 from participation.app import create_app
 from participation.database import unit_of_work
 from participation.house import House
 from participation.jobs import Job, JobState
 from tests import cast, servers
 from tests.cast import NOW
-from tests.conftest import Clock
+from tests.conftest import Clock, MailServer
 from tests.live import Served
 
 
 def test_probes_find_what_a_visitor_would_find_and_come_round_again(
-    live_server: Served, clock: Clock
+    live_server: Served, clock: Clock, mail_server: MailServer
 ) -> None:
-    own = live_server.settings
+    posted = {"smtp_host": "127.0.0.1", "smtp_tls": "none", "mail_from": "plan@auenfurt.example"}
+    own = live_server.settings.model_copy(update={**posted, "smtp_port": mail_server.port})
     house: House = create_app(
         own.model_copy(update={"probe_url": f"http://127.0.0.1:{live_server.port}"}), clock=clock
     ).state.house
@@ -70,6 +71,13 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
     with Session(house.engine) as session:
         (told,) = session.exec(select(Notice).where(Notice.kind == "availability")).all()
         assert told.address == "paula@auenfurt.example"
+    delivery.deliver_mail(house)
+    (mail,) = mail_server.messages()
+    assert mail["To"] == "Paula <paula@auenfurt.example>"
+    body = mail.get_body()
+    assert body is not None
+    assert "BP-12" in f"{mail['Subject']} {body.get_content()}"
+    assert f"/verwaltung/planung/{procedure_id}/nachweise" in body.get_content()
 
     place = house.files._place(kept.sha256)  # type: ignore[attr-defined]
     place.write_bytes(b"%PDF-1.7 was offen LIEGT")
@@ -77,5 +85,27 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
     place.write_bytes(b"%PDF-1.7 was offen liegt")
     assert round_of_probes() == ["", ""]
 
+    # A large document is read whole once, and then only its beginning for some hours: an alteration behind it is found late.
+    large = b"%PDF-1.7 " + bytes(200_000)
+    with unit_of_work(house.engine, write=True) as session:
+        stored = house.files.put(BytesIO(large))
+        facts = FileFacts(stored.sha256, "gross.pdf", "application/pdf", stored.size)
+        procedure = session.get_one(procedures.Procedure, procedure_id)
+        filing.add_document(
+            session, procedure, facts, title="Groß", kind=DocumentKind.OTHER, by=SYSTEM, now=clock.now
+        )
+    assert round_of_probes() == ["", "", ""]
+    place = house.files._place(stored.sha256)  # type: ignore[attr-defined]
+    place.write_bytes(large[:-1] + b"X")
+    assert round_of_probes() == ["", "", ""]
+    place.write_bytes(b"X" + large[1:])
+    assert round_of_probes() == ["", "", "altered"]
+    place.write_bytes(large)
+    assert round_of_probes() == ["", "", ""]
+    place.write_bytes(large[:-1] + b"X")
+    clock.advance(hours=6)
+    assert round_of_probes() == ["", "", "altered"]
+    place.write_bytes(large)
+
     house.settings = own.model_copy(update={"probe_url": f"http://127.0.0.1:{servers.free_port()}"})
-    assert round_of_probes() == ["unreachable", "unreachable"]
+    assert round_of_probes() == ["unreachable", "unreachable", "unreachable"]

@@ -16,8 +16,19 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import certificates, contributions, corrections, filing, frozen, lateness, procedures
+from consultations import (
+    announcements,
+    certificates,
+    contributions,
+    corrections,
+    filing,
+    frozen,
+    lateness,
+    procedures,
+)
+from consultations.announcements import Entered
 from consultations.certificates import Certificate
+from consultations.checks import Medium
 from consultations.documents import DocumentKind, FileFacts
 from consultations.permissions import SYSTEM, Actor
 from participation import certificate_pdf, identity, letters
@@ -145,6 +156,23 @@ def test_a_correction_is_chosen_taken_announced_and_read_by_everybody(
         (made,) = corrections.open_demands(session, town.procedure.id or 0)
     proof = f"/verwaltung/planung/{town.procedure.id}/nachweise"
     assert paula.post(proof, data={"do": "announced", "correction": made.id}).status_code == 422
+    with unit_of_work(engine, write=True) as session:  # an announcement on record is offered
+        procedure = session.get_one(procedures.Procedure, town.procedure.id)
+        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        version = announcements.save(
+            session, town.municipality, procedure, phase, Entered(), address="https://x.example", by=town.planner, now=NOW
+        )  # fmt: skip
+        act = announcements.record_act(
+            session, procedure, version, medium=Medium.GAZETTE, day=NOW.date(), issue="Nr. 6", by=town.planner, now=NOW
+        ).id  # fmt: skip
+    assert f"correction-act-{made.id}" in paula.get(proof).text
+    chosen = paula.post(
+        proof, data={"do": "announced", "correction": made.id, "act": act}, follow_redirects=True
+    )
+    assert "Neu bekannt gemacht: Amtsblatt, Nr. 6, Dienstag, 16. Februar 2027" in words(chosen)
+    with Session(engine) as session:
+        (linked,) = corrections.of_procedure(session, town.procedure.id or 0)
+        assert linked.act_id == act
     done = paula.post(
         proof,
         data={"do": "announced", "correction": made.id, "announcement": "Amtsblatt 7"},
@@ -283,6 +311,18 @@ def test_a_late_statement_is_decided_condition_by_condition(
         late_id, code = late.id, late.access_code
     paula = enter(town.planner)
     assert "1 Stellungnahme wartet auf eine Entscheidung" in words(paula.get("/verwaltung/verspaetet"))
+    form = f"/verwaltung/eingangsbuch/{late_id}/verspaetung"
+    assert not html.fromstring(paula.get(form).content).xpath("//input[@name='hint_given'][@checked]")
+    with unit_of_work(engine, write=True) as session:
+        procedure = session.get_one(procedures.Procedure, town.procedure.id)
+        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        version = announcements.save(
+            session, town.municipality, procedure, phase, Entered(), address="https://x.example", by=town.planner, now=NOW
+        )  # fmt: skip
+        announcements.put_online(session, procedure, version, by=town.planner, now=NOW)
+    proposed = paula.get(form)  # what the announcement said is on record: nobody has to look it up
+    assert html.fromstring(proposed.content).xpath("//input[@name='hint_given'][@checked]/@value") == ["yes"]
+    assert "Fassung 1, die bekannt gemacht wurde, enthält den Hinweis" in words(proposed)
     assert "1 verspätete Stellungnahme wartet" in words(paula.get("/verwaltung"))
     address = f"/verwaltung/eingangsbuch/{late_id}/verspaetung"
     answers = {
