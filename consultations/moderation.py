@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Column, Index, delete, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, journal
+from consultations import contributions, happenings, journal, proposals
 from consultations.contributions import Contribution, PublicationState
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
@@ -444,6 +444,10 @@ def _record(
     )
     session.add(row)
     session.execute(delete(Claim).where(col(Claim.contribution_id) == contribution.id))
+    if contribution.publication == PublicationState.PUBLISHED.value:
+        proposal = proposals.by_contribution(session, contribution.id)
+        if proposal is not None:
+            happenings.note_first(session, proposal, happenings.Kind.PROPOSED, now=now)
     journal.append(
         session,
         municipality_id=contribution.municipality_id,

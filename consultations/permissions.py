@@ -10,6 +10,8 @@ class Role(StrEnum):
     CLERK = "clerk"
     MODERATOR = "moderator"
     PLANNER = "planner"
+    #: Somebody from an office who judges proposals for it.
+    EVALUATOR = "evaluator"
     ADMINISTRATOR = "administrator"
     #: Runs the installation; the only role without a municipality.
     OPERATOR = "operator"
@@ -26,6 +28,7 @@ class Permission(StrEnum):
     READ_CONTRIBUTIONS = "read_contributions"
     MODERATE = "moderate"
     READ_DRAFTS = "read_drafts"
+    EVALUATE = "evaluate"
     PLAN = "plan"
     IMPORT = "import"
     EXPORT = "export"
@@ -45,12 +48,14 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PLANNER: _STAFF
     | {
         Permission.PLAN,
+        Permission.EVALUATE,
         Permission.IMPORT,
         Permission.EXPORT,
         Permission.READ_CONTRIBUTIONS,
         Permission.RECORD_INTAKE,
         Permission.READ_JOURNAL,
     },
+    Role.EVALUATOR: _STAFF | {Permission.EVALUATE},
     Role.ADMINISTRATOR: _STAFF | {Permission.ADMINISTER, Permission.READ_JOURNAL},
     Role.OPERATOR: _STAFF | {Permission.OPERATE, Permission.ADMINISTER, Permission.READ_JOURNAL},
 }

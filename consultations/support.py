@@ -14,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal, procedures, proposals, proposing
-from consultations.cocreation import Act, Audience
+from consultations.cocreation import Act, Audience, Counts, Limits
+from consultations.deadlines import PhaseState
+from consultations.people import Person
 from consultations.permissions import Actor
 from consultations.procedures import Phase
 from consultations.proposals import Proposal
@@ -67,12 +69,15 @@ class Supporter:
     party: str
     channel: str = "web"
     person_id: int | None = None
+    #: What they say of themselves, where a limit asks: "age", "resident".
+    declares: frozenset[str] = frozenset()
 
 
 def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor, now: datetime) -> Support:
     """Support a proposal in the phase that opens it. Done twice it is one support.
 
-    Raises what `proposing.require` raises, NOT_ALLOWED where the phase wants people signed in, SUPPORT_LIMIT (limit).
+    Raises what `proposing.require` raises, NOT_ALLOWED where the phase wants people signed in, SUPPORT_DECLARE (field:
+    what they have to say of themselves), SUPPORT_LIMIT (limit).
     """
     proposal = proposals.lock(session, proposal_id)
     _, phase = proposing.require(session, proposal, Act.SUPPORT, by=by, channel=supporter.channel, now=now)
@@ -84,12 +89,24 @@ def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor,
     last = _last(session, proposal_id, phase.id, supporter.party)
     if last is not None and last.act in (*STANDING, SupportAct.LINKED.value):
         return last
-    limit = arrangement.limits.per_person
+    limits = arrangement.limits
+    for name in asked_of(limits):
+        if name not in supporter.declares:
+            raise Refusal(Code.SUPPORT_DECLARE, name)
+    limit = limits.per_person
     # A limit without its ground and somebody who answers for it binds nobody.
-    binds = limit is not None and not arrangement.limits.missing
+    binds = limit is not None and not limits.missing
     if binds and standing_of(session, phase.id, supporter.party) >= (limit or 0):
         raise Refusal(Code.SUPPORT_LIMIT, limit=limit)
     return _add(session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now)
+
+
+def asked_of(limits: Limits) -> tuple[str, ...]:
+    """What supporters have to say of themselves: "age", "resident". Nothing without ground and contact."""
+    if limits.missing:
+        return ()
+    asked = (("age", limits.minimum_age), ("resident", limits.residents_only))
+    return tuple(name for name, is_asked in asked if is_asked)
 
 
 def withdraw(
@@ -261,3 +278,56 @@ def counted(session: Session, proposal_id: int) -> int:
         )
         .where(Support.proposal_id == proposal_id, col(Support.act).in_(STANDING))
     ).one()
+
+
+def standing_row(session: Session, proposal_id: int, party: str) -> Support | None:
+    """The row by which a party supports a proposal now, in whatever phase; None if it does not."""
+    return next((row for row in _lasts(session, proposal_id, party) if row.act in STANDING), None)
+
+
+def _standing(session: Session, proposal_id: int) -> list[Support]:
+    """The rows that stand, of all parties."""
+    rows = session.exec(
+        select(Support)
+        .where(Support.proposal_id == proposal_id)
+        .order_by(col(Support.phase_id), col(Support.party), col(Support.turn))
+    ).all()
+    newest = {(row.phase_id, row.party): row for row in rows}
+    return [row for row in newest.values() if row.act in STANDING]
+
+
+def standing_parties(session: Session, proposal_id: int) -> set[str]:
+    """Who supports a proposal."""
+    return {row.party for row in _standing(session, proposal_id)}
+
+
+def accounts_of(session: Session, proposal_id: int) -> list[tuple[str, Person]]:
+    """The signed-in people who support a proposal: party and person."""
+    rows = [row for row in _standing(session, proposal_id) if row.person_id is not None]
+    people = {
+        person.id: person
+        for person in session.exec(
+            select(Person).where(col(Person.id).in_([row.person_id for row in rows]))
+        ).all()
+    }
+    return [(row.party, people[row.person_id]) for row in rows if row.person_id in people]
+
+
+def by_channel(session: Session, proposal_id: int) -> dict[str, int]:
+    """How many supports stand by the channel that they came by, for people at work."""
+    counts: dict[str, int] = {}
+    for row in _standing(session, proposal_id):
+        counts[row.channel] = counts.get(row.channel, 0) + 1
+    return counts
+
+
+def shown_count(proposal: Proposal, phase: Phase | None, *, now: datetime, is_opened: bool) -> int | None:
+    """How many supports everybody may see, or None while the phase hides it.
+
+    `is_opened`: on the proposal's own page; in a list the number stays hidden while the phase runs.
+    """
+    if phase is None or phase.state(now) is not PhaseState.OPEN:
+        return proposal.supports
+    if is_opened and proposing.arrangement_of(phase).counts is Counts.OPENED:
+        return proposal.supports
+    return None

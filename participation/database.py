@@ -27,7 +27,11 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     discussion,
     documents,
     drafts,
+    evaluation,
+    following,
     frozen,
+    happenings,
+    implementation,
     invitations,
     journal,
     lateness,
@@ -44,6 +48,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     releases,
     search,
     support,
+    support_lists,
     town_templates,
 )
 from consultations.prepared import as_usual

@@ -118,6 +118,20 @@ MESSAGES: dict[Code, str] = {
     Code.SUPPORT_LIMIT: N_(
         "You have already supported %(limit)s proposals here. You can take one back first."
     ),
+    Code.SUPPORT_DECLARE: N_("Please confirm this: without it your support cannot be counted."),
+    Code.SUPPORT_RUSH: N_(
+        "Very many supports are coming from your network right now. Yours was not counted yet: please try again in a "
+        "minute, or sign in, or support it on paper at the counter. You can read everything meanwhile."
+    ),
+    Code.LIST_EMPTY: N_("There is no line with a name yet."),
+    Code.LIST_TOO_LONG: N_(
+        "A list has at most %(limit)s lines here. Please enter the rest as a further list."
+    ),
+    Code.FOUR_EYES: N_("Somebody else has to do this: four eyes see more than two."),
+    Code.ANSWER_INCOMPLETE: N_("Please fill this in: without it the answer cannot go on."),
+    Code.COSTS_TURNED: N_("The lower amount has to come first."),
+    Code.ADDRESS_INVALID: N_("This is no web address that we can link to. It begins with https://."),
+    Code.LINK_EXPIRED: N_("This link is no longer valid. Please enter your address again."),
     Code.LAST_OWNER: N_("You own this proposal. Please hand it over to a co-author first, or withdraw it."),
     Code.DESCRIPTION_REQUIRED: N_("Please say in a few words what the picture “%(filename)s” shows."),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
@@ -176,6 +190,8 @@ STATUS: dict[Code, int] = {
     Code.DECIDED_MEANWHILE: 409,
     Code.UPLOAD_TOO_LARGE: 413,
     Code.TOO_MANY_TRIES: 429,
+    Code.SUPPORT_RUSH: 429,
+    Code.LINK_EXPIRED: 410,
     Code.TOO_MANY_UPLOADS: 429,
     Code.DATABASE_BUSY: 503,
     Code.UPLOADS_BUSY: 503,

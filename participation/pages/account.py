@@ -31,6 +31,7 @@ ROLE_NAMES = {
     Role.CLERK: N_("Intake clerk"),
     Role.MODERATOR: N_("Moderator"),
     Role.PLANNER: N_("Planner"),
+    Role.EVALUATOR: N_("Evaluator of an office"),
     Role.ADMINISTRATOR: N_("Administrator"),
     Role.OPERATOR: N_("Operator of the installation"),
 }

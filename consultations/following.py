@@ -1,0 +1,580 @@
+"""Following: who wants to hear of a project, a district or a proposal, how often, and that they said so.
+
+Nobody is written to before they have confirmed by a link that only their mailbox received (double opt-in), and every
+mail bears a link that ends it without signing in (RFC 8058). What somebody agreed to, changed and ended stands in
+rows that are only ever added. Whoever supported on paper with an address is told by letter.
+"""
+
+import base64
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from consultations import contributions, happenings, journal, notices
+from consultations.contributions import Contribution, PublicationState
+from consultations.deadlines import LEGAL_TIME
+from consultations.happenings import Happening
+from consultations.moderation import Redaction
+from consultations.notices import NoticeWay
+from consultations.permissions import Actor
+from consultations.procedures import Procedure
+from consultations.proposals import Proposal
+from consultations.refusals import Code, Refusal
+from consultations.tables import BigKey, UtcDateTime
+
+#: Characters of the address.
+ADDRESS_LIMIT = 254
+#: After a mail that asks for confirmation no other goes to the same address for the same thing for so long.
+ASK_AGAIN = timedelta(minutes=10)
+#: A link to confirm counts for so long; what was never confirmed is forgotten then.
+CONFIRM_WITHIN = timedelta(days=7)
+#: When daily and weekly mails go out, in legal time; the weekly one on Mondays.
+HOUR = 8
+#: How long those who want to hear at once wait at most for the next look.
+AT_ONCE = timedelta(minutes=2)
+#: Items that one mail lists; it says how many more there are.
+IN_MAIL = 30
+
+
+class Rhythm(StrEnum):
+    """How often somebody wants to hear."""
+
+    IMMEDIATE = "immediate"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class State(StrEnum):
+    """Where a subscription stands."""
+
+    ASKED = "asked"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class ConsentAct(StrEnum):
+    """What somebody said."""
+
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+class Subscription(SQLModel, table=True):
+    """One address that follows one thing. What was said about it stands in `consent`."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "address", "target"),
+        Index("ix_subscription_state_next_at", "state", "next_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    municipality_id: int = Field(foreign_key="municipality.id")
+    address: str
+    #: "procedure:3", "proposal:17", "district:Nord": see `Target`.
+    target: str
+    rhythm: str = Rhythm.WEEKLY.value
+    language: str = "de"
+    state: str = State.ASKED.value
+    #: From which, with the installation's key, the secrets of its links are made.
+    nonce: str
+    #: The newest happening that was looked at for it.
+    told_id: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Consent(SQLModel, table=True):
+    """One thing that somebody said about being written to. Never changed; erased only with the subscription."""
+
+    __tablename__ = "consent"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    subscription_id: int = Field(foreign_key="subscription.id", index=True)
+    act: str
+    rhythm: str
+    #: page | mail | one_click | account
+    way: str
+    #: The sentence that they read when they agreed, in their language.
+    words: str = ""
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What can be followed. `name` is a district's name, or the key of a consultation or proposal."""
+
+    kind: str  # procedure | proposal | district
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def read(cls, key: str) -> "Target":
+        """From how it is stored."""
+        kind, _, name = key.partition(":")
+        return cls(kind, name)
+
+
+def of_procedure(procedure_id: int) -> Target:
+    """A consultation with all its proposals."""
+    return Target("procedure", str(procedure_id))
+
+
+def of_proposal(proposal_id: int) -> Target:
+    """One proposal."""
+    return Target("proposal", str(proposal_id))
+
+
+def of_district(name: str) -> Target:
+    """A district, across all consultations."""
+    return Target("district", name)
+
+
+# --- asking, confirming, ending --------------------------------------------------------------------
+
+
+def ask(
+    session: Session,
+    municipality_id: int,
+    address: str,
+    target: Target,
+    *,
+    rhythm: Rhythm = Rhythm.WEEKLY,
+    language: str = "de",
+    words: str,
+    now: datetime,
+) -> Subscription:
+    """Note that somebody wants to follow, and leave the mail by which they confirm it.
+
+    `words`: the sentence that they agreed to. Whether the address follows already is told to nobody but its owner: the
+    same happens, at most once in ten minutes. Raises Refusal EMAIL_INVALID ("email").
+    """
+    clean = _clean(address)
+    row = session.exec(
+        select(Subscription).where(
+            Subscription.municipality_id == municipality_id,
+            Subscription.address == clean,
+            Subscription.target == target.key,
+        )
+    ).first()
+    if row is None:
+        row = Subscription(
+            municipality_id=municipality_id,
+            address=clean,
+            target=target.key,
+            rhythm=rhythm.value,
+            language=language,
+            nonce=secrets.token_urlsafe(18),
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+    assert row.id is not None
+    asked = session.exec(
+        select(Consent.at)
+        .where(Consent.subscription_id == row.id, Consent.act == ConsentAct.ASKED.value)
+        .order_by(col(Consent.id).desc())
+        .limit(1)
+    ).first()
+    if asked is not None and now - asked < ASK_AGAIN:
+        return row
+    if row.state == State.ENDED.value:
+        row.state, row.nonce = State.ASKED.value, secrets.token_urlsafe(18)
+    row.language = language
+    session.add(row)
+    _say(session, row, ConsentAct.ASKED, "page", now=now, rhythm=rhythm, words=words)
+    notices.leave(
+        session,
+        municipality_id=municipality_id,
+        kind="follow_confirm",
+        way=NoticeWay.MAIL,
+        address=clean,
+        language=language,
+        facts={"subscription": row.id, "rhythm": rhythm.value},
+        now=now,
+    )
+    return row
+
+
+def _clean(address: str) -> str:
+    try:
+        valid = validate_email(
+            address.strip()[: ADDRESS_LIMIT + 1], check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError as error:
+        raise Refusal(Code.EMAIL_INVALID, "email", address=address.strip()[:ADDRESS_LIMIT]) from error
+    return valid.normalized.lower()
+
+
+def confirm(session: Session, row: Subscription, rhythm: Rhythm, *, now: datetime) -> Subscription:
+    """The owner of the mailbox agrees: from now on they are told. Done twice it is one consent.
+
+    Raises Refusal LINK_EXPIRED once the link is older than a week, or the subscription was ended meanwhile.
+    """
+    session.refresh(row, with_for_update=True)
+    if row.state == State.ACTIVE.value and row.rhythm == rhythm.value:
+        return row
+    asked = _last(session, row)
+    if row.state == State.ENDED.value or (
+        row.state == State.ASKED.value and (asked is None or now - asked.at > CONFIRM_WITHIN)
+    ):
+        raise Refusal(Code.LINK_EXPIRED)
+    if row.state != State.ACTIVE.value:
+        row.told_id = happenings.newest(session, row.municipality_id)
+    row.state, row.rhythm = State.ACTIVE.value, rhythm.value
+    row.next_at = next_time(rhythm, now)
+    session.add(row)
+    _say(
+        session, row, ConsentAct.CONFIRMED, "mail", now=now, rhythm=rhythm, words=asked.words if asked else ""
+    )
+    return row
+
+
+def end(session: Session, row: Subscription, *, way: str, now: datetime) -> Subscription:
+    """They no longer want to hear of it. Done twice it is ended once."""
+    session.refresh(row, with_for_update=True)
+    if row.state != State.ENDED.value:
+        row.state, row.next_at = State.ENDED.value, None
+        session.add(row)
+        _say(session, row, ConsentAct.ENDED, way, now=now, rhythm=Rhythm(row.rhythm))
+    return row
+
+
+def _last(session: Session, row: Subscription) -> Consent | None:
+    return session.exec(
+        select(Consent).where(Consent.subscription_id == row.id).order_by(col(Consent.id).desc()).limit(1)
+    ).first()
+
+
+def _say(
+    session: Session,
+    row: Subscription,
+    act: ConsentAct,
+    way: str,
+    *,
+    now: datetime,
+    rhythm: Rhythm,
+    words: str = "",
+) -> None:
+    assert row.id is not None
+    session.add(
+        Consent(subscription_id=row.id, act=act.value, rhythm=rhythm.value, way=way, words=words, at=now)
+    )
+    session.flush()
+
+
+def consents_of(session: Session, subscription_id: int) -> list[Consent]:
+    """Everything that was said about a subscription, oldest first."""
+    return list(
+        session.exec(
+            select(Consent).where(Consent.subscription_id == subscription_id).order_by(col(Consent.id))
+        ).all()
+    )
+
+
+def token_of(key: bytes, row: Subscription) -> str:
+    """The secret in the links of a subscription's mails: 144 bits that nobody guesses without the installation's key."""
+    made = hmac.digest(key, b"following\0" + row.nonce.encode(), "sha256")
+    return f"{row.id}.{base64.urlsafe_b64encode(made[:18]).decode()}"
+
+
+def by_token(session: Session, municipality_id: int, token: str, *, key: bytes) -> Subscription | None:
+    """Whose link this is, in this municipality, or None."""
+    number, _, _secret = token.partition(".")
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        return None
+    row = session.get(Subscription, int(number))
+    if row is None or row.municipality_id != municipality_id:
+        return None
+    return row if hmac.compare_digest(token_of(key, row).encode(), token.encode()) else None
+
+
+def next_time(rhythm: Rhythm, now: datetime) -> datetime:
+    """When the next look is due: soon, tomorrow at eight, or on Monday at eight, in legal time."""
+    if rhythm is Rhythm.IMMEDIATE:
+        return now + AT_ONCE
+    here = now.astimezone(LEGAL_TIME)
+    days = 1 if rhythm is Rhythm.DAILY else 7 - here.weekday()
+    day = here.date() + timedelta(days=days)
+    return datetime.combine(day, time(HOUR), tzinfo=LEGAL_TIME).astimezone(now.tzinfo)
+
+
+def forget_unconfirmed(session: Session, now: datetime) -> int:
+    """Delete what was never confirmed within the week: nobody agreed to anything. Returns how many."""
+    rows = session.exec(
+        select(Subscription)
+        .where(Subscription.state == State.ASKED.value, Subscription.created_at < now - CONFIRM_WITHIN)
+        .limit(500)
+    ).all()
+    gone = 0
+    for row in rows:
+        asked = _last(session, row)
+        if asked is not None and now - asked.at <= CONFIRM_WITHIN:
+            continue
+        for said in consents_of(session, row.id or 0):
+            session.delete(said)
+        session.flush()
+        session.delete(row)
+        gone += 1
+    session.flush()
+    return gone
+
+
+# --- telling ---------------------------------------------------------------------------------------
+
+
+def is_anything_due(session: Session, now: datetime) -> bool:
+    """A cheap look that takes no writer's turn: is somebody to be told now?
+
+    Those who want to hear at once are looked at only when something happened since.
+    """
+    newest = (
+        select(func.max(Happening.id))
+        .where(Happening.municipality_id == Subscription.municipality_id)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+    return (
+        session.exec(
+            select(Subscription.id)
+            .where(
+                Subscription.state == State.ACTIVE.value,
+                col(Subscription.next_at) <= now,
+                or_(
+                    col(Subscription.rhythm) != Rhythm.IMMEDIATE.value,
+                    col(Subscription.told_id) < func.coalesce(newest, 0),
+                ),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
+def tell_due(session: Session, now: datetime, *, limit: int = 200) -> int:
+    """Leave a mail for everybody whose time has come and for whom there is news. Returns how many were looked at."""
+    rows = session.exec(
+        select(Subscription)
+        .where(Subscription.state == State.ACTIVE.value, col(Subscription.next_at) <= now)
+        .order_by(col(Subscription.next_at), col(Subscription.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    heads: dict[int, int] = {}
+    for row in rows:
+        if row.municipality_id not in heads:
+            heads[row.municipality_id] = happenings.newest(session, row.municipality_id)
+        head = heads[row.municipality_id]
+        if row.told_id < head:
+            _leave_mail(session, row, head, now)
+        row.told_id, row.next_at = max(head, row.told_id), next_time(Rhythm(row.rhythm), now)
+        session.add(row)
+    session.flush()
+    return len(rows)
+
+
+def _leave_mail(session: Session, row: Subscription, head: int, now: datetime) -> None:
+    found = session.exec(
+        select(Happening.id)
+        .where(
+            *_about(Target.read(row.target), row.municipality_id),
+            col(Happening.id) > row.told_id,
+            col(Happening.id) <= head,
+            col(Happening.is_void).is_(False),
+        )
+        .order_by(col(Happening.id).desc())
+        .limit(IN_MAIL)
+    ).all()
+    if not found:
+        return
+    notices.leave(
+        session,
+        municipality_id=row.municipality_id,
+        kind="follow_news",
+        way=NoticeWay.MAIL,
+        address=row.address,
+        language=row.language,
+        facts={"subscription": row.id, "happenings": list(found)},
+        now=now,
+    )
+
+
+def _about(target: Target, municipality_id: int) -> list[Any]:
+    if target.kind == "district":
+        return [Happening.municipality_id == municipality_id, Happening.district == target.name]
+    column = Happening.procedure_id if target.kind == "procedure" else Happening.proposal_id
+    return [column == int(target.name), Happening.municipality_id == municipality_id]
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing that happened, as everybody may read it."""
+
+    id: int
+    kind: str
+    at: datetime
+    facts: dict[str, Any]
+    proposal_id: int
+    reference: str
+    title: str
+    slug: str
+    procedure_title: str
+
+
+def _readable() -> Select[Any]:
+    """Only of proposals that the public can read: what was withheld meanwhile is told to nobody."""
+    columns: tuple[Any, ...] = (
+        Happening,
+        Contribution.reference,
+        Contribution.title,
+        Redaction.title,
+        Procedure.slug,
+        Procedure.title,
+    )
+    return (
+        select_columns(*columns)
+        .select_from(Happening)
+        .join(Contribution, col(Contribution.id) == Happening.proposal_id)
+        .join(Procedure, col(Procedure.id) == Happening.procedure_id)
+        .outerjoin(Redaction, col(Redaction.id) == Contribution.redaction_id)
+        .where(
+            col(Happening.is_void).is_(False),
+            col(Contribution.publication) == PublicationState.PUBLISHED.value,
+        )
+    )
+
+
+def _news(rows: Sequence[Any]) -> list[News]:
+    return [
+        News(
+            id=row.id or 0,
+            kind=row.kind,
+            at=row.at,
+            facts=dict(row.facts),
+            proposal_id=row.proposal_id,
+            reference=reference,
+            title=(title if redacted is None else redacted) or reference,
+            slug=slug,
+            procedure_title=procedure,
+        )
+        for row, reference, title, redacted, slug, procedure in rows
+    ]
+
+
+def read(session: Session, ids: Sequence[int]) -> list[News]:
+    """These happenings as far as everybody may read them now, newest first; one query."""
+    if not ids:
+        return []
+    return _news(
+        session.execute(
+            _readable().where(col(Happening.id).in_(list(ids))).order_by(col(Happening.id).desc())
+        ).all()
+    )
+
+
+def about(
+    session: Session, municipality_id: int, target: Target, *, before: int | None = None, limit: int = 50
+) -> list[News]:
+    """What happened to what can be followed, newest first, `limit` before the happening `before`; one query."""
+    question = _readable().where(*_about(target, municipality_id))
+    if before is not None:
+        question = question.where(col(Happening.id) < before)
+    return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
+
+
+# --- those who are told whether or not they follow --------------------------------------------------
+
+
+def tell_author(session: Session, proposal: Proposal, happening: Happening, *, now: datetime) -> None:
+    """Tell who handed a proposal in: by mail, or by letter if that is how they can be reached."""
+    contribution = session.get_one(Contribution, proposal.contribution_id)
+    if contribution.source_id:
+        return  # taken over from another system; who wrote it there gave us no address for this
+    person, _ = contributions.submitter_of(session, contribution)
+    if person is None:
+        return
+    if person.email:
+        _tell(
+            session,
+            proposal,
+            happening,
+            NoticeWay.MAIL,
+            person.email,
+            person.name,
+            contribution.language,
+            now,
+        )
+    elif person.street:
+        lines = (person.name, person.street, f"{person.postcode} {person.city}".strip())
+        tell_by_letter(session, proposal, happening, lines, language=contribution.language, now=now)
+
+
+def tell_by_letter(
+    session: Session,
+    proposal: Proposal,
+    happening: Happening,
+    lines: Sequence[str],
+    *,
+    language: str = "de",
+    now: datetime,
+) -> None:
+    """Leave a letter for somebody at a postal address (lines, the name first)."""
+    address = "\n".join(line for line in lines if line)
+    _tell(session, proposal, happening, NoticeWay.LETTER, address, lines[0], language, now)
+
+
+def _tell(
+    session: Session,
+    proposal: Proposal,
+    happening: Happening,
+    way: NoticeWay,
+    address: str,
+    name: str,
+    language: str,
+    now: datetime,
+) -> None:
+    contribution = session.get_one(Contribution, proposal.contribution_id)
+    notices.leave(
+        session,
+        municipality_id=proposal.municipality_id,
+        contribution_id=proposal.contribution_id,
+        kind="proposal_news",
+        way=way,
+        address=address,
+        to_name=name,
+        language=language,
+        facts={"happening": happening.id, "reference": contribution.reference},
+        now=now,
+    )
+
+
+def note_telling(
+    session: Session, proposal: Proposal, happening: Happening, *, by: Actor, now: datetime
+) -> None:
+    """Write into the journal that people are told, without saying whom."""
+    journal.append(
+        session,
+        municipality_id=proposal.municipality_id,
+        verb="proposal_told",
+        by=by,
+        at=now,
+        procedure_id=proposal.procedure_id,
+        subject=f"proposal:{proposal.contribution_id}",
+        facts={"happening": happening.id, "kind": happening.kind},
+    )

@@ -1,0 +1,87 @@
+"""What happens to proposals for everybody to read: one row each, from which feeds, mails and letters are made."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, Index, func, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from consultations.proposals import Proposal
+from consultations.tables import BigKey, Json, UtcDateTime
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    PROPOSED = "proposed"  # a proposal can be read for the first time
+    ANSWERED = "answered"  # the official answer is out
+    NEWS = "news"
+    MILESTONE = "milestone"
+    MONEY = "money"
+    DECISION = "decision"
+    PLAN = "plan"
+
+
+class Happening(SQLModel, table=True):
+    """One thing that happened to a proposal. Only `is_void` ever changes: what told of it was taken back."""
+
+    __tablename__ = "happening"
+    __table_args__ = (
+        Index("ix_happening_municipality_id_id", "municipality_id", "id"),
+        Index("ix_happening_procedure_id_id", "procedure_id", "id"),
+        Index("ix_happening_proposal_id_id", "proposal_id", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    municipality_id: int = Field(foreign_key="municipality.id")
+    procedure_id: int = Field(foreign_key="procedure.id")
+    proposal_id: int = Field(foreign_key="proposal.contribution_id")
+    district: str = ""
+    kind: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    #: What else to say: the outcome of an answer, the heading of an entry. Nothing personal.
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    is_void: bool = False
+
+
+def note(
+    session: Session, proposal: Proposal, kind: Kind, *, now: datetime, facts: dict[str, Any] | None = None
+) -> Happening:
+    """Write down that something happened, in the transaction of what did."""
+    row = Happening(
+        municipality_id=proposal.municipality_id,
+        procedure_id=proposal.procedure_id,
+        proposal_id=proposal.contribution_id,
+        district=proposal.district,
+        kind=kind.value,
+        at=now,
+        facts=facts or {},
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def note_first(session: Session, proposal: Proposal, kind: Kind, *, now: datetime) -> None:
+    """The same for what happens once: shown, withheld and shown again, a proposal is news only the first time."""
+    known = session.exec(
+        select(Happening.id).where(
+            Happening.proposal_id == proposal.contribution_id, Happening.kind == kind.value
+        )
+    ).first()
+    if known is None:
+        note(session, proposal, kind, now=now)
+
+
+def void(session: Session, happening_id: int) -> None:
+    """It was a mistake: nobody is told of it any more."""
+    session.execute(update(Happening).where(col(Happening.id) == happening_id).values(is_void=True))
+
+
+def newest(session: Session, municipality_id: int) -> int:
+    """The key of the newest one; 0 if nothing ever happened."""
+    return (
+        session.exec(select(func.max(Happening.id)).where(Happening.municipality_id == municipality_id)).one()
+        or 0
+    )
