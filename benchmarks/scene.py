@@ -24,6 +24,8 @@ SCRIPTS = (
     "static/js/city-moves.js",
     "static/js/city-tiles.js",
 )
+#: What the map in two dimensions loads.
+MAP_SCRIPTS = ("static/vendor/leaflet/leaflet.js", "static/js/base.js", "static/js/map.js")
 X0, Y0 = 640_000.0, 5_360_000.0
 LON, LAT = degrees_of(X0 + 400, Y0 + 400)
 
@@ -75,23 +77,32 @@ def city(folder: Path, *, times: int) -> Iterator[Result]:
     yield Result(
         "shadows with merge", min(seconds_of(shade, times)) * 500, 500, Better.LESS, "ms", "per 1,000 buildings"
     )  # fmt: skip
-    weight = sum(len(gzip.compress((ROOT / path).read_bytes(), 9)) for path in SCRIPTS) / 1000
-    yield Result("scripts in 3D", weight, 200, Better.LESS, "kB", "compressed")
+    yield Result("scripts in 3D", _weight(SCRIPTS), 200, Better.LESS, "kB", "compressed")
+    yield Result(
+        "scripts in 2D", _weight(MAP_SCRIPTS), 80, Better.LESS, "kB", "compressed, and 1 kB of its skeleton"
+    )
 
 
-def first_picture(url: str, program: str, flags: tuple[str, ...]) -> float:
-    """Seconds from asking for a page in three dimensions to its first picture, in a headless browser."""
+def _weight(scripts: tuple[str, ...]) -> float:
+    return sum(len(gzip.compress((ROOT / path).read_bytes(), 9)) for path in scripts) / 1000
+
+
+def first_picture(url: str, shown: str, program: str, flags: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds from asking for a page to its first picture (a selector), in a headless browser: for the very first
+    visitor, and for the next one with empty caches of his own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(flags))
-        page = browser.new_page(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
-        page.goto(url)  # once to fill both caches
-        page.wait_for_selector("[data-city][data-state]")
-        begin = time.perf_counter()
-        page.goto(url, wait_until="commit")
-        page.wait_for_selector("[data-city][data-state=ready][data-frames]")
-        seconds = time.perf_counter() - begin
+        found = []
+        for _ in range(4):
+            context = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
+            page = context.new_page()
+            begin = time.perf_counter()
+            page.goto(url, wait_until="commit")
+            page.wait_for_selector(shown, state="attached", timeout=120_000)
+            found.append(time.perf_counter() - begin)
+            context.close()
         browser.close()
-    return seconds
+    return found[0], min(found[1:])
 
 
 def browser(folder: Path) -> Iterator[Result]:
@@ -102,8 +113,10 @@ def browser(folder: Path) -> Iterator[Result]:
     from consultations.permissions import SYSTEM
     from consultations.places import Layer, LayerRole
     from geo.geometry import from_metres
-    from participation import cityscape
+    from participation import cityscape, scenes
+    from participation.app import create_app
     from participation.database import unit_of_work
+    from participation.jobs import Job
     from tests import cast, servers
     from tests.live import in_thread
 
@@ -126,10 +139,34 @@ def browser(folder: Path) -> Iterator[Result]:
         )
         places.add_layer(session, layer, [], by=SYSTEM, now=cast.NOW)
         slug = town.procedure.slug
-    with in_thread(place.settings, host="bench.localhost", clock=lambda: cast.NOW) as served:
-        seconds = first_picture(
-            f"{served.url}/beteiligungen/{slug}/3d", servers.chromium(), servers.CHROMIUM_FLAGS
+    server = in_thread(place.settings, host="bench.localhost", clock=lambda: cast.NOW, keep=lambda seen: None)
+    with server as served:
+        page = f"{served.url}/beteiligungen/{slug}"
+        house = create_app(place.settings, clock=lambda: cast.NOW).state.house
+        began = time.perf_counter()
+        told = scenes.make_scenes(house, Job(kind=scenes.KIND, run_at=cast.NOW, created_at=cast.NOW))
+        made = time.perf_counter() - began
+        if told["made"] != 1:
+            raise RuntimeError(f"no scene: {told}")
+        browser_of = servers.chromium(), servers.CHROMIUM_FLAGS
+        first, next_one = first_picture(
+            f"{page}/3d", "[data-city][data-state=ready][data-frames]", *browser_of
+        )
+        first_map, next_map = first_picture(
+            f"{page}/karte", "#map_canvas[data-ready] .leaflet-tile-loaded", *browser_of
         )
     yield Result(
-        "first picture in 3D", seconds, 2, Better.LESS, "s", "5,000 LoD2 buildings, no graphics card"
+        "making a scene, by the worker",
+        made,
+        None,
+        Better.LESS,
+        "s",
+        "5,000 LoD2 buildings, tiles and ground",
     )
+    yield Result(
+        "first picture in 3D", next_one, 2, Better.LESS, "s", "5,000 LoD2 buildings, no graphics card"
+    )
+    yield Result(
+        "first picture in 3D, first visitor", first, None, Better.LESS, "s", "with a cold browser and server"
+    )
+    yield Result("first picture in 2D", next_map, 2, Better.LESS, "s", f"first visitor {first_map:.1f} s")

@@ -52,6 +52,12 @@ LAYER_CODES: Final = frozenset(
         "no_plan",  # XPlanGML without a plan object
         "missing_part",  # part=, format=: an optional part of the program is not installed
         "no_buildings",  # others=: a city model with other objects only
+        "no_heights",  # found=: no model of the ground
+        "no_grid",  # heights that do not lie on a grid, or a raster that is turned
+        "needs_place",  # glTF: where on earth it stands has to be said
+        "needs_extension",  # names=: glTF that is compressed or needs more than we can read
+        "lies_elsewhere",  # entry=: the file keeps its content somewhere else
+        "far_from_plan",  # buildings that do not stand where the plan is
         "no_names",  # columns=: districts, streets or parcels without a column that names them
     }
 )

@@ -20,7 +20,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo.city import CLOSURE, GROUND, ROOF, Box, City
-from geo.shadows import area_vectors
+from geo.shadows import ragged, vectors_of
 
 Array = np.ndarray[Any, Any]
 
@@ -33,12 +33,14 @@ _REACH: Final = 327.0
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles of a city: corners in metres (EPSG:25832, DHHN2016), three in a row are a triangle."""
+    """Triangles of a city: corners in metres (EPSG:25832, DHHN2016), each of one face, and three numbers of corners for
+    each triangle."""
 
     corners: Array
     normals: Array
     building: Array
     """Row of the building, for each corner."""
+    triangles: Array
     is_roof: Array
     """For each triangle."""
     left_out: int = 0
@@ -47,86 +49,84 @@ class Mesh:
     @property
     def area(self) -> float:
         """Square metres of all triangles."""
-        a, b, c = self.corners[0::3], self.corners[1::3], self.corners[2::3]
+        a, b, c = (self.corners[self.triangles[:, k]] for k in range(3))
         return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
 
 def triangles(city: City) -> Mesh:
     """The surfaces that can be seen, as triangles: all but ground and closure surfaces."""
     shown = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE))
-    faces, owner = city.faces[shown], city.owner[shown]
-    if not len(faces):
-        nothing = np.empty((0, 3))
-        return Mesh(nothing, nothing, np.empty(0, dtype=int), np.empty(0, dtype=bool))
-    vectors = area_vectors(faces)
+    if not len(shown):
+        nothing, none = np.empty((0, 3)), np.empty(0, dtype=int)
+        return Mesh(nothing, nothing, none, np.empty((0, 3), dtype=int), np.empty(0, dtype=bool))
+    points, rings, polygons = ragged(city.faces[shown])
+    vectors = vectors_of(points, rings, polygons)
     sizes = np.linalg.norm(vectors, axis=1)
     unit = vectors / np.maximum(sizes, 1e-12)[:, None]
-    points, (rings, polygons) = shapely.to_ragged_array(faces, include_z=True)[1:]
     firsts, count = rings[polygons[:-1]], np.diff(rings[polygons]) - 1
     is_whole = (np.diff(polygons) == 1) & (sizes > 1e-6)
     three = np.flatnonzero(is_whole & (count == 3))
     four = np.flatnonzero(is_whole & (count == 4))
-    quads = points[firsts[four][:, None] + np.arange(4)]
-    bent = _is_bent(quads, unit[four])
-    four, quads, others = four[~bent], quads[~bent], four[bent]
+    bent = _is_bent(points[firsts[four][:, None] + np.arange(4)], unit[four])
+    four, others = four[~bent], four[bent]
     others = np.concatenate([others, np.flatnonzero((sizes > 1e-6) & ~(is_whole & (count <= 4)))])
-    corners = [
-        points[(firsts[three][:, None] + np.arange(3)).ravel()],
-        quads[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3),
-    ]
-    of_face = [three, np.repeat(four, 2)]
     cut, cut_faces = _cut(points, rings, polygons, others, unit)
-    corners.append(cut)
-    of_face.append(cut_faces)
-    left_out = int((sizes <= 1e-6).sum()) + len(np.setdiff1d(others, cut_faces))
-    face_of = np.concatenate(of_face)
+    numbers = np.concatenate(
+        [
+            firsts[three][:, None] + np.arange(3),
+            (firsts[four][:, None] + np.array((0, 1, 2, 0, 2, 3))).reshape(-1, 3),
+            cut,
+        ]
+    )
+    face_of = np.concatenate([three, np.repeat(four, 2), cut_faces])
+    used = np.zeros(len(points), dtype=bool)
+    used[numbers.ravel()] = True
+    of_point = np.repeat(np.arange(len(shown)), np.diff(rings[polygons]))[used]
     return Mesh(
-        np.concatenate(corners),
-        np.repeat(unit[face_of], 3, axis=0),
-        np.repeat(owner[face_of], 3),
+        points[used],
+        unit[of_point],
+        city.owner[shown][of_point],
+        (np.cumsum(used) - 1)[numbers],
         city.kind[shown][face_of] == ROOF,
-        left_out,
+        int((sizes <= 1e-6).sum()) + len(np.setdiff1d(others, cut_faces)),
     )
 
 
 def _is_bent(quads: Array, unit: Array) -> Array:
     """Whether a quadrangle has a corner that points inwards, so that the first diagonal may leave it."""
-    turns = np.stack(
-        [np.cross(quads[:, k] - quads[:, k - 1], quads[:, (k + 1) % 4] - quads[:, k]) for k in range(4)],
-        axis=1,
-    )
+    sides = np.roll(quads, -1, axis=1) - quads
+    turns = np.cross(np.roll(sides, 1, axis=1), sides)
     bent: Array = (np.einsum("ikj,ij->ik", turns, unit) < 0).any(axis=1)
     return bent
 
 
 def _cut(points: Array, rings: Array, polygons: Array, faces: Array, unit: Array) -> tuple[Array, Array]:
-    """Polygons with any corners and holes as triangles, and the polygon of each: by ear clipping in the plane of two
-    axes that shows them largest."""
+    """Polygons with any corners and holes as triangles (numbers of corners), and the polygon of each: by ear clipping
+    in the plane of two axes that shows them largest."""
     from mapbox_earcut import triangulate_float64
 
     indices: list[Array] = []
-    counts: list[int] = []
-    axes = np.argmax(np.abs(unit[faces]), axis=1)
+    axes = np.argmax(np.abs(unit[faces]), axis=1).tolist()
     planes = [np.ascontiguousarray(points[:, keep] - points[0, keep]) for keep in ((1, 2), (0, 2), (0, 1))]
-    for face, axis in zip(faces.tolist(), axes.tolist(), strict=True):
-        bounds = rings[polygons[face] : polygons[face + 1] + 1]
-        start, end = bounds[0], bounds[-1]
+    begins, ends = rings[polygons[faces]].tolist(), rings[polygons[faces + 1]].tolist()
+    first_ring, after = (polygons[faces] + 1).tolist(), (polygons[faces + 1] + 1).tolist()
+    for axis, begin, end, ring, last in zip(axes, begins, ends, first_ring, after, strict=True):
         # Rings come with their first corner repeated; ear clipping takes a corner twice for what it is.
-        index = triangulate_float64(planes[axis][start:end], (bounds[1:] - start).astype(np.uint32))
-        indices.append(index.astype(np.int64) + start)
-        counts.append(len(index) // 3)
+        closes = (rings[ring:last] - begin).astype(np.uint32)
+        indices.append(triangulate_float64(planes[axis][begin:end], closes))
     if not indices:
-        return np.empty((0, 3)), np.empty(0, dtype=int)
-    found = points[np.concatenate(indices)].reshape(-1, 3, 3)
-    of_face = np.repeat(faces, counts)
-    turn = np.einsum(
-        "ij,ij->i", np.cross(found[:, 1] - found[:, 0], found[:, 2] - found[:, 0]), unit[of_face]
-    )
+        return np.empty((0, 3), dtype=int), np.empty(0, dtype=int)
+    counts = np.array([len(each) for each in indices])
+    found = np.concatenate(indices).astype(np.int64) + np.repeat(np.array(begins), counts)
+    found = found.reshape(-1, 3)
+    of_face = np.repeat(faces, counts // 3)
+    a, b, c = (points[found[:, k]] for k in range(3))
+    turn = np.einsum("ij,ij->i", np.cross(b - a, c - a), unit[of_face])
     # Ear clipping turns all of its triangles one way, which need not be ours.
     backwards = turn < 0
     found[backwards] = found[backwards][:, ::-1]
     whole = np.abs(turn) > 1e-9
-    return found[whole].reshape(-1, 3), of_face[whole]
+    return found[whole], of_face[whole]
 
 
 # --- tiles -----------------------------------------------------------------------------------------
@@ -182,10 +182,12 @@ def in_square(city: City, column: int, row: int) -> City:
     return city.chosen((columns == column) & (rows == row))
 
 
-def tileset(tiles: Sequence[Square], origin: tuple[float, float, float]) -> bytes:
+def tileset(
+    tiles: Sequence[Square], origin: tuple[float, float, float], ground: "Ground | None" = None
+) -> bytes:
     """The `tileset.json` of tiles; `origin` (east, north, height) is what coordinates are counted from.
 
-    Addresses of the tiles are relative to that of the tileset.
+    Addresses of the tiles are relative to that of the tileset; the ground, if there is one, is `ground.glb`.
     """
     children: list[dict[str, Any]] = [
         {
@@ -196,6 +198,15 @@ def tileset(tiles: Sequence[Square], origin: tuple[float, float, float]) -> byte
         }
         for square in tiles
     ]
+    if ground is not None:
+        children.append(
+            {
+                "boundingVolume": {"box": _extent(ground, origin)},
+                "geometricError": 0,
+                "content": {"uri": "ground.glb"},
+                "extras": {"ground": True},
+            }
+        )
     east, north, height = origin
     whole = {
         "asset": {
@@ -238,10 +249,7 @@ def _around(boxes: Sequence[Sequence[float]]) -> list[float]:
 def glb(city: City, origin: tuple[float, float, float]) -> bytes:
     """Buildings as binary glTF 2.0. Those further than 327 m from the middle of all are given in metres as floats."""
     mesh = triangles(city)
-    order = np.argsort(~mesh.is_roof, kind="stable")
-    corner = (order[:, None] * 3 + np.arange(3)).ravel()
-    corners, normals, building = mesh.corners[corner], mesh.normals[corner], mesh.building[corner]
-    roofs = int(mesh.is_roof.sum()) * 3
+    corners = mesh.corners
     middle = np.zeros(3)
     if len(corners):
         middle = np.round((corners.min(axis=0) + corners.max(axis=0)) / 2)
@@ -252,26 +260,17 @@ def glb(city: City, origin: tuple[float, float, float]) -> bytes:
     positions: Array = np.zeros((len(turned), 4), dtype="<i2") if fits else np.zeros((len(turned), 3), "<f4")
     positions[:, :3] = np.rint(turned / scale) if fits else turned
     packed = np.zeros((len(turned), 4), dtype="i1")
-    packed[:, :3] = np.rint(normals[:, (0, 2, 1)] * (127, 127, -127))
+    packed[:, :3] = np.rint(mesh.normals[:, (0, 2, 1)] * (127, 127, -127))
     features = np.zeros((len(turned), 2), dtype="<u2")
-    features[:, 0] = building
-    return _write_glb(city, positions, packed, features, roofs, scale, middle - np.array(origin))
+    features[:, 0] = mesh.building
+    index = np.concatenate([mesh.triangles[mesh.is_roof], mesh.triangles[~mesh.is_roof]]).ravel()
+    roofs = int(mesh.is_roof.sum()) * 3
+    return _write_glb(city, positions, packed, features, index, roofs, scale, middle - np.array(origin))
 
 
 def _write_glb(
-    city: City, positions: Array, normals: Array, features: Array, roofs: int, scale: float, shift: Array
-) -> bytes:
-    # Corners that are the same in all things are one, and triangles name them by number.
-    whole = np.concatenate(
-        [each.view("u1").reshape(len(positions), -1) for each in (positions, normals, features)], axis=1
-    )
-    key = np.ascontiguousarray(whole).view([("", f"V{whole.shape[1]}")]).ravel()
-    _, first, index = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty(len(order), dtype=int)
-    rank[order] = np.arange(len(order))
-    first, index = first[order], rank[index]
-    positions, normals, features = positions[first], normals[first], features[first]
+    city: City, positions: Array, normals: Array, features: Array, index: Array, roofs: int, scale: float, shift: Array
+) -> bytes:  # fmt: skip
     wide = len(positions) > 65_535
     index = index.astype("<u4" if wide else "<u2")
     buffer = _Buffer()
@@ -337,6 +336,11 @@ def _write_glb(
     }  # fmt: skip
     if not primitives:
         del document["meshes"], document["nodes"]
+    return _packed(document, buffer)
+
+
+def _packed(document: dict[str, Any], buffer: "_Buffer") -> bytes:
+    """A description and its octets as one file."""
     document["bufferViews"] = buffer.views
     document["buffers"] = [{"byteLength": len(buffer.content)}]
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
@@ -463,6 +467,72 @@ def _smoothed(heights: Array) -> Array:
         for (i, j), weight in np.ndenumerate(np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]))
     )
     return np.asarray(total) / 16
+
+
+def _extent(ground: Ground, origin: tuple[float, float, float]) -> list[float]:
+    rows, columns = ground.heights.shape
+    x, y = (columns - 1) * ground.step / 2, (rows - 1) * ground.step / 2
+    low, high = float(ground.heights.min()), float(ground.heights.max())
+    return [
+        *(ground.west + x - origin[0], ground.south + y - origin[1], (low + high) / 2 - origin[2]),
+        *(x, 0, 0, 0, y, 0, 0, 0, max((high - low) / 2, 0.1)),
+    ]
+
+
+def ground_glb(ground: Ground, origin: tuple[float, float, float]) -> bytes:
+    """The ground as binary glTF: corners row by row from the south-west, so that they can be read as a grid too.
+
+    Columns and rows are counted in whole steps, heights in centimetres (or more coarsely where they differ by more than
+    650 m); the node's scale makes metres of them.
+    """
+    rows, columns = ground.heights.shape
+    middle = round(float(ground.heights.min() + ground.heights.max()) / 2, 2)
+    fine = max(_CENTIMETRES, float(np.abs(ground.heights - middle).max()) / 32_000)
+    positions: Array = np.zeros((rows * columns, 4), dtype="<i2")
+    positions[:, 0] = np.tile(np.arange(columns), rows)
+    positions[:, 1] = np.rint((ground.heights.ravel() - middle) / fine)
+    positions[:, 2] = -np.repeat(np.arange(rows), columns)
+    slope_north, slope_east = np.gradient(ground.heights, ground.step)
+    normals = np.stack([-slope_east.ravel(), np.ones(rows * columns), slope_north.ravel()], axis=1)
+    normals /= np.linalg.norm(normals, axis=1)[:, None]
+    packed = np.zeros((rows * columns, 4), dtype="i1")
+    packed[:, :3] = np.rint(normals * 127)
+    corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    index = (corner[:, None] + np.array((0, 1, columns + 1, 0, columns + 1, columns))).ravel()
+    index = index.astype("<u4" if rows * columns > 65_535 else "<u2")
+    buffer = _Buffer()
+    views = [
+        buffer.add(positions.tobytes(), target=34962, stride=8),
+        buffer.add(packed.tobytes(), target=34962, stride=4),
+        buffer.add(index.tobytes(), target=34963),
+    ]
+    document = {
+        "asset": {"version": "2.0", "generator": "Digilog"},
+        "extensionsUsed": ["KHR_mesh_quantization"],
+        "extensionsRequired": ["KHR_mesh_quantization"],
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [
+            {
+                "name": "ground",
+                "mesh": 0,
+                "scale": [ground.step, fine, ground.step],
+                "translation": [ground.west - origin[0], middle - origin[2], -(ground.south - origin[1])],
+                "extras": {"columns": columns},
+            }
+        ],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}],
+        "materials": [{"name": "ground", "pbrMetallicRoughness": {"baseColorFactor": [0.9, 0.88, 0.82, 1], "metallicFactor": 0}}],
+        "accessors": [
+            {
+                "bufferView": views[0], "componentType": 5122, "count": rows * columns, "type": "VEC3",
+                "min": positions[:, :3].min(axis=0).tolist(), "max": positions[:, :3].max(axis=0).tolist(),
+            },
+            {"bufferView": views[1], "componentType": 5120, "normalized": True, "count": rows * columns, "type": "VEC3"},
+            {"bufferView": views[2], "componentType": 5125 if index.itemsize == 4 else 5123, "count": len(index), "type": "SCALAR"},
+        ],
+    }  # fmt: skip
+    return _packed(document, buffer)
 
 
 def outline(shape: BaseGeometry, origin: tuple[float, float, float]) -> list[list[list[list[float]]]]:

@@ -60,44 +60,56 @@ class Bodies:
 
 def bodies_of(city: City) -> Bodies:
     """Which buildings are closed bodies, and which of them convex."""
-    normals = area_vectors(city.faces)
+    if not len(city.faces):
+        nothing = np.zeros(len(city), dtype=bool)
+        return Bodies(np.zeros((0, 3)), nothing, nothing)
+    points, rings, polygons = ragged(city.faces)
+    normals = vectors_of(points, rings, polygons)
     sums, sizes = np.zeros((len(city), 3)), np.zeros(len(city))
     np.add.at(sums, city.owner, normals)
     np.add.at(sizes, city.owner, np.linalg.norm(normals, axis=1))
     is_closed = (np.linalg.norm(sums, axis=1) < 1e-4 * sizes) & (sizes > 0)
-    return Bodies(normals, is_closed, is_closed & _convex(city, normals))
+    return Bodies(normals, is_closed, is_closed & _convex(city, normals, points, rings, polygons))
 
 
-def _convex(city: City, normals: Array) -> Array:
+def _convex(city: City, normals: Array, points: Array, rings: Array, polygons: Array) -> Array:
     """Whether no corner of a building lies in front of any of its surfaces, to 5 mm; faces with holes say no."""
     result = np.ones(len(city), dtype=bool)
-    if not len(city.faces):
-        return result
     order = np.argsort(city.owner, kind="stable")
     owner = city.owner[order]
-    points, (rings, polygons) = shapely.to_ragged_array(city.faces[order], include_z=True)[1:]
-    result[owner[np.diff(polygons) > 1]] = False
-    firsts = rings[polygons]
-    per_face = np.diff(firsts)
+    result[city.owner[np.diff(polygons) > 1]] = False
+    firsts = rings[polygons[:-1]]
+    per_face = np.diff(rings[polygons])
     count_faces = np.bincount(owner, minlength=len(city))
-    count_points = np.bincount(owner, per_face, minlength=len(city)).astype(int)
-    first_point = np.concatenate([[0], np.cumsum(count_points)[:-1]])
+    count_points = np.bincount(city.owner, per_face, minlength=len(city)).astype(int)
     # Buildings of thousands of corners are not convex, and their pairs would fill the memory.
     result &= count_faces * count_points < 20_000
+    if not (owner == city.owner).all():
+        points = points[_spread(firsts[order], per_face[order])]
+        firsts = np.concatenate([[0], np.cumsum(per_face[order])[:-1]])
+    first_point = np.concatenate([[0], np.cumsum(count_points)[:-1]])
     faces = np.flatnonzero(result[owner])
     repeats = count_points[owner[faces]]
     face = np.repeat(faces, repeats)
-    within = np.arange(len(face)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    point = first_point[owner[face]] + within
+    point = _spread(first_point[owner[faces]], repeats)
     unit = normals[order] / np.maximum(np.linalg.norm(normals[order], axis=1), _SPECK)[:, None]
-    ahead = np.einsum("ij,ij->i", points[point] - points[firsts[face]], unit[face])
+    offset = np.einsum("ij,ij->i", points[firsts], unit)
+    ahead = np.einsum("ij,ij->i", points[point], unit[face]) - offset[face]
     result[owner[face[ahead > 0.005]]] = False
     return result
 
 
+def _spread(firsts: Array, counts: Array) -> Array:
+    """All numbers of runs that begin at `firsts` and have so many members."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    numbers: Array = np.arange(total) + np.repeat(firsts - (ends - counts), counts)
+    return numbers
+
+
 def _flattened(city: City, faces: Array, towards: Array) -> tuple[Array, Array, Array]:
     """The corners of faces along the sun on the ground of their buildings, and where rings and polygons begin."""
-    points, (rings, polygons) = shapely.to_ragged_array(city.faces[faces], include_z=True)[1:]
+    points, rings, polygons = ragged(city.faces[faces])
     per_face = np.diff(rings[polygons])
     ground = np.repeat(city.ground[city.owner[faces]], per_face)
     height = np.maximum(points[:, 2] - ground, 0.0)
@@ -111,9 +123,10 @@ def _hulls(city: City, bodies: Bodies, towards: Array) -> Array:
     faces = np.flatnonzero(bodies.is_convex[city.owner])
     faces = faces[np.argsort(city.owner[faces], kind="stable")]
     flat, rings, polygons = _flattened(city, faces, towards)
-    of_point = np.repeat(city.owner[faces], np.diff(rings[polygons]))
-    where = np.searchsorted(rows, of_point)
-    hulls: Array = shapely.convex_hull(shapely.multipoints(shapely.points(flat), indices=where))
+    _, first_faces = np.unique(city.owner[faces], return_index=True)
+    begins = rings[polygons[[*first_faces, len(faces)]]]
+    clouds = shapely.from_ragged_array(shapely.GeometryType.MULTIPOINT, flat, (begins,))
+    hulls: Array = shapely.convex_hull(clouds)
     return hulls
 
 
@@ -135,21 +148,42 @@ def _projected(city: City, bodies: Bodies, towards: Array) -> tuple[Array, Array
     return owner, shapes
 
 
+def ragged(faces: Array) -> tuple[Array, Array, Array]:
+    """The corners of polygons with heights, where each ring begins among them, and where each polygon among the rings.
+
+    What `shapely.to_ragged_array` gives, without making an object of every ring of those that have no holes.
+    """
+    points = shapely.get_coordinates(faces, include_z=True)
+    holes = shapely.get_num_interior_rings(faces)
+    polygons = np.concatenate([[0], np.cumsum(holes + 1)])
+    sizes = np.empty(polygons[-1], dtype=int)
+    of_face = shapely.get_num_coordinates(faces)
+    sizes[polygons[:-1]] = of_face
+    holed = np.flatnonzero(holes)
+    if len(holed):
+        of_ring = np.repeat(holes > 0, holes + 1)
+        sizes[of_ring] = shapely.get_num_coordinates(shapely.get_rings(faces[holed]))
+    return points, np.concatenate([[0], np.cumsum(sizes)]), polygons
+
+
 def area_vectors(faces: Array) -> Array:
     """For each polygon with heights its normal, as long as its area (Newell); holes count against it."""
-    if not len(faces):
-        return np.zeros((0, 3))
-    points, (rings, polygons) = shapely.to_ragged_array(faces, include_z=True)[1:]
+    return vectors_of(*ragged(faces)) if len(faces) else np.zeros((0, 3))
+
+
+def vectors_of(points: Array, rings: Array, polygons: Array) -> Array:
+    """`area_vectors` of polygons as `ragged` gives them; at least one."""
     # About a near point, since millions of metres squared leave no digits for a wall.
     per_face = np.diff(rings[polygons])
-    of_point = np.repeat(np.arange(len(faces)), per_face)
+    of_point = np.repeat(np.arange(len(per_face)), per_face)
     local = points - points[rings[polygons[:-1]]][of_point]
-    crossed = np.cross(local[:-1], local[1:])
+    x, y, z = np.ascontiguousarray(local.T)
+    sums = np.zeros((len(per_face), 3))
     ends = rings[1:-1] - 1  # from one ring to the next is no edge
-    crossed[ends] = 0
-    sums = np.zeros((len(faces), 3))
-    for axis in range(3):
-        sums[:, axis] = np.bincount(of_point[:-1], crossed[:, axis], minlength=len(faces))
+    for axis, (u, v) in enumerate(((y, z), (z, x), (x, y))):
+        crossed = u[:-1] * v[1:] - v[:-1] * u[1:]
+        crossed[ends] = 0
+        sums[:, axis] = np.bincount(of_point[:-1], crossed, minlength=len(per_face))
     return sums / 2
 
 
@@ -197,6 +231,41 @@ def cast(before: City, after: City, towards: Array) -> Cast:
         shapely.difference(was_free, becomes, grid_size=_GRID), covered, grid_size=_GRID
     )
     return Cast(_areas(was_free), _areas(becomes_free), _areas(new), _areas(gone))
+
+
+def newly(before: City, plans: Sequence[tuple[Sequence[str], City]], suns: Array) -> list[list[float]]:
+    """Square metres of ground that each plan shades newly, for each of many moments (`suns`: unit vectors, one a row).
+
+    A plan is what it replaces (ids) and what it builds. The same as `cast(…).new_area`, but only those buildings are
+    looked at whose shadow can reach that of the plan.
+    """
+    found = []
+    standing = [
+        shapely.union_all([*before.footprints, *bodies.footprints]) if len(before) else shapely.union_all(bodies.footprints)
+        for _, bodies in plans
+    ]  # fmt: skip
+    known = [bodies_of(bodies) for _, bodies in plans]
+    boxes = shapely.bounds(before.footprints)
+    for towards in suns:
+        reach = (before.top - before.ground)[:, None] * (towards[:2] / -towards[2])
+        areas = []
+        for (_, bodies), body, covered in zip(plans, known, standing, strict=True):
+            shade = _areas(
+                shapely.difference(merged(ground_shadows(bodies, towards, body)), covered, grid_size=_GRID)
+            )
+            west, south, east, north = shade.bounds
+            near = (
+                (boxes[:, 0] + np.minimum(reach[:, 0], 0) <= east)
+                & (boxes[:, 1] + np.minimum(reach[:, 1], 0) <= north)
+                & (boxes[:, 2] + np.maximum(reach[:, 0], 0) >= west)
+                & (boxes[:, 3] + np.maximum(reach[:, 1], 0) >= south)
+            )
+            if near.any() and not shade.is_empty:
+                was = merged(ground_shadows(before.chosen(near), towards))
+                shade = _areas(shapely.difference(shade, was, grid_size=_GRID))
+            areas.append(float(shapely.area(shade)))
+        found.append(areas)
+    return found
 
 
 def _merged_of(city: City, towards: Array, bodies: Bodies | None = None) -> BaseGeometry:
@@ -277,14 +346,14 @@ def sunny(city: City, points: Sequence[Window], towards: Array) -> Array:
     up = np.cross(right, towards) * -1
     middle = at.mean(axis=0)
     hides = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE))
-    corners, (rings, polygons) = shapely.to_ragged_array(city.faces[hides], include_z=True)[1:]
+    corners, rings, polygons = ragged(city.faces[hides])
     local = corners - middle
     flat = np.column_stack([local @ right, local @ up])
     shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, flat, (rings, polygons))
     views = shapely.points((at - middle) @ right, (at - middle) @ up)
     tree = shapely.STRtree(views)
     surface, point = tree.query(shapes, predicate="contains")
-    normals = area_vectors(city.faces[hides])
+    normals = vectors_of(corners, rings, polygons) if len(hides) else np.zeros((0, 3))
     steep = normals @ towards
     firsts = corners[rings[polygons[:-1]]]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from geo.layers import LayerProblem, LayerRead, Limits, Raw, normalise
-from geo.readers import city, vector, xplan
+from geo.readers import city, terrain, vector, xplan
 from geo.readers.archive import Delivered, Entry, gunzip, look, unpack
 
 
@@ -23,7 +23,7 @@ class Reader:
 
 
 Read = Callable[[Delivered, Limits, int | None, Path | None, Callable[[float], None]], LayerRead]
-"""File, limits, EPSG code that a person said, where to write a city model, whom to tell the share that is done."""
+"""File, limits, EPSG code that a person said, where to write a city model or a terrain, whom to tell the share that is done."""
 
 
 def _plain(read: Callable[[Delivered, Limits], Raw]) -> Read:
@@ -58,6 +58,8 @@ READERS: Final = (
     Reader("OpenStreetMap", (".osm", ".pbf", ".xml"), vector.is_osm, _plain(vector.read_osm)),
     Reader("GML", (".gml", ".xml"), vector.is_gml, _plain(vector.read_gml)),
     Reader("GeoJSON", (".geojson", ".json"), vector.is_geojson, _plain(vector.read_geojson)),
+    Reader(terrain.GEOTIFF, (".tif", ".tiff", ".zip"), terrain.is_geotiff, terrain.read_terrain),
+    Reader(terrain.XYZ, (".xyz", ".zip"), terrain.is_xyz, terrain.read_terrain),
 )
 
 _KNOWN_BEGINNINGS: Final = (
@@ -91,7 +93,8 @@ def read_layer(
 
     `filename` is what the person called it; it never decides the format, but one that names another format than the
     content has is refused. `crs` is an EPSG code, for files that do not say theirs. The file itself is not touched:
-    libraries get copies. A city model is also written to `model` (see `geo.readers.citymodel`); `progress` is told the
+    libraries get copies. A city model is also written to `model` (see `geo.readers.citymodel`), and so is a terrain
+    (`geo.terrain`); `progress` is told the
     share that is done, from 0 to 1. Raises LayerProblem, and nothing else, whatever the file holds.
     """
     limits = limits or Limits()

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import TypeAdapter
 
 from geo.geometry import GeometryProblem, Located, from_metres
-from geo.layers import Attached, LayerProblem, LayerRead, LayerReport, PlanFacts, write_normalised
+from geo.layers import Attached, LayerProblem, LayerRead, LayerReport, Limits, PlanFacts, write_normalised
+from geo.readers.gltf import Placement
 
 if TYPE_CHECKING:
     import geopandas
@@ -98,17 +99,26 @@ def read_apart(
     target: Path | None = None,
     model: Path | None = None,
     naming: Naming = "",
+    placement: Placement | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Reading:
     """Read the file at `path` (called `filename`) in a child process; write the normalised layer to `target`.
 
-    A city model is also written to `model` (see `geo.readers.citymodel`). `progress` is told the share that is done,
+    A city model is also written to `model` (see `geo.readers.citymodel`), a terrain too (`geo.terrain`). `placement` says
+    where a glTF file stands, which is read only with one. `progress` is told the share that is done,
     from 0 to 1; if it raises, the child is ended and nothing is left. `crs` is an EPSG code for files that do not say theirs. `naming` asks for the named places: districts and streets
     one a name (parts of a street that lie apart stay apart), parcels each by its number. One file is read at a time.
     Raises LayerProblem, whatever the file holds.
     """
     order = json.dumps(
-        [str(path), filename, crs, *(str(file) if file else "" for file in (target, model)), naming]
+        [
+            str(path),
+            filename,
+            crs,
+            *(str(file) if file else "" for file in (target, model)),
+            naming,
+            asdict(placement) if placement else None,
+        ]
     )
     with _AT_ONCE, tempfile.TemporaryFile() as said:
         # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
@@ -170,12 +180,18 @@ def read_here(
     target: Path | None = None,
     model: Path | None = None,
     naming: Naming = "",
+    placement: Placement | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Reading:
     """What `read_apart` promises, in this process: for files that we made ourselves, such as those of the demo."""
     from geo.readers import read_layer
+    from geo.readers.archive import look
+    from geo.readers.gltf import is_gltf, read_gltf
 
-    read = read_layer(path, filename=filename, crs=crs, model=model, progress=progress)
+    if placement is not None and model is not None and is_gltf(file := look(path, filename, Limits())):
+        read = read_gltf(file, placement, model)
+    else:
+        read = read_layer(path, filename=filename, crs=crs, model=model, progress=progress)
     if target:
         write_normalised(read.frame, target)
     return _reading(read, naming)
@@ -188,7 +204,7 @@ def _main() -> None:
     _confine()
     # Whatever a library prints must not end up in the answer.
     answer_to, sys.stdout = sys.stdout, sys.stderr
-    path, filename, crs, target, model, naming = json.loads(sys.stdin.buffer.read())
+    path, filename, crs, target, model, naming, placement = json.loads(sys.stdin.buffer.read())
     told = 0.0
 
     def progress(share: float) -> None:
@@ -205,12 +221,13 @@ def _main() -> None:
             target=Path(target) if target else None,
             model=Path(model) if model else None,
             naming=naming,
+            placement=Placement(**placement) if placement else None,
             progress=progress,
         )
         answer = asdict(found)
     except LayerProblem as problem:
         answer = {"problem": problem.code, "facts": json.loads(json.dumps(problem.facts, default=str))}
-    except MemoryError:
+    except (MemoryError, RecursionError):
         answer = {"problem": "broken", "facts": {"detail": "not enough memory"}}
     json.dump(answer, answer_to, default=_hex)
 

@@ -79,7 +79,7 @@ def read_city(
         target = model or folder / "model.gpkg"
         report = write_model(paths, target, crs=crs, progress=progress)
         try:
-            frame = _footprints(target)
+            frame = footprints_of(target)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -97,7 +97,8 @@ def _files(file: Delivered, folder: Path, limits: Limits) -> list[Path]:
     return [unpack(file, entry, tiles / f"{number}{entry.suffix}") for number, entry in enumerate(chosen)]
 
 
-def _footprints(path: Path) -> "geopandas.GeoDataFrame":
+def footprints_of(path: Path) -> "geopandas.GeoDataFrame":
+    """The buildings of a written city model, without their parts."""
     import pyogrio
 
     return pyogrio.read_dataframe(path, layer="building", columns=list(MODEL_COLUMNS), where="parent = ''")

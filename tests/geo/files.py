@@ -290,3 +290,85 @@ def gml(system: str = "urn:ogc:def:crs:EPSG::25832") -> str:
         '<?xml version="1.0" encoding="UTF-8"?><wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0" '
         f'xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:a="urn:beispiel">{members}</wfs:FeatureCollection>'
     )
+
+
+def xyz(
+    *, decimal: str = ".", apart: str = " ", step: float = 10.0, count: int = 21, header: str = ""
+) -> str:
+    """Heights on a grid from the corner: 400 m, and 1 cm more with every metre to the east and 2 to the north."""
+    lines = [header] if header else []
+    for row in range(count):
+        for column in range(count):
+            x, y = column * step, row * step
+            values = (X0 + x, Y0 + y, 400 + 0.01 * x + 0.02 * y)
+            lines.append(apart.join(f"{value:.2f}".replace(".", decimal) for value in values))
+    return "\n".join(lines) + "\n"
+
+
+def geotiff(*, code: int | None = 25832, step: float = 10.0, count: int = 21, areas: bool = False) -> bytes:
+    """The same heights as `xyz` as a GeoTIFF of 32-bit floats; the second from the north-west is not known."""
+    import numpy as np
+    from PIL import Image, TiffImagePlugin
+
+    x, y = np.meshgrid(np.arange(count) * step, np.arange(count)[::-1] * step)
+    heights = (400 + 0.01 * x + 0.02 * y).astype("f4")
+    heights[0, 1] = -9999
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    half = step / 2 if areas else 0.0
+    top = Y0 + (count - 1) * step
+    tags[33550], tags.tagtype[33550] = (step, step, 0.0), 12
+    tags[33922], tags.tagtype[33922] = (0.0, 0.0, 0.0, X0 - half, top + half, 0.0), 12
+    keys = [(1025, 1 if areas else 2), *([(3072, code)] if code else []), (4096, 7837)]
+    words = [1, 1, 0, len(keys), *(word for key, value in keys for word in (key, 0, 1, value))]
+    tags[34735], tags.tagtype[34735] = tuple(words), 3
+    tags[42113], tags.tagtype[42113] = "-9999", 2
+    written = io.BytesIO()
+    Image.fromarray(heights).save(written, "TIFF", tiffinfo=tags, compression="tiff_lzw")
+    return written.getvalue()
+
+
+def gltf(
+    corners: Any, triangles: Any, *, name: str = "Turm", node: Mapping[str, Any] | None = None, **more: Any
+) -> bytes:
+    """A binary glTF file of one mesh."""
+    import struct
+
+    import numpy as np
+
+    places, numbers = np.asarray(corners, "<f4").tobytes(), np.asarray(triangles, "<u2").ravel().tobytes()
+    numbers += b"\0" * (-len(numbers) % 4)
+    document = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": name, "mesh": 0, **(node or {})}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": len(corners), "type": "VEC3"},
+            {"bufferView": 1, "componentType": 5123, "count": 3 * len(triangles), "type": "SCALAR"},
+        ],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": len(places)},
+            {"buffer": 0, "byteOffset": len(places), "byteLength": len(numbers)},
+        ],
+        "buffers": [{"byteLength": len(places) + len(numbers)}],
+        **more,
+    }
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    total = 28 + len(text) + len(places) + len(numbers)
+    return (
+        struct.pack("<4sII", b"glTF", 2, total)
+        + struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", len(places) + len(numbers), b"BIN\0")
+        + places
+        + numbers
+    )
+
+
+def box_mesh(wide: float, high: float, deep: float) -> tuple[list[list[float]], list[list[int]]]:
+    """A box from the origin: x to the right, y up, z towards the viewer; its triangles look outwards."""
+    corners = [[x, y, z] for x in (0, wide) for y in (0, high) for z in (0, deep)]
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    return corners, [list(each) for a, b, c, d in quads for each in ((a, b, c), (a, c, d))]

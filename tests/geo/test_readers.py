@@ -85,6 +85,10 @@ def made(tmp_path: Path, kind: str, frame: geopandas.GeoDataFrame | None = None)
         pytest.importorskip("pyarrow", reason="NOT TESTED: pyarrow, an optional part, is not installed")
         frame.to_parquet(tmp_path / "a.parquet")
         return (tmp_path / "a.parquet").read_bytes()
+    if kind == "GeoTIFF":
+        return files.geotiff()
+    if kind == "XYZ":
+        return files.xyz().encode()
     assert kind == "XPlanGML", "a new format needs a sample here"
     return xplan().encode()
 

@@ -158,3 +158,28 @@ def test_buildings_without_surfaces_stand_as_high_as_they_are(tmp_path: Path) ->
     found = read_city(tmp_path / "c.gpkg")
     made = shapely.get_coordinates(found.faces[found.owner == 3], include_z=True)
     assert (made[:, 2].min(), made[:, 2].max()) == pytest.approx((city.ground[3], city.top[3]))
+
+
+def test_what_a_day_shades_newly_is_what_its_moments_do() -> None:
+    city = town(6, 5, level=490)
+    plan = city_of([Volume("P", shapely.box(EAST + 50, NORTH + 40, EAST + 75, NORTH + 55), 490, 512)])
+    suns = np.array([at(AFTERNOON + timedelta(hours=away)) for away in (-6, -2, 1)])
+    found = shadows.newly(city, [((), plan), (("house-2-2",), plan)], suns)
+    for areas, towards in zip(found, suns, strict=True):
+        exact = [
+            shadows.cast(city, city.without(gone).joined(plan), towards).new_area
+            for gone in ((), ("house-2-2",))
+        ]
+        assert areas == pytest.approx(exact, abs=0.05)
+        assert min(areas) > 100
+
+
+def test_polygons_are_taken_apart_as_the_library_does() -> None:
+    holed = shapely.Polygon(
+        [(0, 0, 1), (9, 0, 2), (9, 9, 3), (0, 9, 4)], [[(1, 1, 5), (2, 1, 5), (2, 2, 5)]] * 2
+    )
+    faces = np.array([*town(2, 2).faces[:5], holed, *town(2, 2).faces[5:9], holed])
+    points, (rings, polygons) = shapely.to_ragged_array(faces, include_z=True)[1:]
+    ours = shadows.ragged(faces)
+    for mine, theirs in zip(ours, (points, rings, polygons), strict=True):
+        assert np.array_equal(mine, theirs)
