@@ -65,6 +65,8 @@ class LayerRole(StrEnum):
     PLAN = "plan"
     #: Buildings with their surfaces, as `geo.city` reads them.
     CITY_MODEL = "city_model"
+    #: Heights of the ground, as `geo.terrain` reads them.
+    TERRAIN = "terrain"
     #: Single trees as points.
     TREES = "trees"
     OTHER = "other"
@@ -232,6 +234,17 @@ def remove_layer(session: Session, layer: Layer, *, by: Actor, now: datetime) ->
     session.add(layer)
     session.execute(delete(Place).where(col(Place.layer_id) == layer.id))
     _write_down(session, layer, "layer_removed", by=by, now=now)
+
+
+def in_force(session: Session, roles: Sequence[LayerRole]) -> list[Layer]:
+    """The layers in force with these roles, of all municipalities and procedures, in drawing order."""
+    return list(
+        session.exec(
+            select(Layer)
+            .where(col(Layer.role).in_([role.value for role in roles]), col(Layer.replaced_at).is_(None))
+            .order_by(col(Layer.position), col(Layer.id))
+        ).all()
+    )
 
 
 def layers_of(session: Session, municipality_id: int, procedure_id: int | None = None) -> list[Layer]:

@@ -7,7 +7,7 @@ change leaves a numbered version behind.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -952,6 +952,22 @@ def phase_for(phases: Sequence[Phase], opens: Opens, now: datetime) -> Phase | N
         over = [phase for phase in inviting if phase.state(now) is PhaseState.OVER]
         return over[-1] if over else None
     return None
+
+
+def with_plan_area(session: Session, municipality_ids: Collection[int]) -> list[Procedure]:
+    """The procedures of these municipalities that have a plan area and are, or are about to be, public."""
+    states = {ProcedureState.DRAFT.value, *PUBLIC_STATES} - {ProcedureState.WITHDRAWN.value}
+    return list(
+        session.exec(
+            select(Procedure)
+            .where(
+                col(Procedure.municipality_id).in_(municipality_ids),
+                col(Procedure.plan_area).is_not(None),
+                col(Procedure.state).in_(states),
+            )
+            .order_by(col(Procedure.id))
+        ).all()
+    )
 
 
 def localised(procedure: Procedure, language: str, name: str) -> str:

@@ -275,6 +275,17 @@ def variants_of(session: Session, procedure_id: int) -> list[Variant]:
     )
 
 
+def all_variants(session: Session) -> list[Variant]:
+    """The variants of all procedures, without those taken off."""
+    return list(
+        session.exec(
+            select(Variant)
+            .where(col(Variant.removed_at).is_(None))
+            .order_by(col(Variant.position), col(Variant.id))
+        ).all()
+    )
+
+
 def variant_by_id(session: Session, procedure_id: int, variant_id: int) -> Variant | None:
     """A variant of this procedure that was not taken off, or None."""
     row = session.get(Variant, variant_id)

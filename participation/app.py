@@ -22,6 +22,7 @@ from participation import (
     jobs,
     openid,
     probes,  # noqa: F401  (asks whether what lies open can be reached)
+    scenes,  # noqa: F401  (makes what pages in three dimensions show)
     web,
 )
 from participation.database import make_engine
@@ -44,6 +45,7 @@ ROOMS: tuple[str, ...] = (
     "city",
     "sunlight",
     "city_comment",
+    "kiosk",
     "pictures",
     "contributions_list",
     "statements",

@@ -1,12 +1,19 @@
 """The city around a plan in three dimensions: which model is in force, its buildings near the plan, the variants.
 
-What is read from disk stays in memory by the hash of its file; nothing here costs more than a query of a search tree.
+What a scene is made of is made once, in a folder of the cache that carries the hash of its sources: the tiles, the
+ground, the buildings near the plan, and what there is to say of them. The worker makes it after an import
+(`participation.scenes`); whoever comes before it is done makes it on the way. Pages that only tell of a scene load none
+of the geometry libraries.
 """
 
+import gzip
+import hashlib
+import json
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +25,7 @@ from consultations.files import FileStore, MissingFile
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from consultations.variants import Variant
+from geo.readers.gltf import Placement
 from participation.house import House
 
 if TYPE_CHECKING:
@@ -32,91 +40,182 @@ MARGIN = 330.0
 NEAR = 160.0
 #: A plan area larger than this is shown in its middle part only (metres).
 WIDEST = 1500.0
+#: Part of the hash of every scene: to be counted up when what is made of the same sources changes.
+EDITION = 1
+
+
+@dataclass(frozen=True)
+class Building:
+    """What a page says of a building near the plan."""
+
+    id: str
+    parent: str
+    label: str
+    function: str
+    storeys: int
+    height: float
+
+
+@dataclass(frozen=True)
+class Made:
+    """What there is to know of a scene without looking at its geometry. `origin` is what it counts from, with the
+    height of the ground (DHHN2016) in the middle; `ground` west, south, step (metres), columns and rows of its grid."""
+
+    origin: tuple[float, float, float]
+    ground: tuple[float, float, float, int, int]
+    near: tuple[Building, ...]
 
 
 @dataclass(frozen=True)
 class Cityscape:
-    """The city around one plan. `box` in metres (EPSG:25832); `origin` is what the scene counts from, with the height
-    of the ground (DHHN2016) in the middle."""
+    """The city around one plan. `box` in metres (EPSG:25832); `key` names what was made of it."""
 
-    digest: str
+    key: str
     attribution: str
-    path: Path
+    folder: Path
     box: Box
-    origin: tuple[float, float, float]
     #: WKB of the plan area.
     area: bytes
     lon: float
     lat: float
+    has_terrain: bool
+
+    @property
+    def made(self) -> Made:
+        return _told(self.folder)
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        return self.made.origin
 
     @property
     def city(self) -> "City":
         """All buildings of the scene."""
         from geo.city import kept_city
 
-        return kept_city(self.path, self.digest, self.box)
+        return kept_city(self.folder / "city.gpkg", self.key)
 
     @property
     def near(self) -> "City":
-        """The buildings close enough to the plan to be named and to have its shadow."""
-        return _near(self.path, self.digest, self.box, self.area)
+        """The buildings close enough to the plan to have its shadow."""
+        from geo.city import kept_city
+
+        return kept_city(self.folder / "near.gpkg", self.key)
 
     @property
     def ground(self) -> "Ground":
-        return _ground(self.path, self.digest, self.box)
+        return _ground(self.folder)
+
+    def kept(self, name: str) -> bytes | None:
+        """A compressed file that was made of this scene, or None."""
+        path = self.folder / name
+        return path.read_bytes() if path.is_file() else None
+
+    def keep(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """A compressed file of this scene; made the first time that it is asked for."""
+        found = self.kept(name)
+        if found is None:
+            found = gzip.compress(make(), 6, mtime=0)
+            _write(self.folder / name, found)
+        return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of a file or nothing, whoever else writes the same."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(name, path)
+
+
+@lru_cache(maxsize=64)
+def _told(folder: Path) -> Made:
+    told = json.loads((folder / "scene.json").read_text())
+    east, north, height = told["origin"]
+    west, south, step, columns, rows = told["ground"]
+    near = tuple(Building(*row) for row in told["near"])
+    return Made((east, north, height), (west, south, step, columns, rows), near)
 
 
 @lru_cache(maxsize=16)
-def _near(path: Path, digest: str, box: Box, area: bytes) -> "City":
-    import shapely
+def _ground(folder: Path) -> "Ground":
+    import numpy as np
 
-    from geo.city import kept_city
+    from geo.scene import Ground
 
-    return kept_city(path, digest, box).near(shapely.from_wkb(area), NEAR)
-
-
-@lru_cache(maxsize=16)
-def _ground(path: Path, digest: str, box: Box) -> "Ground":
-    from geo.city import kept_city
-    from geo.scene import ground_of
-
-    return ground_of(kept_city(path, digest, box), box)
+    west, south, step, columns, rows = _told(folder).ground
+    heights = np.fromfile(folder / "ground.f4", dtype="<f4").reshape(rows, columns).astype(float)
+    return Ground(west, south, step, heights)
 
 
-def layer_in_force(session: Session, procedure: Procedure) -> Layer | None:
-    """The city model of the consultation itself, or else the town's."""
+#: Layers that a scene is made of.
+SOURCES = (LayerRole.CITY_MODEL, LayerRole.TERRAIN)
+
+
+def layers_in_force(session: Session, procedure: Procedure) -> Mapping[LayerRole, Layer]:
+    """The city model and the terrain of the consultation itself, or else the town's."""
     own = places.layers_of(session, procedure.municipality_id, procedure.id)
     towns = places.layers_of(session, procedure.municipality_id)
-    found = [
-        layer
-        for layer in (*own, *towns)
-        if layer.role == LayerRole.CITY_MODEL.value and layer.normalised_sha256
-    ]
-    return found[0] if found else None
+    return chosen_of((*own, *towns))
+
+
+def chosen_of(layers: Sequence[Layer]) -> Mapping[LayerRole, Layer]:
+    """The first layer of each kind that a scene is made of."""
+    found: dict[LayerRole, Layer] = {}
+    for layer in layers:
+        if layer.normalised_sha256 and layer.role in {role.value for role in SOURCES}:
+            found.setdefault(LayerRole(layer.role), layer)
+    return found
 
 
 def of(house: House, session: Session, procedure: Procedure) -> Cityscape | None:
     """The city around a plan; None without a plan area, without a city model, or if the store has lost it."""
     if procedure.plan_area is None or procedure.min_x is None or procedure.lon is None:
         return None
-    layer = layer_in_force(session, procedure)
-    path = local_copy(house, layer.normalised_sha256) if layer else None
-    if layer is None or path is None:
+    return scape_of(house, procedure, layers_in_force(session, procedure))
+
+
+def scape_of(house: House, procedure: Procedure, layers: Mapping[LayerRole, Layer]) -> Cityscape | None:
+    """`of`, for who has the layers in force already. What is missing of the scene is made."""
+    model, terrain = layers.get(LayerRole.CITY_MODEL), layers.get(LayerRole.TERRAIN)
+    if procedure.plan_area is None or procedure.min_x is None or procedure.lon is None or model is None:
         return None
-    box = _box(procedure)
-    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    height = _ground(path, layer.normalised_sha256, box).at(*middle)
     assert procedure.lat is not None
+    box = _box(procedure)
+    key = key_of(procedure, layers)
+    assert key is not None
+    folder = scenes(house) / key
+    if not folder.is_dir():
+        path = local_copy(house, model.normalised_sha256)
+        if path is None:
+            return None
+        heights = local_copy(house, terrain.normalised_sha256) if terrain else None
+        _make(folder, path, heights, box, procedure.plan_area)
+    attributions = [layer.attribution for layer in (model, terrain) if layer and layer.attribution]
     return Cityscape(
-        layer.normalised_sha256,
-        layer.attribution,
-        path,
+        key,
+        ", ".join(dict.fromkeys(attributions)),
+        folder,
         box,
-        (round(middle[0]), round(middle[1]), round(height, 1)),
         procedure.plan_area,
         procedure.lon,
         procedure.lat,
+        terrain is not None,
     )
+
+
+def scenes(house: House) -> Path:
+    """The folder of all scenes."""
+    return house.settings.data_dir / "cache" / "scenes"
+
+
+def key_of(procedure: Procedure, layers: Mapping[LayerRole, Layer]) -> str | None:
+    """What names the scene of a plan: a hash of all that it is made of. None if it cannot have one."""
+    if procedure.plan_area is None or procedure.min_x is None or LayerRole.CITY_MODEL not in layers:
+        return None
+    named = [EDITION, *(layers[role].normalised_sha256 if role in layers else "" for role in SOURCES)]
+    digest = hashlib.sha256(repr((named, _box(procedure))).encode() + procedure.plan_area)
+    return digest.hexdigest()[:24]
 
 
 def _box(procedure: Procedure) -> Box:
@@ -128,6 +227,52 @@ def _box(procedure: Procedure) -> Box:
         sides.append((round(middle - half), round(middle + half)))
     (west, east), (south, north) = sides
     return west, south, east, north
+
+
+def _make(folder: Path, model: Path, terrain: Path | None, box: Box, area: bytes) -> None:
+    """Make all that a scene needs, in a folder that is there whole or not at all."""
+    import shapely
+
+    from geo import scene
+    from geo.city import read_city, write_city
+    from geo.terrain import ground_in, open_terrain
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
+    try:
+        city = read_city(model, box)
+        near = city.near(shapely.from_wkb(area), NEAR)
+        write_city(city, made / "city.gpkg")
+        write_city(near, made / "near.gpkg")
+        ground = scene.ground_of(city, box)
+        if terrain is not None:
+            ground = ground_in(open_terrain(terrain), box, ground)
+        middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        origin = (round(middle[0]), round(middle[1]), round(ground.at(*middle), 1))
+        ground.heights.astype("<f4").tofile(made / "ground.f4")
+        squares = scene.squares(city)
+        files = {
+            "tileset.json": scene.tileset(squares, origin, ground),
+            "ground.glb": scene.ground_glb(ground, origin),
+        }
+        for square in squares:
+            files[f"{square.name}.glb"] = scene.glb(scene.in_square(city, square.column, square.row), origin)
+        for name, content in files.items():
+            (made / f"{name}.gz").write_bytes(gzip.compress(content, 6, mtime=0))
+        rows, columns = ground.heights.shape
+        told = {
+            "origin": origin,
+            "ground": [ground.west, ground.south, ground.step, columns, rows],
+            "near": [astuple(each) for each in buildings_in(near)],
+        }
+        (made / "scene.json").write_text(json.dumps(told, ensure_ascii=False))
+        try:
+            os.replace(made, folder)
+        except OSError:
+            if not folder.is_dir():
+                raise  # otherwise somebody else has made the same meanwhile
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def local_copy(house: House, digest: str) -> Path | None:
@@ -152,6 +297,22 @@ def local_copy(house: House, digest: str) -> Path | None:
     return path
 
 
+def buildings_in(city: "City") -> tuple[Building, ...]:
+    """What pages say of the buildings of a city, row by row."""
+    heights = (city.top - city.ground).round(2).tolist()
+    return tuple(
+        Building(
+            str(city.ids[row]),
+            str(city.parents[row]),
+            label,
+            str(city.functions[row]),
+            int(city.storeys[row]),
+            heights[row],
+        )
+        for row, label in enumerate(city.labels)
+    )
+
+
 def keep_model(files: FileStore, city: "City") -> str:
     """A city as a file of the store; returns its hash."""
     from geo.city import write_city
@@ -169,6 +330,23 @@ def bodies_of(house: House, variant: Variant) -> "City | None":
 
     path = local_copy(house, variant.model_sha256)
     return kept_city(path, variant.model_sha256) if path else None
+
+
+def variant_name(variant: Variant) -> str:
+    """The file of a variant's bodies within a scene."""
+    return f"variant-{variant.model_sha256[:24]}.glb.gz"
+
+
+def variant_glb(house: House, scape: Cityscape, variant: Variant) -> bytes | None:
+    """The buildings that a variant adds to a scene as compressed glTF; None if the store has lost them."""
+    name = variant_name(variant)
+    found = scape.kept(name)
+    bodies = None if found else bodies_of(house, variant)
+    if bodies is None:
+        return found
+    from geo.scene import glb
+
+    return scape.keep(name, lambda: glb(bodies, scape.origin))
 
 
 @dataclass(frozen=True)
@@ -198,8 +376,10 @@ def read_bodies(
     height: float,
     storeys: int,
     roof: str,
+    placement: Placement | None = None,
 ) -> Bodies:
-    """The buildings of a variant from a city model, or from outlines with a column for the height.
+    """The buildings of a variant from a city model, from glTF at its `placement`, or from outlines with a column for
+    the height.
 
     `height` (metres) and `storeys` are for outlines that say nothing; their ground is that of the town at their middle.
     `roof`: "flat", "gable" or "hip" (outlines of four corners). Raises LayerProblem.
@@ -209,12 +389,21 @@ def read_bodies(
     from geo.city import Volume, city_of, read_city
     from geo.layers import LayerProblem, read_normalised
     from geo.readers.apart import read_apart
+    from geo.readers.terrain import FORMATS as TERRAINS
 
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         outlines, model = Path(folder) / "outlines.fgb", Path(folder) / "model.gpkg"
-        read_apart(path, filename=filename, crs=crs, target=outlines, model=model)
+        with path.open("rb") as file:
+            if placement is None and file.read(4) == b"glTF":
+                raise LayerProblem("needs_place")
+        reading = read_apart(
+            path, filename=filename, crs=crs, target=outlines, model=model, placement=placement
+        )
+        if reading.report.format in TERRAINS:
+            raise LayerProblem("no_buildings", others=reading.report.format)
         if model.exists():
             city = read_city(model)
+            _must_be_near(city, scape)
             with model.open("rb") as made:
                 return _bodies(files.put(made).sha256, city)
         frame = read_normalised(outlines)
@@ -254,7 +443,18 @@ def read_bodies(
     if not volumes:
         raise LayerProblem("no_buildings", others="")
     city = city_of(volumes)
+    _must_be_near(city, scape)
     return _bodies(keep_model(files, city), city)
+
+
+def _must_be_near(city: "City", scape: Cityscape) -> None:
+    """Raises LayerProblem for buildings of which none stands in the scene."""
+    import shapely
+
+    from geo.layers import LayerProblem
+
+    if not shapely.intersects(city.footprints, shapely.box(*scape.box)).any():
+        raise LayerProblem("far_from_plan")
 
 
 def _bodies(sha256: str, city: "City") -> Bodies:

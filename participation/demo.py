@@ -347,6 +347,7 @@ class _Story:
 
     def _city(self, day: int) -> None:
         """The town in three dimensions, its trees, and two variants of a plan with the points to look from."""
+        from geo.terrain import write_terrain
         from participation import demo_city, demo_town
 
         city = demo_city.city_of_town(self.land)
@@ -355,21 +356,33 @@ class _Story:
         self.happens(self.moment(day, 10, 40), self._layer(path, LayerRole.TREES, "Bäume"))
 
         def add_model(session: Session) -> None:
-            digest = cityscape.keep_model(self.files, city)
-            layer = Layer(
-                municipality_id=self.municipality_id,
-                role=LayerRole.CITY_MODEL.value,
-                title="3D-Stadtmodell",
-                source="Digilog",
-                licence="CC0-1.0",
-                attribution=f"{self.told['authority']} (erfunden)",
-                position=90,
-                original_sha256=digest,
-                original_name="stadtmodell.gpkg",
-                normalised_sha256=digest,
-                imported_at=self.moment(day, 11),
-            )
-            places.add_layer(session, layer, [], by=self.staff[Role.PLANNER], now=self.moment(day, 11))
+            terrain = self.folder / "terrain"
+            write_terrain(demo_city.terrain_of_town(self.land), terrain)
+            with terrain.open("rb") as file:
+                ground = self.files.put(file).sha256
+            for role, title, name, digest in (
+                (
+                    LayerRole.CITY_MODEL,
+                    "3D-Stadtmodell",
+                    "stadtmodell.gpkg",
+                    cityscape.keep_model(self.files, city),
+                ),
+                (LayerRole.TERRAIN, "Geländemodell", "gelaende.xyz", ground),
+            ):
+                layer = Layer(
+                    municipality_id=self.municipality_id,
+                    role=role.value,
+                    title=title,
+                    source="Digilog",
+                    licence="CC0-1.0",
+                    attribution=f"{self.told['authority']} (erfunden)",
+                    position=90,
+                    original_sha256=digest,
+                    original_name=name,
+                    normalised_sha256=digest,
+                    imported_at=self.moment(day, 11),
+                )
+                places.add_layer(session, layer, [], by=self.staff[Role.PLANNER], now=self.moment(day, 11))
 
         self.happens(self.moment(day, 11), add_model)
         told = next(each for each in self.told["procedure"] if each.get("area") == "WEBEREI")

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from consultations.variants import ViewInput, Viewpoint
 from geo.city import City, Roof, Volume, city_of
+from geo.terrain import Terrain
 from participation.demo_town import PLANS, Line, Point, TownMap
 
 
@@ -138,6 +139,16 @@ def trees_of_town(town: TownMap) -> list[tuple[dict[str, Any], BaseGeometry]]:
             if shape.contains(point) and "platz" not in str(facts["name"]).lower():
                 plant(point, 8, 17)
     return found
+
+
+def terrain_of_town(town: TownMap) -> Terrain:
+    """The ground of a town, every ten metres, half a kilometre beyond its last houses."""
+    east, north = town.sketch.origin
+    west, south, far_east, far_north = shapely.total_bounds([shape for _, shape in town.layers["buildings"]])
+    x = np.arange(math.floor(west - 500), far_east + 500, 10.0)
+    y = np.arange(math.floor(south - 500), far_north + 500, 10.0)
+    heights = np.array([[ground_at(px - east, py - north) for px in x] for py in y])
+    return Terrain(float(x[0]), float(y[0]), 10.0, heights)
 
 
 # --- the variants of the weaving mill --------------------------------------------------------------

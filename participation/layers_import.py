@@ -30,6 +30,7 @@ from geo.geometry import (
 )
 from geo.layers import LayerProblem, LayerReport
 from geo.readers.apart import Area, Naming, Plan, Reading, read_apart
+from geo.readers.terrain import FORMATS as TERRAINS
 from participation import jobs
 from participation.database import unit_of_work
 from participation.house import House
@@ -96,7 +97,7 @@ def read_layer(
     progress: Callable[[float], None] = lambda share: None,
 ) -> ReadLayer:
     """Read a file in a process of its own and keep it as it came and normalised: FlatGeobuf in EPSG:25832, a city model
-    as `geo.city` reads it. `progress` is told the share that is done, 0 to 1.
+    as `geo.city` reads it, a terrain as `geo.terrain` does. `progress` is told the share that is done, 0 to 1.
 
     `geo.readers.apart.read_here` for `read` saves that process, for files that we made ourselves. Nothing is kept of a
     file that cannot be read. Raises LayerProblem, and the store's refusals.
@@ -104,12 +105,15 @@ def read_layer(
     naming = PLACES[role][0] if role in PLACES else ""
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
         normalised = Path(folder) / "layer.fgb"
-        model = Path(folder) / "model.gpkg" if role is LayerRole.CITY_MODEL else None
+        model = Path(folder) / "model" if role in (LayerRole.CITY_MODEL, LayerRole.TERRAIN) else None
         reading = read(
             path, filename=filename, crs=crs, target=normalised, model=model, naming=naming, progress=progress
         )
-        if model is not None and not model.exists():
+        is_terrain = reading.report.format in TERRAINS
+        if role is LayerRole.CITY_MODEL and (is_terrain or not model or not model.exists()):
             raise LayerProblem("no_buildings", others=reading.report.format)
+        if role is LayerRole.TERRAIN and not is_terrain:
+            raise LayerProblem("no_heights", found=reading.report.format)
         with path.open("rb") as original:
             kept = files.put(original)
         with (model or normalised).open("rb") as made:
@@ -349,6 +353,18 @@ _LAYER_WORDS: Mapping[str, str] = {
         "“%(filename)s” as GeoPackage."
     ),
     "no_buildings": N_("There are no buildings in “%(filename)s”, only: %(others)s."),
+    "no_heights": N_("“%(filename)s” is no terrain model (%(found)s). Possible are GeoTIFF and lists of points on a grid."),
+    "no_grid": N_(
+        "The heights in “%(filename)s” do not lie on a grid along the coordinates. Please export them as a regular grid."
+    ),
+    "needs_place": N_("“%(filename)s” does not know where on earth it stands. Please say it below; the file has to be chosen again."),
+    "needs_extension": N_(
+        "“%(filename)s” needs extensions of glTF that we do not read (%(names)s). Please export it without compression."
+    ),
+    "lies_elsewhere": N_(
+        "“%(filename)s” keeps its content in another place (%(entry)s), and we fetch nothing. Please export it as one file (.glb)."
+    ),
+    "far_from_plan": N_("The buildings in “%(filename)s” do not stand where the plan is. Please check place and coordinate system."),
     "no_names": N_(
         "In “%(filename)s” there is no column with names. We know these ones only: %(columns)s."
     ),
@@ -414,6 +430,8 @@ _SKIPPED_WORDS: Mapping[str, str] = {
     "not_three": N_("%(count)s faces without heights or with half a point"),
     "template": N_("%(count)s shapes that only refer to a template"),
     "orphan": N_("%(count)s parts without a building"),
+    "unknown_height": N_("%(count)s points of the ground without a height"),
+    "no_triangles": N_("%(count)s parts that are points or lines"),
     "other_object": N_("%(count)s objects that are no buildings (%(layer)s)"),
 }
 
@@ -425,6 +443,7 @@ _NOTE_WORDS: Mapping[str, str] = {
     "axis_order": N_(
         "Easting and northing stand the other way round than %(value)s says; that was put right."
     ),
+    "grid_step": N_("It has a height every %(value)s m."),
     "outside_germany": N_("It lies outside Germany."),
     "encoding": N_("It does not say how its text is written; we took it for %(value)s."),
     "reader": N_("The reader remarks: %(value)s"),

@@ -4,9 +4,9 @@ The page itself is words: variants side by side, viewpoints with what is to be s
 picture comes on top, drawn by the visitor's own machine (static/js/city.js) from 3D Tiles made here.
 """
 
-import gzip
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,8 +23,8 @@ from consultations.procedures import Procedure, localised
 from consultations.published import Wanted
 from consultations.variants import FIGURES, Variant, Viewpoint
 from geo.geometry import metres_of, tile_of
-from participation import cityscape, i18n
-from participation.cityscape import Cityscape
+from participation import cityscape, i18n, things
+from participation.cityscape import Building, Cityscape
 from participation.pages.contributions_list import KINDS, open_procedure
 from participation.pages.map_ground import FOR_EVER, BaseMap, base_map, compressed, local_copy
 from participation.pages.maps import ways_of
@@ -122,10 +122,8 @@ def city(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     scape = scape_of(visit, procedure)
     rows = variants.variants_of(visit.session, procedure.id or 0)
-    near = scape.near
-    labels = near.labels
     named = sorted(
-        {labels[row]: row for row in range(len(near)) if labels[row]}.items(), key=lambda each: places.fold(each[0])
+        {each.label: each for each in scape.made.near if each.label}.values(), key=lambda each: places.fold(each.label)
     )  # fmt: skip
     slug = procedure.slug
     data = {
@@ -151,7 +149,7 @@ def city(visit: Visit) -> Response:
                 )
                 for row in variants.views_of(visit.session, procedure.id or 0)
             ),
-            houses=tuple(House(label, building_facts(visit, near, row)) for label, row in named[:LISTED]),
+            houses=tuple(House(each.label, building_facts(visit, each)) for each in named[:LISTED]),
             more_houses=max(0, len(named) - LISTED),
             data=tuple(data.items()),
             preload=(data["three"],),
@@ -163,13 +161,14 @@ def city(visit: Visit) -> Response:
     )
 
 
-def building_facts(visit: Visit, buildings: Any, row: int) -> str:
+def building_facts(visit: Visit, building: Building) -> str:
     """ "Wohnhaus, 3 Geschosse, 9,3 m hoch", as far as it is known."""
-    storeys, height = int(buildings.storeys[row]), float(buildings.top[row] - buildings.ground[row])
+    storeys, function = building.storeys, building.function
+    # Codes of a state's survey ("31001_1010") say nothing to people.
     parts = [
-        str(buildings.functions[row]) if not str(buildings.functions[row]).isdecimal() else "",
+        "" if function.replace("_", "").isdecimal() else function,
         visit.ngettext("%(num)s storey", "%(num)s storeys", storeys) if storeys else "",
-        visit.gettext("%(metres)s m high", metres=i18n.number(round(height, 1), visit.language)),
+        visit.gettext("%(metres)s m high", metres=i18n.number(round(building.height, 1), visit.language)),
     ]
     return ", ".join(part for part in parts if part)
 
@@ -263,22 +262,21 @@ def city_scene(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     scape = scape_of(visit, procedure)
     east, north, height = scape.origin
-    ground = scape.ground
-    heights = ((ground.heights - height) * 100).round().astype(int)
+    west, south, step, columns, _ = scape.made.ground
     rows = variants.variants_of(visit.session, procedure.id or 0)
     look = base_map(visit, procedure)
     scene = {
         "origin": scape.origin,
         "box": [scape.box[0] - east, scape.box[1] - north, scape.box[2] - east, scape.box[3] - north],
         "ground": {
-            "west": ground.west - east,
-            "south": ground.south - north,
-            "step": ground.step,
-            "columns": heights.shape[1],
-            "heights": heights.ravel().tolist(),
+            "west": west - east,
+            "south": south - north,
+            "step": step,
+            "columns": columns,
+            "url": visit.url("city_tile", slug=procedure.slug, digest=scape.key, name="ground"),
         },
         "draped": _draped(visit, scape, look),
-        "tileset": visit.url("city_tileset", slug=procedure.slug, digest=scape.digest),
+        "tileset": visit.url("city_tileset", slug=procedure.slug, digest=scape.key),
         "area": _area(scape),
         "variants": [
             {
@@ -406,6 +404,7 @@ def _pins(visit: Visit, procedure: Procedure, scape: Cityscape) -> list[dict[str
                 ],
                 "title": entry.heading,
                 "kind": visit.gettext(KINDS[entry.kind]),
+                "where": things.in_words(entry.thing, entry.elevation, visit.language),
                 "url": visit.url("published_contribution", slug=procedure.slug, reference=entry.reference),
             }
         )
@@ -446,42 +445,30 @@ def _minutes(moment: datetime) -> int:
 @page("/beteiligungen/{slug}/3d/{digest}/tileset.json", name="city_tileset", may=Permission.READ_PUBLIC)
 def city_tileset(visit: Visit) -> Response:
     """The scene's buildings as a 3D Tiles 1.1 tileset."""
-    scape = _named_scape(visit)
-    from geo.scene import squares, tileset
-
-    body = gzip.compress(tileset(squares(scape.city), scape.origin), 6, mtime=0)
-    return compressed(visit, body, "application/json", {"Cache-Control": FOR_EVER})
+    return _made(visit, "tileset.json", "application/json")
 
 
-@page("/beteiligungen/{slug}/3d/{digest}/{square}.glb", name="city_tile", may=Permission.READ_PUBLIC)
+_TILE = re.compile(r"ground|\d{1,5}-\d{1,5}")
+
+
+@page("/beteiligungen/{slug}/3d/{digest}/{name}.glb", name="city_tile", may=Permission.READ_PUBLIC)
 def city_tile(visit: Visit) -> Response:
-    """One square of it as binary glTF."""
-    scape = _named_scape(visit)
-    column, dash, row = visit.request.path_params["square"].partition("-")
-    if not (dash and column.isdecimal() and row.isdecimal() and len(column) < 6 and len(row) < 6):
+    """One square of it, or its ground, as binary glTF."""
+    name = visit.request.path_params["name"]
+    if not _TILE.fullmatch(name):
         visit.not_found()
-    body = _tile(scape.path, scape.digest, scape.box, scape.origin, int(column), int(row))
+    return _made(visit, f"{name}.glb", "model/gltf-binary")
+
+
+def _made(visit: Visit, name: str, media_type: str) -> Response:
+    """A file of the scene that the address names."""
+    scape = scape_of(visit, open_procedure(visit))
+    if visit.request.path_params["digest"] != scape.key:
+        visit.not_found()
+    body = scape.kept(f"{name}.gz")
     if body is None:
         visit.not_found()
-    return compressed(visit, body, "model/gltf-binary", {"Cache-Control": FOR_EVER})
-
-
-def _named_scape(visit: Visit) -> Cityscape:
-    scape = scape_of(visit, open_procedure(visit))
-    if visit.request.path_params["digest"] != scape.digest:
-        visit.not_found()
-    return scape
-
-
-@lru_cache(maxsize=64)
-def _tile(
-    path: Path, digest: str, box: cityscape.Box, origin: tuple[float, float, float], column: int, row: int
-) -> bytes | None:
-    from geo.city import kept_city
-    from geo.scene import glb, in_square
-
-    inside = in_square(kept_city(path, digest, box), column, row)
-    return gzip.compress(glb(inside, origin), 6, mtime=0) if len(inside) else None
+    return compressed(visit, body, media_type, {"Cache-Control": FOR_EVER})
 
 
 @page("/beteiligungen/{slug}/varianten/{variant:int}.glb", name="city_variant", may=Permission.READ_PUBLIC)
@@ -490,13 +477,9 @@ def city_variant(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     scape = scape_of(visit, procedure)
     row = variants.variant_by_id(visit.session, procedure.id or 0, visit.request.path_params["variant"])
-    bodies = cityscape.bodies_of(visit.house, row) if row else None
-    if row is None or bodies is None:
+    body = cityscape.variant_glb(visit.house, scape, row) if row else None
+    if row is None or body is None:
         visit.not_found()
-    from geo.scene import glb
-
     is_current = visit.request.query_params.get("v") == row.model_sha256[:12]
     headers = {"Cache-Control": FOR_EVER if is_current else "no-cache"}
-    return compressed(
-        visit, gzip.compress(glb(bodies, scape.origin), 6, mtime=0), "model/gltf-binary", headers
-    )
+    return compressed(visit, body, "model/gltf-binary", headers)

@@ -6,7 +6,6 @@ Both go on to the same form as every other contribution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import Response
 from wtforms import Form, HiddenField, SelectField
@@ -16,7 +15,7 @@ from consultations import places, variants
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from participation import cityscape, things
-from participation.cityscape import Cityscape
+from participation.cityscape import Building, Cityscape
 from participation.pages.city import building_facts
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_plan import Way
@@ -71,12 +70,11 @@ def city_comment(visit: Visit) -> Response:
     problem = (
         visit.gettext("We do not know this place. Please choose it again.") if choice and not found else ""
     )
-    buildings, row = offered.get(str(form.haus.data or ""), (None, 0))
+    building = offered.get(str(form.haus.data or ""))
     form.stock.choices = [SelectChoice("", N_("All of it, or none in particular"))]
-    if buildings is not None:
+    if building is not None:
         form.stock.choices += [
-            SelectChoice(str(number), _floor(visit, number))
-            for number in range(max(int(buildings.storeys[row]), 1))
+            SelectChoice(str(number), _floor(visit, number)) for number in range(max(building.storeys, 1))
         ]
     ways = ways_of(visit, procedure)
     return visit.render(
@@ -85,8 +83,8 @@ def city_comment(visit: Visit) -> Response:
             title=localised(procedure, visit.language, "title"),
             slug=procedure.slug,
             form=form,
-            house=buildings.labels[row] if buildings is not None else "",
-            facts=building_facts(visit, buildings, row) if buildings is not None else "",
+            house=building.label if building else "",
+            facts=building_facts(visit, building) if building else "",
             chosen=_words(visit, found) if found else "",
             ways=_with_place(ways, found, choice) if found and choice else (),
             problem=problem,
@@ -115,7 +113,7 @@ def _from_lists(form: BuildingForm) -> Choice | None:
     return Choice(chosen, None, floor)
 
 
-_Offered = dict[str, tuple[Any, int]]
+_Offered = dict[str, Building]
 
 
 def _offered(visit: Visit, procedure: Procedure, scape: Cityscape) -> _Offered:
@@ -124,12 +122,9 @@ def _offered(visit: Visit, procedure: Procedure, scape: Cityscape) -> _Offered:
     for variant in variants.variants_of(visit.session, procedure.id or 0):
         bodies = cityscape.bodies_of(visit.house, variant)
         if bodies is not None:
-            found |= {_value(variant.id, str(each)): (bodies, row) for row, each in enumerate(bodies.ids)}
-    near = scape.near
-    named = [
-        (places.fold(label), row) for row, label in enumerate(near.labels) if label and not near.parents[row]
-    ]
-    return found | {str(near.ids[row]): (near, row) for _, row in sorted(named)}
+            found |= {_value(variant.id, each.id): each for each in cityscape.buildings_in(bodies)}
+    named = [each for each in scape.made.near if each.label and not each.parent]
+    return found | {each.id: each for each in sorted(named, key=lambda each: places.fold(each.label))}
 
 
 def _choices(visit: Visit, offered: _Offered) -> Sequence[SelectChoice]:
@@ -137,12 +132,12 @@ def _choices(visit: Visit, offered: _Offered) -> Sequence[SelectChoice]:
     return [
         SelectChoice(
             value,
-            buildings.labels[row] or str(buildings.ids[row]),
+            building.label or building.id,
             optgroup=titles.setdefault(value.partition(":")[0], _group(visit, value))
             if ":" in value
             else visit.gettext("Buildings that stand today"),
         )
-        for value, (buildings, row) in offered.items()
+        for value, building in offered.items()
     ]
 
 

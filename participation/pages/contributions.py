@@ -25,6 +25,7 @@ from consultations.permissions import Permission
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts, security
 from participation.letters import ReceiptContext
+from participation.pages.kiosk import is_over
 from participation.pages.moderation import REASONS
 from participation.pages.statements import begin_addition
 from participation.pages.writing import WORDS
@@ -94,7 +95,7 @@ def _rows(visit: Visit, receipt: ReceiptContext) -> tuple[tuple[str, str], ...]:
 def _by_draft(visit: Visit) -> Record:
     token = visit.request.path_params["token"]
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    if draft is None or draft.contribution_id is None:
+    if draft is None or draft.contribution_id is None or is_over(visit, draft):
         visit.not_found()
     return _record(visit, draft.contribution_id)
 

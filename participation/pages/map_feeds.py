@@ -10,6 +10,7 @@ from consultations import journal, published
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.published import Entry, InView
+from participation import things
 from participation.pages.contributions_list import KINDS, FilterForm, filled, open_procedure
 from participation.pages.map_ground import Bounds, compressed
 from participation.web import Visit, page
@@ -91,6 +92,7 @@ def feed_entry(visit: Visit, procedure: Procedure, entry: Entry) -> dict[str, ob
         "kind": visit.gettext(KINDS[entry.kind]),
         "title": entry.heading,
         "text": published.shortened(entry.text, EXCERPT) if entry.title else "",
+        **({"where": things.in_words(entry.thing, entry.elevation, visit.language)} if entry.thing else {}),
         "lon": round(entry.lon or 0.0, 6),
         "lat": round(entry.lat or 0.0, 6),
     }

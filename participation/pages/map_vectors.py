@@ -55,7 +55,7 @@ def vector_tile(visit: Visit) -> Response:
     if headers["ETag"] in visit.request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     # A map service has no file, and the table of a city model is not what this draws: empty tiles, no errors.
-    drawn = row.normalised_sha256 and row.role != LayerRole.CITY_MODEL.value
+    drawn = row.normalised_sha256 and row.role not in (LayerRole.CITY_MODEL.value, LayerRole.TERRAIN.value)
     path = local_copy(visit, row) if drawn and z >= FROM_ZOOM.get(row.role, 0) else None
     columns = tuple(str(name) for name in row.report.get("columns", ()))[:MAX_COLUMNS]
     body = _tile(path, columns, z, x, y) if path else gzip.compress(b"", mtime=0)

@@ -42,6 +42,7 @@ ROLES: Mapping[LayerRole, str] = {
     LayerRole.PLAN: N_("What the plan lays down"),
     LayerRole.PARCELS: N_("Parcels that people can choose by number"),
     LayerRole.CITY_MODEL: N_("City model: buildings in three dimensions (CityGML, CityJSON)"),
+    LayerRole.TERRAIN: N_("Terrain model: the ground in three dimensions (GeoTIFF, XYZ)"),
     LayerRole.TREES: N_("Single trees, for the picture in three dimensions"),
 }
 

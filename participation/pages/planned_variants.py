@@ -30,6 +30,7 @@ from consultations.permissions import Permission
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Refusal
 from consultations.variants import FIGURES, Variant, VariantInput, ViewInput, Viewpoint
+from geo.readers.gltf import Placement
 from participation import cityscape, layers_import
 from participation.cityscape import Bodies, Cityscape
 from participation.layers_import import LayerProblem
@@ -80,6 +81,14 @@ class VariantForm(SectionForm):
             SelectChoice("gable", N_("Gable roof")),
             SelectChoice("hip", N_("Hip roof")),
         ],
+    )
+    place = StringField(N_("Where the origin of a glTF model stands (easting, northing)"))
+    place_height = DecimalField(
+        N_("Height of its origin above sea level, in metres"), [Optional(), NumberRange(min=-100, max=3000)]
+    )
+    turn = DecimalField(N_("Turned clockwise by, in degrees"), [Optional(), NumberRange(min=-360, max=360)])
+    unit = DecimalField(
+        N_("Metres for one unit of the model"), [Optional(), NumberRange(min=0.0001, max=1000)], default=1
     )
     replaces = SelectMultipleField(N_("Buildings that it replaces"), choices=[], validate_choice=False)
     storeys = DecimalField(FIGURE_WORDS["storeys"], _NUMBER)
@@ -218,6 +227,10 @@ def _read(visit: Visit, form: VariantForm, scape: Cityscape) -> tuple[Bodies | N
         with path.open("wb") as file:
             shutil.copyfileobj(upload.file, file)
         try:
+            placement = _placement(form, scape)
+        except ValueError as problem:
+            return None, visit.gettext(str(problem))
+        try:
             bodies = cityscape.read_bodies(
                 visit.house.files,
                 path,
@@ -227,10 +240,37 @@ def _read(visit: Visit, form: VariantForm, scape: Cityscape) -> tuple[Bodies | N
                 height=float(form.body_height.data or 10),
                 storeys=int(form.body_storeys.data or 3),
                 roof=str(form.roof.data or "flat"),
+                placement=placement,
             )
         except LayerProblem as problem:
             return None, layers_import.explain(problem, filename, visit.language)
     return bodies, ""
+
+
+_EXAMPLE = N_("Please give easting and northing in metres, such as 626300, 5385400.")
+
+
+def _placement(form: VariantForm, scape: Cityscape) -> Placement | None:
+    """Where a glTF model stands, if somebody said it; on the ground there, unless they said how high.
+
+    Raises ValueError with the message for a place that cannot be read.
+    """
+    given = str(form.place.data or "").strip()
+    if not given:
+        return None
+    match = _PLACE.fullmatch(given)
+    if match is None:
+        raise ValueError(_EXAMPLE)
+    east, north = float(match[1]), float(match[2])
+    height = form.place_height.data
+    return Placement(
+        east,
+        north,
+        float(height) if height is not None else round(scape.ground.at(east, north), 2),
+        float(form.turn.data or 0),
+        float(form.unit.data or 1),
+        int(form.body_storeys.data or 0),
+    )
 
 
 def _write(visit: Visit, number: int | None, bodies: Bodies | None) -> None:
@@ -445,7 +485,7 @@ def _place(
 ) -> tuple[float, float, float] | None:
     match = _PLACE.fullmatch(str(form[name].data or ""))
     if match is None:
-        message = visit.gettext("Please give easting and northing in metres, such as 626300, 5385400.")
+        message = visit.gettext(_EXAMPLE)
         form[name].errors = [*form[name].errors, message]
         return None
     x, y = float(match[1]), float(match[2])

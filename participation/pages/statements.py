@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from consultations import channels, contributions, drafts
+from consultations import contributions, drafts
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
     AttachedFile,
@@ -34,6 +34,7 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT, normalise
 from participation.messages import STATUS
+from participation.pages.kiosk import channel_of, is_over
 from participation.pages.writing import (
     ABOUT,
     ALL,
@@ -117,7 +118,8 @@ def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
         return ""
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     fits = draft is not None and (draft.procedure_id, draft.kind) == (procedure.id, kind.value)
-    return token if fits and draft is not None and draft.contribution_id is None else ""
+    is_going_on = fits and draft is not None and draft.contribution_id is None and not is_over(visit, draft)
+    return token if is_going_on else ""
 
 
 def _assumed(kind: Kind) -> dict[str, str]:
@@ -157,7 +159,7 @@ async def statement_step(visit: Visit) -> Response:
 def _show_step(visit: Visit, token: str, step: str) -> Response:
     procedure = procedure_of(visit)
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    if draft is None:
+    if draft is None or is_over(visit, draft):
         start = visit.url("statement", slug=procedure.slug)
         return visit.render("statements/expired.html", ExpiredPage(start), status=410)
     if draft.procedure_id != procedure.id:
@@ -502,7 +504,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     in_three_dimensions = thing_of(visit, data)
     return Submission(
         kind=kind,
-        channel=channels.WEB.key,
+        channel=channel_of(visit, procedure).key,
         key=draft.key,
         title=data.get("title", ""),
         text=data.get("text", ""),

@@ -4,6 +4,8 @@ Shadows are areas computed here (`geo.shadows`), the same for the picture of thi
 three dimensions.
 """
 
+import gzip
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -25,12 +27,13 @@ from consultations.permissions import Permission
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, localised
 from consultations.variants import Variant
+from geo.geometry import wkb_to_geojson
 from geo.plans import Tint, static_plan_svg
 from geo.views import View
 from participation import cityscape, i18n
 from participation.cityscape import Cityscape
 from participation.pages.contributions_list import open_procedure
-from participation.pages.map_canvas import colours_url
+from participation.pages.map_canvas import Canvas, canvas_of, colours_url
 from participation.pages.map_ground import base_map, in_degrees, local_copy, sources_at
 from participation.web import Visit, page
 
@@ -125,6 +128,12 @@ class SunPage:
     feed_url: str
     variant_titles: tuple[str, ...]
     losses: tuple[Loss, ...]
+    #: Newly shaded ground hour by hour: the hour, and square metres with each variant, in words.
+    course: tuple[tuple[str, ...], ...]
+    #: The map that can be moved, for the script: its fragment, its scripts and styles.
+    canvas: Canvas
+    map_styles: tuple[str, ...]
+    has_terrain: bool
     day_words: str
     city_url: str
     attribution: str
@@ -199,6 +208,10 @@ def sunlight(visit: Visit) -> Response:
             feed_url=visit.url("sunlight_feed", slug=procedure.slug),
             variant_titles=tuple(variants.localised(row, visit.language, "title") for row in asked.rows),
             losses=_losses(visit, procedure, scape, asked),
+            course=_course(visit, scape, asked, hours),
+            canvas=canvas_of(visit, base_map(visit, procedure), procedure, {}),
+            map_styles=(visit.static("vendor/leaflet/leaflet.css"),),
+            has_terrain=scape.has_terrain,
             day_words=i18n.date_long(day, visit.language),
             city_url=visit.url("city", slug=procedure.slug),
             attribution=scape.attribution,
@@ -209,7 +222,10 @@ def sunlight(visit: Visit) -> Response:
 @page("/beteiligungen/{slug}/schatten.json", name="sunlight_feed", may=Permission.READ_PUBLIC, shared=True)
 def sunlight_feed(visit: Visit) -> Response:
     """The same moment for the script: the picture, the words, and the shadows as areas in metres from the origin of
-    the scene (`before`, `after`, `new`: lists of polygons, each a list of rings of [east, north])."""
+    the scene (`before`, `after`, `new`: lists of polygons, each a list of rings of [east, north]).
+
+    With `karte=1` also what the picture colours as GeoJSON geometries in degrees (`shapes`), for the map.
+    """
     procedure = open_procedure(visit)
     scape = cityscape.of(visit.house, visit.session, procedure)
     if scape is None:
@@ -227,6 +243,17 @@ def sunlight_feed(visit: Visit) -> Response:
         **(
             {name: outline(getattr(cast, name), scape.origin) for name in ("before", "after", "new", "gone")}
             if cast
+            else {}
+        ),
+        **(
+            {
+                "shapes": [
+                    [tint.colour, wkb_to_geojson(tint.wkb, decimals=6)]
+                    for tint in shown.tints
+                    if len(tint.wkb) > 9
+                ]
+            }
+            if "karte" in visit.request.query_params
             else {}
         ),
         "square_metres": {"new": round(cast.new_area, 1), "gone": round(cast.gone_area, 1)} if cast else None,
@@ -267,6 +294,7 @@ class _Shown:
     alternative: str
     areas: tuple[str, ...]
     cast: "Cast | None"
+    tints: tuple[Tint, ...]
 
 
 def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> _Shown:
@@ -317,7 +345,7 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
         tints=tints,
         identifier="shadow-picture",
     )
-    return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), cast)
+    return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), cast, tuple(tints))
 
 
 def bodies_key(visit: Visit, row: Variant) -> Path | None:
@@ -440,6 +468,51 @@ def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked)
     )
 
 
+def _course(
+    visit: Visit, scape: Cityscape, asked: _Asked, hours: Sequence[int]
+) -> tuple[tuple[str, ...], ...]:
+    """Newly shaded ground at the full hours of the day."""
+    built = tuple(
+        (row.model_sha256, tuple(row.replaces), path)
+        for row in asked.rows
+        if (path := bodies_key(visit, row)) is not None
+    )
+    if not built:
+        return ()
+    found = _areas_of(scape, built, asked.moment.date(), tuple(hours))
+    return tuple(
+        (
+            visit.gettext("%(hour)s:00", hour=hour),
+            *(visit.gettext("%(area)s m²", area=i18n.number(round(area), visit.language)) for area in areas),
+        )
+        for hour, areas in zip(hours, found, strict=True)
+    )
+
+
+@lru_cache(maxsize=32)
+def _areas_of(
+    scape: Cityscape,
+    built: tuple[tuple[str, tuple[str, ...], Path], ...],
+    day: date,
+    hours: tuple[int, ...],
+) -> tuple[tuple[float, ...], ...]:
+    """Square metres newly shaded, by hour and variant, kept with the scene."""
+
+    def count() -> bytes:
+        from geo import shadows, sun
+        from geo.city import kept_city
+
+        moments = [datetime.combine(day, time(hour), LEGAL_TIME) for hour in hours]
+        suns = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
+        plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+        return json.dumps(shadows.newly(scape.near, plans, suns)).encode()
+
+    asked = repr(([each[:2] for each in built], day.isoformat(), hours)).encode()
+    name = f"course-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
+    rows = json.loads(gzip.decompress(scape.keep(name, count)))
+    return tuple(tuple(float(area) for area in row) for row in rows)
+
+
 def _hours_in_words(visit: Visit, hours: float) -> str:
     return visit.gettext("%(hours)s h", hours=i18n.number(round(hours * 4) / 4, visit.language))
 
@@ -490,13 +563,33 @@ def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> 
     return tuple(found)
 
 
+_Hours = tuple[tuple[str, float | None, float, tuple[float, ...]], ...]
+
+
 @lru_cache(maxsize=32)
 def _hours(
     scape: Cityscape,
     built: tuple[tuple[str, tuple[str, ...], Path], ...],
     spaces: tuple[_Space, ...],
     day: date,
-) -> tuple[tuple[str, float | None, float, tuple[float, ...]], ...]:
+) -> _Hours:
+    """`_count_hours`, kept with the scene: it takes a second or two, and every visitor of a day asks for the same."""
+    asked = repr(([each[:2] for each in built], spaces, day.isoformat())).encode()
+    name = f"hours-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
+    rows = json.loads(
+        gzip.decompress(
+            scape.keep(name, lambda: json.dumps(_count_hours(scape, built, spaces, day)).encode())
+        )
+    )
+    return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)
+
+
+def _count_hours(
+    scape: Cityscape,
+    built: tuple[tuple[str, tuple[str, ...], Path], ...],
+    spaces: tuple[_Space, ...],
+    day: date,
+) -> _Hours:
     """What, the bearing it faces (None: open ground), its hours of sun on the day now, and with each variant.
 
     Windows of the ground floor, and a grid of points on open ground, looked at every quarter of an hour.

@@ -1,5 +1,9 @@
 // What every page gains from JavaScript. Nothing here is needed to take part.
 
+// A screen in the town hall that everybody uses says so itself, as long as its window is open (static/js/kiosk.js).
+const table = sessionStorage.getItem("digilog-table");
+if (table && !document.querySelector("[data-table]")) import(JSON.parse(table).script);
+
 // Printing: the button shows itself only where it works.
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

@@ -54,6 +54,18 @@ export function readGlb(THREE, buffer) {
   };
 }
 
+/** The ground as a grid, row by row from the south-west: heights in metres from the origin. */
+export function readGround(buffer) {
+  const view = new DataView(buffer);
+  const length = view.getUint32(12, true);
+  const gltf = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, length)));
+  const { bufferView, count } = gltf.accessors[gltf.meshes[0].primitives[0].attributes.POSITION];
+  const { byteOffset, byteStride } = gltf.bufferViews[bufferView];
+  const [{ scale, translation }] = gltf.nodes;
+  const corners = new Int16Array(buffer, 28 + length + byteOffset, (count * byteStride) / 2);
+  return Float32Array.from({ length: count }, (_, n) => corners[(n * byteStride) / 2 + 1] * scale[1] + translation[1]);
+}
+
 /** The boxes of a tile's buildings, from all their corners: [x, y, z] low and high in metres from the origin. */
 export function boxesOf(tile) {
   const { geometry, scale, translation } = tile;

@@ -3,7 +3,7 @@
 // What it shows is described in szene.json (participation/pages/city.py). x is east, y is up, z is south, in metres
 // from the origin. Everything the picture says is said in words too: the status line, the view, what is in sight.
 
-import { boxesOf, readGlb, withoutBuildings } from "./city-tiles.js";
+import { boxesOf, readGlb, readGround, withoutBuildings } from "./city-tiles.js";
 import { Moves } from "./city-moves.js";
 
 const root = document.querySelector("[data-city]");
@@ -41,6 +41,7 @@ async function begin() {
     import(root.dataset.three),
     fetch(root.dataset.scene).then((answer) => answer.json()),
   ]);
+  scene.ground.heights = readGround(await fetch(scene.ground.url).then((answer) => answer.arrayBuffer()));
   const city = new City(THREE, scene);
   await city.load();
   status.textContent = fill(words.ready, number(city.count));
@@ -106,14 +107,15 @@ function City(THREE, told) {
     const [c, r] = [Math.floor(column), Math.floor(row)];
     const [u, v] = [column - c, row - r];
     const at = (dr, dc) => heights[(r + dr) * columns + c + dc];
-    return ((at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v) / 100;
+    return (at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v;
   };
   const moves = new Moves(camera, holder, groundAt, () => { draw(); describeSoon(); });
   moves.limit = Math.max(...told.box.map(Math.abs));
 
   const draped = [];
   function drape({ url, corners: [nw, ne, se, sw] }) {
-    const pieces = 8;
+    // As fine as the ground is known, within reason: a tile is about 200 m wide.
+    const pieces = Math.min(48, Math.max(8, Math.ceil(Math.hypot(ne[0] - nw[0], ne[1] - nw[1]) / step)));
     const geometry = new THREE.PlaneGeometry(1, 1, pieces, pieces);
     const position = geometry.getAttribute("position");
     const uv = geometry.getAttribute("uv");
@@ -174,7 +176,7 @@ function City(THREE, told) {
   this.load = async () => {
     const address = new URL(told.tileset, location.href);
     const list = await fetch(address).then((answer) => answer.json());
-    const urls = list.root.children.map((child) => new URL(child.content.uri, address));
+    const urls = list.root.children.filter((child) => !child.extras.ground).map((child) => new URL(child.content.uri, address));
     const [found, plans] = await Promise.all([
       Promise.all(urls.map((url) => fetchTile(url, standing))),
       Promise.all(told.variants.map(async (variant) => [variant, await fetchTile(variant.url, planned)])),
@@ -524,7 +526,7 @@ function City(THREE, told) {
     showPicked(text, told.comment && [words.comment, `${told.comment}?${new URLSearchParams({ was: JSON.stringify(choice) })}`]);
   }
 
-  function showPin({ kind, title, url }) { showPicked(`${kind}: ${title}`, [title, url]); }
+  function showPin({ kind, title, where, url }) { showPicked(`${kind}: ${title}${where ? ` – ${where}` : ""}`, [title, url]); }
 
   function showPicked(text, way) {
     const panel = part("picked");

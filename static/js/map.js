@@ -98,6 +98,7 @@ function contributionPopup(entry) {
   const content = element("div");
   content.append(element("p", "m-popup__kind", `${entry.kind} ${entry.ref}`));
   content.append(element("p", "m-popup__title", entry.title));
+  if (entry.where) content.append(element("p", "m-popup__text", entry.where));
   if (entry.text) content.append(element("p", "m-popup__text", entry.text));
   content.append(link(words.read, entry.url, "m-popup__link"));
   return content;

@@ -15,6 +15,60 @@ slider.value = minutes;
 const clock = (value) =>
   `${String(Math.floor(value / 60)).padStart(2, "0")}:${String(value % 60).padStart(2, "0")}`;
 
+// The same areas on a map that can be moved and zoomed; it is fetched only when somebody asks for it.
+const live = document.querySelector("[data-sun-map]");
+const toggle = document.querySelector("[data-sun-switch]");
+let map = null;
+let shadows = null;
+
+const fetched = (tag, facts) => new Promise((resolve, reject) => {
+  const element = Object.assign(document.createElement(tag), facts);
+  element.addEventListener("load", resolve);
+  element.addEventListener("error", reject);
+  document.head.append(element);
+});
+
+async function openMap() {
+  await Promise.all(live.dataset.styles.split(" ").map((href) => fetched("link", { rel: "stylesheet", href })));
+  for (const src of live.dataset.scripts.split(" ")) await fetched("script", { src });
+  const canvas = live.querySelector("[id]");
+  map = window.digilogMaps[canvas.id];
+  const [west, south, east, north] = canvas.dataset.bounds.split(",").map(Number);
+  map.fitBounds([[south, west], [north, east]], { animate: false });
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const { theme } = document.documentElement.dataset;
+  if (theme === "dark" || (theme !== "light" && dark.matches)) {
+    map.eachLayer((layer) => { if (layer.options.darkUrl) layer.setUrl(layer.options.darkUrl); });
+  }
+  shadows = window.L.layerGroup().addTo(map);
+}
+
+toggle.hidden = false;
+toggle.addEventListener("click", async () => {
+  const opens = live.hidden;
+  toggle.setAttribute("aria-pressed", String(opens));
+  live.hidden = !opens;
+  picture.hidden = opens;
+  if (!opens) return;
+  try {
+    if (!map) await openMap();
+    map.invalidateSize();
+    await show();
+  } catch (problem) {
+    console.info(problem);
+    live.hidden = true;
+    picture.hidden = false;
+  }
+});
+
+function lay(shapes) {
+  shadows.clearLayers();
+  for (const [name, shape] of shapes) {
+    window.L.geoJSON(shape, { interactive: false, className: `c-cast c-cast--${name}` }).addTo(shadows);
+  }
+  live.dataset.shown = String(shapes.length);
+}
+
 let waiting = null;
 let running = null;
 
@@ -22,12 +76,15 @@ async function show() {
   running?.abort();
   running = new AbortController();
   const asked = new URLSearchParams(new FormData(form));
+  const wanted = new URLSearchParams(asked);
+  if (shadows && !live.hidden) wanted.set("karte", "1");
   try {
-    const answer = await fetch(`${feed}?${asked}`, { signal: running.signal });
+    const answer = await fetch(`${feed}?${wanted}`, { signal: running.signal });
     if (!answer.ok) return;
     const shown = await answer.json();
     const svg = new DOMParser().parseFromString(shown.svg, "image/svg+xml").documentElement;
     picture.replaceChildren(document.importNode(svg, true));
+    if (shown.shapes) lay(shown.shapes);
     words.textContent = shown.words;
     areas.replaceChildren(...shown.areas.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     history.replaceState(null, "", `?${asked}`);

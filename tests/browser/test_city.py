@@ -1,5 +1,6 @@
 """A plan in three dimensions in a real browser: its shadows measured, by mouse and keyboard, and without WebGL."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,48 @@ def test_without_webgl_the_page_says_so_and_the_lists_do_the_same(
     page.get_by_label("Stockwerk").select_option(label="1. Stock")
     page.get_by_role("button", name="Auswählen").click()
     expect(page.locator("#chosen-heading + p")).to_contain_text("am Haus Färbergasse 2, 1. Stock")
+
+
+def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shadow(
+    new_page: NewPage, town: Town, scape: scapes.Scape, axe: Axe
+) -> None:
+    page = new_page(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
+    open_city(page, town)
+    page.get_by_role("button", name="Gehweg").click()
+    expect(page.locator("p[data-words]")).to_contain_text("Blick nach Norden.")
+    page.locator("[data-canvas]").click()
+    expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
+    page.locator("[data-picked-way] a").click()
+    expect(page.locator("#chosen-heading + p")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
+    page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
+    page.get_by_role("button", name="Auf einer beweglichen Karte").click()
+    live = page.locator("[data-sun-map]")
+    expect(live).to_have_attribute("data-shown", re.compile("[34]"))
+    expect(live.locator("path.c-cast--shade-new")).to_have_count(1)
+    before = live.locator("path.c-cast--shade-new").get_attribute("d")
+    axe(page)
+    page.get_by_label("Durch den Tag schieben").press("ArrowLeft")
+    expect(live.locator("path.c-cast--shade-new")).not_to_have_attribute("d", before or "")
+
+
+def test_a_touch_table_begins_anew_when_nobody_touches_it(new_page: NewPage, town: Town, axe: Axe) -> None:
+    page = new_page(viewport={"width": 1080, "height": 1920})
+    page.clock.install()
+    start = f"/beteiligungen/{town.procedure.slug}/tisch"
+    page.goto(start)
+    axe(page)
+    page.goto(f"/beteiligungen/{town.procedure.slug}/stellungnahme?kind=statement")
+    expect(page.locator("html")).to_have_attribute("data-kiosk", "yes")
+    page.locator("textarea").first.fill("Das soll der Nächste nicht lesen.")
+    page.clock.fast_forward(91_000)
+    dialog = page.get_by_role("dialog", name="Sind Sie noch da?")
+    expect(dialog).to_be_visible()
+    page.get_by_role("button", name="Ja, weiter").click()
+    expect(dialog).to_be_hidden()
+    small = page.locator("main .kern-btn:visible").first.bounding_box()
+    assert small
+    assert small["height"] >= 56
+    page.clock.fast_forward(91_000)
+    expect(dialog).to_be_visible()
+    page.clock.run_for(32_000)
+    page.wait_for_url(f"**{start}")

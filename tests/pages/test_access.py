@@ -44,11 +44,11 @@ from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
-from consultations.places import Layer
+from consultations.places import Layer, LayerRole
 from consultations.procedures import Phase, PhaseKind, Procedure
 from consultations.seats import Seat
 from geo.geometry import read_geojson_geometry
-from participation import identity
+from participation import cityscape, identity
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.identity import COOKIE
@@ -153,9 +153,10 @@ TABLE: dict[str, Rule] = {
     "city": open_to(EVERYBODY, slug="slug"),
     "city_scene": open_to(EVERYBODY, slug="slug"),
     "city_tileset": open_to(EVERYBODY, slug="slug", digest="model"),
-    "city_tile": open_to(EVERYBODY, slug="slug", digest="model", square="square"),
+    "city_tile": open_to(EVERYBODY, slug="slug", digest="model", name="square"),
     "city_variant": open_to(EVERYBODY, slug="slug", variant="variant"),
     "city_comment": open_to(EVERYBODY, slug="slug"),
+    "table": open_to(EVERYBODY, slug="slug"),
     "sunlight": open_to(EVERYBODY, slug="slug"),
     "sunlight_feed": open_to(EVERYBODY, slug="slug"),
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
@@ -226,6 +227,7 @@ TABLE: dict[str, Rule] = {
     "planning_area": there(PLANNERS, id="procedure"),
     "planning_layers": there(PLANNERS, id="procedure"),
     "planning_variants": there(PLANNERS, id="procedure"),
+    "planning_table": there(PLANNERS, id="procedure"),
     "planning_variant": there(PLANNERS, id="procedure", variant="variant"),
     "planning_layer": there(PLANNERS, id="procedure", layer="layer"),
     "planning_publish": there(PLANNERS, id="procedure"),
@@ -487,7 +489,7 @@ def _things(
         "phase": procedures.phases_of(session, procedure.id or 0)[0].id,
         "document": version.document_id,
         "layer": layer.id,
-        "model": scape.layer.normalised_sha256,
+        "model": cityscape.key_of(procedure, {LayerRole.CITY_MODEL: scape.layer}),
         "square": scape.square,
         "variant": scape.variants[0].id,
         "announcement": announced.id,

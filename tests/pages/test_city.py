@@ -2,27 +2,39 @@
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from consultations import contributions, people, procedures
+from consultations import contributions, moderation, people, places, procedures
+from consultations.contributions import Thing
+from consultations.moderation import Action, Decision
 from consultations.people import Person
 from consultations.permissions import SYSTEM
-from geo.geometry import degrees_of, read_geojson_geometry
-from participation import identity
+from consultations.places import Layer, LayerRole
+from consultations.procedures import Procedure
+from geo.geometry import degrees_of, from_lonlat, read_geojson_geometry
+from geo.terrain import Terrain, write_terrain
+from participation import cityscape, identity, jobs, scenes
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
+from participation.jobs import Job
 from participation.settings import Settings
 from participation.things import Choice
 from tests import cast, scapes
-from tests.cast import NOW
+from tests.cast import NOW, Town
 from tests.databases import Databases
+from tests.geo.files import box_mesh, gltf
 from tests.html import structure_faults
 from tests.scapes import Scape
 
@@ -43,6 +55,7 @@ class Place:
     url: str
     procedure_id: int
     planner_id: int
+    town: Town
 
     def get(self, rest: str = "", **asked: Any) -> str:
         answer = self.client.get(f"{self.path}{rest}", params=asked)
@@ -80,7 +93,7 @@ def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
             session.refresh(scape.variants[1])
             session.expunge_all()
         with TestClient(app, base_url="http://auenfurt.localhost") as client:
-            yield Place(client, f"/beteiligungen/{slug}", scape, url, procedure_id, planner_id)
+            yield Place(client, f"/beteiligungen/{slug}", scape, url, procedure_id, planner_id, town)
         engine.dispose()
 
 
@@ -98,9 +111,13 @@ def test_the_scene_holds_every_building_once_and_nothing_from_elsewhere(place: P
     tileset = place.client.get(scene["tileset"])
     assert "immutable" in tileset.headers["cache-control"]
     children = tileset.json()["root"]["children"]
-    assert sum(child["extras"]["buildings"] for child in children) == 12
+    assert sum(child["extras"].get("buildings", 0) for child in children) == 12
     base = scene["tileset"].rpartition("/")[0]
     names = set()
+    [ground] = [child for child in children if child["extras"].get("ground")]
+    children.remove(ground)
+    assert scene["ground"]["url"].endswith("/ground.glb")
+    assert place.client.get(scene["ground"]["url"]).content[:4] == b"glTF"
     for child in children:
         body = place.client.get(f"{base}/{child['content']['uri']}").content
         assert body[:4] == b"glTF"
@@ -185,6 +202,48 @@ def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_r
     engine.dispose()
 
 
+def test_scenes_are_made_before_anybody_asks_and_a_terrain_carries_what_is_planned(place: Place) -> None:
+    """Last but for the planner's: the terrain stays."""
+    house = place.client.app.state.house  # type: ignore[attr-defined]
+    folder = cityscape.scenes(house)
+    shutil.rmtree(folder, ignore_errors=True)
+    work = jobs.KINDS[scenes.KIND]
+    job = Job(kind=scenes.KIND, run_at=NOW, created_at=NOW)
+    assert work(house, job) == {"made": 1, "waiting": 0}
+    [made] = folder.iterdir()
+    assert len(list(made.glob("variant-*.glb.gz"))) == 2
+    assert work(house, job) == {"made": 0, "waiting": 0}
+    x, y = place.scape.middle
+    heights = np.full((61, 61), 493.5)
+    heights[:, 40:] += np.arange(21) * 0.5
+    with tempfile.TemporaryDirectory() as kept:
+        path = Path(kept) / "dgm"
+        write_terrain(Terrain(x - 600, y - 600, 20.0, heights), path)
+        with path.open("rb") as file:
+            digest = house.files.put(file).sha256
+    with unit_of_work(house.engine, write=True) as session:
+        procedure = session.get_one(Procedure, place.procedure_id)
+        layer = Layer(
+            municipality_id=procedure.municipality_id,
+            role=LayerRole.TERRAIN.value,
+            title="Gelände",
+            attribution="Geländeamt",
+            normalised_sha256=digest,
+            imported_at=NOW,
+        )
+        places.add_layer(session, layer, [], by=SYSTEM, now=NOW)
+    assert work(house, job) == {"made": 1, "waiting": 0}
+    scene = place.scene()
+    assert scene["origin"][2] == 493.5
+    assert scene["ground"]["step"] == 20
+    assert "Vermessungsamt, Geländeamt" in place.get("/3d")
+    # The scene without the terrain stays for some days, for browsers that still show it.
+    assert len(list(folder.iterdir())) == 2
+    later = replace(house, clock=lambda: datetime.now(UTC) + scenes.KEPT + timedelta(hours=1))
+    assert work(later, job)["made"] == 0
+    assert len(list(folder.iterdir())) == 1
+
+
 def test_a_planner_adds_a_variant_from_outlines_and_sets_the_points_to_look_from(place: Place) -> None:
     desk = f"/verwaltung/planung/{place.procedure_id}/varianten"
     engine = make_engine(place.url)
@@ -230,6 +289,20 @@ def test_a_planner_adds_a_variant_from_outlines_and_sets_the_points_to_look_from
     page = place.get("/3d")
     assert "14,5 m" in page  # read off the building
     assert "Torhaus" in place.get("/3d/gebaeude")
+    x, y = place.scape.middle
+    tower = gltf(*box_mesh(8, 21, 8), name="Turm")
+    details = {"title": "Mit Turm", "note": "Turm", "roof": "flat", "crs": "", "body_storeys": "7"}
+    asked = send(desk, {"file": ("turm.glb", tower)}, do="add", **details)
+    assert asked.status_code == 422
+    assert "weiß nicht, wo auf der Erde es steht" in asked.text
+    far = send(desk, {"file": ("turm.glb", tower)}, do="add", place="500000, 5300000", **details)
+    assert "stehen nicht dort, wo der Plan liegt" in far.text
+    assert 'value="500000, 5300000"' in far.text
+    stood = send(desk, {"file": ("turm.glb", tower)}, do="add", place=f"{x:.0f}, {y:.0f}", **details)
+    assert stood.status_code == 200
+    assert "am Haus Turm (geplant), 6. Stock" in place.get(
+        "/3d/gebaeude", haus=f"{place.scene()['variants'][-1]['id']}:P1", stock="6"
+    )
     broken = send(
         desk, {"file": ("x.geojson", b"{}")}, do="add", title="Kaputt", note="x", crs="", roof="flat"
     )
@@ -253,3 +326,78 @@ def test_a_planner_adds_a_variant_from_outlines_and_sets_the_points_to_look_from
     [view] = place.scene()["views"]
     assert view["eye"][2] == pytest.approx(5, abs=0.3)
     place.client.cookies.clear()
+
+
+def test_a_place_on_a_building_is_told_in_the_same_words_wherever_it_stands(place: Place) -> None:
+    x, y = place.scape.middle
+    engine = make_engine(place.url)
+    with unit_of_work(engine, write=True) as session:
+        procedure = session.get_one(Procedure, place.procedure_id)
+        row = place.town.hand_in(
+            session,
+            "Hier fehlt ein Baum.",
+            procedure=procedure,
+            located=from_lonlat(*degrees_of(x, y)),
+            elevation=499.2,
+            thing=Thing("house-0-1", "Färbergasse 2", side="s", above=9.2),
+            wants_publication=True,
+        )
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=place.town.moderator, now=NOW)
+        reference = row.reference
+    engine.dispose()
+    words = "an der Südseite des Hauses Färbergasse 2, etwa 9 m über dem Boden"
+    scene = place.scene()
+    pin = next(each for each in scene["pins"] if each["where"])
+    assert pin["where"] == words
+    assert pin["at"][2] == pytest.approx(499.2 - scene["origin"][2], abs=0.02)
+    assert words in place.get("/beitraege")
+    assert words in place.client.get(pin["url"]).text
+    feed = place.get("/karte.json", bbox="10.6,48.2,10.8,48.4", zoom=19)
+    assert words in feed
+    assert reference in feed
+
+
+def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_next_visitor(
+    place: Place,
+) -> None:
+    engine = make_engine(place.url)
+    with unit_of_work(engine, write=True) as session:
+        token = identity.sign_in(session, place.planner_id, now=NOW)
+    slug = place.path.rpartition("/")[2]
+    desk = f"/verwaltung/planung/{place.procedure_id}/tisch"
+
+    def hand_in(text: str) -> Any:
+        form = place.client.get(f"{place.path}/stellungnahme?kind=statement&ansicht=eine-seite").text
+        action = re.search(r'<form[^>]*action="([^"]*/stellungnahme/[^"]*)"', form)
+        assert action
+        sent = {"kind": "statement", "text": text, "do": "send", "publish": "no"}
+        return action[1], place.client.post(action[1], data=sent)
+
+    place.client.cookies.set(identity.COOKIE, token)
+    assert structure_faults(place.client.get(desk).content) == []
+    begun = place.client.post(desk, data={"do": "begin"})
+    assert begun.url.path.endswith(f"/{slug}/tisch")
+    assert structure_faults(begun.content) == []
+    assert "Sonne und Schatten" in begun.text
+    assert place.client.get(desk).status_code != 200 or "Anmelden" in place.client.get(desk).text
+    draft, receipt = hand_in("Am Tisch geschrieben.")
+    assert "Öffentliches Terminal" in receipt.text or "Terminal" in receipt.text
+    assert place.client.get(receipt.url.path).status_code == 200
+    house = place.client.app.state.house  # type: ignore[attr-defined]
+    # The next visitor comes to the first screen: what was open is not to be found any more.
+    kept = place.client.cookies.get("digilog_table_since")
+    place.client.cookies.set("digilog_table_since", str(int(NOW.timestamp()) + 60))
+    assert kept
+    assert place.client.get(receipt.url.path).status_code == 404
+    assert place.client.get(draft).status_code == 410
+    place.client.cookies.clear()
+    # Elsewhere the receipt stays where it is; a cookie that somebody made up makes no terminal.
+    assert place.client.get(receipt.url.path).status_code == 200
+    place.client.cookies.set("digilog_table", f"{place.procedure_id}.9999999999.{'0' * 64}")
+    hand_in("Von zu Hause geschrieben.")
+    place.client.cookies.clear()
+    with unit_of_work(house.engine) as session:
+        channels = {row.text: row.channel for row in contributions.register(session, 1)}
+    assert channels["Am Tisch geschrieben."] == "terminal"
+    assert channels["Von zu Hause geschrieben."] == "web"
+    engine.dispose()

@@ -1,0 +1,97 @@
+"""Scenes in three dimensions are made before anybody asks: work that comes round again looks which ones are missing.
+
+A new city model, terrain, plan area or variant asks for a new scene; nobody who changes one of them has to think of it.
+What no plan needs any more is thrown away after some days.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from consultations import places, procedures, variants
+from consultations.places import Layer, LayerRole
+from consultations.procedures import Procedure
+from consultations.variants import Variant
+from participation import cityscape, jobs
+from participation.database import unit_of_work
+from participation.house import House
+from participation.jobs import Job
+
+KIND = "scenes"
+
+#: Scenes that are made in one run, so that other work gets its turn between them.
+AT_ONCE = 3
+IDLE = timedelta(minutes=1)
+#: A scene that no plan needs may still be open in somebody's browser.
+KEPT = timedelta(days=3)
+
+
+def _pause(house: House, result: dict[str, Any]) -> timedelta:
+    return timedelta() if result.get("waiting") else IDLE
+
+
+@jobs.recurring(KIND, _pause)
+def make_scenes(house: House, job: Job) -> dict[str, Any]:
+    """One round: make some of the scenes that are missing, with the bodies of their variants, and clear up."""
+    with unit_of_work(house.engine) as session:
+        wanted = _wanted(session)
+        bodies = _variants(session)
+        session.expunge_all()
+    folder = cityscape.scenes(house)
+    scenes = {
+        key: (procedure, layers)
+        for procedure, layers in wanted
+        if (key := cityscape.key_of(procedure, layers)) is not None
+    }
+    missing = [of for key, of in scenes.items() if not _has_all(folder / key, bodies.get(of[0].id or 0, ()))]
+    made = 0
+    for procedure, layers in missing[:AT_ONCE]:
+        scape = cityscape.scape_of(house, procedure, layers)
+        if scape is not None:
+            made += 1
+            for variant in bodies.get(procedure.id or 0, ()):
+                cityscape.variant_glb(house, scape, variant)
+    _clear(folder, set(scenes), house.clock())
+    # Without success, what waits behind is not asked for again at once: the file store has lost something.
+    return {"made": made, "waiting": len(missing[AT_ONCE:]) if made else 0}
+
+
+def _has_all(folder: Path, of: Sequence[Variant]) -> bool:
+    return folder.is_dir() and all((folder / cityscape.variant_name(each)).is_file() for each in of)
+
+
+def _wanted(session: Session) -> list[tuple[Procedure, Mapping[LayerRole, Layer]]]:
+    """The consultations that have, or are about to have, a scene, and what it is made of."""
+    rows = places.in_force(session, cityscape.SOURCES)
+    if not any(row.role == LayerRole.CITY_MODEL.value for row in rows):
+        return []
+    found = procedures.with_plan_area(session, {row.municipality_id for row in rows})
+    return [(each, cityscape.chosen_of(_layers_for(each, rows))) for each in found]
+
+
+def _layers_for(procedure: Procedure, rows: Sequence[Layer]) -> list[Layer]:
+    """Its own before those of its town."""
+    towns = [row for row in rows if row.procedure_id is None]
+    own = [row for row in rows if row.procedure_id == procedure.id]
+    return own + [row for row in towns if row.municipality_id == procedure.municipality_id]
+
+
+def _variants(session: Session) -> Mapping[int, Sequence[Variant]]:
+    found: dict[int, list[Variant]] = {}
+    for row in variants.all_variants(session):
+        found.setdefault(row.procedure_id, []).append(row)
+    return found
+
+
+def _clear(folder: Path, needed: set[str], now: datetime) -> None:
+    """Throw away scenes that are neither needed nor new, and what a crash left unfinished."""
+    if not folder.is_dir():
+        return
+    oldest = (now - KEPT).timestamp()
+    for each in folder.iterdir():
+        if each.name not in needed and each.stat().st_mtime < oldest:
+            shutil.rmtree(each, ignore_errors=True)
