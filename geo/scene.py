@@ -21,12 +21,17 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.city import CLOSURE, GROUND, ROOF, Box, City
 from geo.shadows import ragged, vectors_of
+from geo.terrain import Terrain
 
 Array = np.ndarray[Any, Any]
 
 SQUARE: Final = 500.0
 """Metres that a tile is wide."""
 _CENTIMETRES: Final = 0.01
+_FINEST: Final = 2.0
+"""Metres between the heights of a scene's ground at the least: finer ones are not seen, and would have to be sent."""
+_MOST: Final = 40_000
+"""Heights of a scene's ground at the most."""
 _REACH: Final = 327.0
 """Metres from the middle of a tile that whole centimetres in 16 bits can say."""
 
@@ -457,6 +462,19 @@ def ground_of(city: City, box: Box, *, step: float = 25.0) -> Ground:
         weight = 1 / (np.take_along_axis(away, pick, axis=1) + step**2)
         heights[number] = (city.ground[pick] * weight).sum(axis=1) / weight.sum(axis=1)
     return Ground(west, south, step, _smoothed(heights))
+
+
+def ground_in(terrain: Terrain, box: Box, otherwise: Ground) -> Ground:
+    """The ground of a scene: the terrain's heights, and those of `otherwise` where it does not reach."""
+    west, south, east, north = box
+    step = max(_FINEST, terrain.step, math.ceil(math.sqrt((east - west) * (north - south) / _MOST)))
+    columns, rows = math.ceil((east - west) / step) + 1, math.ceil((north - south) / step) + 1
+    x, y = np.meshgrid(west + np.arange(columns) * step, south + np.arange(rows) * step)
+    heights = terrain.at(x.ravel(), y.ravel())
+    missing = np.flatnonzero(np.isnan(heights))
+    for number in missing.tolist():
+        heights[number] = otherwise.at(float(x.ravel()[number]), float(y.ravel()[number]))
+    return Ground(west, south, step, heights.reshape(rows, columns))
 
 
 def _smoothed(heights: Array) -> Array:

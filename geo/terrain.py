@@ -6,7 +6,6 @@ EPSG:25832 and metres after DHHN2016, whatever the delivered file was (`geo.read
 Imports numpy: only functions load this module.
 """
 
-import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from geo.city import Box
-from geo.scene import Ground
-
 Array = np.ndarray[Any, Any]
 
 _HEAD: Final = struct.Struct("<8sdddII")
 _MAGIC: Final = b"DGLTERR1"
-
-FINEST: Final = 2.0
-"""Metres between the heights of a scene at the least: finer ones are not seen, and would have to be sent."""
-MOST: Final = 40_000
-"""Heights of a scene at the most."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +68,3 @@ def open_terrain(path: Path) -> Terrain:
     _, west, south, step, columns, rows = _HEAD.unpack(head)
     heights = np.memmap(path, dtype="<f4", mode="r", offset=_HEAD.size, shape=(rows, columns))
     return Terrain(west, south, step, heights)
-
-
-def ground_in(terrain: Terrain, box: Box, otherwise: Ground) -> Ground:
-    """The ground of a scene: the terrain's heights, and those of `otherwise` where it does not reach."""
-    west, south, east, north = box
-    step = max(FINEST, terrain.step, math.ceil(math.sqrt((east - west) * (north - south) / MOST)))
-    columns, rows = math.ceil((east - west) / step) + 1, math.ceil((north - south) / step) + 1
-    x, y = np.meshgrid(west + np.arange(columns) * step, south + np.arange(rows) * step)
-    heights = terrain.at(x.ravel(), y.ravel())
-    missing = np.flatnonzero(np.isnan(heights))
-    for number in missing.tolist():
-        heights[number] = otherwise.at(float(x.ravel()[number]), float(y.ravel()[number]))
-    return Ground(west, south, step, heights.reshape(rows, columns))

@@ -235,7 +235,7 @@ def _make(folder: Path, model: Path, terrain: Path | None, box: Box, area: bytes
 
     from geo import scene
     from geo.city import read_city, write_city
-    from geo.terrain import ground_in, open_terrain
+    from geo.terrain import open_terrain
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
@@ -246,7 +246,7 @@ def _make(folder: Path, model: Path, terrain: Path | None, box: Box, area: bytes
         write_city(near, made / "near.gpkg")
         ground = scene.ground_of(city, box)
         if terrain is not None:
-            ground = ground_in(open_terrain(terrain), box, ground)
+            ground = scene.ground_in(open_terrain(terrain), box, ground)
         middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         origin = (round(middle[0]), round(middle[1]), round(ground.at(*middle), 1))
         ground.heights.astype("<f4").tofile(made / "ground.f4")

@@ -87,7 +87,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["geometry", "sun"], 0),
         **dict.fromkeys(["layers", "city"], 1),
         **dict.fromkeys(["readers", "maps", "tiles", "shadows", "plans"], 2),
-        **dict.fromkeys(["pictures", "scene", "terrain"], 3),
+        **dict.fromkeys(["pictures", "scene"], 3),
     },
 }
 """How high a room lies in its storey. A room may import rooms on its own floor and below."""

@@ -11,7 +11,7 @@ from geo import scene
 from geo.city import Volume, city_of
 from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
-from geo.terrain import Terrain, ground_in, open_terrain, write_terrain
+from geo.terrain import Terrain, open_terrain, write_terrain
 from tests.geo import files
 from tests.geo.files import X0, Y0
 from tests.geo.test_scene import Glb
@@ -116,7 +116,7 @@ def test_a_terrain_carries_the_scene_and_is_a_tile_of_it(tmp_path: Path) -> None
     write_terrain(Terrain(X0, Y0, 1.0, hill), tmp_path / "hill")
     city = city_of([Volume("a", shapely.box(X0 + 120, Y0, X0 + 130, Y0 + 10), 410, 420)])
     box = (X0, Y0, X0 + 140, Y0 + 100)
-    ground = ground_in(open_terrain(tmp_path / "hill"), box, scene.ground_of(city, box))
+    ground = scene.ground_in(open_terrain(tmp_path / "hill"), box, scene.ground_of(city, box))
     assert ground.step == 2
     assert ground.at(X0 + 50, Y0 + 50) == pytest.approx(413, abs=0.01)
     assert ground.at(X0 + 135, Y0 + 50) == pytest.approx(
