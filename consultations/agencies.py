@@ -106,6 +106,9 @@ class Agency(SQLModel, table=True):
     is_townwide: bool = True
     #: Names of the places that make up the area of competence, and their union (WKB, EPSG:25832) with its box.
     areas: list[str] = Field(default_factory=list, sa_type=Json)
+    #: What of it was drawn or taken from a layer, beside the named places (WKB, EPSG:25832), and where it is from.
+    drawn: bytes | None = None
+    drawn_from: str = ""
     competence: bytes | None = None
     min_x: float | None = None
     min_y: float | None = None
@@ -132,6 +135,8 @@ class AgencyClerk(SQLModel, table=True):
     person_id: int = Field(foreign_key="person.id", index=True)
     role: str = ClerkRole.DRAFTS.value
     is_active: bool = True
+    #: Whose account shows this clerk's requests too, where it is another person's row: they have proved it by the link.
+    account_id: int | None = Field(default=None, foreign_key="person.id", index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -179,7 +184,8 @@ class ClerkInput:
 
 @dataclass(frozen=True)
 class AgencyInput:
-    """An agency as entered. `areas` are names of places of the town; they count where `is_townwide` is not set."""
+    """An agency as entered. `areas` are names of places of the town, `drawn` an area beside them (WKB, EPSG:25832) and
+    `drawn_from` where it is from; they count where `is_townwide` is not set."""
 
     name: str
     kind: OrganisationKind = OrganisationKind.PUBLIC_AGENCY
@@ -187,6 +193,8 @@ class AgencyInput:
     subjects: tuple[str, ...] = ()
     is_townwide: bool = True
     areas: tuple[str, ...] = ()
+    drawn: bytes | None = None
+    drawn_from: str = ""
     email: str = ""
     phone: str = ""
     street: str = ""
@@ -281,21 +289,21 @@ class _Area:
     box: tuple[float, float, float, float] | None = None
 
 
-def _area(session: Session, municipality_id: int, names: Iterable[str]) -> _Area:
-    """The union of the areas of these names: districts first, then any other place that is an area.
+def _area(session: Session, municipality_id: int, names: Iterable[str], drawn: bytes | None) -> _Area:
+    """The union of the areas of these names (districts first, then any other place that is an area) and of the drawn one.
 
     Raises Refusal AREA_UNKNOWN ("areas") with the `name` that no area of the town bears.
     """
     wanted = {fold(name): name for name in names if name.strip()}
-    if not wanted:
+    if not wanted and drawn is None:
         return _Area()
     import shapely
 
     found: dict[str, list[places.Place]] = {}
-    for place in places.named(session, municipality_id, list(wanted)):
+    for place in places.named(session, municipality_id, list(wanted)) if wanted else ():
         if kind_of(place.geometry) == "area":
             found.setdefault(place.sort, []).append(place)
-    shapes, known = [], []
+    shapes, known = [shapely.from_wkb(drawn)] if drawn else [], []
     for folded, name in wanted.items():
         rows = found.get(folded, [])
         rows = [row for row in rows if row.kind == PlaceKind.DISTRICT.value] or rows
@@ -318,6 +326,8 @@ def _normalised(entered: AgencyInput) -> AgencyInput:
         notes=normalise(entered.notes, field="notes", limit=5000).strip(),
         subjects=tuple(dict.fromkeys(entered.subjects)),
         areas=() if entered.is_townwide else entered.areas,
+        drawn=None if entered.is_townwide else entered.drawn,
+        drawn_from="" if entered.is_townwide or entered.drawn is None else entered.drawn_from,
     )
 
 
@@ -343,15 +353,16 @@ def save(
         entry is not None
         and entered.is_townwide == entry.agency.is_townwide
         and sorted(map(fold, entered.areas)) == sorted(map(fold, entry.agency.areas))
+        and entered.drawn == entry.agency.drawn
     )
-    area = None if unchanged else _area(session, municipality_id, entered.areas)
-    if area is not None and not entered.is_townwide and not area.names:
+    area = None if unchanged else _area(session, municipality_id, entered.areas, entered.drawn)
+    if area is not None and not entered.is_townwide and area.wkb is None:
         raise Refusal(Code.FORM_INCOMPLETE, "areas")
     is_new = entry is None
     if entry is None:
         entry = _new(session, entered, municipality_id, now)
     organisation, agency = entry.organisation, entry.agency
-    changed = []
+    changed, before, after = [], {}, {}
     for row, name, value in (
         (organisation, "name", entered.name),
         (organisation, "kind", entered.kind.value),
@@ -360,12 +371,16 @@ def save(
         *((agency, name, getattr(entered, name)) for name in _PLAIN),
     ):
         if getattr(row, name) != value:
+            if name in _TOLD:
+                before[name], after[name] = getattr(row, name), value
             setattr(row, name, value)
             changed.append(name)
     agency.sort = fold(entered.name)
     if area is not None:
-        if list(area.names) != agency.areas:
+        if list(area.names) != agency.areas or entered.drawn != agency.drawn:
             changed.append("areas")
+            before["areas"], after["areas"] = agency.areas, list(area.names)
+        agency.drawn, agency.drawn_from = entered.drawn, entered.drawn_from
         agency.areas, agency.competence = list(area.names), area.wkb
         agency.min_x, agency.min_y, agency.max_x, agency.max_y = area.box or (None, None, None, None)
     session.add(organisation)
@@ -378,11 +393,13 @@ def save(
     elif changed:
         _note(
             session, municipality_id, organisation.id, "agency_changed", by=by, now=now,
-            name=organisation.name, changed=changed,
+            name=organisation.name, changed=changed, before=before, after=after,
         )  # fmt: skip
     return entry, tuple(changed)
 
 
+#: What the history of an agency says before and after; addresses and notes may be those of persons, and stay out.
+_TOLD = ("name", "kind", "key", "subjects", "is_townwide")
 _PLAIN = ("key", "email", "phone", "street", "postcode", "city", "notes")
 
 

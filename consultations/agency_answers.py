@@ -17,10 +17,12 @@ from consultations.agencies import ClerkRole
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import local_date
 from consultations.invitations import ASKED, PENDING, Invitation, InvitationLink, InvitationState
+from consultations.municipalities import Municipality
 from consultations.people import Organisation, OrganisationKind, Person, PersonInput
 from consultations.permissions import Actor, Permission
 from consultations.procedures import Phase, Procedure
 from consultations.refusals import Code, Refusal
+from consultations.seats import Seat
 from consultations.tables import Json, UtcDateTime
 from consultations.text import normalise
 
@@ -162,24 +164,6 @@ def _holder(session: Session, municipality_id: int, wanted: Any) -> Holder | Non
     agency = session.get(agencies.Agency, organisation.id)
     subjects = tuple(agency.subjects) if agency else ()
     return Holder(link, invitation, organisation, procedure, phase, subjects, name, ClerkRole(link.role))
-
-
-def of_clerk(session: Session, municipality_id: int, person_id: int) -> list[Holder]:
-    """The requests that a person can open who is a clerk and signs in with an account, newest first."""
-    links = session.exec(
-        select(InvitationLink)
-        .join(agencies.AgencyClerk, col(agencies.AgencyClerk.id) == InvitationLink.clerk_id)
-        .join(Invitation, col(Invitation.id) == InvitationLink.invitation_id)
-        .where(
-            agencies.AgencyClerk.person_id == person_id,
-            Invitation.municipality_id == municipality_id,
-            col(InvitationLink.revoked_at).is_(None),
-        )
-        .order_by(col(InvitationLink.id).desc())
-        .limit(50)
-    ).all()
-    found = [_holder(session, municipality_id, InvitationLink.key == link.key) for link in links]
-    return [holder for holder in found if holder]
 
 
 def holders_of(session: Session, row: Invitation) -> list[Holder]:
@@ -359,6 +343,7 @@ def _answered(
     if not (row.state == S.ANSWERED.value and is_no_concerns):
         invitations.move(row, state)
     row.answered_at = min(row.answered_at or contribution.received_at, contribution.received_at)
+    row.answered_on = local_date(row.answered_at)
     row.remind_on = None
     invitations.happened(
         session, row, "answered", by=by, now=now,
@@ -433,7 +418,8 @@ def decide_extension(
 ) -> ExtensionRequest:
     """Grant more time until a day, or (None) refuse with a reason; the agency is told.
 
-    Raises Refusal NOT_ALLOWED, WRONG_STATE (none waits), REASON_REQUIRED ("answer"), DATES_REVERSED ("granted_until").
+    Raises Refusal NOT_ALLOWED, WRONG_STATE (none waits), REASON_REQUIRED ("answer"), DATES_REVERSED or
+    OWN_PERIOD_TOO_LONG ("granted_until").
     """
     invitations.require_planner(by, row)
     request = open_extension(session, row)
@@ -444,17 +430,12 @@ def decide_extension(
         raise Refusal(Code.REASON_REQUIRED, "answer")
     if granted_until is not None and row.due_on and granted_until <= row.due_on:
         raise Refusal(Code.DATES_REVERSED, "granted_until")
+    if granted_until is not None and row.state in (*PENDING, S.NO_REPLY.value):
+        _give_time(session, row, granted_until, now)
     request.decision = (Decision.GRANTED if granted_until else Decision.REFUSED).value
     request.granted_until, request.answer = granted_until, answer
     request.decided_at, request.decided_by = now, by.label
     session.add(request)
-    if granted_until is not None and row.state in (*PENDING, S.NO_REPLY.value):
-        row.due_on = granted_until
-        invitations.reopen(row, granted_until, local_date(now))
-        if row.reminded_at is None:
-            invitations.set_reminder(
-                row, invitations.round_of(session, session.get_one(Phase, row.phase_id)).remind_before
-            )
     invitations.happened(
         session, row, f"extension_{request.decision}", by=by, now=now, note=answer,
         granted_until=granted_until.isoformat() if granted_until else "",
@@ -466,13 +447,28 @@ def decide_extension(
     return request
 
 
+def _give_time(session: Session, row: Invitation, until: date, now: datetime) -> None:
+    """Move the last day, with its proof; granted for a holiday it ends on the next working day."""
+    procedure, phase = invitations.matter_of(session, row)
+    seat = Seat.from_data(session.get_one(Municipality, row.municipality_id).calendar)
+    try:
+        invitations.check_due(session, row, until, phase, procedure, row.received_on or until, seat)
+    except Refusal as refusal:
+        raise Refusal(refusal.code, "granted_until", **refusal.facts) from None
+    assert row.due_on is not None
+    invitations.reopen(row, row.due_on, local_date(now))
+    if row.reminded_at is None:
+        invitations.set_reminder(row, invitations.round_of(session, phase).remind_before)
+
+
 # --- the counter -----------------------------------------------------------------------------------
 
 
 def assign(
     session: Session, row: Invitation, contribution: Contribution, *, by: Actor, now: datetime
 ) -> None:
-    """What came in another way (letter, e-mail, telephone) is this agency's answer.
+    """What came in another way (letter, e-mail, telephone) is this agency's answer: it belongs to the phase of the
+    agencies from now on, and is in time or late by the agency's own last day.
 
     Raises Refusal NOT_ALLOWED, UNKNOWN_REFERENCE ("reference": of another consultation), NAME_TAKEN ("reference": it is
     somebody's answer already), WRONG_STATE (removed).
@@ -497,7 +493,16 @@ def assign(
     if person is not None and person.organisation_id is None:
         person.organisation_id = invitations.entry_of(session, row).id
         session.add(person)
+    phase = session.get_one(Phase, row.phase_id)
+    contributions.move_to(session, contribution, phase, due_on=row.due_on, by=by, now=now)
     _answered(session, row, contribution, is_no_concerns=False, by=by, now=now)
+
+
+def follow_due(session: Session, row: Invitation, *, by: Actor, now: datetime) -> None:
+    """The last day has moved after an answer: whether that came late is judged by the new one."""
+    phase = session.get_one(Phase, row.phase_id)
+    for _reply, contribution in replies_of(session, [row.id or 0]):
+        contributions.move_to(session, contribution, phase, due_on=row.due_on, by=by, now=now)
 
 
 def replies_of(session: Session, invitation_ids: Sequence[int]) -> list[tuple[AgencyReply, Contribution]]:

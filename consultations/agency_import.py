@@ -53,6 +53,7 @@ class Words:
     kinds: Mapping[str, str]
     subjects: Mapping[str, str]
     whole_town: str
+    drawn: str
     releases: str
     columns: Mapping[str, str]
 
@@ -163,16 +164,26 @@ def _entered(
     if "subjects" in values:
         subjects = tuple(_subject(each, words, own) for each in _parts(values["subjects"]))
     townwide, areas = (agency.is_townwide, tuple(agency.areas)) if agency else (True, ())
+    drawn = agency.drawn if agency else None
     if "areas" in values:
         whole = _WHOLE_TOWN | {fold(each.whole_town) for each in words}
         townwide = fold(values["areas"]) in whole
         areas = () if townwide else tuple(_parts(values["areas"]))
+        # A table has no shapes: the word for a drawn area keeps the one that is known.
+        words_for_drawn = {fold(each.drawn) for each in words}
+        keeps = [name for name in areas if fold(name) in words_for_drawn]
+        if keeps and drawn is None:
+            raise Refusal(Code.AREA_UNKNOWN, "areas", name=keeps[0])
+        drawn = drawn if keeps else None
+        areas = tuple(name for name in areas if name not in keeps)
     return AgencyInput(
         values["name"],
         kind,
         subjects=subjects,
         is_townwide=townwide,
         areas=areas,
+        drawn=drawn,
+        drawn_from=agency.drawn_from if agency and drawn else "",
         **{name: plain(name) for name in ("key", "email", "phone", "street", "postcode", "city", "notes")},
     )
 
@@ -245,7 +256,9 @@ def rows_of(
             "name": entry.name,
             "kind": words.kinds.get(entry.organisation.kind, entry.organisation.kind),
             "subjects": "; ".join(own.get(key) or words.subjects.get(key, key) for key in agency.subjects),
-            "areas": words.whole_town if agency.is_townwide else "; ".join(agency.areas),
+            "areas": words.whole_town
+            if agency.is_townwide
+            else "; ".join([*agency.areas, *([words.drawn] if agency.drawn else [])]),
             "clerks": "; ".join(
                 f"{each.name} <{each.email}>"
                 + (f" ({words.releases})" if each.role is ClerkRole.RELEASES else "")

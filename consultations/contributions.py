@@ -157,6 +157,8 @@ class Contribution(SQLModel, table=True):
     is_late: bool = False
     #: The last day of a period of its own: that of an agency that was asked (BauGB §4(2)); None: that of the phase.
     due_on: date | None = None
+    #: The phase that its receipt was sealed with, where it turned out to belong to another one; 0: to none.
+    sealed_phase: int | None = None
     language: str = "de"
     title: str = ""
     text: str = ""
@@ -605,7 +607,11 @@ def payload_sha256(
             "section": contribution.section,
             "place_words": contribution.place_words,
             "place": contribution.place_id,
-            "phase": contribution.phase_id,
+            "phase": (
+                contribution.phase_id
+                if contribution.sealed_phase is None
+                else contribution.sealed_phase or None
+            ),
             "answers": contribution.parent_id,
             "supplements": contribution.supplements_id,
             "language": contribution.language,
@@ -709,7 +715,40 @@ def withdraw(session: Session, contribution: Contribution, *, by: Actor, now: da
     _note(session, contribution, "contribution_withdrawn", by=by, now=now)
 
 
-def _note(session: Session, contribution: Contribution, verb: str, *, by: Actor, now: datetime) -> None:
+def move_to(
+    session: Session,
+    contribution: Contribution,
+    phase: Phase,
+    *,
+    due_on: date | None,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """It belongs to another phase than was thought at its receipt, and is in time or late by that one's last day.
+
+    `due_on`: a last day of its own, as an agency has. What was handed in stays, and so does its seal.
+    Raises Refusal UNKNOWN_REFERENCE (a phase of another consultation).
+    """
+    if phase.procedure_id != contribution.procedure_id:
+        raise Refusal(Code.UNKNOWN_REFERENCE, "reference")
+    if (contribution.phase_id, contribution.due_on) == (phase.id, due_on):
+        return
+    if contribution.sealed_phase is None and contribution.phase_id != phase.id:
+        contribution.sealed_phase = contribution.phase_id or 0
+    contribution.phase_id, contribution.due_on = phase.id, due_on
+    last_day = due_on or phase.effective_end or phase.ends_on
+    contribution.is_late = not is_in_time(contribution.received_at, last_day)
+    session.add(contribution)
+    session.flush()
+    _note(
+        session, contribution, "contribution_moved", by=by, now=now,
+        phase=phase.id, late=contribution.is_late, due_on=due_on.isoformat() if due_on else "",
+    )  # fmt: skip
+
+
+def _note(
+    session: Session, contribution: Contribution, verb: str, *, by: Actor, now: datetime, **facts: Any
+) -> None:
     journal.append(
         session,
         municipality_id=contribution.municipality_id,
@@ -718,7 +757,7 @@ def _note(session: Session, contribution: Contribution, verb: str, *, by: Actor,
         at=now,
         procedure_id=contribution.procedure_id,
         subject=f"contribution:{contribution.id}",
-        facts={"reference": contribution.reference},
+        facts={"reference": contribution.reference, **facts},
     )
 
 

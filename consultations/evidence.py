@@ -94,6 +94,15 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
             )
         ).all()
     }
+    #: Whether it is late, as last noted: at its receipt, or when it turned out to belong to another phase.
+    late = {subject: facts.get("late") for subject, facts in sealed.items()} | {
+        entry.subject: entry.facts.get("late")
+        for entry in session.exec(
+            select(JournalEntry)
+            .where(col(JournalEntry.subject).in_(subjects), JournalEntry.verb == "contribution_moved")
+            .order_by(col(JournalEntry.id))
+        ).all()
+    }
     for row, subject in zip(rows, subjects, strict=True):
         assert row.id is not None
         receipt = receipts.get(row.id)
@@ -105,7 +114,7 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
         else:
             if receipt.payload_sha256 != sealed[subject].get("payload_sha256"):
                 yield Finding(subject, "receipt_altered")
-            if row.is_late != sealed[subject].get("late"):
+            if row.is_late != late[subject]:
                 yield Finding(subject, "lateness_altered")
         actual = payload_sha256(row, people.get(row.submitter_id), attachments.get(row.id, []))
         if actual != receipt.payload_sha256:

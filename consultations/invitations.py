@@ -121,8 +121,9 @@ class Invitation(SQLModel, table=True):
     remind_on: date | None = None
     reminded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    #: Receipt of the first answer.
+    #: Receipt of the first answer, and its day in legal time: what is in time is asked of rows.
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    answered_on: date | None = None
 
 
 class InvitationEvent(SQLModel, table=True):
@@ -353,6 +354,44 @@ def put_on_list(
     return row
 
 
+def copy_list(
+    session: Session,
+    earlier: Phase,
+    phase: Phase,
+    procedure: Procedure,
+    *,
+    why: str,
+    by: Actor,
+    now: datetime,
+) -> int:
+    """Put everybody on the list who was asked in another phase of the procedure, and is not on this one; returns how many.
+
+    Whoever was merged since is put on as what they are now; whoever is asked no more, is not. Raises Refusal NOT_ALLOWED,
+    WRONG_STATE (the phase asks no agencies).
+    """
+    require_planner(by, procedure)
+    known = set(session.exec(select(Invitation.organisation_id).where(Invitation.phase_id == phase.id)).all())
+    rows = session.exec(
+        select(Organisation)
+        .join(Invitation, col(Invitation.organisation_id) == Organisation.id)
+        .where(
+            Invitation.phase_id == earlier.id,
+            Invitation.procedure_id == procedure.id,
+            Invitation.state != S.REMOVED.value,
+        )
+        .order_by(col(Organisation.name), col(Organisation.id))
+    ).all()
+    wanted = dict.fromkeys(row.merged_into_id or row.id or 0 for row in rows)
+    entries = {entry.id: entry for entry in agencies.every(session, procedure.municipality_id)}
+    added = 0
+    for organisation_id in wanted:
+        entry = entries.get(organisation_id)
+        if entry is not None and entry.agency.is_active and organisation_id not in known:
+            put_on_list(session, phase, procedure, entry, why=why, is_proposed=True, by=by, now=now)
+            added += 1
+    return added
+
+
 def remove(session: Session, row: Invitation, *, note: str, by: Actor, now: datetime) -> None:
     """Take an agency off the list, for a reason; its links stop working. What it has answered cannot be taken off.
 
@@ -393,13 +432,13 @@ def set_due(
     procedure, phase = matter_of(session, row)
     way_days = LETTER_TRAVELS if _way(session, entry_of(session, row))[0] is NoticeWay.LETTER else timedelta()
     received_on = row.received_on or today + way_days
-    _check_due(session, row, due_on, phase, procedure, received_on, seat)
+    check_due(session, row, due_on, phase, procedure, received_on, seat)
     reopen(row, due_on, today)
     set_reminder(row, round_of(session, phase).remind_before)
     happened(session, row, "due_set", by=by, now=now, note=note.strip(), due_on=due_on.isoformat())
 
 
-def _check_due(
+def check_due(
     session: Session,
     row: Invitation,
     due_on: date,
@@ -408,11 +447,13 @@ def _check_due(
     received_on: date,
     seat: Seat,
 ) -> None:
-    """Set the end of an invitation's period with its proof. Raises Refusal OWN_PERIOD_TOO_SHORT ("due_on")."""
+    """Set the end of an invitation's period with its proof. Raises Refusal OWN_PERIOD_TOO_SHORT, _TOO_LONG ("due_on")."""
     period = period_of(phase, procedure, received_on, seat=seat, due_on=due_on)
-    if not period.allows(due_on):
+    if due_on < period.earliest or (period.maximum and due_on > period.maximum):
         name = session.get_one(Organisation, row.organisation_id).name
-        raise Refusal(Code.OWN_PERIOD_TOO_SHORT, "due_on", agency=name, minimum=period.minimum)
+        if due_on < period.earliest:
+            raise Refusal(Code.OWN_PERIOD_TOO_SHORT, "due_on", agency=name, minimum=period.earliest)
+        raise Refusal(Code.OWN_PERIOD_TOO_LONG, "due_on", agency=name, maximum=period.maximum)
     # Announced for a holiday it ends on the next working day (BGB §193).
     row.due_on, row.proof = period.effective or due_on, period.proof
 
@@ -505,7 +546,7 @@ def send(
         wanted = row.due_on or due_on
         if wanted is None:
             wanted = period_of(phase, procedure, row.received_on, seat=seat).proposed
-        _check_due(session, row, wanted, phase, procedure, row.received_on, seat)
+        check_due(session, row, wanted, phase, procedure, row.received_on, seat)
         set_reminder(row, before)
         move(row, S.INVITED)
         session.add(row)
@@ -674,7 +715,7 @@ def _never_short(session: Session, row: Invitation, seat: Seat, today: date) -> 
     procedure, phase = matter_of(session, row)
     period = period_of(phase, procedure, row.received_on, seat=seat, due_on=row.due_on)
     row.proof = period.proof
-    if row.due_on is not None and period.allows(row.due_on):
+    if row.due_on is not None and row.due_on >= period.earliest:
         return {}
     row.due_on = period.proposed
     reopen(row, row.due_on, today)
@@ -721,6 +762,43 @@ def keep_time(session: Session, *, by: Actor, now: datetime, limit: int = 50) ->
             row.reminded_at = now
             happened(session, row, "reminded", by=by, now=now)
             tell(session, row, "agency_reminder", now=now)
+    return len(rows)
+
+
+def remind(
+    session: Session,
+    phase: Phase,
+    procedure: Procedure,
+    *,
+    by: Actor,
+    now: datetime,
+    only: Invitation | None = None,
+) -> int:
+    """Remind now whoever has not answered and whose period runs, or `only` one of them; returns how many.
+
+    Nobody is reminded on the day of the request, nor twice a day. Raises Refusal NOT_ALLOWED, NOBODY_TO_REMIND.
+    """
+    require_planner(by, procedure)
+    today = local_date(now)
+    question = select(Invitation).where(
+        Invitation.phase_id == phase.id,
+        col(Invitation.state).in_(PENDING),
+        or_(col(Invitation.due_on).is_(None), col(Invitation.due_on) >= today),
+        col(Invitation.sent_on) < today,
+    )
+    if only is not None:
+        question = question.where(Invitation.id == only.id)
+    rows = [
+        row
+        for row in session.exec(question.order_by(col(Invitation.id)).with_for_update()).all()
+        if row.reminded_at is None or local_date(row.reminded_at) < today
+    ]
+    if not rows:
+        raise Refusal(Code.NOBODY_TO_REMIND)
+    for row in rows:
+        row.reminded_at = now
+        happened(session, row, "reminded", by=by, now=now)
+        tell(session, row, "agency_reminder", now=now)
     return len(rows)
 
 

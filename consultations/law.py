@@ -296,6 +296,18 @@ RULES: tuple[Rule, ...] = (
         shifted_by="VwVfG §31(3)",
     ),
     Rule(
+        "vwvfg_agencies", "VwVfG until 2026-07-28", "VwVfG §73(3a) S.1 (old); Art. 73(3a) BayVwVfG",
+        Both("Stellungnahmen der Behörden, Frist gesetzt", "Statements of authorities, the period is set"),
+        Counting.NONE, at_most=Length(months=3), shift=Shift.NEXT_WORKING_DAY, in_force_until=_BEFORE_INFZUG,
+        counted_by="VwVfG §31(2)", shifted_by="VwVfG §31(3)",
+    ),
+    Rule(
+        "vwvfg_agencies", "VwVfG 2026-07-29", "VwVfG §73(2)",
+        Both("Stellungnahmen der Behörden, Frist gesetzt", "Statements of authorities, the period is set"),
+        Counting.NONE, at_most=Length(months=3), shift=Shift.NEXT_WORKING_DAY, severity=Severity.WARN,
+        in_force_from=_INFZUG, verified=False, counted_by="VwVfG §31(2)", shifted_by="VwVfG §31(3)",
+    ),
+    Rule(
         "vwvfg_late", "VwVfG until 2026-07-28", "VwVfG §73(4) S.3, S.4 (old); Art. 73(4) BayVwVfG; UVPG §21(4)",
         Both("Verspätete Einwendungen sind ausgeschlossen", "Late objections are excluded"),
         Counting.NONE, in_force_until=_BEFORE_INFZUG,

@@ -302,6 +302,22 @@ SENTENCES: Mapping[str, Both] = {
         "Die Auslegung beginnt {given}. Sie muss spätestens {latest} beginnen.",
         "The display begins on {given}. It must begin by {latest}.",
     ),
+    "set_by_authority": Both(
+        "Die Frist setzt die Behörde, die das Verfahren führt; ein Mindestmaß steht nicht im Gesetz.",
+        "The authority in charge sets the period; the law has no minimum.",
+    ),
+    "set_at_most": Both(
+        "Sie darf höchstens {length} dauern, also bis {end}.",
+        "It may last {length} at most, so until {end}.",
+    ),
+    "set_period_too_long": Both(
+        "Die Frist bis {announced} ist länger als erlaubt. Sie darf höchstens bis {maximum} gehen.",
+        "The period until {announced} is longer than allowed. It may last until {maximum} at most.",
+    ),
+    "set_period_long": Both(
+        "Die Frist bis {announced} geht über {maximum} hinaus. Bis dahin durfte sie nach altem Recht höchstens dauern; der neue Wortlaut ist noch nicht geprüft.",
+        "The period until {announced} is longer than {maximum}. The old law allowed no more; the new wording has not been checked yet.",
+    ),
     "participation_too_long": Both(
         "Die Beteiligung der Öffentlichkeit darf höchstens {length} dauern. Gerechnet ist mit dieser Höchstdauer.",
         "The participation of the public may last {length} at most. The computation uses this maximum.",
@@ -432,6 +448,8 @@ VERDICTS: Mapping[str, Verdict] = {
     "renewed_period_short": Verdict(Severity.WARN, "period may not be appropriate"),
     "display_too_short": Verdict(Severity.BLOCK, "display_end before statutory minimum"),
     "display_begins_late": Verdict(Severity.WARN, "display begins too late after the complete plan"),
+    "set_period_too_long": Verdict(Severity.BLOCK, "period set for an authority longer than the maximum"),
+    "set_period_long": Verdict(Severity.WARN, "period set for an authority longer than under the old law"),
     "participation_too_long": Verdict(Severity.BLOCK, "public participation longer than the maximum"),
     "web_copy_not_before_start": Verdict(
         Severity.BLOCK, "content of the announcement must ALSO be on the internet; both before the start"

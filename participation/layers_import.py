@@ -291,6 +291,39 @@ def area_as_text(wkb: bytes) -> str:
     return json.dumps(wkb_to_geojson(wkb), separators=(",", ":"))
 
 
+#: Objects of a layer that are put together as one area while somebody waits.
+AREA_FEATURES = 5_000
+#: Roles whose layers are areas of something, not thousands of single things.
+AREA_ROLES = (
+    LayerRole.BOUNDARY,
+    LayerRole.DISTRICTS,
+    LayerRole.WATER,
+    LayerRole.GREEN,
+    LayerRole.PLAN,
+    LayerRole.OTHER,
+)
+
+
+def area_of_layer(files: FileStore, layer: Layer) -> bytes | None:
+    """All areas of a layer together (WKB, EPSG:25832); None where it has none, too many, or is a service."""
+    if not layer.normalised_sha256 or layer.role not in AREA_ROLES:
+        return None
+    import geopandas
+    import shapely
+
+    with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+        path = Path(folder) / "layer.fgb"
+        with path.open("wb") as file:
+            file.writelines(files.open(layer.normalised_sha256))
+        shapes = geopandas.read_file(path, columns=[], rows=AREA_FEATURES + 1).geometry
+    areas = [
+        shape for shape in shapes if shape is not None and shape.geom_type in ("Polygon", "MultiPolygon")
+    ]
+    if not areas or len(shapes) > AREA_FEATURES:
+        return None
+    return bytes(shapely.to_wkb(shapely.union_all(areas)))
+
+
 def bounds_of(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     """West, south, east, north in degrees of a box in metres (EPSG:25832)."""
     corners = [degrees_of(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]

@@ -147,7 +147,13 @@ MESSAGES: dict[Code, str] = {
     Code.OWN_PERIOD_TOO_SHORT: N_(
         "That is shorter than the law allows for %(agency)s: the earliest last day is %(minimum)s."
     ),
+    Code.OWN_PERIOD_TOO_LONG: N_(
+        "That is longer than the law allows for %(agency)s: the latest last day is %(maximum)s."
+    ),
     Code.NOBODY_TO_ASK: N_("Nobody on the list waits for an invitation."),
+    Code.NOBODY_TO_REMIND: N_(
+        "There is nobody to remind: everybody has answered, or was asked or reminded today."
+    ),
     Code.ADDRESS_MISSING: N_(
         "%(agency)s has neither an e-mail address nor a postal address. Please add one to the register."
     ),

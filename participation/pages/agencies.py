@@ -1,8 +1,8 @@
 """The register of agencies: find, enter and change them, who works there, duplicates, and subject areas."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -18,7 +18,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import agencies, journal, people, places
+from consultations import agencies, agency_overview, journal, people, places
 from consultations.agencies import (
     KINDS,
     SUBJECTS,
@@ -29,18 +29,37 @@ from consultations.agencies import (
     ClerkRole,
     Entry,
 )
+from consultations.invitations import InvitationState
 from consultations.people import NAME_LIMIT, OrganisationKind
 from consultations.permissions import Permission, may
-from consultations.places import PlaceKind
+from consultations.places import Layer, PlaceKind
+from consultations.procedures import localised
 from consultations.refusals import Code, Refusal
+from participation import layers_import
+from participation.layers_import import GeometryProblem
 from participation.messages import STATUS
+from participation.overview import phase_name
 from participation.pages.intake import BODIES
+from participation.pages.planned_area import Backdrop, backdrop_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
 
 PAGE_LENGTH = 50
+#: Named areas beside the districts that are typed in.
+OTHER_AREAS = 100
+
+#: Kind of the tag and words of each state of a request.
+STATES: dict[InvitationState, tuple[str, str]] = {
+    InvitationState.LISTED: ("draft", N_("on the list")),
+    InvitationState.INVITED: ("waiting", N_("asked")),
+    InvitationState.OPENED: ("info", N_("opened")),
+    InvitationState.ANSWERED: ("open", N_("answered")),
+    InvitationState.NO_CONCERNS: ("open", N_("no concerns")),
+    InvitationState.NO_REPLY: ("late", N_("no reply")),
+    InvitationState.REMOVED: ("hidden", N_("taken off")),
+}
 
 ROLE_WORDS: dict[ClerkRole, str] = {
     ClerkRole.DRAFTS: N_("drafts"),
@@ -110,6 +129,9 @@ class AgencyForm(Form):
     subjects = _Boxes(N_("Subject areas"), choices=[], validate_choice=False)
     is_townwide = BooleanField(N_("Responsible for the whole town"))
     areas = _Boxes(N_("Responsible for these areas"), choices=[], validate_choice=False)
+    others = TextAreaField(N_("Other named areas"), [Length(max=5000)])
+    layer = SelectField(N_("All areas of a map layer"), choices=[], validate_choice=False)
+    drawn = TextAreaField(N_("A drawn area, as GeoJSON"), [Length(max=500_000)])
     email = StringField(N_("E-mail address"), [Length(max=NAME_LIMIT)])
     phone = StringField(N_("Telephone"), [Length(max=NAME_LIMIT)])
     street = StringField(N_("Street and number"), [Length(max=NAME_LIMIT)])
@@ -203,7 +225,9 @@ def _row(visit: Visit, entry: Entry, clerks: Sequence[Clerk], subjects: Mapping[
         entry.name,
         visit.gettext(BODIES[OrganisationKind(entry.organisation.kind)]),
         ", ".join(subjects.get(key, key) for key in agency.subjects),
-        visit.gettext("whole town") if agency.is_townwide else ", ".join(agency.areas),
+        visit.gettext("whole town")
+        if agency.is_townwide
+        else ", ".join([*agency.areas, *([visit.gettext("drawn area")] if agency.drawn else [])]),
         way,
         not by_mail and not entry.postal_lines,
         agency.is_active,
@@ -259,12 +283,26 @@ class Merged:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What it was asked in one phase of a consultation, and what came of it."""
+
+    title: str
+    phase: str
+    url: str
+    tag: tuple[str, str]
+    due_on: date | None
+    answered_on: date | None
+    is_late: bool
+
+
+@dataclass(frozen=True)
 class Past:
-    """A line of the agency's file."""
+    """A line of the agency's file; `changes`: what was, and what has been since."""
 
     at: datetime
     by: str
     words: str
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -274,10 +312,16 @@ class AgencyPage:
     id: int | None
     name: str
     is_active: bool
+    #: The map to draw an area on, what is drawn, and where it is from.
+    backdrop: Backdrop
+    current: str
+    drawn_from: str
     #: Name and address of the one that it was merged into.
     merged_into: tuple[str, str] | None
     clerks: tuple[tuple[Clerk, str], ...]
     merged: tuple[Merged, ...]
+    #: What it was asked: consultation and phase, address, state (kind and words), last day, day of the answer.
+    requests: tuple[Request, ...]
     past: tuple[Past, ...]
     done: str
     may_merge: bool
@@ -301,6 +345,7 @@ def _past(visit: Visit, organisation_id: int) -> tuple[Past, ...]:
         each for each in journal.about(visit.session, f"organisation:{organisation_id}") if each.verb in VERBS
     ]
     names = people.names(visit.session, {each.actor for each in lines})
+    subjects = subject_names(visit)
     shown = []
     for each in reversed(lines):
         what = ", ".join(
@@ -309,8 +354,51 @@ def _past(visit: Visit, organisation_id: int) -> tuple[Past, ...]:
         words = visit.gettext(VERBS[each.verb])
         if "%(what)s" in words:
             words = words % {"what": what or each.facts.get("note", "")}
-        shown.append(Past(each.at, names.get(each.actor) or visit.gettext("the software"), words))
+        by = names.get(each.actor) or visit.gettext("the software")
+        shown.append(Past(each.at, by, words, tuple(_changes(visit, each.facts, subjects))))
     return tuple(shown)
+
+
+def _changes(visit: Visit, facts: Mapping[str, Any], subjects: Mapping[str, str]) -> Iterator[str]:
+    """ "Name: Wasserwirtschaftsamt → Wasserwirtschaftsamt Süd", for what the journal keeps in words."""
+    after = facts.get("after", {})
+    for name, before in facts.get("before", {}).items():
+        yield visit.gettext(
+            "%(what)s: %(before)s → %(after)s",
+            what=visit.gettext(COLUMN_NAMES.get(name, name)),
+            before=_in_words(visit, name, before, subjects),
+            after=_in_words(visit, name, after.get(name), subjects),
+        )
+
+
+def _in_words(visit: Visit, name: str, value: Any, subjects: Mapping[str, str]) -> str:
+    if name == "is_townwide":
+        return visit.gettext("whole town") if value else visit.gettext("a part of it")
+    if name == "kind" and value in {kind.value for kind in KINDS}:
+        return visit.gettext(BODIES[OrganisationKind(value)])
+    if name == "subjects":
+        return ", ".join(subjects.get(key, key) for key in value or ()) or "–"
+    return (", ".join(value) if isinstance(value, list) else str(value or "")) or "–"
+
+
+def _requests(visit: Visit, organisation_id: int) -> tuple[Request, ...]:
+    found = agency_overview.asked_of(visit.session, organisation_id, today=visit.today)
+    return tuple(
+        Request(
+            localised(each.procedure, visit.language, "title"),
+            phase_name(each.phase, visit.language),
+            visit.url("planning_agency", id=each.procedure.id, invitation=each.invitation.id),
+            (STATES[each.state][0], visit.gettext(STATES[each.state][1])),
+            each.invitation.due_on,
+            each.invitation.answered_on,
+            bool(
+                each.invitation.answered_on
+                and each.invitation.due_on
+                and each.invitation.answered_on > each.invitation.due_on
+            ),
+        )
+        for each in found
+    )
 
 
 def _agency_form(visit: Visit, entry: Entry | None) -> AgencyForm:
@@ -320,7 +408,8 @@ def _agency_form(visit: Visit, entry: Entry | None) -> AgencyForm:
         known = {
             "name": entry.name,
             "kind": entry.organisation.kind,
-            **{name: getattr(agency, name) for name in AgencyForm()._fields if hasattr(agency, name)},
+            **{name: getattr(agency, name) for name in _KEPT},
+            "drawn": layers_import.area_as_text(agency.drawn) if agency.drawn else "",
         }
     form = visit.form(AgencyForm, **known)
     form.subjects.choices = [SelectChoice(key, label) for key, label in subject_names(visit).items()]
@@ -328,17 +417,69 @@ def _agency_form(visit: Visit, entry: Entry | None) -> AgencyForm:
     names = dict.fromkeys(place.name for place in districts)
     names |= dict.fromkeys(entry.agency.areas if entry else ())
     form.areas.choices = [SelectChoice(name, name) for name in names]
+    form.layer.choices = [
+        SelectChoice("", N_("None")),
+        *(SelectChoice(str(layer.id), layer.title) for layer in _layers(visit)),
+    ]
     return form
 
 
-def _input(form: AgencyForm) -> AgencyInput:
+#: Fields of the form that are columns of the agency.
+_KEPT = (
+    "key", "subjects", "is_townwide", "areas", "email", "phone", "street", "postcode", "city", "notes"
+)  # fmt: skip
+
+
+def _layers(visit: Visit) -> list[Layer]:
+    """The town's layers that are areas of something."""
+    found = places.layers_of(visit.session, visit.municipality_id)
+    return [layer for layer in found if layer.normalised_sha256 and layer.role in layers_import.AREA_ROLES]
+
+
+def _drawn(visit: Visit, form: AgencyForm, entry: Entry | None) -> tuple[bytes | None, str]:
+    """The area beside the named ones and where it is from: a layer, what was drawn, or what is known.
+
+    Raises Refusal AREA_UNKNOWN ("layer"), PLAN_AREA_INVALID ("drawn").
+    """
+    if form.is_townwide.data:
+        return None, ""
+    if form.layer.data:
+        layer = next((each for each in _layers(visit) if str(each.id) == form.layer.data), None)
+        area = layers_import.area_of_layer(visit.house.files, layer) if layer else None
+        if layer is None or area is None:
+            raise Refusal(Code.AREA_UNKNOWN, "layer", name=layer.title if layer else form.layer.data)
+        return area, layer.title
+    text = (form.drawn.data or "").strip()
+    if not text:
+        return None, ""
+    if entry is not None and entry.agency.drawn and text == layers_import.area_as_text(entry.agency.drawn):
+        return entry.agency.drawn, entry.agency.drawn_from
+    try:
+        located = layers_import.area_of_text(text)
+    except GeometryProblem:
+        raise Refusal(Code.PLAN_AREA_INVALID, "drawn") from None
+    if located.kind != "area":
+        raise Refusal(Code.PLAN_AREA_INVALID, "drawn")
+    return located.wkb, ""
+
+
+def _input(visit: Visit, form: AgencyForm, entry: Entry | None) -> AgencyInput:
+    """Raises Refusal AREA_UNKNOWN ("layer"), PLAN_AREA_INVALID ("drawn")."""
     plain = ("name", "key", "email", "phone", "street", "postcode", "city", "notes")
+    others = [line.strip() for line in (form.others.data or "").splitlines() if line.strip()]
+    if len(others) > OTHER_AREAS:
+        raise Refusal(Code.TEXT_TOO_LONG, "others", limit=OTHER_AREAS)
+    drawn, drawn_from = _drawn(visit, form, entry)
+    words: dict[str, str] = {name: form._fields[name].data or "" for name in plain}
     return AgencyInput(
-        **{name: form._fields[name].data or "" for name in plain},
-        kind=OrganisationKind(form.kind.data),
+        words.pop("name"),
+        OrganisationKind(form.kind.data),
         subjects=tuple(form.subjects.data or ()),
         is_townwide=form.is_townwide.data,
-        areas=tuple(form.areas.data or ()),
+        areas=(*(form.areas.data or ()), *others),
+        drawn=drawn,
+        drawn_from=drawn_from,
+        **words,
     )
 
 
@@ -350,13 +491,18 @@ def new(visit: Visit) -> Response:
     if visit.is_post and form.validate():
         try:
             entry, _changed = agencies.save(
-                visit.session, _input(form), municipality_id=visit.municipality_id, by=visit.by, now=visit.now
+                visit.session,
+                _input(visit, form, None),
+                municipality_id=visit.municipality_id,
+                by=visit.by,
+                now=visit.now,
             )
         except Refusal as refusal:
             visit.reject(form, refusal)
         else:
             return visit.redirect("agency", id=entry.id, done="saved")
-    shown = AgencyPage(None, "", True, None, (), (), (), "", False)
+    backdrop = backdrop_of(visit, (None, None, None, None))
+    shown = AgencyPage(None, "", True, backdrop, "", "", None, (), (), (), (), "", False)
     return visit.render("agencies/agency.html", shown, status=422 if visit.is_post else 200, form=form)
 
 
@@ -434,7 +580,8 @@ def _act(
     if asked == "undo":
         agencies.undo_merge(session, _merge_of(visit, entry, number), **facts)
         return "undone"
-    agencies.save(session, _input(form), municipality_id=visit.municipality_id, entry=entry, **facts)
+    changed = _input(visit, form, entry)
+    agencies.save(session, changed, municipality_id=visit.municipality_id, entry=entry, **facts)
     return "saved"
 
 
@@ -471,6 +618,9 @@ def _show(
         entry.id,
         entry.name,
         entry.agency.is_active,
+        backdrop_of(visit, (entry.agency.min_x, entry.agency.min_y, entry.agency.max_x, entry.agency.max_y)),
+        layers_import.area_as_text(entry.agency.drawn) if entry.agency.drawn else "",
+        entry.agency.drawn_from,
         (survivor.name, visit.url("agency", id=survivor.id)) if survivor else None,
         tuple(
             (clerk, visit.gettext(ROLE_WORDS[clerk.role]))
@@ -488,6 +638,7 @@ def _show(
             )
             for row, other in merges
         ),
+        _requests(visit, entry.id),
         _past(visit, entry.id),
         _done(visit),
         bool(others) and survivor is None,

@@ -26,6 +26,7 @@ from wtforms.validators import Length, Optional
 
 from consultations import agency_answers, agency_overview, contributions, invitations
 from consultations.agency_answers import AgencyReply, Decision, ExtensionRequest, Holder, Part, ReplyState
+from consultations.agency_overview import Past
 from consultations.contributions import ATTACHMENTS_LIMIT
 from consultations.documents import documents_of
 from consultations.files import MB, Limits, serving_headers
@@ -127,22 +128,31 @@ def door(visit: Visit) -> Response:
             return visit.redirect(
                 "agency_request", token=invitations.token_of(visit.house.link_key, holder.link)
             )
-    mine: list[Holder] = []
+    mine: list[Past] = []
     if visit.by.person_id is not None:
-        mine = agency_answers.of_clerk(visit.session, visit.municipality_id, visit.by.person_id)
+        mine = agency_overview.requests_of(
+            visit.session, visit.municipality_id, visit.by.person_id, today=visit.today
+        )
     shown = Door(
         tuple(
             OpenRequest(
                 localised(each.procedure, visit.language, "title"),
-                each.organisation.name,
+                each.organisation.name if each.organisation else "",
                 each.invitation.due_on,
-                visit.url("agency_request", token=invitations.token_of(visit.house.link_key, each.link)),
+                link_of(visit, each),
             )
             for each in mine
         ),
         visit.by.is_signed_in,
     )
     return visit.render("agency_desk/door.html", shown, status=status, form=form)
+
+
+def link_of(visit: Visit, asked: Past) -> str:
+    """The address of somebody's own page of a request; empty without a link."""
+    if asked.link is None:
+        return ""
+    return visit.url("agency_request", token=invitations.token_of(visit.house.link_key, asked.link))
 
 
 # --- the request -----------------------------------------------------------------------------------

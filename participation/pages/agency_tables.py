@@ -49,6 +49,7 @@ def words_in(language: str) -> Words:
         kinds={kind.value: _(BODIES[kind]) for kind in KINDS},
         subjects={key: _(label) for key, label in SUBJECTS.items()},
         whole_town=_("whole town"),
+        drawn=_("drawn area"),
         releases=_("releases"),
         columns={name: headings[at] for name, headings in COLUMNS.items()},
     )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from consultations import lateness, moderation, notices, procedures
 from consultations.notices import NoticeState, NoticeWay
-from consultations.permissions import Permission, reach
+from consultations.permissions import Permission, may, reach
 from consultations.procedures import Phase, Procedure, ProcedureState
 from participation.overview import PHASE_NAMES
 from participation.web import Visit, page
@@ -53,6 +53,8 @@ class Desk:
     may_moderate: bool
     may_record: bool
     may_plan: bool
+    #: The register of agencies belongs to those who plan for the whole town.
+    may_keep_agencies: bool
     may_administer: bool
 
 
@@ -110,6 +112,7 @@ def show(visit: Visit) -> Response:
             may_moderate=visit.may(Permission.MODERATE),
             may_record=visit.may(Permission.RECORD_INTAKE),
             may_plan=visit.may(Permission.PLAN),
+            may_keep_agencies=bool(may(visit.by, Permission.PLAN, municipality_id=visit.municipality_id)),
             may_administer=visit.may(Permission.ADMINISTER),
         ),
     )

@@ -1,6 +1,6 @@
 """The agencies of one consultation at the planner's desk: whom to ask, until when, and who has answered how."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,40 +27,35 @@ from consultations import (
     channels,
     invitations,
 )
-from consultations.agencies import Clerk, Entry, Proposal
+from consultations.agencies import Entry, Proposal
 from consultations.agency_answers import Decision
-from consultations.agency_overview import Line
+from consultations.agency_overview import Counts, Line, Order, Wanted
 from consultations.agency_periods import Period
 from consultations.invitations import InvitationState
-from consultations.permissions import Permission
+from consultations.law import Severity
+from consultations.permissions import Permission, may
 from consultations.procedures import Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from participation.i18n import date_short
 from participation.messages import STATUS
 from participation.overview import phase_name
-from participation.pages.agencies import subject_names
+from participation.pages.agencies import STATES, subject_names
 from participation.pages.agency_tables import table_response
 from participation.pages.planning_forms import Head, head_of, planned
 from participation.web import Visit, page, row_number
 
+#: Lines of the overview, and of those who wait on the list, that are shown at once.
+PAGE_LENGTH = 50
+
 #: Marks a message for the catalogues.
 N_ = str
-
-#: Kind of the tag and words of each state.
-STATES: dict[InvitationState, tuple[str, str]] = {
-    InvitationState.LISTED: ("draft", N_("on the list")),
-    InvitationState.INVITED: ("waiting", N_("asked")),
-    InvitationState.OPENED: ("info", N_("opened")),
-    InvitationState.ANSWERED: ("open", N_("answered")),
-    InvitationState.NO_CONCERNS: ("open", N_("no concerns")),
-    InvitationState.NO_REPLY: ("late", N_("no reply")),
-    InvitationState.REMOVED: ("hidden", N_("taken off")),
-}
 
 DONE = {
     "round": N_("Saved."),
     "list": N_("They are on the list. Nobody has been asked yet."),
+    "reminded": N_("Everybody who has not answered is reminded."),
+    "reminded_one": N_("The agency is reminded."),
     "sent": N_("The requests are on their way."),
     "removed": N_("The agency is taken off the list."),
     "due": N_("The last day is set."),
@@ -101,6 +96,16 @@ class AddForm(Form):
     reason = StringField(N_("Reason"), [Length(max=500)])
 
 
+class CopyForm(Form):
+    """The same agencies as in another phase."""
+
+    earlier = SelectField(N_("The same as in"), choices=[], validate_choice=False)
+
+
+class RemindForm(Form):
+    """Nothing to fill in: everybody who has not answered is reminded."""
+
+
 class SendForm(Form):
     """The last day for all on the list who have none of their own."""
 
@@ -111,12 +116,13 @@ class FilterForm(Form):
     """Which lines of the overview, and in which order."""
 
     state = SelectField(N_("Which"), choices=[], validate_choice=False)
+    words = StringField(N_("Name"))
     order = SelectField(
         N_("Order"),
         choices=[
-            SelectChoice("name", N_("by name")),
-            SelectChoice("due", N_("by last day")),
-            SelectChoice("answered", N_("by answer, newest first")),
+            SelectChoice(Order.NAME.value, N_("by name")),
+            SelectChoice(Order.DUE.value, N_("by last day")),
+            SelectChoice(Order.ANSWERED.value, N_("by answer, newest first")),
         ],
         validate_choice=False,
     )
@@ -131,9 +137,14 @@ class Advice:
     """What the law says of one agency's period."""
 
     minimum: date | None
+    maximum: date | None
     proposed: date
+    #: The phase ends too soon for a request of today, which therefore has a period of its own.
+    is_later: bool
     why: str
     source: str
+    steps: tuple[tuple[str, str], ...]
+    warnings: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -181,12 +192,22 @@ class AgenciesPage:
     proposed: int
     has_area: bool
     waiting: tuple[Waiting, ...]
+    #: How many more wait than are shown, and where all of them are.
+    more_waiting: int
+    all_waiting: str
     by_letter: int
     lines: tuple[Told, ...]
+    #: Where the next lines are; empty on the last page.
+    more: str
+    is_filtered: bool
     counts: tuple[tuple[str, int], ...]
     requests: int
     done: str
     has_register: bool
+    may_keep_register: bool
+    #: Phases whose agencies can be put on the list at once: id and name.
+    earlier: tuple[tuple[int, str], ...]
+    may_remind: int
     may_send: bool
     exports: tuple[tuple[str, str], ...]
     errors: tuple[tuple[str, str | None], ...]
@@ -226,6 +247,8 @@ def asked(visit: Visit) -> Response:
         "list": visit.form(ListForm),
         "add": visit.form(AddForm),
         "send": visit.form(SendForm),
+        "copy": visit.form(CopyForm),
+        "remind": visit.form(RemindForm),
     }
     form = forms.get(wanted)
     if form is None or not form.validate():
@@ -267,6 +290,20 @@ def _act(visit: Visit, procedure: Procedure, phase: Phase, form: Form) -> str:
             **facts,
         )
         return "sent"
+    if isinstance(form, RemindForm):
+        invitations.remind(session, phase, procedure, **facts)
+        return "reminded"
+    if isinstance(form, CopyForm):
+        wanted = row_number(form.earlier.data)
+        earlier = next(
+            (each for each in invitations.phases_of(session, procedure) if each.id == wanted), None
+        )
+        if earlier is None or earlier.id == phase.id:
+            raise Refusal(Code.FORM_INCOMPLETE, "earlier")
+        invitations.copy_list(
+            session, earlier, phase, procedure, why=phase_name(earlier, visit.language), **facts
+        )
+        return "list"
     proposals = {each.entry.id: each for each in _proposals(visit, procedure, phase)}
     if isinstance(form, AddForm):
         proposal = proposals.get(row_number(form.other.data) or 0)
@@ -322,13 +359,17 @@ def _show(
     status: int = 200,
 ) -> Response:
     session = visit.session
-    lines = agency_overview.overview(session, phase, today=visit.today)
+    counts = agency_overview.counts(session, phase, today=visit.today)
+    wanted = _wanted(visit)
+    after = row_number(visit.request.query_params.get("after"))
+    lines = agency_overview.overview(
+        session, phase, today=visit.today, wanted=wanted, after=after, limit=PAGE_LENGTH + 1
+    )
     proposals = _proposals(visit, procedure, phase)
-    clerks = agencies.clerks_of(session, [each.entry.id for each in proposals], active=True)
     names = subject_names(visit)
-    listed = {line.invitation.organisation_id for line in lines if line.state is not InvitationState.REMOVED}
-    listed |= {line.organisation.merged_into_id or 0 for line in lines}
-    waiting = _waiting(visit, procedure, phase, lines, proposals, clerks)
+    ever = agency_overview.on_list(session, phase)
+    listed = {key for key, state in ever.items() if state is not InvitationState.REMOVED}
+    waiting = _waiting(visit, procedure, phase, proposals)
 
     meta = {"locales": [visit.language], "gettext": visit.gettext}
     current = invitations.round_of(session, phase)
@@ -347,12 +388,12 @@ def _show(
     round_form.subjects.choices = [SelectChoice(key, label) for key, label in names.items()]
     free = [each for each in proposals if each.entry.id not in listed and each.entry.agency.is_active]
     proposed = [each for each in free if each.is_proposed]
-    removed = {line.invitation.organisation_id for line in lines}  # whoever was taken off is not ticked again
     list_form = (
         sent
         if isinstance(sent, ListForm)
         else ListForm(
-            data={"chosen": [str(each.entry.id) for each in proposed if each.entry.id not in removed]},
+            # Whoever was taken off is not ticked again.
+            data={"chosen": [str(each.entry.id) for each in proposed if each.entry.id not in ever]},
             meta=meta,
         )
     )
@@ -365,6 +406,10 @@ def _show(
         SelectChoice("", N_("Please choose")),
         *(SelectChoice(str(each.entry.id), each.entry.name) for each in free if not each.is_proposed),
     ]
+    copy_form = sent if isinstance(sent, CopyForm) else CopyForm(meta=meta)
+    copy_form.earlier.choices = [
+        SelectChoice(str(each.id), phase_name(each, visit.language)) for each in found if each.id != phase.id
+    ]
     send_form = sent
     if not isinstance(sent, SendForm):
         latest = max((each.advice.proposed for each in waiting), default=None)
@@ -373,11 +418,18 @@ def _show(
     filter_form.state.choices = [
         SelectChoice("", N_("All")),
         *(SelectChoice(state.value, words) for state, (_kind, words) in STATES.items()),
-        SelectChoice("late", N_("answered late")),
-        SelectChoice("extension", N_("ask for more time")),
+        SelectChoice(agency_overview.UNOPENED, N_("not opened yet")),
+        SelectChoice(agency_overview.IN_TIME, N_("answered in time")),
+        SelectChoice(agency_overview.LATE, N_("answered late")),
+        SelectChoice(agency_overview.EXTENSION, N_("ask for more time")),
+        SelectChoice(agency_overview.BY_LETTER, N_("asked by letter")),
     ]
     filter_form.phase.data = str(phase.id)
-    told = [in_words(visit, line) for line in lines if line.state is not InvitationState.LISTED]
+    found_earlier = [each for each in found if each.id != phase.id]
+    filters = {
+        name: value for name, value in visit.request.query_params.items() if name in _FILTERS and value
+    }
+    address: dict[str, Any] = {"id": procedure.id, "phase": phase.id}
     shown = AgenciesPage(
         head=head_of(visit, procedure),
         phases=tuple(
@@ -393,17 +445,26 @@ def _show(
         proposed=len(proposed),
         has_area=procedure.plan_area is not None,
         waiting=waiting,
+        more_waiting=counts.listed - len(waiting),
+        all_waiting=visit.url("planning_agencies", **address, state=InvitationState.LISTED.value),
         by_letter=sum(each.by_letter for each in waiting),
-        lines=tuple(_ordered(told, filter_form.state.data or "", filter_form.order.data or "name")),
-        counts=_counts(visit, lines),
-        requests=sum(line.waits_for_us for line in told),
+        lines=tuple(in_words(visit, line) for line in lines[:PAGE_LENGTH]),
+        more=visit.url("planning_agencies", **address, **filters, after=lines[PAGE_LENGTH - 1].invitation.id)
+        if len(lines) > PAGE_LENGTH
+        else "",
+        is_filtered=bool(filters),
+        counts=_counts(visit, counts),
+        requests=counts.requests,
         done=said_done(visit),
         has_register=bool(proposals),
+        may_keep_register=bool(may(visit.by, Permission.PLAN, municipality_id=visit.municipality_id)),
+        earlier=tuple((each.id or 0, phase_name(each, visit.language)) for each in found_earlier),
+        may_remind=counts.asked - counts.answered - counts.no_reply,
         may_send=procedure.state == ProcedureState.PUBLISHED.value,
         exports=tuple(
             (
                 kind.upper(),
-                visit.url("planning_agencies_export", id=procedure.id, format=kind, phase=phase.id),
+                visit.url("planning_agencies_export", **address, **filters, format=kind),
             )
             for kind in ("xlsx", "csv")
         ),
@@ -418,6 +479,7 @@ def _show(
         list_form=list_form,
         add_form=add_form,
         send_form=send_form,
+        copy_form=copy_form,
         filter_form=filter_form,
     )
 
@@ -438,26 +500,59 @@ def said_done(visit: Visit) -> str:
 
 
 def _advice(visit: Visit, period: Period) -> Advice:
-    return Advice(period.minimum, period.proposed, period.why.get(visit.language, ""), period.source)
+    return Advice(
+        period.minimum,
+        period.maximum,
+        period.proposed,
+        period.is_later,
+        period.why.get(visit.language, ""),
+        period.source,
+        steps_of(visit, period.proof),
+        tuple(
+            (str(each[visit.language]), str(each["source"]))
+            for each in period.proof.get("findings", ())
+            if each["severity"] != Severity.INFO.value
+        ),
+    )
+
+
+def steps_of(visit: Visit, proof: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """A stored computation step by step: the sentence and its source."""
+    return tuple((str(step[visit.language]), str(step["source"])) for step in proof.get("steps", ()))
+
+
+_FILTERS = ("state", "words", "order")
+
+
+def _wanted(visit: Visit) -> Wanted:
+    asked = visit.request.query_params
+    order = asked.get("order", "")
+    return Wanted(
+        asked.get("state", "")[:40],
+        asked.get("words", "")[:200],
+        Order(order) if order in {each.value for each in Order} else Order.NAME,
+    )
 
 
 def _waiting(
-    visit: Visit,
-    procedure: Procedure,
-    phase: Phase,
-    lines: Sequence[Line],
-    proposals: Sequence[Proposal],
-    clerks: Sequence[Clerk],
+    visit: Visit, procedure: Procedure, phase: Phase, proposals: Sequence[Proposal]
 ) -> tuple[Waiting, ...]:
-    """Everybody on the list, with the way and what the law says if they were asked today."""
+    """Who is on the list, with the way and what the law says if they were asked today; the first by name."""
+    lines = agency_overview.overview(
+        visit.session,
+        phase,
+        today=visit.today,
+        wanted=Wanted(InvitationState.LISTED.value),
+        limit=PAGE_LENGTH,
+    )
     entries: dict[int, Entry] = {each.entry.id: each.entry for each in proposals}
+    mine = [line.organisation.merged_into_id or line.invitation.organisation_id for line in lines]
+    clerks = agencies.clerks_of(visit.session, mine, active=True)
     seat = seat_of(visit)
     periods: dict[bool, Advice] = {}
     found = []
-    for line in lines:
-        if line.state is not InvitationState.LISTED:
-            continue
-        entry = entries.get(line.organisation.merged_into_id or line.invitation.organisation_id)
+    for line, organisation_id in zip(lines, mine, strict=True):
+        entry = entries.get(organisation_id)
         if entry is None:
             continue
         recipients = invitations.recipients_of(entry, clerks)
@@ -514,35 +609,14 @@ def in_words(visit: Visit, line: Line) -> Told:
     )
 
 
-def _ordered(lines: Sequence[Told], state: str, order: str) -> list[Told]:
-    tests: dict[str, Callable[[Told], bool]] = {
-        "": lambda line: True,
-        "late": lambda line: bool(line.is_late),
-        "extension": lambda line: line.waits_for_us,
-    }
-    found = [line for line in lines if (tests[state](line) if state in tests else line.state.value == state)]
-    if order == "due":
-        found.sort(key=lambda line: line.due_on or date.max)
-    if order == "answered":
-        found.sort(key=_newest_answer_first)
-    return found
-
-
-def _newest_answer_first(line: Told) -> float:
-    return -line.answered_at.timestamp() if line.answered_at else 0.0
-
-
-def _counts(visit: Visit, lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
-    asked_ones = [
-        line for line in lines if line.state not in (InvitationState.LISTED, InvitationState.REMOVED)
-    ]
+def _counts(visit: Visit, counts: Counts) -> tuple[tuple[str, int], ...]:
     return (
-        (visit.gettext("asked"), len(asked_ones)),
-        (visit.gettext("opened"), sum(line.invitation.opened_at is not None for line in asked_ones)),
-        (visit.gettext("answered"), sum(bool(line.answers) for line in asked_ones)),
-        (visit.gettext("no concerns"), sum(line.is_no_concerns for line in asked_ones)),
-        (visit.gettext("answered late"), sum(bool(line.is_late) for line in asked_ones)),
-        (visit.gettext("no reply"), sum(line.state is InvitationState.NO_REPLY for line in asked_ones)),
+        (visit.gettext("asked"), counts.asked),
+        (visit.gettext("opened"), counts.opened),
+        (visit.gettext("answered"), counts.answered),
+        (visit.gettext("no concerns"), counts.no_concerns),
+        (visit.gettext("answered late"), counts.late),
+        (visit.gettext("no reply"), counts.no_reply),
     )
 
 
@@ -552,12 +626,12 @@ def _counts(visit: Visit, lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
     may=Permission.PLAN,
 )
 def export(visit: Visit) -> Response:
-    """The overview as a table."""
+    """The overview as a table, narrowed as on the page; nothing in it is run by a spreadsheet."""
     procedure = planned(visit)
     phase = _phase(visit, procedure)[1]
     if phase is None:
         visit.not_found()
-    lines = agency_overview.overview(visit.session, phase, today=visit.today)
+    lines = agency_overview.overview(visit.session, phase, today=visit.today, wanted=_wanted(visit))
     heading = [
         visit.gettext(words)
         for words in (

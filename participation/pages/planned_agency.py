@@ -12,10 +12,10 @@ from consultations import agency_answers, agency_overview, contributions, invita
 from consultations.agency_answers import Decision
 from consultations.invitations import Invitation, InvitationState
 from consultations.permissions import Permission
-from consultations.procedures import Procedure
+from consultations.procedures import Phase, Procedure
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
-from participation.pages.planned_agencies import Told, in_words, said_done, seat_of
+from participation.pages.planned_agencies import Told, in_words, said_done, seat_of, steps_of
 from participation.pages.planning_forms import Head, head_of, planned
 from participation.web import Visit, page
 
@@ -111,6 +111,8 @@ class OneAgency:
     why: str
     source: str
     minimum: date | None
+    #: The stored computation, step by step, with its sources.
+    steps: tuple[tuple[str, str], ...]
     links: tuple[tuple[str, str, datetime | None], ...]
     requests: tuple[Request, ...]
     events: tuple[Event, ...]
@@ -118,6 +120,8 @@ class OneAgency:
     is_listed: bool
     is_asked: bool
     is_pending: bool
+    may_remind: bool
+    may_note_receipt: bool
     may_remove: bool
     done: str
 
@@ -155,6 +159,8 @@ def one(visit: Visit) -> Response:
     wanted = str(visit.form_data.get("do", ""))
     kind = FORMS.get(wanted)
     form = visit.form(kind, prefix=_prefix(wanted)) if kind else None
+    if wanted == "remind":
+        form = visit.form(RemoveForm, prefix=_prefix(wanted))
     if form is not None and not form.validate():
         return _show_one(visit, procedure, row, wanted, form, status=422)
     try:
@@ -186,6 +192,9 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
         key = visit.house.link_key
         invitations.rotate(session, row, by_letter=wanted == "letter", key=key, **facts)
         return "links"
+    if wanted == "remind":
+        invitations.remind(session, session.get_one(Phase, row.phase_id), procedure, only=row, **facts)
+        return "reminded_one"
     if wanted == "due":
         if form.due_on.data is None:
             raise Refusal(Code.FORM_INCOMPLETE, "due_on")
@@ -203,6 +212,7 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
         if form.received_on.data is None:
             raise Refusal(Code.FORM_INCOMPLETE, "received_on")
         invitations.note_receipt(session, row, form.received_on.data, seat=seat_of(visit), **facts)
+        agency_answers.follow_due(session, row, **facts)
         return "receipt"
     if wanted in ("grant", "refuse"):
         if wanted == "grant" and form.granted_until.data is None:
@@ -231,17 +241,13 @@ def _show_one(
     status: int = 200,
 ) -> Response:
     session = visit.session
-    phase = next(each for each in invitations.phases_of(session, procedure) if each.id == row.phase_id)
-    line = next(
-        each
-        for each in agency_overview.overview(session, phase, today=visit.today)
-        if each.invitation.id == row.id
-    )
+    line = agency_overview.line_of(session, row, today=visit.today)
     events = invitations.events_of(session, row)
     labels = {event.by for event in events} | {request.asked_by for request in line.extensions}
     names = agency_overview.names(session, sorted(labels))
     software = visit.gettext("the software")
     minimum = row.proof.get("minimum_end") or {}
+    said = minimum or next(iter(row.proof.get("steps", ())), {})
     reply = agency_answers.open_reply(session, row.id or 0)
     meta = {"locales": [visit.language], "gettext": visit.gettext}
     open_request = next((each for each in line.extensions if each.decision == Decision.OPEN.value), None)
@@ -268,9 +274,10 @@ def _show_one(
         line=in_words(visit, line),
         received_on=row.received_on,
         is_receipt_noted=row.is_receipt_noted,
-        why=str(minimum.get(visit.language, "")),
-        source=str(minimum.get("source", "")),
+        why=str(said.get(visit.language, "")),
+        source=str(said.get("source", "")),
         minimum=date.fromisoformat(minimum["day"]) if minimum else None,
+        steps=steps_of(visit, row.proof),
         links=tuple(
             (
                 each.name or line.organisation.name,
@@ -304,6 +311,9 @@ def _show_one(
         is_listed=row.state == InvitationState.LISTED.value,
         is_asked=row.state in invitations.ASKED,
         is_pending=row.state in (*invitations.PENDING, InvitationState.NO_REPLY.value),
+        may_remind=line.state.value in invitations.PENDING,
+        may_note_receipt=row.state in invitations.ASKED
+        and (row.state in invitations.PENDING or line.is_late is not False),
         may_remove=InvitationState.REMOVED in invitations.MOVES[InvitationState(row.state)],
         done=said_done(visit),
     )

@@ -211,7 +211,7 @@ def _show_area(
         picture=visit.url("plan_picture", slug=procedure.slug, v=version) if has_area else "",
         report=report_of(visit, stored),
         waiting=waiting(visit, token, procedure),
-        backdrop=_backdrop(visit, procedure),
+        backdrop=backdrop_of(visit, (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)),
         current=layers_import.area_as_text(procedure.plan_area) if procedure.plan_area else "",
         errors=errors,
     )
@@ -227,10 +227,10 @@ def _area_words(visit: Visit, value: str, area: Area) -> str:
     return visit.gettext("%(name)s (%(size)s ha)", name=name, size=hectares)
 
 
-def _backdrop(visit: Visit, procedure: Procedure) -> Backdrop:
+def backdrop_of(visit: Visit, box: tuple[float | None, float | None, float | None, float | None]) -> Backdrop:
+    """The map to draw on, around a box in metres (EPSG:25832); around the town where there is none yet."""
     ground = base_map(visit)
     bounds: Sequence[float] = visit.municipality_row.bounds or layers_import.GERMANY
-    box = (procedure.min_x, procedure.min_y, procedure.max_x, procedure.max_y)
     if box[0] is not None and box[1] is not None and box[2] is not None and box[3] is not None:
         bounds = layers_import.bounds_of((box[0], box[1], box[2], box[3]))
     address = f"/kacheln/{ground.digest}/{{look}}/{{z}}/{{x}}/{{y}}.svg"

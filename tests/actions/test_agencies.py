@@ -34,6 +34,7 @@ WORDS = Words(
         "roads": "Straßen",
     },
     whole_town="ganze Stadt",
+    drawn="gezeichnetes Gebiet",
     releases="gibt frei",
     columns={name: headings[0] for name, headings in COLUMNS.items()},
 )

@@ -1,6 +1,7 @@
 """Asking the agencies: own periods, links that open one thing only, drafts and releases, more time, silence."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from consultations import (
     agency_overview,
     agency_periods,
     contributions,
+    evidence,
     invitations,
     journal,
     notices,
@@ -19,7 +21,9 @@ from consultations import (
 )
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
 from consultations.agency_answers import REPLY_MOVES, Holder, Part, ReplyState
+from consultations.agency_overview import Line, Order, Wanted
 from consultations.contributions import PublicationState
+from consultations.files import FolderStore
 from consultations.invitations import MOVES, Invitation, InvitationEvent, InvitationLink, InvitationState
 from consultations.notices import Notice, NoticeWay
 from consultations.people import OrganisationKind
@@ -184,8 +188,9 @@ def test_shorter_than_the_law_is_refused_for_everybody_and_nobody_is_asked(
 def test_the_early_step_has_no_statutory_period(session: Session, town: Town, phase: Phase) -> None:
     phase.kind, phase.ends_on = PhaseKind.AGENCIES_EARLY.value, None
     period = agency_periods.period_of(phase, town.procedure, TODAY, seat=SEAT)
-    assert (period.minimum, period.proposed) == (None, date(2027, 3, 15))
-    assert period.allows(TODAY)
+    assert (period.minimum, period.earliest) == (None, TODAY)
+    # As long as the phase, which began on 1 February and has no end here: four weeks.
+    assert period.proposed == date(2027, 3, 15)
 
 
 def test_a_letter_counts_from_its_receipt_and_a_late_posting_moves_the_end(
@@ -512,6 +517,144 @@ def test_a_letter_at_the_counter_is_the_answer_of_who_was_asked(
         agency_answers.assign(session, row, town.hand_in(session), by=town.moderator, now=NOW)
     [line] = agency_overview.overview(session, phase, today=TODAY)
     assert [each.channel for each in line.answers] == ["letter"]
+
+
+def test_what_lay_on_the_counter_already_is_judged_by_the_agency_s_own_day(
+    session: Session, town: Town, phase: Phase, tmp_path: Path
+) -> None:
+    row = ask(session, town, phase, enter(session, town))
+    assert row.due_on is not None
+    public_phase = town.hand_in(session).phase_id
+    over = at(row.due_on + timedelta(days=20))
+    letter = town.hand_in(session, channel="letter", by=town.clerk, received_at=at(row.due_on), now=over)
+    assert letter.phase_id == public_phase
+    assert letter.is_late
+    agency_answers.assign(session, row, letter, by=town.clerk, now=over)
+    assert (letter.phase_id, letter.due_on, letter.is_late) == (phase.id, row.due_on, False)
+    # The receipt's seal stands, and so does everything that the journal says of it.
+    session.flush()
+    assert [each.code for each in evidence.examine(session, FolderStore(tmp_path))] == []
+    # Another one comes too late; then it turns out that the request had reached the agency later than was thought.
+    other = ask(
+        session, town, phase, enter(session, town, "Amt B", email="", street="A 1", postcode="1", city="B")
+    )
+    assert other.due_on is not None
+    late = town.hand_in(
+        session, channel="letter", by=town.clerk, received_at=at(other.due_on + timedelta(days=1)), now=over
+    )
+    agency_answers.assign(session, other, late, by=town.clerk, now=over)
+    assert late.is_late
+    told_on = TODAY + agency_periods.LETTER_TRAVELS + timedelta(days=3)
+    invitations.note_receipt(session, other, told_on, seat=SEAT, by=town.planner, now=over)
+    agency_answers.follow_due(session, other, by=town.planner, now=over)
+    assert (late.is_late, late.due_on) == (False, other.due_on)
+    assert [each.code for each in evidence.examine(session, FolderStore(tmp_path))] == []
+
+
+def test_the_overview_is_narrowed_ordered_and_paged_as_if_by_hand(
+    session: Session, town: Town, phase: Phase
+) -> None:
+    words: dict[str, Any] = {"title": "K", "text": "K", "language": "de"}
+    for number in range(12):
+        entry = enter(session, town, f"Amt {number * 7 % 12:02}", email="" if number == 5 else f"a{number}@b.example",
+                      street="A 1", postcode="1", city="B")  # fmt: skip
+        row = ask(session, town, phase, entry)
+        assert row.due_on is not None
+        moment = at(row.due_on + timedelta(days=number % 4 - 2))
+        if number % 3 == 0:
+            agency_answers.opened(session, holder(session, town, row), now=NOW)
+        if number % 2 == 0:
+            agency_answers.no_concerns(session, holder(session, town, row), now=moment, **words)
+        if number == 3:
+            agency_answers.ask_extension(
+                session, holder(session, town, row), reason="U", wished_until=None, now=NOW
+            )
+        if number == 11:
+            invitations.remove(session, row, note="weg", by=town.planner, now=NOW)
+    put(session, town, phase, enter(session, town, "Amt 99"))
+    today = TODAY + timedelta(days=40)  # every period is over
+    everybody = agency_overview.overview(session, phase, today=today)
+    assert len(everybody) == 13
+    tests: dict[str, Any] = {
+        "": lambda line: line.state is not InvitationState.LISTED,
+        "no_reply": lambda line: line.state is InvitationState.NO_REPLY,
+        "invited": lambda line: line.state is InvitationState.INVITED,
+        "no_concerns": lambda line: line.state is InvitationState.NO_CONCERNS,
+        "removed": lambda line: line.state is InvitationState.REMOVED,
+        "listed": lambda line: line.state is InvitationState.LISTED,
+        "late": lambda line: line.is_late is True,
+        "in_time": lambda line: line.is_late is False,
+        "unopened": lambda line: line.invitation.state in invitations.ASKED and not line.invitation.opened_at,
+        "extension": lambda line: bool(line.extensions),
+        "by_letter": lambda line: line.invitation.way == "letter",
+    }
+    keys: dict[Order, Any] = {
+        Order.NAME: lambda line: line.organisation.name,
+        Order.DUE: lambda line: (line.invitation.due_on or date.max, line.organisation.name),
+        Order.ANSWERED: lambda line: (
+            -(line.invitation.answered_on or date.min).toordinal(), line.organisation.name
+        ),
+    }  # fmt: skip
+    for which, test in tests.items():
+        for order, key in keys.items():
+            wanted = Wanted(which, order=order)
+            by_hand = sorted((line for line in everybody if test(line)), key=key)
+            found: list[Line] = []
+            while more := agency_overview.overview(
+                session, phase, today=today, wanted=wanted, limit=2,
+                after=found[-1].invitation.id if found else None,
+            ):  # fmt: skip
+                found += more
+            names = [line.organisation.name for line in found]
+            assert names == [line.organisation.name for line in by_hand], (which, order)
+    assert [
+        line.organisation.name
+        for line in agency_overview.overview(session, phase, today=today, wanted=Wanted("", "amt 07"))
+    ] == ["Amt 07"]
+    counts = agency_overview.counts(session, phase, today=today)
+    sizes = {which: sum(map(test, everybody)) for which, test in tests.items()}
+    assert (counts.listed, counts.asked, counts.late, counts.no_reply, counts.no_concerns, counts.requests) == (
+        1, 11, sizes["late"], sizes["no_reply"], sizes["no_concerns"], 1
+    )  # fmt: skip
+    assert 0 < counts.late < counts.answered
+
+
+def test_the_same_agencies_are_asked_again_and_who_is_silent_is_reminded(
+    session: Session, town: Town, phase: Phase
+) -> None:
+    next_phase = Phase(
+        procedure_id=town.procedure.id or 0, kind=PhaseKind.REPEATED.value, track=Track.AGENCIES.value,
+        starts_on=date(2027, 5, 3), ends_on=date(2027, 5, 21), is_formal=True, position=10,
+    )  # fmt: skip
+    session.add(next_phase)
+    session.flush()
+    old, new, gone = (enter(session, town, name) for name in ("Altes Amt", "Neues Amt", "Weg"))
+    for entry in (old, gone):
+        ask(session, town, phase, entry)
+    silent = ask(session, town, phase, enter(session, town, "Stilles Amt"))
+    agencies.merge(session, new, old, note="umbenannt", by=town.planner, now=NOW)
+    agencies.set_active(session, gone, False, by=town.planner, now=NOW)
+    facts: dict[str, Any] = {"by": town.planner, "now": NOW}
+    with refused(Code.NOT_ALLOWED):
+        invitations.copy_list(session, phase, next_phase, town.procedure, why="", by=town.clerk, now=NOW)
+    assert invitations.copy_list(session, phase, next_phase, town.procedure, why="früher", **facts) == 2
+    assert invitations.copy_list(session, phase, next_phase, town.procedure, why="früher", **facts) == 0
+    listed = agency_overview.overview(session, next_phase, today=TODAY)
+    assert [line.organisation.name for line in listed] == ["Neues Amt", "Stilles Amt"]
+    # Nobody is reminded on the day of the request, nor twice a day, nor after the end.
+    with refused(Code.NOBODY_TO_REMIND):
+        invitations.remind(session, phase, town.procedure, **facts)
+    later: dict[str, Any] = {"by": town.planner, "now": NOW + timedelta(days=2)}
+    assert invitations.remind(session, phase, town.procedure, only=silent, **later) == 1
+    assert invitations.remind(session, phase, town.procedure, **later) == 2
+    with refused(Code.NOBODY_TO_REMIND):
+        invitations.remind(session, phase, town.procedure, **later)
+    assert len(told(session, "agency_reminder")) == 3
+    assert silent.due_on is not None
+    with refused(Code.NOBODY_TO_REMIND):
+        invitations.remind(
+            session, phase, town.procedure, by=town.planner, now=at(silent.due_on + timedelta(days=1))
+        )
 
 
 def test_the_overview_costs_the_same_for_one_and_for_many(session: Session, town: Town, phase: Phase) -> None:
