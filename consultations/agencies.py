@@ -524,6 +524,47 @@ def remove_clerk(session: Session, entry: Entry, clerk_id: int, *, by: Actor, no
     )  # fmt: skip
 
 
+def clerk_by_id(session: Session, clerk_id: int) -> Clerk:
+    """One clerk. Raises NoResultFound for an unknown id."""
+    row = session.get_one(AgencyClerk, clerk_id)
+    person = session.get_one(Person, row.person_id)
+    return Clerk(
+        clerk_id, row.person_id, row.organisation_id, person.name, person.email, ClerkRole(row.role), row.is_active
+    )  # fmt: skip
+
+
+def works_for(session: Session, municipality_id: int, person_id: int) -> bool:
+    """Whether somebody works for an agency of the town, by their own row or by an account that keeps its requests."""
+    return (
+        session.exec(
+            select(AgencyClerk.id)
+            .join(Agency, col(Agency.organisation_id) == AgencyClerk.organisation_id)
+            .where(
+                or_(col(AgencyClerk.person_id) == person_id, col(AgencyClerk.account_id) == person_id),
+                Agency.municipality_id == municipality_id,
+                col(AgencyClerk.is_active),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
+def keep_in_account(session: Session, clerk_id: int, person_id: int, *, by: Actor, now: datetime) -> None:
+    """An account shows this clerk's requests from now on; the caller has seen that its owner holds the clerk's link."""
+    row = session.get_one(AgencyClerk, clerk_id)
+    if person_id in (row.person_id, row.account_id):
+        return
+    row.account_id = person_id
+    session.add(row)
+    session.flush()
+    organisation = session.get_one(Organisation, row.organisation_id)
+    _note(
+        session, organisation.municipality_id, organisation.id, "agency_account_kept", by=by, now=now,
+        person=row.person_id,
+    )  # fmt: skip
+
+
 # --- merging ---------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ What an agency writes is authored apart (`AgencyReply`) and becomes a contributi
 another way is assigned to whoever was asked.
 """
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -111,6 +112,8 @@ class Holder:
     subjects: tuple[str, ...]
     name: str
     role: ClerkRole
+    #: Whose accounts show this clerk's requests.
+    account_ids: tuple[int, ...] = ()
 
     @property
     def actor(self) -> Actor:
@@ -154,16 +157,43 @@ def _holder(session: Session, municipality_id: int, wanted: Any) -> Holder | Non
     if found is None:
         return None
     link, invitation, organisation = found
-    name = organisation.name
+    name, accounts = organisation.name, tuple[int, ...]()
     if link.clerk_id is not None:
         clerk = session.get(agencies.AgencyClerk, link.clerk_id)
         if clerk is None or not clerk.is_active:
             return None
         name = session.get_one(Person, clerk.person_id).name
+        accounts = tuple(each for each in (clerk.person_id, clerk.account_id) if each is not None)
     procedure, phase = invitations.matter_of(session, invitation)
     agency = session.get(agencies.Agency, organisation.id)
     subjects = tuple(agency.subjects) if agency else ()
-    return Holder(link, invitation, organisation, procedure, phase, subjects, name, ClerkRole(link.role))
+    return Holder(
+        link, invitation, organisation, procedure, phase, subjects, name, ClerkRole(link.role), accounts
+    )
+
+
+def offer_account(session: Session, holder: Holder, *, now: datetime) -> None:
+    """Write to the clerk how to open an account, at most once a day. Raises Refusal NOT_FOUND (the agency itself has none)."""
+    row, link = holder.invitation, holder.link
+    if link.clerk_id is None:
+        raise Refusal(Code.NOT_FOUND)
+    today = local_date(now)
+    earlier = [each for each in invitations.events_of(session, row) if each.verb == "account_offered"]
+    if any(each.by == holder.label and local_date(each.at) == today for each in earlier):
+        return
+    invitations.happened(session, row, "account_offered", by=holder.actor, now=now)
+    entry = invitations.entry_of(session, row)
+    invitations.leave(session, row, link, "agency_account", name=holder.name, entry=entry, now=now)
+
+
+def offer_of(key: bytes, link: InvitationLink) -> str:
+    """The secret of the mail with which a clerk opens an account; no one knows it who only holds the link."""
+    return hmac.digest(key, b"agency account\0" + link.nonce.encode(), "sha256").hex()[:48]
+
+
+def is_offer(key: bytes, link: InvitationLink, secret: str) -> bool:
+    """Whether this is the secret of that mail."""
+    return hmac.compare_digest(offer_of(key, link).encode(), secret.encode())
 
 
 def holders_of(session: Session, row: Invitation) -> list[Holder]:

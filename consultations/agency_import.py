@@ -38,6 +38,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "notes": ("Bemerkung", "Notes"),
 }
 
+#: Lines of one table. No town asks as many; each is looked up, and all of them are entered at once.
+LINES = 2_000
+
 _WHOLE_TOWN = {
     fold(word) for word in ("", "ganze Stadt", "ganzes Stadtgebiet", "Stadtgebiet", "whole town", "*")
 }
@@ -81,7 +84,7 @@ class Report:
 
 
 def columns_of(table: Table) -> dict[str, str]:
-    """Which column of the table is what, by headings in either language. Raises Refusal MAPPING_INVALID ("file")."""
+    """Which column of the table is what, by headings in either language. Raises Refusal TABLE_COLUMN_MISSING ("file")."""
     folded = {fold(heading): heading for heading in table.columns}
     found = {
         name: folded[fold(heading)]
@@ -90,7 +93,7 @@ def columns_of(table: Table) -> dict[str, str]:
         if fold(heading) in folded
     }
     if "name" not in found:
-        raise Refusal(Code.MAPPING_INVALID, "file", filename="", problem="no column “Name”")
+        raise Refusal(Code.TABLE_COLUMN_MISSING, "file", name=COLUMNS["name"][0])
     return found
 
 
@@ -100,9 +103,11 @@ def take_in(
     """Enter every line, in the caller's transaction; for a rehearsal the caller rolls back.
 
     `words` are the languages in which kinds and subject areas may be written. Raises Refusal NOT_ALLOWED,
-    MAPPING_INVALID.
+    TABLE_COLUMN_MISSING, TABLE_TOO_LONG.
     """
     columns = columns_of(table)
+    if len(table.lines) > LINES:
+        raise Refusal(Code.TABLE_TOO_LONG, "file", limit=LINES)
     known = agencies.every(session, municipality_id)
     by_key = {entry.agency.key: entry for entry in known if entry.agency.key}
     by_name = {entry.agency.sort: entry for entry in known}
@@ -110,18 +115,21 @@ def take_in(
     for clerk in agencies.clerks_of(session, [entry.id for entry in known], active=True):
         clerks.setdefault(clerk.organisation_id, []).append(clerk)
     own = agencies.own_subjects(session, municipality_id)
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     report = Report()
     for line in table.lines:
         values = {
             name: _GUARDED.sub("", line.values.get(column, "").strip(), count=1)
             for name, column in columns.items()
         }
-        name = values["name"]
+        if not any(values.values()):
+            continue  # spreadsheets end in lines of nothing but separators
+        name, key = values["name"], values.get("key", "")
+        same = [fold(name), *([f"key {key}"] if key else [])]
         try:
-            if fold(name) in seen:
-                raise Refusal(Code.NAME_TAKEN, "name", name=name)
-            entry = by_key.get(values.get("key", "")) or by_name.get(fold(name))
+            if earlier := next((seen[each] for each in same if each in seen), None):
+                raise Refusal(Code.LINE_DOUBLED, "name", line=earlier)
+            entry = by_key.get(key) or by_name.get(fold(name))
             entered = _entered(values, entry, words, own)
             wanted = _clerks(values.get("clerks", ""))
             with session.begin_nested():
@@ -140,7 +148,7 @@ def take_in(
                 session.refresh(entry.agency)
             report.outcomes.append(Outcome(line.number, name, "refused", refusal=refusal))
             continue
-        seen.add(fold(name))
+        seen |= dict.fromkeys(same, line.number)
         result = "new" if entry is None else "changed" if changed else "same"
         report.outcomes.append(Outcome(line.number, name, result, changed if entry else ()))
     return report

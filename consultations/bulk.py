@@ -7,12 +7,13 @@ already (by its source id) or refused with a reason, and the caller commits or r
 import csv
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from sqlmodel import Session, select
 
@@ -119,47 +120,68 @@ def read_mapping(path: Path) -> FieldMap:
         raise Refusal(Code.MAPPING_INVALID, filename=path.name, problem=str(problem)) from problem
 
 
-def read_table(path: Path, filename: str) -> Table:
+def read_table(path: Path, filename: str, *, limit: int = ROW_LIMIT) -> Table:
     """A CSV, XLSX or GeoJSON file as lines of text values.
 
     CSV in UTF-8 (with or without byte order mark) or Windows-1252, separated by comma, semicolon or tab.
-    Raises Refusal TABLE_UNREADABLE (`problem`), TABLE_TOO_LONG.
+    Raises Refusal TABLE_TOO_LONG (more than `limit` lines: the rest is not even read), TABLE_BROKEN (no such file at all),
+    TABLE_NOT_TEXT and TABLE_LINE_WRONG (with the `line`), TABLE_COLUMN_DOUBLED, TABLE_UNREADABLE (`problem`).
     """
     suffix = Path(filename).suffix.lower()
     try:
         if suffix in (".geojson", ".json"):
-            return _read_geojson(path)
-        if suffix == ".xlsx":
-            return _read_xlsx(path)
-        return _read_csv(path)
+            return _read_geojson(path, limit)
+        return _read_xlsx(path, limit) if suffix == ".xlsx" else _read_csv(path, filename, limit)
     except Refusal:
         raise
+    except (BadZipFile, KeyError) as problem:  # KeyError: a ZIP file that is no workbook
+        raise Refusal(Code.TABLE_BROKEN, "file", filename=filename) from problem
     except Exception as problem:
         # Spreadsheets are zip and XML files by others; whatever is wrong with one, it is the file that is refused.
         raise Refusal(Code.TABLE_UNREADABLE, filename=filename, problem=str(problem)[:200]) from problem
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path, filename: str, limit: int) -> Table:
     octets = path.read_bytes()
     try:
         encoding, text = "UTF-8", octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        encoding, text = "Windows-1252", octets.decode("cp1252", errors="strict")
+        encoding = "Windows-1252"
+        try:
+            text = octets.decode("cp1252", errors="strict")
+        except UnicodeDecodeError as problem:
+            line = octets.count(b"\n", 0, problem.start) + 1
+            raise Refusal(Code.TABLE_NOT_TEXT, "file", filename=filename, line=line) from problem
+    if "\0" in text:
+        raise Refusal(Code.TABLE_BROKEN, "file", filename=filename)
     head = text.partition("\n")[0]
     separator = max(";,\t", key=head.count)
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=separator, strict=True)
     columns = tuple(name or "" for name in reader.fieldnames or ())
+    _check_columns(columns)
     lines = []
     for row in reader:
         if None in row or any(value is None for value in row.values()):
-            raise ValueError(f"line {reader.line_num}: other than {len(columns)} columns")
+            found = sum(value is not None for name, value in row.items() if name is not None)
+            raise Refusal(
+                Code.TABLE_LINE_WRONG, "file", line=reader.line_num, found=found + len(row.get(None) or ()),
+                expected=len(columns),
+            )  # fmt: skip
         lines.append(Line(reader.line_num, row))
-        _check_length(len(lines))
+        _check_length(len(lines), limit)
     names = {",": "comma", ";": "semicolon", "\t": "tab"}
     return Table(tuple(lines), columns, f"CSV, {encoding}, {names[separator]}")
 
 
-def _read_xlsx(path: Path) -> Table:
+def _check_columns(columns: Sequence[str]) -> None:
+    """Raises Refusal TABLE_COLUMN_DOUBLED: which of the two is meant, nobody knows."""
+    named = [name.strip() for name in columns if name.strip()]
+    for name in named:
+        if named.count(name) > 1:
+            raise Refusal(Code.TABLE_COLUMN_DOUBLED, "file", name=name)
+
+
+def _read_xlsx(path: Path, limit: int) -> Table:
     from openpyxl import load_workbook
 
     book = load_workbook(path, read_only=True, data_only=True)
@@ -167,11 +189,12 @@ def _read_xlsx(path: Path) -> Table:
         sheet = book.worksheets[0]
         rows = sheet.iter_rows(values_only=True)
         columns = tuple(_cell(value) for value in next(rows, ()))
+        _check_columns(columns)
         lines = []
         for number, row in enumerate(rows, start=2):
             if any(value is not None for value in row):
                 lines.append(Line(number, dict(zip(columns, map(_cell, row), strict=False))))
-                _check_length(len(lines))
+                _check_length(len(lines), limit)
         return Table(tuple(lines), columns, f"XLSX, {sheet.title}")
     finally:
         book.close()
@@ -187,10 +210,10 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _read_geojson(path: Path) -> Table:
+def _read_geojson(path: Path, limit: int) -> Table:
     given = json.loads(path.read_text(encoding="utf-8-sig"))
     features = given["features"]
-    _check_length(len(features))
+    _check_length(len(features), limit)
     columns: dict[str, None] = {}
     lines = []
     for number, feature in enumerate(features, start=1):
@@ -200,9 +223,9 @@ def _read_geojson(path: Path) -> Table:
     return Table(tuple(lines), tuple(columns), "GeoJSON")
 
 
-def _check_length(lines: int) -> None:
-    if lines > ROW_LIMIT:
-        raise Refusal(Code.TABLE_TOO_LONG, limit=ROW_LIMIT)
+def _check_length(lines: int, limit: int) -> None:
+    if lines > limit:
+        raise Refusal(Code.TABLE_TOO_LONG, "file", limit=limit)
 
 
 # --- taking in -------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ _WITH_LINKS = (
     "agency_extension",
     "agency_returned",
     "agency_waiting",
+    "agency_account",
 )
 
 #: Asked, and nothing has come yet.
@@ -589,10 +590,10 @@ def _hand_out(
             link.code_key = hashed(code_of(key, link))
         session.add(link)
         session.flush()
-        _leave(session, row, link, "agency_invitation", name=recipient.name, entry=entry, now=now)
+        leave(session, row, link, "agency_invitation", name=recipient.name, entry=entry, now=now)
 
 
-def _leave(
+def leave(
     session: Session, row: Invitation, link: InvitationLink, kind: str, *, name: str, entry: Entry, now: datetime,
     **facts: Any,
 ) -> None:  # fmt: skip
@@ -624,7 +625,7 @@ def tell(session: Session, row: Invitation, kind: str, *, now: datetime, roles: 
         if link.clerk_id is not None and link.clerk_id not in clerks:
             continue
         name = clerks[link.clerk_id].name if link.clerk_id else entry.name
-        _leave(session, row, link, kind, name=name, entry=entry, now=now, **facts)
+        leave(session, row, link, kind, name=name, entry=entry, now=now, **facts)
 
 
 def live_links(session: Session, row: Invitation) -> list[InvitationLink]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from consultations import invitations
+from consultations import agency_answers, invitations
 from consultations.agency_overview import Told
 from consultations.deadlines import local_date
 from consultations.municipalities import Municipality
@@ -17,7 +17,7 @@ from participation.web import language_prefix, path_for
 class AgencyMessage:
     """Everything that a mail or letter to an agency says. `link` and `code` are secrets of the addressee.
 
-    `kind`: invitation | reminder | extension | returned | waiting. `due_on` is the last day, `received_on` the day it
+    `kind`: invitation | reminder | extension | returned | waiting | account. `due_on` is the last day, `received_on` the day it
     counts from; `why` the sentence of the law, empty where it sets no period. `granted_until` and `answer` belong to an
     answered request for more time, `by` and `note` to a draft that was handed on or given back.
     """
@@ -58,6 +58,10 @@ def message_of(
     code = invitations.code_of(key, told.link) if told.link.code_key else ""
     minimum = row.proof.get("minimum_end") or {}
     granted = str(told.facts.get("granted_until", ""))
+    token = invitations.token_of(key, told.link)
+    link = path_for("agency_request", token=token)
+    if told.kind == "agency_account":
+        link = path_for("agency_open_account", token=token, secret=agency_answers.offer_of(key, told.link))
     return AgencyMessage(
         kind=told.kind.removeprefix("agency_"),
         language=language,
@@ -75,7 +79,7 @@ def message_of(
         is_assumed=bool(told.address) and not row.is_receipt_noted,
         why=str(minimum.get(language, "")),
         source=str(minimum.get("source", "")),
-        link=base + prefix + path_for("agency_request", token=invitations.token_of(key, told.link)),
+        link=base + prefix + link,
         code=tuple(code[at : at + 4] for at in range(0, len(code), 4)),
         door=base + prefix + path_for("agency_door"),
         address=told.address,

@@ -74,6 +74,7 @@ ROOMS: tuple[str, ...] = (
     "planned_agencies",
     "planned_agency",
     "agency_desk",
+    "agency_account",
     "planned_variants",
     "desk",
     "moderation",

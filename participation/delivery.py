@@ -213,6 +213,7 @@ COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {
     "agency_extension": _agency,
     "agency_returned": _agency,
     "agency_waiting": _agency,
+    "agency_account": _agency,
 }
 
 

@@ -283,6 +283,17 @@ def add_password_identity(session: Session, person: Person, *, by: Actor, now: d
     return _new_password_identity(session, person, person.email, now=now)
 
 
+def invite_known(session: Session, person_id: int, *, now: datetime) -> str:
+    """The token with which somebody without a role chooses a password: the caller has seen that the address is theirs.
+
+    Raises Refusal NAME_TAKEN (the address has an account), WRONG_STATE (the person has no address).
+    """
+    person = session.get_one(Person, person_id)
+    if not person.email:
+        raise Refusal(Code.WRONG_STATE)
+    return _new_invitation(session, _new_password_identity(session, person, person.email, now=now), now=now)
+
+
 def renew_invitation(session: Session, identity: Identity, *, by: Actor, now: datetime) -> str:
     """A new link to choose a password with, for who has lost theirs; links made before no longer work.
 

@@ -137,6 +137,20 @@ MESSAGES: dict[Code, str] = {
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),
     Code.TABLE_TOO_LONG: N_("The table has more than %(limit)s lines. Please divide it."),
+    Code.TABLE_BROKEN: N_(
+        "The file “%(filename)s” is damaged, or no table. Please save it again as XLSX or CSV."
+    ),
+    Code.TABLE_NOT_TEXT: N_(
+        "The text of “%(filename)s” is neither UTF-8 nor Windows-1252: line %(line)s has a character that is in neither."
+    ),
+    Code.TABLE_LINE_WRONG: N_(
+        "Line %(line)s has %(found)s cells, the heading has %(expected)s. Often a separator is missing or stands in a text without quotation marks."
+    ),
+    Code.TABLE_COLUMN_MISSING: N_(
+        "The table has no column “%(name)s”. Its first line has to name the columns."
+    ),
+    Code.TABLE_COLUMN_DOUBLED: N_("The table has two columns “%(name)s”. Please keep one of them."),
+    Code.LINE_DOUBLED: N_("The same as in line %(line)s."),
     Code.SOURCE_ID_MISSING: N_("The line has no id of its own."),
     Code.PARENT_UNKNOWN: N_("It answers “%(parent)s”, which is not here."),
     Code.DATE_IMPOSSIBLE: N_("“%(date)s” is not a date we can read. Please write it like 02.03.2027."),

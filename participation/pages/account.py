@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from wtforms import EmailField, Form, HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
-from consultations import people
+from consultations import agencies, people
 from consultations.municipalities import names_of
 from consultations.permissions import Permission, Role
 from consultations.refusals import Code, Refusal
@@ -84,10 +84,16 @@ def _sign_in_page(visit: Visit, form: SignInForm, *, status: int = 200) -> Respo
     return visit.render("account/sign_in.html", SignInPage(form, links), status=status)
 
 
-def _after_sign_in(visit: Visit, wanted: str | None) -> Response:
-    """To the page that somebody wanted before they were asked to sign in, if it is one of ours."""
+def _after_sign_in(visit: Visit, wanted: str | None, person_id: int) -> Response:
+    """To the page that somebody wanted before they were asked to sign in, if it is one of ours; whoever works for an
+    agency and has no role here, to the agency's requests."""
     if wanted and _OWN_PATH.fullmatch(wanted):
         return RedirectResponse(wanted, status_code=303)
+    actor = people.actor_of(visit.session, person_id)
+    if (actor is None or not actor.grants) and agencies.works_for(
+        visit.session, visit.municipality_id, person_id
+    ):
+        return visit.redirect("agency_account")
     return visit.redirect("desk" if "desk" in PAGES else "account")
 
 
@@ -126,7 +132,7 @@ async def sign_in(visit: Visit) -> Response:
         answer.headers["Retry-After"] = str(refusal.facts["retry_after"])
         return answer
     await visit.in_thread(lambda: _open_session(visit, known), write=True)
-    return _after_sign_in(visit, form.next.data)
+    return await visit.in_thread(lambda: _after_sign_in(visit, form.next.data, known.person_id))
 
 
 def _open_session(visit: Visit, known: Identity, claims: Claims | None = None) -> None:
@@ -197,16 +203,19 @@ async def openid_return(visit: Visit) -> Response:
         form.form_errors.append(visit.explain(refusal))
         return _sign_in_page(visit, form, status=422)
 
+    entered: list[int] = []
+
     def enter() -> bool:
         identity.sign_out(visit.session, token, now=visit.now)
         known = identity.identity_of_claims(visit.session, provider, claims, now=visit.now)
         if known is not None:
             _open_session(visit, known, claims)
+            entered.append(known.person_id)
         return known is not None
 
     if not await visit.in_thread(enter, write=True):
         return visit.render("account/no_role.html", provider.label, status=403)
-    return _after_sign_in(visit, remembered.get("next"))
+    return await visit.in_thread(lambda: _after_sign_in(visit, remembered.get("next"), entered[0]))
 
 
 @page(
@@ -246,9 +255,10 @@ def invitation(visit: Visit) -> Response:
     form = visit.form(NewPasswordForm)
     invited = identity.invited(visit.session, token, now=visit.now)
     actor = people.actor_of(visit.session, invited.person_id)
-    if actor is None or all(
-        grant.municipality_id not in (None, visit.municipality_id) for grant in actor.grants
-    ):
+    works_here = actor is not None and any(
+        grant.municipality_id in (None, visit.municipality_id) for grant in actor.grants
+    )
+    if not works_here and not agencies.works_for(visit.session, visit.municipality_id, invited.person_id):
         visit.not_found()
     shown = InvitationPage(form, invited.email or "", identity.MINIMUM_PASSWORD_LENGTH)
     if visit.is_post and form.validate():
@@ -258,7 +268,7 @@ def invitation(visit: Visit) -> Response:
             visit.reject(form, refusal)
         else:
             _open_session(visit, known)
-            return _after_sign_in(visit, None)
+            return _after_sign_in(visit, None, known.person_id)
     return visit.render("account/invitation.html", shown, status=422 if visit.is_post else 200)
 
 

@@ -335,6 +335,7 @@ VERBS: dict[str, str] = {
     "agency_clerk_added": N_("Somebody works on it"),
     "agency_clerk_changed": N_("Somebody's name or role changed"),
     "agency_clerk_removed": N_("Somebody no longer works on it"),
+    "agency_account_kept": N_("Somebody keeps the requests in an account"),
     "agency_merged": N_("Merged: %(what)s"),
     "agency_merge_undone": N_("The merge was taken back"),
 }

@@ -54,6 +54,7 @@ DONE = {
     "returned": N_("The draft is given back. We have written to those who draft."),
     "sent": N_("We have received your statement."),
     "no_concerns": N_("We have received your answer: no concerns."),
+    "account": N_("We have written to your own address how to open an account."),
     "extension": N_("We have your request for more time and will write to you."),
 }
 
@@ -242,6 +243,9 @@ class RequestPage:
     colleagues: tuple[Colleague, ...]
     answers: tuple[Answer, ...]
     requests: tuple[MoreTime, ...]
+    #: Where the requests are kept in an account; empty for an agency's own link and where they are kept already.
+    keep_url: str
+    is_signed_in: bool
     may_ask_time: bool
     may_say_no_concerns: bool
     state: str
@@ -262,7 +266,7 @@ def body_limit(settings: Settings) -> int:
     return (4 * settings.upload_limit_mb + 25) * MB
 
 
-def _holder(visit: Visit) -> Holder:
+def holder_by_link(visit: Visit) -> Holder:
     """Who comes with the link in the address. Raises Refusal NOT_FOUND, and TOO_MANY_TRIES for a guesser."""
     token = str(visit.request.path_params["token"])
     holder = agency_answers.holder_of(visit.session, visit.municipality_id, token)
@@ -289,14 +293,14 @@ async def request(visit: Visit) -> Response:
 
 
 def _open(visit: Visit, by_browser: bool) -> Response:
-    holder = _holder(visit)
+    holder = holder_by_link(visit)
     if by_browser:
         agency_answers.opened(visit.session, holder, now=visit.now)
     return _draw(visit, holder)
 
 
 async def _take(visit: Visit) -> Response:
-    await visit.in_thread(lambda: _holder(visit))
+    await visit.in_thread(lambda: holder_by_link(visit))
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
     # Looking at files takes a while: nobody waits for it in the writers' line.
     fresh, errors = await uploads.take_in(visit, "files", limits)
@@ -350,7 +354,7 @@ class _Sent:
 
 def _act(visit: Visit, wanted: str, sent: _Sent, fresh: Sequence[dict[str, Any]], broken: bool) -> str:
     """Keep what was sent, then do what was asked for; returns what to say."""
-    session, holder = visit.session, _holder(visit)
+    session, holder = visit.session, holder_by_link(visit)
     agency_answers.opened(session, holder, now=visit.now)
     if wanted == "extension":
         agency_answers.ask_extension(
@@ -442,7 +446,7 @@ def _attached(taken: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw_again(visit: Visit, sent: _Sent, errors: Sequence[tuple[str, str | None]], status: int) -> Response:
-    return _draw(visit, _holder(visit), sent=sent, errors=tuple(errors), status=status)
+    return _draw(visit, holder_by_link(visit), sent=sent, errors=tuple(errors), status=status)
 
 
 def _draw(
@@ -519,6 +523,8 @@ def _draw(
             for number, (written, contribution) in enumerate(answers)
         ),
         requests=tuple(_more_time(each) for each in extensions),
+        keep_url=_keep_url(visit, holder),
+        is_signed_in=visit.by.is_signed_in,
         may_ask_time=pending and not any(each.decision == Decision.OPEN.value for each in extensions),
         may_say_no_concerns=pending and not has_words and state != ReplyState.WAITING.value,
         state=state,
@@ -549,6 +555,12 @@ def _draw(
     # Not "no-store": with it, browsers forget what was typed when somebody goes back to the page.
     response.headers["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _keep_url(visit: Visit, holder: Holder) -> str:
+    if holder.link.clerk_id is None or visit.by.person_id in holder.account_ids:
+        return ""
+    return visit.url("agency_keep", token=visit.request.path_params["token"])
 
 
 def _forms(
@@ -614,7 +626,7 @@ def _papers(visit: Visit, procedure: Procedure) -> tuple[Paper, ...]:
 @page("/behoerden/{token}/beleg/{number:int}", name="agency_receipt", may=Permission.TAKE_PART)
 def receipt(visit: Visit) -> Response:
     """The receipt of one of the agency's answers as an accessible PDF."""
-    holder = _holder(visit)
+    holder = holder_by_link(visit)
     answers = agency_answers.replies_of(visit.session, [holder.invitation.id or 0])
     number = int(visit.request.path_params["number"])
     if not 0 <= number < len(answers):
@@ -629,7 +641,7 @@ def receipt(visit: Visit) -> Response:
 @page("/behoerden/{token}/datei/{position:int}", name="agency_file", may=Permission.TAKE_PART)
 def file(visit: Visit) -> Response:
     """A file of the draft, for colleagues."""
-    holder = _holder(visit)
+    holder = holder_by_link(visit)
     reply = agency_answers.open_reply(visit.session, holder.invitation.id or 0)
     position = int(visit.request.path_params["position"])
     if reply is None or not 0 <= position < len(reply.files):

@@ -13,7 +13,7 @@ from wtforms import FileField, Form, HiddenField
 
 from consultations import agencies, agency_import, bulk
 from consultations.agencies import KINDS, SUBJECTS
-from consultations.agency_import import COLUMNS, Report, Words
+from consultations.agency_import import COLUMNS, Outcome, Report, Words
 from consultations.files import MB, Limits, serving_headers
 from consultations.inspection import TABLE_TYPES
 from consultations.people import OrganisationKind
@@ -32,6 +32,8 @@ N_ = str
 
 #: Octets of a table of agencies.
 TABLE_LIMIT = 10 * MB
+#: Lines of a rehearsal that are shown one by one.
+LINES_SHOWN = 500
 
 
 class TableForm(Form):
@@ -143,6 +145,8 @@ class ImportPage:
     may_import: bool
     refused: int
     headings: tuple[str, ...]
+    #: How many lines are not shown one by one.
+    hidden: int
 
 
 RESULTS = {
@@ -172,7 +176,32 @@ async def take_in(visit: Visit) -> Response:
     # Looking at a file takes a while: nobody waits for it in the writers' line.
     limits = Limits(max_bytes=TABLE_LIMIT, types=TABLE_TYPES)
     taken, errors = await uploads.take_in(visit, "file", limits)
-    return await visit.in_thread(partial(_take_table, visit, taken, errors), write=True)
+    read = await visit.in_thread(partial(_read_table, visit, taken, errors))
+    return await visit.in_thread(partial(_take_table, visit, read), write=True)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A table that was read, before any transaction began; or why there is none."""
+
+    table: bulk.Table | None = None
+    sha256: str = ""
+    filename: str = ""
+    errors: tuple[str, ...] = ()
+    status: int = 422
+
+
+def _read_table(visit: Visit, taken: Sequence[Mapping[str, Any]], errors: uploads.Errors) -> _Read:
+    if errors:
+        return _Read(errors=tuple(message for message, _field in errors))
+    try:
+        sha256, filename = _kept_table(visit, visit.form(TableForm), taken)
+        with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+            path = Path(folder) / "table"
+            path.write_bytes(b"".join(visit.house.files.open(sha256)))
+            return _Read(bulk.read_table(path, filename, limit=agency_import.LINES), sha256, filename)
+    except Refusal as refusal:
+        return _Read(errors=(visit.explain(refusal),), status=STATUS.get(refusal.code, 422))
 
 
 def _ask_for_table(visit: Visit) -> Response:
@@ -181,20 +210,16 @@ def _ask_for_table(visit: Visit) -> Response:
     return _show_import(visit, form)
 
 
-def _take_table(visit: Visit, taken: Sequence[Mapping[str, Any]], errors: uploads.Errors) -> Response:
+def _take_table(visit: Visit, read: _Read) -> Response:
     form = visit.form(TableForm)
-    if errors:
-        form.file.errors = [message for message, _field in errors]
-        return _show_import(visit, form, status=422)
+    if read.table is None:
+        form.file.errors = list(read.errors)
+        form.kept.data = ""
+        return _show_import(visit, form, status=read.status)
     try:
-        sha256, filename = _kept_table(visit, form, taken)
-        with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
-            path = Path(folder) / "table"
-            path.write_bytes(b"".join(visit.house.files.open(sha256)))
-            table = bulk.read_table(path, filename)
         report = agency_import.take_in(
             visit.session,
-            table,
+            read.table,
             municipality_id=visit.municipality_id,
             words=_all_words(),
             by=visit.by,
@@ -212,8 +237,8 @@ def _take_table(visit: Visit, taken: Sequence[Mapping[str, Any]], errors: upload
     if asked == "import" and (not report.count("refused") or "skip" in visit.form_data):
         return visit.redirect("agencies", done="imported")
     visit.session.rollback()  # a rehearsal leaves nothing
-    form.kept.data = str(_signed(visit).dumps([sha256, filename]))
-    return _show_import(visit, form, report=report, table=table, filename=filename)
+    form.kept.data = str(_signed(visit).dumps([read.sha256, read.filename]))
+    return _show_import(visit, form, report=report, table=read.table, filename=read.filename)
 
 
 def _kept_table(visit: Visit, form: TableForm, taken: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
@@ -225,6 +250,15 @@ def _kept_table(visit: Visit, form: TableForm, taken: Sequence[Mapping[str, Any]
     except (BadSignature, ValueError, TypeError):
         raise Refusal(Code.FORM_INCOMPLETE, "file") from None
     return str(sha256), str(filename)
+
+
+def _shown(report: Report) -> list[Outcome]:
+    """The lines that are shown: all, or in a long table first those that were refused, then as many as fit."""
+    if len(report.outcomes) <= LINES_SHOWN:
+        return report.outcomes
+    refused = [each for each in report.outcomes if each.result == "refused"]
+    others = [each for each in report.outcomes if each.result not in ("refused", "same")]
+    return (refused + others)[:LINES_SHOWN]
 
 
 def _show_import(
@@ -251,7 +285,7 @@ def _show_import(
                     dict.fromkeys(visit.gettext(COLUMN_NAMES.get(name, name)) for name in each.changed)
                 ),
             )
-            for each in report.outcomes
+            for each in _shown(report)
         )
         counts = tuple((visit.gettext(words), report.count(result)) for result, words in RESULTS.items())
     headings = words_in(visit.language).columns.values()
@@ -266,6 +300,7 @@ def _show_import(
             bool(report and (report.count("new") or report.count("changed"))),
             refused,
             tuple(headings),
+            len(report.outcomes) - len(rows) if report and rows else 0,
         ),
         status=status,
         form=form,

@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "extension_granted": N_("more time granted"),
     "extension_refused": N_("more time refused"),
     "reminded": N_("reminded"),
+    "account_offered": N_("account offered by mail"),
     "period_over": N_("period over without an answer"),
 }
 

@@ -285,6 +285,66 @@ def test_a_table_says_of_each_line_what_becomes_of_it(
     assert len(agencies.every(session, town.id)) == 2
 
 
+def test_doubled_lines_empty_ones_and_formulas_are_told_apart(
+    session: Session, town: Town, tmp_path: Path
+) -> None:
+    first = take_in(session, town, read(tmp_path, b"Kennung;Name\n7;Amt A\n"))
+    assert results(first) == [(2, "new", "")]
+    table = "Kennung;Name;Bemerkung\n1;Amt B;=1+1\n;amt b;\n1;Amt C;\n;;\n7;Amt D;\n7;Amt A;\n;Ämt E;'=cmd\n"
+    report = take_in(session, town, read(tmp_path, table.encode("cp1252")))
+    assert results(report) == [
+        (2, "new", ""),
+        (3, "refused", "line_doubled"),
+        (4, "refused", "line_doubled"),
+        # line 5 is empty
+        (6, "changed", ""),
+        (7, "refused", "line_doubled"),
+        (8, "new", ""),
+    ]
+    assert [each.refusal.facts["line"] for each in report.outcomes if each.refusal] == [2, 2, 6]
+    notes = {entry.name: entry.agency.notes for entry in agencies.every(session, town.id)}
+    assert notes == {"Amt B": "=1+1", "Amt D": "", "Ämt E": "=cmd"}
+    with pytest.raises(Refusal, match="table_column_missing"):
+        take_in(session, town, read(tmp_path, b"Amt;Ort\na;b\n"))
+    long = bulk.Table(
+        tuple(bulk.Line(n, {"Name": f"A{n}"}) for n in range(agency_import.LINES + 1)), ("Name",), ""
+    )
+    with pytest.raises(Refusal, match="table_too_long"):
+        take_in(session, town, long)
+
+
+def test_an_area_of_competence_can_be_drawn_beside_the_named_ones(
+    session: Session, town: Town, tmp_path: Path
+) -> None:
+    place(session, town, "Altstadt", square(0, 0))
+    drawn = shapely.to_wkb(square(5000, 0))
+    entry = add(
+        session, town, "Bachamt", is_townwide=False, areas=("Altstadt",), drawn=drawn, drawn_from="Bäche"
+    )
+    only = add(session, town, "Teichamt", is_townwide=False, drawn=drawn)
+    assert (entry.agency.min_x, entry.agency.max_x) == (0.0, 6000.0)
+    for west, names in ((100, {"Bachamt"}), (5100, {"Bachamt", "Teichamt"}), (9000, set())):
+        plan = shapely.to_wkb(square(west, 100, 50))
+        found = agencies.propose(agencies.every(session, town.id), plan, ())
+        assert {each.entry.name for each in found if each.is_proposed} == names
+    # A table has no shapes; given out and taken in again, the drawn area stays.
+    rows = agency_import.rows_of(agencies.every(session, town.id), [], {}, WORDS)
+    assert [row[4] for row in rows] == ["Altstadt; gezeichnetes Gebiet", "gezeichnetes Gebiet"]
+    given = agency_import.as_csv(list(WORDS.columns.values()), rows)
+    assert [each.result for each in take_in(session, town, read(tmp_path, given)).outcomes] == [
+        "same",
+        "same",
+    ]
+    gone = given.replace(b"; gezeichnetes Gebiet", b"")
+    assert take_in(session, town, read(tmp_path, gone)).outcomes[0].changed == ("areas",)
+    assert entry.agency.drawn is None
+    assert only.agency.drawn == drawn
+    with pytest.raises(Refusal, match="form_incomplete"):
+        add(session, town, "Nirgendamt", is_townwide=False)
+    lines = journal.about(session, f"organisation:{entry.id}")
+    assert (lines[-1].verb, lines[-1].facts["changed"]) == ("agency_changed", ["areas"])
+
+
 def test_a_rehearsal_that_is_rolled_back_leaves_nothing(session: Session, town: Town, tmp_path: Path) -> None:
     place(session, town, "Altstadt", square(0, 0))
     session.commit()

@@ -170,20 +170,39 @@ def test_a_bad_line_is_refused_with_its_field_and_the_others_stand(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "code", "facts"),
     [
-        ("kaputt.xlsx", b"PK\x03\x04 nothing"),
-        ("kaputt.geojson", b"{"),
-        ("kaputt.geojson", b'{"type": "FeatureCollection"}'),
-        ("schief.csv", b"Nr,Text\n1,a,b\n"),
-        ("offen.csv", b'Nr,Text\n1,"nie zu Ende\n'),
+        ("kaputt.xlsx", b"PK\x03\x04 nothing", Code.TABLE_BROKEN, {"filename": "kaputt.xlsx"}),
+        ("kein.xlsx", b"Name;Ort\nAmt;Au\n", Code.TABLE_BROKEN, {"filename": "kein.xlsx"}),
+        ("nullen.csv", b"Nr,Text\n1,a\x00b\n", Code.TABLE_BROKEN, {"filename": "nullen.csv"}),
+        ("kaputt.geojson", b"{", Code.TABLE_UNREADABLE, {"filename": "kaputt.geojson"}),
+        (
+            "kaputt.geojson",
+            b'{"type": "FeatureCollection"}',
+            Code.TABLE_BROKEN,
+            {"filename": "kaputt.geojson"},
+        ),
+        (
+            "schief.csv",
+            b"Nr,Text\n1,a\n1,a,b\n",
+            Code.TABLE_LINE_WRONG,
+            {"line": 3, "found": 3, "expected": 2},
+        ),
+        ("kurz.csv", b"Nr;Text;Ort\n1;a\n", Code.TABLE_LINE_WRONG, {"line": 2, "found": 2, "expected": 3}),
+        ("offen.csv", b'Nr,Text\n1,"nie zu Ende\n', Code.TABLE_UNREADABLE, {"filename": "offen.csv"}),
+        ("doppelt.csv", b"Name;Ort;Name\na;b;c\n", Code.TABLE_COLUMN_DOUBLED, {"name": "Name"}),
+        # 0x81 is in no letter of Windows-1252, and alone no UTF-8.
+        ("fremd.csv", b"Name\nAmt\n\x81mt\n", Code.TABLE_NOT_TEXT, {"filename": "fremd.csv", "line": 3}),
+        ("lang.csv", b"Name\n" + b"Amt\n" * 100_000, Code.TABLE_TOO_LONG, {"limit": 50}),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+def test_what_is_no_table_is_refused_with_its_line(
+    tmp_path: Path, name: str, content: bytes, code: Code, facts: dict[str, object]
+) -> None:
     with pytest.raises(Refusal) as refused:
-        bulk.read_table(write(tmp_path, name, content), name)
-    assert refused.value.code is Code.TABLE_UNREADABLE
-    assert refused.value.facts["filename"] == name
+        bulk.read_table(write(tmp_path, name, content), name, limit=50)
+    assert refused.value.code is code
+    assert {key: refused.value.facts[key] for key in facts} == facts
 
 
 def test_a_mapping_that_does_not_fit_says_why(session: Session, town: cast.Town, tmp_path: Path) -> None:

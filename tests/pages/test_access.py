@@ -178,7 +178,10 @@ TABLE: dict[str, Rule] = {
     "agency_request": open_to(EVERYBODY, token="agency_link"),
     "agency_receipt": open_to(EVERYBODY, token="agency_link", number="first_file"),
     "agency_file": open_to(EVERYBODY, token="agency_link", position="first_file"),
+    "agency_keep": open_to(EVERYBODY, token="agency_link"),
+    "agency_open_account": open_to(EVERYBODY, token="agency_link", secret="agency_offer"),
     # one's own account
+    "agency_account": own(),
     "sign_in": open_to(EVERYBODY),
     "sign_out": open_to(EVERYBODY),
     "openid_begin": open_to(EVERYBODY, provider="provider"),
@@ -475,7 +478,7 @@ def _things(
         address="Rosa Muster\nWehrgasse 3\n89999 Auenfurt",
         now=NOW,
     )
-    agency, request, link = _asked_agency(session, town, procedure, name, scan, key=link_key)
+    agency, request, link, offer = _asked_agency(session, town, procedure, name, scan, key=link_key)
     session.flush()
     invited, invitation = identity.invite(
         session, name="Neu", email=f"neu-{name}@{key}.example", municipality_id=town.id, by=SYSTEM, now=NOW
@@ -509,6 +512,7 @@ def _things(
         "request": request,
         "invitation": invitation,
         "agency_link": link,
+        "agency_offer": offer,
         "table": "csv",
         "provider": f"{key}-provider",
         "filename": "plan.pdf",
@@ -524,8 +528,9 @@ def _things(
 
 def _asked_agency(
     session: Session, town: Town, procedure: Procedure, name: str, scan: StoredFile, *, key: bytes
-) -> tuple[int, int | None, str]:
-    """An agency that was asked and has answered, with a draft of something more: its id, the request, its link."""
+) -> tuple[int, int | None, str, str]:
+    """An agency that was asked and has answered, with a draft of something more: its id, the request, its link, and the
+    secret with which its clerk would open an account."""
     phase = Phase(
         procedure_id=procedure.id or 0, kind=PhaseKind.AGENCIES.value, track="agencies", position=9, starts_on=cast.STARTS
     )  # fmt: skip
@@ -544,7 +549,7 @@ def _asked_agency(
     agency_answers.no_concerns(session, holder, title="K", text="K", language="de", now=NOW)
     kept = {"sha256": scan.sha256, "filename": "a.png", "media_type": "image/png", "size": scan.size}
     agency_answers.write(session, holder, [], version=0, files=[kept], now=NOW)
-    return entry.id, row.id, token
+    return entry.id, row.id, token, agency_answers.offer_of(key, link)
 
 
 def _visitors(

@@ -1,5 +1,6 @@
 """The agencies' pages: the register, asking them, their own desk behind a link, the counter; on both databases."""
 
+import html
 import io
 import re
 from collections.abc import Callable
@@ -13,13 +14,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from consultations import agencies, agency_overview, invitations
+from consultations import agencies, agency_answers, agency_overview, invitations
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
 from consultations.agency_answers import AgencyReply
 from consultations.contributions import Contribution
 from consultations.invitations import Invitation, InvitationLink
 from consultations.notices import Notice, NoticeWay
-from consultations.permissions import SYSTEM, Actor
+from consultations.permissions import SYSTEM, Actor, Role
 from consultations.procedures import Phase, PhaseKind
 from consultations.seats import Seat
 from participation import agency_messages, identity
@@ -158,6 +159,47 @@ def test_a_planner_keeps_the_register(planner: TestClient, engine: Engine, town:
     assert "Stadtbäche" in planner.get("/verwaltung/behoerden/neu").text
 
 
+def test_competence_is_drawn_or_typed_and_the_history_says_what_changed(
+    enter: Enter, planner: TestClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        entry = register(session, town, "Bachamt", key="7")
+        asked(session, town, key_of(planner), entry)
+    page = f"/verwaltung/behoerden/{entry.id}"
+    sent = {"name": "Bachamt Süd", "kind": "authority", "email": "b@amt.example", "key": "7"}
+    area = '{"type":"Polygon","coordinates":[[[10.9,48.3],[10.91,48.3],[10.91,48.31],[10.9,48.3]]]}'
+    for wrong, words in (
+        ({"drawn": '{"type":"Point","coordinates":[10.9,48.3]}'}, "drawn"),
+        ({"others": "Nirgendwo"}, "Nirgendwo"),
+        ({}, "areas"),
+    ):
+        refused = planner.post(page, data={**sent, **wrong})
+        assert refused.status_code == 422, wrong
+        assert words in refused.text
+    assert planner.post(page, data={**sent, "drawn": area}).status_code == 303
+    shown = planner.get(page).text
+    assert "Name: Bachamt → Bachamt Süd" in shown
+    assert "ganze Stadt → ein Teil davon" in shown
+    assert "Bisherige Anfragen" in shown
+    assert "Wohnen am Mühlbach" in shown
+    assert "gezeichnetes Gebiet" in planner.get("/verwaltung/behoerden").text
+    # Saved again as it is shown, nothing changes.
+    drawn = re.search(r'<textarea[^>]*id="drawn"[^>]*>([^<]+)<', shown)
+    assert drawn is not None
+    with unit_of_work(engine) as session:
+        before = session.get_one(agencies.Agency, entry.id).drawn
+    assert planner.post(page, data={**sent, "drawn": html.unescape(drawn[1])}).status_code == 303
+    with unit_of_work(engine) as session:
+        assert session.get_one(agencies.Agency, entry.id).drawn == before
+    # Who plans one consultation only is not offered what would be refused.
+    with unit_of_work(engine, write=True) as session:
+        one = cast.employ(session, town.municipality, Role.PLANNER, "Einer", procedure_id=town.procedure.id)
+    theirs = enter(one)
+    assert 'href="/verwaltung/behoerden"' not in theirs.get("/verwaltung").text
+    assert theirs.get("/verwaltung/behoerden").status_code == 403
+    assert 'href="/verwaltung/behoerden"' in planner.get("/verwaltung").text
+
+
 def test_a_table_is_looked_at_before_it_is_taken_in(planner: TestClient, engine: Engine, town: Town) -> None:
     template = planner.get("/verwaltung/behoerden/vorlage.xlsx")
     sheet = load_workbook(io.BytesIO(template.content)).active
@@ -183,6 +225,15 @@ def test_a_table_is_looked_at_before_it_is_taken_in(planner: TestClient, engine:
     assert "Straßenbauamt" in given.content.decode("utf-8-sig")
     again = planner.post(address, files={"file": ("liste.csv", given.content, "text/csv")})
     assert "Nichts zu übernehmen" in again.text
+    for name, content, words in (
+        ("kaputt.xlsx", b"PK\x03\x04 nothing", "ist beschädigt oder keine Tabelle"),
+        ("liste.csv", b"Name;Ort\nAmt;Au;zu viel\n", "Zeile 2 hat 3 Zellen, die Kopfzeile 2"),
+        ("liste.csv", b"Amt;Ort\nA;B\n", "keine Spalte „Name“"),
+        ("liste.csv", b"Name\n" + b"Amt\n" * 100_000, "mehr als 2000 Zeilen"),
+    ):
+        refused = planner.post(address, files={"file": (name, content, "text/csv")})
+        assert refused.status_code == 422, name
+        assert words in html.unescape(refused.text), words
     assert planner.post(address, data={"do": "check"}).status_code == 422
 
 
@@ -236,27 +287,105 @@ def test_a_planner_asks_and_is_not_let_below_the_law(planner: TestClient, engine
     assert "Wasserwirtschaftsamt;angefragt;per E-Mail;2027-02-16" in table
 
 
-def test_the_overview_asks_the_database_no_more_often_for_many(
-    planner: TestClient, engine: Engine, town: Town
+def test_the_overview_is_narrowed_paged_and_given_out_safely(
+    planner: TestClient, desk: TestClient, engine: Engine, town: Town, clock: Clock
 ) -> None:
+    with unit_of_work(engine, write=True) as session:
+        formula = asked(
+            session, town, key_of(planner), register(session, town, "=HYPERLINK(1)", email="f@amt.example")
+        )
+        for number in range(51):
+            asked(session, town, key_of(planner), register(session, town, f"Amt {number:02}"))
     page = f"/verwaltung/planung/{town.procedure.id}/behoerden"
-    served = planner.app.state.house.engine  # type: ignore[attr-defined]
+    with unit_of_work(engine) as session:
+        link = invitations.token_of(
+            key_of(planner),
+            session.exec(select(InvitationLink).where(InvitationLink.invitation_id == formula.id)).one(),
+        )
+    assert desk.post(f"/behoerden/{link}", data={"do": "no_concerns"}).status_code == 303
+    whole = planner.get(page).text
+    assert "Amt 48" in whole
+    assert "Amt 50" not in whole
+    more = re.search(r'href="([^"]*after=\d+[^"]*)"', whole)
+    assert more is not None
+    rest = planner.get(html.unescape(more[1])).text
+    assert "Amt 50" in rest
+    assert "Amt 48" not in rest
+    narrowed = planner.get(f"{page}?state=no_concerns").text
+    assert "HYPERLINK" in narrowed
+    assert "Amt 00" not in narrowed
+    exports = re.findall(r'href="([^"]*uebersicht[^"]*)"', narrowed)
+    assert len(exports) == 2
+    csv = planner.get(next(html.unescape(each) for each in exports if ".csv" in each)).content.decode(
+        "utf-8-sig"
+    )
+    assert [line.partition(";")[0] for line in csv.splitlines()[1:]] == ["'=HYPERLINK(1)"]
+    assert "rechtzeitig" in csv
+    sheet = load_workbook(
+        io.BytesIO(planner.get(next(html.unescape(each) for each in exports if ".xlsx" in each)).content)
+    ).active
+    assert sheet is not None
+    assert (sheet["A2"].value, sheet["A2"].data_type) == ("'=HYPERLINK(1)", "s")
+    # Reminding all who are silent: not on the day of the request, and by hand only once a day.
+    assert planner.post(page, data={"do": "remind"}).status_code == 422
+    clock.now = NOW + timedelta(days=3)
+    again = planner.post(page, data={"do": "remind"})
+    assert again.status_code == 303
+    with unit_of_work(engine) as session:
+        kinds = [each.kind for each in session.exec(select(Notice)).all()]
+    assert kinds.count("agency_reminder") == 51
 
-    def cost() -> int:
-        with counted(served) as statements:
-            assert planner.get(page).status_code == 200
-        return len(statements)
+
+def test_no_page_of_agencies_asks_the_database_more_often_for_many(
+    planner: TestClient, desk: TestClient, engine: Engine, town: Town
+) -> None:
+    procedure = town.procedure.id
+    served = planner.app.state.house.engine  # type: ignore[attr-defined]
+    dora = ClerkInput("Dora Ott", "d@amt.example")
+    with unit_of_work(engine, write=True) as session:
+        row = asked(session, town, key_of(planner), register(session, town, "Amt D", dora))
+        [clerk] = session.exec(select(agencies.AgencyClerk)).all()
+        desk.cookies.set(COOKIE, identity.sign_in(session, clerk.person_id, now=NOW))
+        own = links(session, key_of(desk))[0]
+        organisation, request = row.organisation_id, row.id
+    pages = [
+        (planner, "/verwaltung/behoerden"),
+        (planner, f"/verwaltung/behoerden/{organisation}"),
+        (planner, f"/verwaltung/planung/{procedure}/behoerden"),
+        (planner, f"/verwaltung/planung/{procedure}/behoerden?state=listed"),
+        (planner, f"/verwaltung/planung/{procedure}/behoerden/{request}"),
+        (planner, f"/verwaltung/planung/{procedure}/behoerden/uebersicht.csv"),
+        (planner, "/verwaltung/behoerden/verzeichnis.csv"),
+        (desk, "/behoerden"),
+        (desk, "/konto/behoerden"),
+        (desk, own),
+    ]
+
+    def cost() -> dict[str, int]:
+        found = {}
+        for client, page in pages:
+            with counted(served) as statements:
+                assert client.get(page).status_code == 200, page
+            found[page] = len(statements)
+        return found
 
     def add(numbers: range) -> None:
         with unit_of_work(engine, write=True) as session:
             for number in numbers:
                 asked(session, town, key_of(planner), register(session, town, f"Amt {number}"))
                 register(session, town, f"Anderes Amt {number}")
+                waiting = register(session, town, f"Wartendes Amt {number}")
+                phase = session.exec(select(Phase).where(Phase.track == "agencies")).one()
+                matter = session.merge(town.procedure)
+                facts: dict[str, Any] = {"why": "", "is_proposed": True, "by": SYSTEM, "now": NOW}
+                invitations.put_on_list(session, phase, matter, waiting, **facts)
 
     add(range(2))
+    cost()
     few = cost()
-    add(range(2, 15))
-    assert cost() <= few
+    add(range(2, 12))
+    many = cost()
+    assert {page: many[page] for page in many if many[page] > few[page]} == {}
 
 
 def test_a_letter_is_printed_with_its_code_and_posted(
@@ -291,6 +420,66 @@ def test_a_letter_is_printed_with_its_code_and_posted(
     assert clerk.post(f"/verwaltung/briefe/{notice_id}/erledigt").status_code == 303
     with unit_of_work(engine) as session:
         assert session.get_one(Invitation, row_id).due_on == date(2027, 3, 24)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("kind", ["reminder", "granted", "refused"])
+def test_reminders_and_answers_go_by_letter_too_and_everybody_can_read_them(
+    planner: TestClient, engine: Engine, town: Town, kind: str, language: str
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        entry = register(
+            session, town, "Pfarramt", email="", street="Kirchgasse 2", postcode="89999", city="Auenfurt"
+        )
+        row = asked(session, town, key_of(planner), entry)
+        later = NOW + timedelta(days=5)
+        phase = session.get_one(Phase, row.phase_id)
+        procedure = session.merge(town.procedure)
+        if kind == "reminder":
+            invitations.remind(session, phase, procedure, by=town.planner, now=later)
+        else:
+            [holder] = agency_answers.holders_of(session, row)
+            agency_answers.ask_extension(session, holder, reason="Urlaub", wished_until=None, now=later)
+            until = date(2027, 4, 9) if kind == "granted" else None
+            words = "Gern, weil die Kartierung erst im April vorliegt."
+            agency_answers.decide_extension(
+                session, row, granted_until=until, answer=words, by=town.planner, now=later
+            )
+        wanted = "agency_reminder" if kind == "reminder" else "agency_extension"
+        [notice] = [each for each in session.exec(select(Notice)).all() if each.kind == wanted]
+        assert notice.way == NoticeWay.LETTER.value
+        told = agency_overview.told(session, notice)
+        assert told is not None
+        link = session.exec(select(InvitationLink)).one()
+        message = agency_messages.message_of(
+            told, town.municipality, key=key_of(planner), base="https://auenfurt.example", language=language
+        )
+        made = agency_messages.letter_of(message, told)
+    reader = pypdf.PdfReader(io.BytesIO(made))
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    heading = {
+        ("reminder", "de"): "Erinnerung: Ihre Stellungnahme",
+        ("reminder", "en"): "Reminder: your statement",
+        ("granted", "de"): "Ihr Antrag auf Fristverlängerung",
+        ("granted", "en"): "Your request for more time",
+    }[("granted" if kind == "refused" else kind, language)]
+    end = {
+        ("granted", "de"): "9. April 2027",
+        ("granted", "en"): "9 April 2027",
+        ("refused", "de"): "Wir können die Frist nicht verlängern",
+        ("refused", "en"): "We cannot give you more time.",
+        ("reminder", "de"): "22. März 2027",
+        ("reminder", "en"): "22 March 2027",
+    }[kind, language]
+    code = invitations.code_of(key_of(planner), link)
+    for words in (heading, end, "Pfarramt Kirchgasse 2", code[:4], code[4:8], "BP-12"):
+        assert words in text, words
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == language
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert reader.metadata is not None
+    assert heading in (reader.metadata.title or "")
 
 
 def test_the_mail_brings_the_link_and_says_until_when(
@@ -474,6 +663,61 @@ def test_a_revoked_link_opens_nothing(
     assert desk.get(newest).status_code == 200
     assert planner.post(detail, data={"do": "revoke", "revoke-reason": "falsche Adresse"}).status_code == 303
     assert desk.get(newest).status_code == 404
+
+
+def test_a_clerk_opens_an_account_by_the_own_address_and_keeps_another_s_requests(
+    desk: TestClient, enter: Enter, engine: Engine, town: Town
+) -> None:
+    releases = ClerkInput("Dora Ott", "d@amt.example", ClerkRole.RELEASES)
+    other = ClerkInput("Dora Ott", "dora@verband.example", ClerkRole.RELEASES)
+    request_of(engine, town, desk, releases)
+    with unit_of_work(engine, write=True) as session:
+        asked(session, town, key_of(desk), register(session, town, "Bachverband", other))
+        first, second = links(session, key_of(desk))
+    assert "Konto eröffnen" in desk.get(first).text
+    assert desk.post(f"{first}/konto").status_code == 303
+    assert desk.post(f"{first}/konto").status_code == 303  # a second mail the same day is not sent
+    with unit_of_work(engine) as session:
+        [notice] = [each for each in session.exec(select(Notice)).all() if each.kind == "agency_account"]
+        told = agency_overview.told(session, notice)
+        assert told is not None
+        assert notice.address == "d@amt.example"
+        message = agency_messages.message_of(
+            told, town.municipality, key=key_of(desk), base="https://auenfurt.example", language="de"
+        )
+    subject, text = agency_messages.mail_of(message)
+    assert subject.startswith("Ihr Konto")
+    assert message.link in text
+    # Whoever has only the personal link cannot open the account; the mail's link can.
+    assert desk.get(f"{first}/konto/{'0' * 48}").status_code == 404
+    offer = message.link.removeprefix("https://auenfurt.example")
+    assert "d@amt.example" in desk.get(offer).text
+    invited = desk.post(offer)
+    assert invited.status_code == 303
+    chosen = {"password": "ein langes Passwort", "again": "ein langes Passwort"}
+    fields = re.findall(
+        r'<input[^>]*type="password"[^>]*name="([^"]+)"', desk.get(invited.headers["location"]).text
+    )
+    entered = desk.post(invited.headers["location"], data=dict.fromkeys(fields, chosen["password"]))
+    assert entered.headers["location"] == "/konto/behoerden"
+    mine = desk.get("/konto/behoerden").text
+    assert "Wasserwirtschaftsamt" in mine
+    assert "Bachverband" not in mine
+    assert "Konto eröffnen" not in desk.get(first).text
+    # Signed in, the link of another agency is kept in the same account; an answer shows with its receipt.
+    assert desk.post(f"{second}/konto").headers["location"].startswith("/konto/behoerden")
+    assert desk.post(second, data={"do": "no_concerns"}).status_code == 303
+    both = desk.get("/konto/behoerden").text
+    assert "Bachverband" in both
+    assert "keine Bedenken" in both
+    receipt = re.search(r'href="([^"]+/beleg/0)"', both)
+    assert receipt is not None
+    assert desk.get(receipt[1]).headers["content-type"] == "application/pdf"
+    # Somebody else's account shows nothing of it, and nobody's without signing in.
+    stranger = enter(town.clerk)
+    assert "Bachverband" not in stranger.get("/konto/behoerden").text
+    desk.cookies.clear()
+    assert desk.get("/konto/behoerden").status_code in (303, 401)
 
 
 def test_a_clerk_with_an_account_finds_the_request(desk: TestClient, engine: Engine, town: Town) -> None:
