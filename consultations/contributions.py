@@ -815,6 +815,14 @@ def _entry_number(procedure: Procedure, typed: str) -> int:
     return int(number) if fits and len(number) < 10 else 0
 
 
+def references(session: Session, contribution_ids: Sequence[int]) -> dict[int, str]:
+    """Reference numbers by id, in one query."""
+    rows = session.exec(
+        select(Contribution.id, Contribution.reference).where(col(Contribution.id).in_(contribution_ids))
+    ).all()
+    return {number: reference for number, reference in rows if number is not None}
+
+
 def attachments_of(session: Session, contribution_id: int) -> list[Attachment]:
     """The files of a contribution in their order."""
     return list(

@@ -6,7 +6,6 @@ The order is by chance and stays the same for a visitor, so that nobody wins by 
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +14,7 @@ from sqlalchemy import ColumnElement, Index
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from consultations import contributions, proposals, proposing
+from consultations.amendments import Amendment
 from consultations.cocreation import Act
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.permissions import Actor
@@ -115,34 +115,27 @@ def talk(
 
     Three queries, however many there are.
     """
-    conditions: list[ColumnElement[bool]] = [
-        col(Remark.proposal_id) == proposal_id,
-        col(Remark.answers_id).is_(None),
-        col(Contribution.publication) == PublicationState.PUBLISHED.value,
-    ]
-    if stance is not None:
-        conditions.append(col(Remark.stance) == stance.value)
     found = session.exec(
-        select(Remark.contribution_id, Remark.shuffle)
-        .join(Contribution, col(Contribution.id) == Remark.contribution_id)
-        .where(*conditions)
+        select(Contribution.id, Remark.shuffle).outerjoin(Remark, _REMARK).where(*_on(proposal_id, stance))
     ).all()
-    order = sorted((_drawn(seed, shuffle), number) for number, shuffle in found)
+    order = sorted((_drawn(seed, shuffle or number or 0), number) for number, shuffle in found)
     chosen = [number for _, number in order[skip : skip + limit]]
     rows = session.exec(
         select(Contribution, Remark)
-        .join(Remark, col(Remark.contribution_id) == Contribution.id)
+        .outerjoin(Remark, _REMARK)
         .where(
-            (col(Contribution.id).in_(chosen)) | (col(Remark.answers_id).in_(chosen)),
+            col(Contribution.id).in_(chosen) | col(Contribution.parent_id).in_(chosen),
             Contribution.publication == PublicationState.PUBLISHED.value,
         )
         .order_by(col(Contribution.id))
     ).all()
-    tops = {row.id: (row, Stance(remark.stance)) for row, remark in rows if remark.answers_id is None}
-    answers: dict[int, list[Contribution]] = {}
+    tops: dict[int | None, tuple[Contribution, Stance]] = {}
+    answers: dict[int | None, list[Contribution]] = {}
     for row, remark in rows:
-        if remark.answers_id is not None:
-            answers.setdefault(remark.answers_id, []).append(row)
+        if row.id in chosen:
+            tops[row.id] = (row, Stance(remark.stance) if remark is not None else Stance.REMARK)
+        else:
+            answers.setdefault(row.parent_id, []).append(row)
     said = [Said(*tops[number], tuple(answers.get(number, ()))) for number in chosen if number in tops]
     return said, len(order)
 
@@ -151,16 +144,28 @@ def _drawn(seed: str, shuffle: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{shuffle}".encode(), digest_size=8).digest())
 
 
+_REMARK = col(Remark.contribution_id) == Contribution.id
+
+
+def _on(proposal_id: int, stance: Stance | None = None) -> list[ColumnElement[bool]]:
+    """Published comments on a proposal, marked or not (letters, imports); amendments are shown elsewhere."""
+    conditions = [
+        col(Contribution.parent_id) == proposal_id,
+        col(Contribution.publication) == PublicationState.PUBLISHED.value,
+        ~select(Amendment.id).where(Amendment.contribution_id == Contribution.id).exists(),
+    ]
+    if stance is not None:
+        conditions.append(col(Remark.stance) == stance.value)
+    return conditions
+
+
 def stances(session: Session, proposal_id: int) -> dict[str, int]:
     """How many comments of each stance everybody may read."""
-    rows: Sequence[tuple[str, int]] = session.exec(
+    rows = session.exec(
         select(Remark.stance, func.count())
-        .join(Contribution, col(Contribution.id) == Remark.contribution_id)
-        .where(
-            Remark.proposal_id == proposal_id,
-            col(Remark.answers_id).is_(None),
-            Contribution.publication == PublicationState.PUBLISHED.value,
-        )
+        .select_from(Contribution)
+        .join(Remark, _REMARK)
+        .where(*_on(proposal_id))
         .group_by(col(Remark.stance))
     ).all()
     return dict(rows)

@@ -615,6 +615,15 @@ def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure],
     return shown, len(files) - len(shown)
 
 
+def by_ids(session: Session, procedure_id: int, ids: Sequence[int]) -> list[Entry]:
+    """Published contributions of a procedure in the order of these ids; those that are not public are left out."""
+    if not ids:
+        return []
+    rows = session.execute(_entries(*_public(procedure_id), col(Contribution.id).in_(ids))).all()
+    found = {row.id: _entry(row) for row in rows}
+    return [found[number] for number in ids if number in found]
+
+
 # --- everything ------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,8 @@ ROOMS: tuple[str, ...] = (
     "contributions_list",
     "statements",
     "contributions",
+    "proposals",
+    "proposal_writing",
     "account",
     "patterns",
     "administration",
@@ -78,6 +80,7 @@ ROOMS: tuple[str, ...] = (
     "planned_variants",
     "desk",
     "moderation",
+    "proposal_desk",
     "intake",
     "register",
 )

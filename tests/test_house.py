@@ -50,6 +50,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "evaluation",
                 "implementation",
                 "discussion",
+                "proposal_lists",
                 "published",
                 "releases",
                 "lateness",

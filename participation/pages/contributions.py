@@ -17,8 +17,8 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, StringField
 from wtforms.validators import InputRequired
 
-from consultations import channels, contributions, drafts, lateness, moderation, municipalities
-from consultations.contributions import Contribution, ContributionState, PublicationState, Record
+from consultations import channels, contributions, drafts, lateness, moderation, municipalities, proposing
+from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
 from consultations.moderation import Action, Reason
 from consultations.permissions import Permission
@@ -242,7 +242,7 @@ def _keep_open(visit: Visit, contribution: Contribution) -> None:
     visit.set_cookie(COOKIE, str(signed), max_age=int(OPEN_FOR.total_seconds()))
 
 
-def _opened(visit: Visit) -> Contribution | None:
+def opened(visit: Visit) -> Contribution | None:
     """The contribution that this browser has opened with its code, for as long as that holds."""
     try:
         municipality_id, contribution_id, until = _signer(visit).loads(visit.request.cookies.get(COOKIE, ""))
@@ -292,6 +292,8 @@ class ContributionPage:
     additions: tuple[Addition, ...]
     can_retract: bool
     can_withdraw: bool
+    #: Whether it is a proposal whose words its author may go on changing.
+    can_go_on: bool
     open_until: datetime
     done: str
 
@@ -313,7 +315,7 @@ _DONE = {
 @page("/beitrag/stand", name="contribution", may=Permission.TAKE_PART)
 def contribution(visit: Visit) -> Response:
     """How one's own contribution stands."""
-    mine = _opened(visit)
+    mine = opened(visit)
     if mine is None or mine.id is None:
         return visit.redirect("lookup")
     _keep_open(visit, mine)
@@ -340,6 +342,7 @@ def contribution(visit: Visit) -> Response:
         ),
         can_retract=_is_meant_for_the_public(mine),
         can_withdraw=not withdrawn,
+        can_go_on=not withdrawn and _can_go_on(visit, mine),
         open_until=visit.now + OPEN_FOR,
         done=visit.gettext(done) if done else "",
     )
@@ -365,6 +368,11 @@ def _lateness(visit: Visit, record: Record) -> str:
         "It reached us after the end of the period. We have looked at it, and it does not enter into the decision on the "
         "plan; the law allows that for late statements. It stays on file. If you see it differently, please call us."
     )
+
+
+def _can_go_on(visit: Visit, mine: Contribution) -> bool:
+    """Whether this is a proposal that still belongs to whoever handed it in."""
+    return mine.kind == Kind.PROPOSAL.value and proposing.owner_with_code(visit.session, mine) is not None
 
 
 def _is_meant_for_the_public(mine: Contribution) -> bool:
@@ -401,7 +409,7 @@ class ConfirmPage:
 )
 def retract(visit: Visit) -> Response:
     """Withdraw from publication: asked first, done with the second step."""
-    mine = _opened(visit)
+    mine = opened(visit)
     if mine is None:
         return visit.redirect("lookup")
     if not visit.is_post:
@@ -421,7 +429,7 @@ def retract(visit: Visit) -> Response:
 )
 def withdraw(visit: Visit) -> Response:
     """Withdraw altogether: asked first, done with the second step."""
-    mine = _opened(visit)
+    mine = opened(visit)
     if mine is None:
         return visit.redirect("lookup")
     if not visit.is_post:
@@ -435,7 +443,7 @@ def withdraw(visit: Visit) -> Response:
 @page("/beitrag/ergaenzen", name="contribution_add", may=Permission.TAKE_PART, methods=("POST",))
 def add(visit: Visit) -> Response:
     """Add something: the same flow, as an addition to this contribution."""
-    mine = _opened(visit)
+    mine = opened(visit)
     if mine is None:
         return visit.redirect("lookup")
     token = drafts.new_secret()
@@ -447,14 +455,14 @@ def add(visit: Visit) -> Response:
 @page("/beitrag/beleg.pdf", name="contribution_pdf", may=Permission.TAKE_PART)
 def contribution_pdf(visit: Visit) -> Response:
     """The receipt again."""
-    mine = _opened(visit)
+    mine = opened(visit)
     return _pdf(visit, contributions.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
 
 
 @page("/beitrag/dateien/{position:int}", name="contribution_file", may=Permission.TAKE_PART)
 def contribution_file(visit: Visit) -> Response:
     """A file of one's own contribution."""
-    mine = _opened(visit)
+    mine = opened(visit)
     return _file(visit, contributions.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
 
 

@@ -161,8 +161,14 @@ class Card:
     comments: int
 
 
-def cards_of(visit: Visit, procedure: Procedure, entries: tuple[Entry, ...] | list[Entry]) -> list[Card]:
-    """Entries as cards; two queries, however many."""
+def cards_of(
+    visit: Visit,
+    procedure: Procedure,
+    entries: tuple[Entry, ...] | list[Entry],
+    *,
+    to: str = "published_contribution",
+) -> list[Card]:
+    """Entries as cards that lead to a page; two queries, however many."""
     located = [entry for entry in entries if entry.lon is not None and entry.lat is not None]
     spots = whereabouts.of(
         visit.session, visit.municipality_id, [(entry.lon or 0.0, entry.lat or 0.0) for entry in located]
@@ -174,10 +180,13 @@ def cards_of(visit: Visit, procedure: Procedure, entries: tuple[Entry, ...] | li
     def address(reference: str) -> str:
         return visit.url("published_contribution", slug=procedure.slug, reference=reference)
 
+    def page_of(reference: str) -> str:
+        return visit.url(to, slug=procedure.slug, reference=reference)
+
     return [
         Card(
             reference=entry.reference,
-            url=address(entry.reference),
+            url=page_of(entry.reference),
             title=entry.heading,
             text=published.shortened(entry.text, EXCERPT),
             kind=visit.gettext(KINDS[entry.kind]),
@@ -368,6 +377,8 @@ class PublishedPage:
     answers: tuple[Card, ...]
     list_url: str
     comment_url: str
+    #: Where a proposal stands with its versions and amendments; empty for anything else.
+    proposal_url: str
 
 
 @dataclass(frozen=True)
@@ -441,6 +452,11 @@ def published_contribution(visit: Visit) -> Response:
             comment_url=(
                 visit.url("statement", slug=procedure.slug, kind=Kind.COMMENT.value, parent=found.id)
                 if may_comment and "statement" in PAGES
+                else ""
+            ),
+            proposal_url=(
+                visit.url("proposal", slug=procedure.slug, reference=found.reference)
+                if found.kind == Kind.PROPOSAL.value and not found.answers_to
                 else ""
             ),
         ),

@@ -55,6 +55,7 @@ from participation.pages.writing import (
     kept_of,
     kind_sent,
     kind_wanted,
+    passages_of,
     phases_of,
     place_of,
     procedure_of,
@@ -508,6 +509,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         key=draft.key,
         title=data.get("title", ""),
         text=data.get("text", ""),
+        passages=passages_of(visit, kept_of(draft)),
         person=PersonInput(
             name=data.get("name", ""),
             street=data.get("street", ""),

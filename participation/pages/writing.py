@@ -22,7 +22,17 @@ from wtforms import (
 from wtforms.fields import Field, SelectChoice
 from wtforms.validators import Email, Optional, ValidationError
 
-from consultations import contributions, drafts, places, procedures, whereabouts
+from consultations import (
+    contributions,
+    drafts,
+    places,
+    procedures,
+    proposal_lists,
+    proposing,
+    published,
+    whereabouts,
+)
+from consultations.cocreation import Opening
 from consultations.contributions import (
     SHORT_LIMIT,
     TITLE_LIMIT,
@@ -38,9 +48,11 @@ from consultations.people import NAME_LIMIT
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt
+from consultations.wording import Passage
 from participation import overview, receipts, things
 from participation.messages import MESSAGES
 from participation.pages.place_words import where_in_words
+from participation.pages.proposals import SECTIONS
 from participation.web import PAGES, Visit, row_number
 
 #: Marks a message for the catalogues.
@@ -77,6 +89,10 @@ class WordsForm(Form):
 
     title = _short(N_("Title"), TITLE_LIMIT)
     text = TextAreaField(N_("Your statement"))
+    #: The other sections of a proposal; what is proposed stands in `text`.
+    why = TextAreaField(N_("Why?"))
+    whom = TextAreaField(N_("For whom?"))
+    cost = TextAreaField(N_("What might it cost?"))
     attachments = FileField(N_("Attach files"), render_kw={"multiple": True})
     document_id = SelectField(N_("Document"), choices=[], validate_choice=False)
     section = _short(N_("Section or page"))
@@ -185,6 +201,10 @@ class WritingPage:
     #: How many places the search found; None if nobody searched.
     places_found: int | None
     asks_title: bool
+    #: The further sections that the phase asks a proposal for.
+    sections: tuple[str, ...]
+    #: Published proposals that resemble this one: (title, address).
+    similar: tuple[tuple[str, str], ...]
     has_documents: bool
     topics: tuple[str, ...]
     #: What this comments on or adds to, in words.
@@ -332,6 +352,49 @@ def asks_title(kept: Kept) -> bool:
     )
 
 
+def is_new_proposal(kept: Kept) -> bool:
+    """Whether this becomes a proposal of its own, with sections and versions."""
+    return kept.kind is Kind.PROPOSAL and asks_title(kept)
+
+
+def sections_asked(visit: Visit, procedure: Procedure) -> tuple[str, ...]:
+    """The sections beside `text` that the running phase asks a proposal for, of those that this form has."""
+    phase = proposing.phase_that_opens(phases_of(visit, procedure), Opening.PROPOSE, visit.now)
+    asked = [section.key for section in proposing.arrangement_of(phase).sections]
+    return tuple(key for key in ("why", "whom", "cost") if key in asked)
+
+
+def passages_of(visit: Visit, kept: Kept) -> tuple[Passage, ...]:
+    """The named sections of a proposal; none where only its text was written."""
+    if not is_new_proposal(kept) or not any(
+        str(kept.data.get(key, "")).strip() for key in ("why", "whom", "cost")
+    ):
+        return ()
+    words = {"what": "text", "why": "why", "whom": "whom", "cost": "cost"}
+    return tuple(
+        Passage(key, visit.gettext(SECTIONS[key]), str(kept.data.get(name, "")))
+        for key, name in words.items()
+    )
+
+
+def _similar(visit: Visit, procedure: Procedure, kept: Kept) -> tuple[tuple[str, str], ...]:
+    """What others have proposed already that shares rare words with this, or lies near it too."""
+    words = " ".join(str(kept.data.get(name, "")) for name in ("title", "text", "why"))
+    if len(words.split()) < 3:
+        return ()
+    try:
+        located = place_of(visit, kept.data)
+    except Refusal:
+        located = None
+    place = (located.lon, located.lat) if located else None
+    found = proposal_lists.similar(visit.session, procedure.id or 0, words, place=place)
+    entries = published.by_ids(visit.session, procedure.id or 0, [each.proposal_id for each in found])
+    return tuple(
+        (entry.heading, visit.url("proposal", slug=procedure.slug, reference=entry.reference))
+        for entry in entries
+    )
+
+
 # --- drawing ---------------------------------------------------------------------------------------
 
 
@@ -375,6 +438,8 @@ def draw(
         place=_place_chosen(visit, kept.data),
         places_found=found,
         asks_title=asks_title(kept),
+        sections=sections_asked(visit, procedure) if is_new_proposal(kept) else (),
+        similar=_similar(visit, procedure, kept) if is_new_proposal(kept) else (),
         has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
         topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
         parent=parent.title or excerpt(parent.text, 80) if parent else "",
@@ -455,6 +520,11 @@ def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tupl
     words = [
         (visit.gettext("Title"), data.get("title", "")),
         (visit.gettext("Your text"), data.get("text", "")),
+        *(
+            (visit.gettext(SECTIONS[key]), data.get(key, ""))
+            for key in ("why", "whom", "cost")
+            if is_new_proposal(kept)
+        ),
         (visit.gettext("Files"), "\n".join(each["filename"] for each in kept.files)),
         (visit.gettext("Refers to"), ", ".join(part for part in refers_to if part)),
         (visit.gettext("Place"), "; ".join(part for part in place if part)),

@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 from consultations import (
     agencies,
     agency_answers,
+    amendments,
     announcements,
     certificates,
     drafts,
@@ -33,10 +34,12 @@ from consultations import (
     people,
     places,
     procedures,
+    proposing,
 )
+from consultations.amendments import AmendmentInput
 from consultations.announcements import Entered, Proof
 from consultations.checks import Medium
-from consultations.contributions import AttachedFile
+from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FileStore, StoredFile
 from consultations.invitations import InvitationLink
@@ -45,6 +48,8 @@ from consultations.notices import NoticeWay
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
 from consultations.places import Layer, LayerRole
+from consultations.permissions import PUBLIC, SYSTEM, Role
+from consultations.places import Layer
 from consultations.procedures import Phase, PhaseKind, Procedure
 from consultations.seats import Seat
 from geo.geometry import read_geojson_geometry
@@ -136,6 +141,10 @@ TABLE: dict[str, Rule] = {
     "contributions_list": open_to(EVERYBODY, slug="slug"),
     "published_contribution": open_to(EVERYBODY, slug="slug", reference="published"),
     "published_file": open_to(EVERYBODY, slug="slug", reference="published", position="first_file"),
+    "proposals": open_to(EVERYBODY, slug="slug"),
+    "proposal": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "proposal_changes": open_to(EVERYBODY, slug="slug", reference="proposal", earlier="one", later="one"),
+    "proposal_amendment": open_to(EVERYBODY, slug="slug", reference="proposal", number="amendment"),
     "contributions_feed": open_to(EVERYBODY, slug="slug"),
     "contributions_geojson": open_to(EVERYBODY, slug="slug"),
     "contributions_csv": open_to(EVERYBODY, slug="slug"),
@@ -162,6 +171,13 @@ TABLE: dict[str, Rule] = {
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
     "statement": open_to(EVERYBODY, slug="slug"),
     "statement_step": open_to(EVERYBODY, slug="slug", token="draft", step="step"),
+    "proposal_amend": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "proposal_comment": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "author_link": open_to(EVERYBODY, token="author_link"),
+    "author_door": open_to(EVERYBODY),
+    "author_own": open_to(EVERYBODY),
+    "author_desk": open_to(EVERYBODY),
+    "author_decide": open_to(EVERYBODY, number="one"),
     "receipt": open_to(EVERYBODY, token="receipt"),
     "receipt_pdf": open_to(EVERYBODY, token="receipt"),
     "receipt_file": open_to(EVERYBODY, token="receipt", position="first_file"),
@@ -203,6 +219,9 @@ TABLE: dict[str, Rule] = {
     "register": open_to(READERS),
     "register_entry": there(READERS, id="contribution"),
     "staff_attachment": there(READERS, id="contribution", position="first_file"),
+    "proposal_desk": open_to(MODERATORS),
+    "proposal_version": there(MODERATORS, id="proposal_id"),
+    "proposal_facilitate": there(MODERATORS, id="amendment_id"),
     "moderation": open_to(MODERATORS),
     "moderation_next": open_to(MODERATORS),
     "moderation_decided": open_to(MODERATORS),
@@ -485,6 +504,7 @@ def _things(
     )
     role = people.grant(session, invited, Role.CLERK, municipality_id=town.id, by=SYSTEM, now=NOW)
     names = {
+        **_proposed(session, town, procedure),
         "slug": procedure.slug,
         "procedure": procedure.id,
         "template": "framework_plan",
@@ -524,6 +544,40 @@ def _things(
         "look": "light",
     }
     return Things(key, name, names, secret)
+
+
+def _proposed(session: Session, town: Town, procedure: Procedure) -> dict[str, object]:
+    """A proposal that everybody may read, with an amendment and somebody who was asked to write along."""
+    phase = Phase(
+        procedure_id=procedure.id or 0, kind=PhaseKind.CO_CREATION.value, position=8, starts_on=cast.STARTS,
+        ends_on=cast.ENDS, opens=["proposal", "comment"],
+    )  # fmt: skip
+    session.add(phase)
+    session.flush()
+    row = town.hand_in(
+        session,
+        "Bänke ans Ufer.",
+        kind=Kind.PROPOSAL,
+        title="Bänke",
+        procedure=procedure,
+        wants_publication=True,
+    )
+    moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    town.keys += 1
+    form = Submission(Kind.COMMENT, "web", f"amend-{town.keys}", wants_publication=True)
+    wished = AmendmentInput({"what": "Bänke ans andere Ufer."}, 1, "de")
+    made = amendments.propose(session, row.id or 0, wished, form, procedure=procedure, by=PUBLIC, now=NOW)
+    handed_in = session.get_one(Contribution, made.contribution_id)
+    moderation.decide(session, handed_in, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    owner = proposing.owner_with_code(session, row)
+    asked = proposing.invite(session, row.id or 0, by=PUBLIC, author=owner, now=NOW)
+    return {
+        "proposal": row.reference,
+        "proposal_id": row.id,
+        "amendment": made.id,
+        "amendment_id": handed_in.id,
+        "author_link": asked.secret,
+    }
 
 
 def _asked_agency(

@@ -1,0 +1,302 @@
+"""Lists of proposals: filtered, in an order that favours nobody, page by key; and which proposals resemble what is typed.
+
+By chance means: proposals are dealt into buckets once; a visitor's seed shuffles the buckets and the cards in each. So
+a page costs what its own proposals cost, however many there are, and stays the same for a visitor.
+"""
+
+import hashlib
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, or_, tuple_
+from sqlmodel import Session, col, select
+
+from consultations import procedures, search
+from consultations.contributions import Contribution
+from consultations.proposals import BUCKETS, Proposal
+from consultations.search import Scope, SearchEntry
+from consultations.text import stems
+from geo.geometry import cell as cell_of
+from geo.geometry import covering_ranges
+
+PER_PAGE = 20
+#: How near a proposal has to be to count as near (degrees of latitude, some 500 m), for lists and for likeness.
+NEAR_DEGREES = 0.0045
+
+
+class Order(StrEnum):
+    """How a list is sorted. Most supported is none of them: it rewards who was early and loud."""
+
+    CHANCE = "chance"
+    NEWEST = "newest"
+    LITTLE_SEEN = "little_seen"
+    ENDS_SOON = "ends_soon"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to; what is empty narrows nothing. `near`: lon and lat in degrees."""
+
+    words: str = ""
+    district: str = ""
+    authoring: str = ""
+    channel: str = ""
+    language: str = ""
+    near: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page: ids in order, how many there are in all, the key of the next page (None: none)."""
+
+    ids: tuple[int, ...]
+    total: int
+    next: str | None
+
+
+def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any]:
+    conditions: list[Any] = [
+        col(Proposal.procedure_id) == procedure_id,
+        col(Proposal.is_listed).is_(True),
+    ]
+    for name in ("district", "authoring", "channel", "language"):
+        value = getattr(wanted, name)
+        if value:
+            conditions.append(getattr(Proposal, name) == value)
+    if wanted.near is not None:
+        conditions += _near(*wanted.near)
+    if wanted.words.strip():
+        found = search.matching(session, wanted.words, Scope.PUBLIC)
+        exact = col(Contribution.reference) == wanted.words.strip().upper()
+        conditions.append(exact if found is None else or_(exact, found))
+        conditions.append(col(Contribution.id) == Proposal.contribution_id)
+    return conditions
+
+
+def _near(lon: float, lat: float) -> list[ColumnElement[bool]]:
+    ranges = covering_ranges(
+        lon - 1.5 * NEAR_DEGREES, lat - NEAR_DEGREES, lon + 1.5 * NEAR_DEGREES, lat + NEAR_DEGREES
+    )
+    inside = [(col(Proposal.cell) >= low) & (col(Proposal.cell) < high) for low, high in ranges]
+    condition = inside[0]
+    for each in inside[1:]:
+        condition |= each
+    return [col(Proposal.is_on_map).is_(True), condition]
+
+
+def listed(
+    session: Session,
+    procedure_id: int,
+    wanted: Wanted,
+    *,
+    order: Order = Order.CHANCE,
+    seed: str = "",
+    after: str = "",
+    limit: int = PER_PAGE,
+) -> Listed:
+    """The proposals of a consultation that everybody may read, `limit` of them after the key of a page before.
+
+    At most four queries, however many proposals there are.
+    """
+    conditions = _conditions(session, procedure_id, wanted)
+    total = session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
+    if not total:
+        return Listed((), 0, None)
+    if order is Order.CHANCE:
+        return _by_chance(session, conditions, total, seed, after, limit)
+    return _sorted(session, procedure_id, conditions, total, order, after, limit)
+
+
+def _by_chance(
+    session: Session, conditions: Sequence[Any], total: int, seed: str, after: str, limit: int
+) -> Listed:
+    shuffled = list(range(BUCKETS))
+    random.Random(seed).shuffle(shuffled)
+    position, _, drawn = after.partition(".")
+    start = int(position) if position.isdecimal() and int(position) < BUCKETS else 0
+    last = int(drawn) if drawn.isdecimal() else -1
+    # As many buckets as most likely hold a page; the rest only if they did not.
+    share = min(BUCKETS, max(4, round(2.5 * BUCKETS * (limit + 1) / total) + 2))
+    found: list[tuple[int, int, int]] = []
+    for first, end in ((start, start + share), (start + share, BUCKETS)):
+        chosen = shuffled[first:end]
+        if not chosen or len(found) > limit:
+            continue
+        places = {bucket: at for at, bucket in enumerate(shuffled)}
+        rows = session.exec(
+            select(Proposal.contribution_id, Proposal.bucket, Proposal.shuffle).where(
+                *conditions, col(Proposal.bucket).in_(chosen)
+            )
+        ).all()
+        found += sorted((places[bucket], _drawn(seed, shuffle), number) for number, bucket, shuffle in rows)
+        found = [each for each in found if (each[0], each[1]) > (start, last)]
+    page = found[:limit]
+    more = len(found) > limit
+    return Listed(
+        tuple(number for _, _, number in page),
+        total,
+        f"{page[-1][0]}.{page[-1][1]}" if more and page else None,
+    )
+
+
+def _drawn(seed: str, shuffle: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{shuffle}".encode(), digest_size=6).digest())
+
+
+def _sorted(
+    session: Session,
+    procedure_id: int,
+    conditions: list[Any],
+    total: int,
+    order: Order,
+    after: str,
+    limit: int,
+) -> Listed:
+    value: Any
+    if order is Order.NEWEST:
+        value, descends = col(Proposal.received_at), True
+    elif order is Order.LITTLE_SEEN:
+        value, descends = col(Proposal.attention), False
+    else:
+        ends = {
+            phase.id: phase.ends_on.toordinal()
+            for phase in procedures.phases_of(session, procedure_id)
+            if phase.ends_on is not None
+        }
+        value, descends = (
+            case(ends, value=col(Proposal.phase_id), else_=4_000_000) if ends else col(Proposal.attention),
+            False,
+        )
+    key = tuple_(value, col(Proposal.contribution_id))
+    said, _, number = after.rpartition("-")
+    if number.isdecimal() and said:
+        bound = (_read(said, order), int(number))
+        if bound[0] is not None:
+            conditions = [*conditions, key < bound if descends else key > bound]
+    columns = (value, col(Proposal.contribution_id))
+    rows = session.exec(
+        select(Proposal.contribution_id, value)
+        .where(*conditions)
+        .order_by(*(each.desc() if descends else each for each in columns))
+        .limit(limit + 1)
+    ).all()
+    page = rows[:limit]
+    more = len(rows) > limit
+    return Listed(
+        tuple(row[0] for row in page), total, f"{_spelled(page[-1][1])}-{page[-1][0]}" if more else None
+    )
+
+
+def _spelled(value: Any) -> str:
+    return f"{value.astimezone(UTC):%Y%m%dT%H%M%S.%f}" if isinstance(value, datetime) else str(value)
+
+
+def _read(said: str, order: Order) -> Any:
+    try:
+        if order is Order.NEWEST:
+            return datetime.strptime(said, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        return int(said)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What the filters offer: only what there is."""
+
+    districts: tuple[str, ...]
+    channels: tuple[str, ...]
+    languages: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+def facets(session: Session, procedure_id: int) -> Facets:
+    """The districts, channels, languages and states among the proposals of a consultation; one query."""
+    rows = session.exec(
+        select(Proposal.district, Proposal.channel, Proposal.language, Proposal.authoring)
+        .where(Proposal.procedure_id == procedure_id, col(Proposal.is_listed).is_(True))
+        .distinct()
+    ).all()
+    columns = [tuple(sorted({str(row[at]) for row in rows} - {""})) for at in range(4)]
+    return Facets(*columns)
+
+
+# --- likeness --------------------------------------------------------------------------------------
+
+#: Words that are looked up, and proposals that are read for each; a word in more of them says little.
+WORDS_LOOKED_UP, READ_EACH = 8, 60
+_WORD = re.compile(r"\w{4,40}")
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A proposal that resembles what is typed, and how much: 1 is the same words."""
+
+    proposal_id: int
+    likeness: float
+
+
+def similar(
+    session: Session,
+    procedure_id: int,
+    words: str,
+    *,
+    place: tuple[float, float] | None = None,
+    language: str = "de",
+    limit: int = 4,
+) -> list[Similar]:
+    """The proposals of a consultation that share rare words with what is typed, those near it rather than others.
+
+    Stems and place, no foreign service; the same on both databases. `place`: lon, lat in degrees. Nine questions to the
+    index at most, however many proposals there are.
+    """
+    typed = set(stems(words[:4_000], language))
+    longest = sorted(dict.fromkeys(_WORD.findall(words[:4_000])), key=len, reverse=True)[:WORDS_LOOKED_UP]
+    rows: dict[int, tuple[int | None, set[str]]] = {}
+    often: dict[str, int] = {}
+    for word in longest:
+        condition = search.matching(session, word, Scope.PUBLIC, language=language)
+        if condition is not None:
+            found = _read_with(session, procedure_id, [condition])
+            rows |= found
+            often.update(dict.fromkeys(stems(word, language), len(found)))
+    if place is not None:
+        rows |= _read_with(session, procedure_id, _near(*place))
+    here = cell_of(*place) if place is not None else None
+
+    def weight(shared: set[str]) -> float:
+        return sum(float((1.0 + often.get(stem, READ_EACH)) ** -0.5) for stem in shared)
+
+    whole = weight({stem for stem in typed if len(stem) > 3}) or 1.0
+    like = []
+    for number, (where, theirs) in rows.items():
+        both = {stem for stem in typed & theirs if len(stem) > 3}
+        is_near = here is not None and where is not None and here >> 16 == where >> 16
+        likeness = weight(both) / whole + (0.15 if is_near else 0.0)
+        if len(both) >= 2 and likeness >= 0.2:
+            like.append(Similar(number, round(min(likeness, 1.0), 3)))
+    return sorted(like, key=lambda each: (-each.likeness, each.proposal_id))[:limit]
+
+
+def _read_with(
+    session: Session, procedure_id: int, conditions: Sequence[Any]
+) -> dict[int, tuple[int | None, set[str]]]:
+    """Proposals under a condition with their cell and their stems."""
+    rows = session.exec(
+        select(Proposal.contribution_id, Proposal.cell, SearchEntry.stems)
+        .join(Contribution, col(Contribution.id) == Proposal.contribution_id)
+        .join(SearchEntry, col(SearchEntry.contribution_id) == Proposal.contribution_id)
+        .where(
+            Proposal.procedure_id == procedure_id,
+            col(Proposal.is_listed).is_(True),
+            SearchEntry.scope == Scope.PUBLIC.value,
+            *conditions,
+        )
+        .limit(READ_EACH)
+    ).all()
+    return {number: (where, set(kept[:20_000].split())) for number, where, kept in rows}

@@ -1,0 +1,260 @@
+"""Proposals at the moderator's desk: later versions before others read them, and amendments whose owner was silent."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from starlette.responses import Response
+from wtforms import Form, HiddenField, RadioField, SelectField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional
+
+from consultations import amendments, contributions, permissions, procedures, proposals, proposing
+from consultations.amendments import Amendment
+from consultations.comparison import Part
+from consultations.contributions import Contribution
+from consultations.moderation import Action, Decision, Reason
+from consultations.permissions import Permission
+from consultations.proposals import Proposal, ProposalVersion
+from consultations.refusals import Refusal
+from participation.messages import STATUS
+from participation.pages.moderation import REASONS
+from participation.pages.proposal_writing import decide, decide_page
+from participation.pages.proposals import REASONS as WHY
+from participation.pages.proposals import ChangedSection, changed_sections
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+
+@dataclass(frozen=True)
+class VersionItem:
+    """A later version that waits."""
+
+    title: str
+    reference: str
+    number: int
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True)
+class AmendmentItem:
+    """An amendment whose owner was silent."""
+
+    reference: str
+    until: date
+    url: str
+
+
+@dataclass(frozen=True)
+class DeskPage:
+    """What waits."""
+
+    versions: tuple[VersionItem, ...]
+    older: str
+    amendments: tuple[AmendmentItem, ...]
+
+
+@page("/verwaltung/vorschlaege", name="proposal_desk", may=Permission.MODERATE)
+def desk(visit: Visit) -> Response:
+    """Later versions that nobody has read yet, oldest first, and amendments that the facilitator decides on."""
+    places = permissions.reach(visit.by, Permission.MODERATE, visit.municipality_id)
+    after = row_number(visit.request.query_params.get("nach")) or 0
+    found = proposing.waiting_versions(
+        visit.session, visit.municipality_id, procedure_ids=places, after_id=after, limit=26
+    )
+    waiting = amendments.waiting_for_facilitator(
+        visit.session, visit.municipality_id, by=visit.by, now=visit.now
+    )
+    references = contributions.references(visit.session, [each.contribution_id for each, _ in waiting])
+    return visit.render(
+        "proposals/moderation.html",
+        DeskPage(
+            tuple(
+                VersionItem(
+                    proposing.composed(version)[0] or row.reference,
+                    row.reference,
+                    version.number,
+                    version.made_at,
+                    visit.url("proposal_version", id=row.id),
+                )
+                for row, version in found[:25]
+            ),
+            visit.url("proposal_desk", nach=found[24][1].id) if len(found) > 25 else "",
+            tuple(
+                AmendmentItem(
+                    references[each.contribution_id],
+                    each.owner_until,
+                    visit.url("proposal_facilitate", id=each.contribution_id),
+                )
+                for each, _ in waiting
+            ),
+        ),
+    )
+
+
+class VersionForm(Form):
+    """What a moderator decides on a later version."""
+
+    seen = HiddenField()
+    number = HiddenField()
+    action = RadioField(
+        N_("May others read this version?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[
+            SelectChoice(Action.PUBLISH.value, N_("Yes, show it")),
+            SelectChoice(Action.RETURN.value, N_("No, give it back to its authors")),
+        ],
+    )
+    reason = SelectField(
+        N_("Reason"),
+        [Optional()],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(each.value, name) for each, name in REASONS.items()),
+        ],
+    )
+    explanation = TextAreaField(N_("A word to the person who wrote it"), [Length(max=proposing.NOTE_LIMIT)])
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """A later version before a moderator."""
+
+    title: str
+    reference: str
+    number: int
+    earlier_number: int
+    why: str
+    note: str
+    at: datetime
+    sections: tuple[ChangedSection, ...]
+    language: str
+    earlier: str
+    later: str
+    side_by_side: bool
+    other_view_url: str
+    is_decided: bool
+    parts: type[Part] = Part
+
+
+@page(
+    "/verwaltung/vorschlaege/{id:int}",
+    name="proposal_version",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def version_page(visit: Visit) -> Response:
+    """The newest version of a proposal, held against what everybody reads; show it or give it back."""
+    row, proposal = _load(visit)
+    newest = proposals.newest(visit.session, proposal.contribution_id)
+    form = visit.form(VersionForm, seen=str(row.decisions), number=str(newest.number))
+    if not visit.is_post:
+        return _show(visit, row, proposal, newest, form)
+    if not form.validate():
+        return _show(visit, row, proposal, newest, form, status=422)
+    seen = int(form.seen.data) if (form.seen.data or "").isdecimal() else None
+    try:
+        wanted = proposals.version(visit.session, proposal.contribution_id, row_number(form.number.data) or 0)
+        if wanted is None:
+            visit.not_found()
+        if form.action.data == Action.PUBLISH.value:
+            proposing.show(
+                visit.session, row, wanted, by=visit.by, now=visit.now, expected_decisions=seen,
+                explanation=form.explanation.data or "",
+            )  # fmt: skip
+        else:
+            decision = Decision(
+                Action.RETURN,
+                Reason(form.reason.data) if form.reason.data else None,
+                form.explanation.data or "",
+            )
+            proposing.return_version(
+                visit.session, row, wanted, decision, by=visit.by, now=visit.now, expected_decisions=seen
+            )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        row, proposal = _load(visit)
+        newest = proposals.newest(visit.session, proposal.contribution_id)
+        return _show(visit, row, proposal, newest, form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("proposal_desk")
+
+
+def _load(visit: Visit) -> tuple[Contribution, Proposal]:
+    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    if row is None:
+        visit.not_found()
+    visit.require(
+        Permission.MODERATE, procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    )
+    proposal = proposals.by_contribution(visit.session, row.id or 0)
+    if proposal is None:
+        visit.not_found()
+    return row, proposal
+
+
+def _show(
+    visit: Visit,
+    row: Contribution,
+    proposal: Proposal,
+    newest: ProposalVersion,
+    form: VersionForm,
+    *,
+    status: int = 200,
+) -> Response:
+    shown = proposing.shown(visit.session, row)
+    earlier = proposals.version(visit.session, proposal.contribution_id, shown.number or 1) or newest
+    sections, _, _ = changed_sections(visit, newest, earlier.texts, newest.texts)
+    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
+    other = {} if side_by_side else {"ansicht": "nebeneinander"}
+    content = VersionPage(
+        title=proposing.composed(newest)[0] or row.reference,
+        reference=row.reference,
+        number=newest.number,
+        earlier_number=earlier.number,
+        why=visit.gettext(WHY[newest.reason]),
+        note=newest.note,
+        at=newest.made_at,
+        sections=sections,
+        language=newest.language,
+        earlier=visit.gettext("Version %(number)s", number=earlier.number),
+        later=visit.gettext("Version %(number)s", number=newest.number),
+        side_by_side=side_by_side,
+        other_view_url=visit.url("proposal_version", id=row.id, **other),
+        is_decided=newest.number == 1 or newest.number == shown.number,
+    )
+    return visit.render("proposals/version.html", content, form=form, status=status)
+
+
+@page(
+    "/verwaltung/vorschlaege/aenderungen/{id:int}",
+    name="proposal_facilitate",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def facilitate(visit: Visit) -> Response:
+    """An amendment whose owner was silent, before the facilitator."""
+    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    if row is None:
+        visit.not_found()
+    visit.require(
+        Permission.MODERATE, procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
+    )
+    amendment: Amendment | None = amendments.by_contribution(visit.session, row.id or 0)
+    if amendment is None:
+        visit.not_found()
+    error, words = "", str(visit.form_data.get("words", "")) if visit.is_post else ""
+    if visit.is_post:
+        try:
+            return decide(visit, amendment, None, words)
+        except Refusal as refusal:
+            visit.session.rollback()
+            error = visit.explain(refusal)
+            amendment = amendments.by_contribution(visit.session, int(visit.request.path_params["id"]))
+            assert amendment is not None
+    return visit.render(
+        "proposals/decide.html", decide_page(visit, amendment), error=error, words=words,
+        status=422 if error else 200, action=visit.url("proposal_facilitate", id=visit.request.path_params["id"]),
+        back=visit.url("proposal_desk"),
+    )  # fmt: skip

@@ -1,0 +1,724 @@
+"""Writing along: an author's desk, other words from anybody, comments; all without an account and without JavaScript.
+
+The owner comes by the access code of the receipt, a co-author by a personal link or a printed code. What remembers it
+is a signed cookie for half an hour; no secret stands in the addresses of the pages that follow.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.responses import Response
+from wtforms import BooleanField, EmailField, Form, HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Email, InputRequired, Length, Optional
+
+from consultations import (
+    amendments,
+    channels,
+    contributions,
+    discussion,
+    drafts,
+    procedures,
+    proposals,
+    proposing,
+)
+from consultations.amendments import Amendment, AmendmentInput, Rejection
+from consultations.cocreation import SECTIONS as USUAL
+from consultations.cocreation import TITLE, Authoring, Opening
+from consultations.comparison import Part
+from consultations.contributions import Contribution, Kind, Submission
+from consultations.discussion import Stance
+from consultations.people import NAME_LIMIT, PersonInput
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.proposals import AuthorState, Proposal, ProposalAuthor, ProposalVersion
+from consultations.refusals import Code, Refusal
+from participation import security
+from participation.messages import STATUS
+from participation.pages import contributions as own
+from participation.pages.contributions_list import open_procedure
+from participation.pages.proposals import (
+    AMENDED,
+    STANCES,
+    ChangedSection,
+    changed_sections,
+    heading_of,
+    proposal_of,
+)
+from participation.security import Action, address_of, check_rate
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+COOKIE = "digilog_author"
+#: How long the desk stays open after the last look at it.
+OPEN_FOR = timedelta(minutes=30)
+
+REJECTIONS: Mapping[str, str] = {
+    Rejection.OTHER_AIM.value: N_("It would be another proposal"),
+    Rejection.ALREADY_IN.value: N_("It is in there already"),
+    Rejection.NOT_POSSIBLE.value: N_("It cannot be done"),
+    Rejection.NOT_AGREED.value: N_("We see it differently"),
+    Rejection.UNCLEAR.value: N_("We do not understand it"),
+}
+
+
+# --- who writes ------------------------------------------------------------------------------------
+
+
+@cache
+def _key_of_this_process() -> str:
+    return secrets.token_hex(32)
+
+
+def _signer(visit: Visit) -> URLSafeSerializer:
+    secret = visit.house.settings.secret.get_secret_value() or _key_of_this_process()
+    return URLSafeSerializer(secret, salt="author", signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _enter(visit: Visit, author: ProposalAuthor) -> Response:
+    _keep_open(visit, author)
+    return visit.redirect("author_desk")
+
+
+def _keep_open(visit: Visit, author: ProposalAuthor) -> None:
+    until = int((visit.now + OPEN_FOR).timestamp())
+    signed = _signer(visit).dumps([visit.municipality_id, author.id, until])
+    visit.set_cookie(COOKIE, str(signed), max_age=int(OPEN_FOR.total_seconds()))
+
+
+def _author(visit: Visit) -> ProposalAuthor | None:
+    """The author whose desk this browser has open, in this town."""
+    try:
+        municipality_id, author_id, until = _signer(visit).loads(visit.request.cookies.get(COOKIE, ""))
+    except (BadSignature, ValueError, TypeError):
+        return None
+    author = visit.session.get(ProposalAuthor, author_id)
+    if municipality_id != visit.municipality_id or until < visit.now.timestamp() or author is None:
+        return None
+    proposal = proposals.by_contribution(visit.session, author.proposal_id)
+    return author if proposal is not None and proposal.municipality_id == visit.municipality_id else None
+
+
+@page("/mitschreiben/einladung/{token}", name="author_link", may=Permission.TAKE_PART)
+def author_link(visit: Visit) -> Response:
+    """A co-author's personal link."""
+    check_rate(visit.house.limiter, Action.AGENCY_LINK, address_of(visit.request.scope))
+    author = proposing.author_by_secret(
+        visit.session, visit.municipality_id, visit.request.path_params["token"]
+    )
+    if author is None or author.state not in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
+        visit.not_found()
+    return _enter(visit, author)
+
+
+class CodeForm(Form):
+    """A printed code."""
+
+    code = StringField(N_("Code from your invitation"), [InputRequired(N_("Please type in the code."))])
+
+
+@page("/mitschreiben", name="author_door", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def author_door(visit: Visit) -> Response:
+    """Type in the code of an invitation on paper."""
+    form = visit.form(CodeForm)
+    if not visit.is_post:
+        return visit.render("proposals/door.html", form=visit.form(CodeForm))
+    if form.validate():
+        address = address_of(visit.request.scope)
+        try:
+            security.check_code(visit.house.limiter, address, "")
+            author = proposing.author_by_code(visit.session, visit.municipality_id, form.code.data or "")
+            if author is not None and author.state in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
+                return _enter(visit, author)
+            security.code_was_wrong(visit.house.limiter, address, "")
+            raise Refusal(Code.LINK_UNKNOWN, "code")
+        except Refusal as refusal:
+            visit.reject(form, refusal)
+            return visit.render("proposals/door.html", form=form, status=STATUS.get(refusal.code, 422))
+    return visit.render("proposals/door.html", form=form, status=422)
+
+
+@page("/beitrag/weiterschreiben", name="author_own", may=Permission.TAKE_PART, methods=("POST",))
+def author_own(visit: Visit) -> Response:
+    """From one's own contribution, opened with its access code, to the desk of the proposal."""
+    mine = own.opened(visit)
+    author = proposing.owner_with_code(visit.session, mine) if mine is not None else None
+    return visit.redirect("lookup") if author is None else _enter(visit, author)
+
+
+# --- the desk --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AuthorRow:
+    """Somebody who writes along or was asked to."""
+
+    id: int
+    name: str
+    is_owner: bool
+    state: str
+    is_me: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An amendment that waits for the owner."""
+
+    sections: str
+    author: str
+    until: date
+    url: str
+
+
+@dataclass(frozen=True)
+class Clash:
+    """What stands now where both changed the same words."""
+
+    heading: str
+    now: str
+
+
+@dataclass(frozen=True)
+class DeskPage:
+    """An author's desk."""
+
+    title: str
+    reference: str
+    hearing_title: str
+    proposal_url: str
+    is_invited: bool
+    is_owner: bool
+    can_revise: bool
+    why_not: str
+    number: int
+    #: Whether the newest version waits for a moderator, and why one was returned.
+    waits: bool
+    returned: str
+    keys: tuple[str, ...]
+    authors: tuple[AuthorRow, ...]
+    waiting: tuple[Waiting, ...]
+    clashes: tuple[Clash, ...]
+    #: An invitation that was just made: the link and the code, shown once.
+    link: str
+    code: str
+    done: str
+
+
+def _sections_form(
+    visit: Visit, version: ProposalVersion, language: str
+) -> tuple[type[Form], dict[str, str]]:
+    """A form with a field per section of a version, and the words in them."""
+    words = version.texts.get(language, {})
+    keys = [each[0] for each in version.headings] or [key for key in words if key != TITLE]
+    if not version.headings:
+        # It came without sections: it may get those that are usual.
+        keys += [each.key for each in USUAL if each.key not in keys]
+    fields: dict[str, Any] = {
+        "base": HiddenField(),
+        TITLE: StringField(visit.gettext("Title"), [Length(max=contributions.TITLE_LIMIT)]),
+    }
+    for key in keys:
+        fields[key] = TextAreaField(heading_of(visit, version, key))
+    return type("SectionsForm", (Form,), fields), {key: str(words.get(key, "")) for key in (TITLE, *keys)}
+
+
+_DONE = {
+    "fassung": N_("Your new version is kept. Others read it once somebody of the town hall has read it."),
+    "dabei": N_("You are writing along now."),
+    "uebergeben": N_("You have handed it over."),
+    "entschieden": N_("Your decision is kept, and everybody can read it."),
+}
+
+
+def _desk(
+    visit: Visit,
+    author: ProposalAuthor,
+    form: Form | None = None,
+    *,
+    note: str = "",
+    clashes: tuple[Clash, ...] = (),
+    asked: proposing.Asked | None = None,
+    errors: Sequence[str] = (),
+    status: int = 200,
+) -> Response:
+    _keep_open(visit, author)
+    proposal = visit.session.get_one(Proposal, author.proposal_id)
+    row = visit.session.get_one(Contribution, author.proposal_id)
+    procedure = visit.session.get_one(Procedure, proposal.procedure_id)
+    newest = proposals.newest(visit.session, proposal.contribution_id)
+    kind, words = _sections_form(visit, newest, newest.language)
+    form = form or visit.form(kind, sent=_nothing(), base=str(newest.number), **words)
+    phases = procedures.phases_of(visit.session, proposal.procedure_id)
+    opened = proposing.phase_that_opens(phases, Opening.REVISE, visit.now) is not None
+    is_open = proposal.authoring == Authoring.OPEN.value
+    shown = proposing.shown(visit.session, row)
+    is_active = author.state == AuthorState.ACTIVE.value
+    done = _DONE.get(visit.request.query_params.get("erledigt", ""), "")
+    content = DeskPage(
+        title=words[TITLE] or row.reference,
+        reference=row.reference,
+        hearing_title=localised(procedure, visit.language, "title"),
+        proposal_url=(
+            visit.url("proposal", slug=procedure.slug, reference=row.reference) if proposal.is_listed else ""
+        ),
+        is_invited=author.state == AuthorState.INVITED.value,
+        is_owner=is_active and author.role == "owner",
+        can_revise=is_active and is_open and opened,
+        why_not=(
+            visit.gettext("Its text stands still at the moment.")
+            if not is_open
+            else visit.gettext("The consultation does not take changes in at the moment.")
+            if not opened
+            else ""
+        ),
+        number=newest.number,
+        waits=newest.number not in shown.readable and shown.number != newest.number,
+        returned=proposing.returned_because(visit.session, row, newest.number),
+        keys=tuple(name for name in form._fields if name not in ("base",)),
+        authors=tuple(
+            AuthorRow(
+                each.id or 0,
+                each.name or visit.gettext("without a name"),
+                each.role == "owner",
+                visit.gettext(AUTHOR_STATES[each.state]),
+                each.id == author.id,
+            )
+            for each in proposals.authors_of(visit.session, proposal.contribution_id)
+            if each.state in (AuthorState.ACTIVE.value, AuthorState.INVITED.value)
+        ),
+        waiting=tuple(
+            Waiting(
+                ", ".join(heading_of(visit, newest, each["section"]) for each in amendment.patches),
+                handed_in.pseudonym,
+                amendment.owner_until,
+                visit.url("author_decide", number=amendment.id),
+            )
+            for amendment, handed_in in amendments.of_proposal(visit.session, proposal.contribution_id)
+            if amendment.state == "proposed"
+        ),
+        clashes=clashes,
+        link=visit.absolute("author_link", token=asked.secret) if asked else "",
+        code=f"{asked.code[:4]} {asked.code[4:]}" if asked else "",
+        done=visit.gettext(done) if done else "",
+    )
+    return visit.render(
+        "proposals/desk.html", content, form=form, note=note, errors=tuple(errors), status=status
+    )
+
+
+AUTHOR_STATES: Mapping[str, str] = {
+    AuthorState.INVITED.value: N_("has been asked"),
+    AuthorState.ACTIVE.value: N_("writes along"),
+    AuthorState.DECLINED.value: N_("declined"),
+    AuthorState.LEFT.value: N_("no longer writes along"),
+    AuthorState.REMOVED.value: N_("no longer writes along"),
+}
+
+
+def _nothing() -> Any:
+    from starlette.datastructures import FormData
+
+    return FormData()
+
+
+@page("/mitschreiben/vorschlag", name="author_desk", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def author_desk(visit: Visit) -> Response:
+    """The desk of whoever writes a proposal: change it, ask others to write along, decide on amendments."""
+    author = _author(visit)
+    if author is None:
+        return visit.redirect("author_door")
+    if not visit.is_post:
+        return _desk(visit, author)
+    wanted = str(visit.form_data.get("do", ""))
+    try:
+        if wanted == "revise":
+            return _revise(visit, author)
+        if wanted == "invite":
+            name = str(visit.form_data.get("name", ""))[: proposing.NAME_LIMIT]
+            asked = proposing.invite(
+                visit.session, author.proposal_id, name=name, by=visit.by, author=author, now=visit.now
+            )
+            return _desk(visit, author, asked=asked)
+        if wanted in ("accept", "decline"):
+            name = str(visit.form_data.get("name", ""))[: proposing.NAME_LIMIT]
+            proposing.reply(
+                visit.session, author, accepts=wanted == "accept", name=name, by=visit.by, now=visit.now
+            )
+            return (
+                visit.redirect("author_desk", erledigt="dabei")
+                if wanted == "accept"
+                else visit.redirect("home")
+            )
+        if wanted in ("leave", "leave-nameless"):
+            proposing.leave(visit.session, author, keeps_credit=wanted == "leave", by=visit.by, now=visit.now)
+            visit.set_cookie(COOKIE, "", max_age=0)
+            return visit.redirect("home")
+        if wanted.startswith("hand-over-"):
+            to = visit.session.get(ProposalAuthor, row_number(wanted.removeprefix("hand-over-")) or 0)
+            if to is None or to.proposal_id != author.proposal_id:
+                visit.not_found()
+            proposing.hand_over(visit.session, author, to, by=visit.by, now=visit.now)
+            return visit.redirect("author_desk", erledigt="uebergeben")
+    except Refusal as refusal:
+        if refusal.code is Code.NOT_FOUND:
+            raise
+        visit.session.rollback()
+        again = _author(visit)
+        assert again is not None
+        status = STATUS.get(refusal.code, 422)
+        return _desk(visit, again, errors=[visit.explain(refusal)], status=status)
+    return visit.redirect("author_desk")
+
+
+def _revise(visit: Visit, author: ProposalAuthor) -> Response:
+    newest = proposals.newest(visit.session, author.proposal_id)
+    kind, _words = _sections_form(visit, newest, newest.language)
+    form = visit.form(kind)
+    note = str(visit.form_data.get("note", ""))
+    if not form.validate():
+        return _desk(visit, author, form, note=note, status=422)
+    words = {name: str(each.data or "") for name, each in form._fields.items() if name != "base"}
+    base = row_number(str(form._fields["base"].data)) or newest.number
+    try:
+        proposing.revise(
+            visit.session,
+            author.proposal_id,
+            words,
+            base_number=base,
+            language=newest.language,
+            note=note,
+            by=visit.by,
+            author=author,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        if refusal.code is not Code.TEXT_MOVED_ON:
+            if refusal.field == "note" or refusal.field in form._fields:
+                visit.reject(form, refusal)
+                again = _author(visit)
+                assert again is not None
+                errors = [visit.explain(refusal)] if refusal.field == "note" else []
+                return _desk(visit, again, form, note=note, errors=errors, status=422)
+            raise
+        visit.reject(form, refusal)
+        again = _author(visit)
+        assert again is not None
+        latest = proposals.newest(visit.session, author.proposal_id)
+        # Both are there now: what stands beside what was typed; sending it once more is a decision.
+        form._fields["base"].data = str(latest.number)
+        now = latest.texts.get(latest.language, {})
+        differing = [key for key in words if now.get(key, "") != words[key]]
+        clashes = tuple(Clash(heading_of(visit, latest, key), str(now.get(key, ""))) for key in differing)
+        return _desk(visit, again, form, note=note, clashes=clashes, status=409)
+    return visit.redirect("author_desk", erledigt="fassung")
+
+
+# --- deciding on amendments ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DecidePage:
+    """An amendment before the owner."""
+
+    title: str
+    author: str
+    reason: str
+    state: str
+    is_open: bool
+    until: date
+    clashes: bool
+    sections: tuple[ChangedSection, ...]
+    language: str
+    earlier: str
+    later: str
+    rejections: tuple[tuple[str, str], ...]
+    side_by_side: bool = False
+    parts: type[Part] = Part
+
+
+@page(
+    "/mitschreiben/aenderungen/{number:int}",
+    name="author_decide",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def author_decide(visit: Visit) -> Response:
+    """One amendment: how the text would read with it; take it in, or not, with a reason."""
+    author = _author(visit)
+    if author is None:
+        return visit.redirect("author_door")
+    number = row_number(str(visit.request.path_params["number"])) or 0
+    amendment = amendments.by_id(visit.session, author.proposal_id, number)
+    if amendment is None:
+        visit.not_found()
+    error, words = "", str(visit.form_data.get("words", "")) if visit.is_post else ""
+    if visit.is_post:
+        try:
+            return decide(visit, amendment, author, words)
+        except Refusal as refusal:
+            if refusal.code is Code.NOT_FOUND:
+                raise
+            visit.session.rollback()
+            error = visit.explain(refusal)
+            author = _author(visit)
+            assert author is not None
+            amendment = amendments.by_id(visit.session, author.proposal_id, number)
+            assert amendment is not None
+    content = decide_page(visit, amendment)
+    return visit.render(
+        "proposals/decide.html", content, error=error, words=words, status=422 if error else 200,
+        action=visit.url("author_decide", number=number), back=visit.url("author_desk"),
+    )  # fmt: skip
+
+
+def decide(visit: Visit, amendment: Amendment, author: ProposalAuthor | None, words: str) -> Response:
+    """Do what the form of a decision says. Raises what `amendments.accept` and `amendments.reject` raise."""
+    if visit.form_data.get("do") == "accept":
+        amendments.accept(visit.session, amendment, words=words, by=visit.by, author=author, now=visit.now)
+    else:
+        why = str(visit.form_data.get("why", ""))
+        if why not in set(Rejection):
+            raise Refusal(Code.REASON_REQUIRED, "why")
+        amendments.reject(
+            visit.session, amendment, Rejection(why), words, by=visit.by, author=author, now=visit.now
+        )
+    return (
+        visit.redirect("author_desk", erledigt="entschieden") if author else visit.redirect("proposal_desk")
+    )
+
+
+def decide_page(visit: Visit, amendment: Amendment) -> DecidePage:
+    """How the newest text would read with an amendment."""
+    proposal = visit.session.get_one(Proposal, amendment.proposal_id)
+    handed_in = visit.session.get_one(Contribution, amendment.contribution_id)
+    newest = proposals.newest(visit.session, amendment.proposal_id)
+    with_it = amendments.put_together(visit.session, amendment)
+    sections, _, _ = changed_sections(visit, newest, newest.texts, with_it.texts)
+    return DecidePage(
+        title=visit.gettext("Amendment %(reference)s", reference=handed_in.reference),
+        author=handed_in.pseudonym,
+        reason=amendment.reason,
+        state=visit.gettext(AMENDED[amendments.standing(amendment, proposal, visit.now)]),
+        is_open=amendment.state == "proposed",
+        until=amendment.owner_until,
+        clashes=bool(with_it.clashes),
+        sections=sections,
+        language=newest.language,
+        earlier=visit.gettext("As it stands"),
+        later=visit.gettext("With the amendment"),
+        rejections=tuple((key, visit.gettext(name)) for key, name in REJECTIONS.items()),
+    )
+
+
+# --- other words, and comments ---------------------------------------------------------------------
+
+
+class WhoForm(Form):
+    """Who says it, as far as they wish to say."""
+
+    key = HiddenField()
+    pseudonym = StringField(N_("Name that others may see"), [Length(max=contributions.SHORT_LIMIT)])
+    email = EmailField(
+        N_("E-mail address"),
+        [
+            Optional(),
+            Email(N_("Please check the e-mail address: something like name@example.org.")),
+            Length(max=NAME_LIMIT),
+        ],
+    )
+
+
+class CommentForm(WhoForm):
+    """A comment, marked by its author."""
+
+    stance = RadioField(
+        N_("What is it?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[SelectChoice(key, name) for key, name in STANCES.items()],
+    )
+    text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
+
+
+@dataclass(frozen=True)
+class SayPage:
+    """A form about a proposal."""
+
+    title: str
+    hearing_title: str
+    hearing_url: str
+    proposal_title: str
+    proposal_url: str
+    action: str
+    #: The fields of the sections, for an amendment.
+    keys: tuple[str, ...] = ()
+
+
+def _say_page(
+    visit: Visit,
+    procedure: Procedure,
+    row: Contribution,
+    name: str,
+    title: str,
+    shown: str,
+    keys: Sequence[str] = (),
+) -> SayPage:
+    here = {"slug": procedure.slug, "reference": row.reference}
+    return SayPage(
+        title,
+        localised(procedure, visit.language, "title"),
+        visit.url("hearing", slug=procedure.slug),
+        shown,
+        visit.url("proposal", **here),
+        visit.url(name, **here),
+        tuple(keys),
+    )
+
+
+def _submission(visit: Visit, form: Any, token: str) -> Submission:
+    return Submission(
+        kind=Kind.COMMENT,
+        channel=channels.WEB.key,
+        key=drafts.key_of(token),
+        person=PersonInput(email=form.email.data or "", language=visit.language),
+        pseudonym=form.pseudonym.data or "",
+        language=visit.language,
+        wants_publication=True,
+    )
+
+
+def _receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: int) -> Response:
+    """Lead to the receipt, which stands at the secret of the form."""
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
+    if draft is None:
+        draft = drafts.begin(
+            visit.session,
+            token,
+            municipality_id=visit.municipality_id,
+            procedure_id=procedure.id or 0,
+            kind=Kind.COMMENT.value,
+            data={},
+            now=visit.now,
+        )
+    drafts.hand_over(visit.session, draft, contribution_id, now=visit.now)
+    return visit.redirect("receipt", token=token)
+
+
+def _token(form: Any) -> str:
+    return form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}/anders",
+    name="proposal_amend",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def amend_page(visit: Visit) -> Response:
+    """Suggest other words for a proposal, section by section, and say why."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    shown = proposing.shown(visit.session, row)
+    sent = row_number(str(visit.form_data.get("base", ""))) if visit.is_post else shown.number
+    base = (
+        proposals.version(visit.session, proposal.contribution_id, sent or 0)
+        if sent in shown.readable
+        else None
+    )
+    if base is None:
+        visit.not_found()
+    sections, words = _sections_form(visit, base, base.language)
+    kind = type(
+        "AmendForm",
+        (sections, WhoForm),
+        {
+            "reason": TextAreaField(visit.gettext("Why is that better?"), [Length(max=proposing.NOTE_LIMIT)]),
+            "wants_credit": BooleanField(visit.gettext("Name me as a co-author if it is taken in")),
+        },
+    )
+    keys = (TITLE, *(key for key in words if key != TITLE))
+    title = visit.gettext("Suggest other words")
+    content = _say_page(visit, procedure, row, "proposal_amend", title, words[TITLE] or row.reference, keys)
+    if not visit.is_post:
+        filled: dict[str, Any] = {
+            **words, "base": str(base.number), "key": drafts.new_secret(), "wants_credit": True
+        }  # fmt: skip
+        form: Any = visit.form(kind, **filled)
+        return visit.render("proposals/amend.html", content, form=form)
+    form = visit.form(kind)
+    if not form.validate():
+        return visit.render("proposals/amend.html", content, form=form, status=422)
+    token = _token(form)
+    try:
+        check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
+        made = amendments.propose(
+            visit.session,
+            proposal.contribution_id,
+            AmendmentInput(
+                {key: str(form._fields[key].data or "") for key in keys},
+                base.number,
+                base.language,
+                reason=form.reason.data or "",
+                wants_credit=bool(form.wants_credit.data),
+            ),
+            _submission(visit, form, token),
+            procedure=procedure,
+            by=visit.by,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return visit.render("proposals/amend.html", content, form=form, status=STATUS.get(refusal.code, 422))
+    return _receipt(visit, procedure, token, made.contribution_id)
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}/kommentar",
+    name="proposal_comment",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def comment_page(visit: Visit) -> Response:
+    """Say something for, against, or ask; `antwort` names the comment that it answers."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    shown = proposing.shown(visit.session, row)
+    version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
+    name = proposing.composed(version)[0] if version is not None else ""
+    content = _say_page(
+        visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
+    )
+    if not visit.is_post:
+        return visit.render(
+            "proposals/comment.html", content, form=visit.form(CommentForm, key=drafts.new_secret())
+        )
+    form = visit.form(CommentForm)
+    if not form.validate():
+        return visit.render("proposals/comment.html", content, form=form, status=422)
+    token = _token(form)
+    try:
+        check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
+        submission = _submission(visit, form, token)
+        made = discussion.comment(
+            visit.session,
+            proposal.contribution_id,
+            Stance(form.stance.data),
+            Submission(**{**vars(submission), "text": form.text.data or ""}),
+            answers_id=row_number(str(visit.request.query_params.get("antwort", ""))),
+            procedure=procedure,
+            by=visit.by,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return visit.render(
+            "proposals/comment.html", content, form=form, status=STATUS.get(refusal.code, 422)
+        )
+    return _receipt(visit, procedure, token, made.id or 0)

@@ -1,0 +1,663 @@
+"""Proposals for everybody: the list, one proposal with its versions, its authors, its amendments, what was said, and what changed."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+from wtforms import Form, SelectField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Length, Optional
+
+from consultations import (
+    amendments,
+    channels,
+    contributions,
+    discussion,
+    procedures,
+    proposal_lists,
+    proposals,
+    proposing,
+    published,
+    wording,
+)
+from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
+from consultations.comparison import Part, Place, TooLong, compare
+from consultations.contributions import Contribution
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.proposal_lists import Order, Wanted
+from consultations.proposals import Proposal, ProposalVersion, VersionReason
+from participation import security
+from participation.pages.contributions_list import Card, cards_of, open_procedure
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+STATES: Mapping[str, str] = {
+    Authoring.OPEN.value: N_("Open for changes"),
+    Authoring.LOCKED.value: N_("Text is fixed"),
+    Authoring.WITHDRAWN.value: N_("Withdrawn"),
+    Authoring.MERGED.value: N_("Part of another proposal"),
+    Authoring.ARCHIVED.value: N_("Archived"),
+}
+SECTIONS: Mapping[str, str] = {
+    "title": N_("Title"),
+    "what": N_("What is proposed?"),
+    "why": N_("Why?"),
+    "whom": N_("For whom?"),
+    "cost": N_("What might it cost?"),
+    "text": N_("Text"),
+}
+REASONS: Mapping[str, str] = {
+    VersionReason.HANDED_IN.value: N_("as it was handed in"),
+    VersionReason.EDIT.value: N_("changed by its authors"),
+    VersionReason.AMENDMENT.value: N_("an amendment was taken in"),
+    VersionReason.TRANSLATION.value: N_("translated"),
+    VersionReason.MERGE.value: N_("several proposals became one"),
+    VersionReason.SPLIT.value: N_("divided"),
+    VersionReason.IMPORT.value: N_("taken over from another system"),
+}
+RELATIONS: Mapping[str, tuple[str, str]] = {
+    RelationKind.DUPLICATE_OF.value: (N_("says the same as"), N_("is said as well by")),
+    RelationKind.MERGED_INTO.value: (N_("went into"), N_("took in")),
+    RelationKind.SPLIT_FROM.value: (N_("came out of"), N_("was divided into")),
+    RelationKind.RESPONDS_TO.value: (N_("answers"), N_("is answered by")),
+    RelationKind.PROMOTED_FROM.value: (N_("began as an amendment to"), N_("an amendment became")),
+    RelationKind.IMPLEMENTS.value: (N_("carries out"), N_("is carried out by")),
+}
+AMENDED: Mapping[str, str] = {
+    "proposed": N_("Waits for a decision"),
+    "outdated": N_("Has to be renewed: the text has changed at the same place"),
+    "not_renewed": N_("Was not renewed"),
+    "accepted": N_("Taken in"),
+    "accepted_changed": N_("Taken in, in other words"),
+    "rejected": N_("Not taken in"),
+    "promoted": N_("Became a proposal of its own"),
+    "withdrawn": N_("Taken back by its author"),
+    "not_decided": N_("Was not decided on"),
+}
+
+
+def seed_of(visit: Visit) -> str:
+    """What shuffles lists for this visitor: made of the connection, the town and the month, and never stored."""
+    about = [
+        security.address_of(visit.request.scope),
+        visit.request.headers.get("user-agent", ""),
+        str(visit.municipality_id),
+        f"{visit.today:%Y-%m}",
+    ]
+    secret = visit.house.settings.secret.get_secret_value() or "digilog"
+    return hmac.new(secret.encode(), "\n".join(about).encode(), hashlib.sha256).hexdigest()[:16]
+
+
+# --- the list --------------------------------------------------------------------------------------
+
+
+class ListForm(Form):
+    """What the list can be narrowed to, and how it is sorted."""
+
+    q = StringField(N_("Words or reference"), [Optional(), Length(max=200)])
+    stadtteil = SelectField(N_("District"), choices=[], validate_choice=False)
+    stand = SelectField(N_("State"), choices=[], validate_choice=False)
+    weg = SelectField(N_("Handed in as"), choices=[], validate_choice=False)
+    sprache = SelectField(N_("Language"), choices=[], validate_choice=False)
+    sortierung = SelectField(
+        N_("Order"),
+        choices=[
+            SelectChoice("", N_("By chance, the same for you each time")),
+            SelectChoice(Order.NEWEST.value, N_("Newest first")),
+            SelectChoice(Order.LITTLE_SEEN.value, N_("Little noticed first")),
+            SelectChoice(Order.ENDS_SOON.value, N_("Ends soon first")),
+        ],
+        validate_choice=False,
+    )
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """One page of the list."""
+
+    hearing_title: str
+    slug: str
+    cards: tuple[Card, ...]
+    total: int
+    is_filtered: bool
+    next_url: str
+    first_url: str
+    map_url: str
+    propose_url: str
+
+
+@page("/beteiligungen/{slug}/vorschlaege", name="proposals", may=Permission.READ_PUBLIC)
+def list_page(visit: Visit) -> Response:
+    """The proposals of a consultation, in an order that favours nobody."""
+    procedure = open_procedure(visit)
+    procedure_id = procedure.id or 0
+    form = visit.form(ListForm)
+    offered = proposal_lists.facets(visit.session, procedure_id)
+    _choices(form.stadtteil, offered.districts, lambda name: name)
+    _choices(form.stand, offered.states, lambda name: STATES[name])
+    _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
+    _choices(form.sprache, offered.languages, lambda name: name)
+    asked = visit.request.query_params
+    order = Order(form.sortierung.data) if form.sortierung.data in set(Order) else Order.CHANCE
+    wanted = Wanted(
+        words=(form.q.data or "")[:200],
+        district=_of(form.stadtteil.data, offered.districts),
+        authoring=_of(form.stand.data, offered.states),
+        channel=_of(form.weg.data, offered.channels),
+        language=_of(form.sprache.data, offered.languages),
+    )
+    found = proposal_lists.listed(
+        visit.session,
+        procedure_id,
+        wanted,
+        order=order,
+        seed=seed_of(visit),
+        after=asked.get("nach", "")[:60],
+    )
+    entries = published.by_ids(visit.session, procedure_id, found.ids)
+    filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
+    here = {"slug": procedure.slug}
+    phases = procedures.phases_of(visit.session, procedure_id)
+    return visit.render(
+        "proposals/list.html",
+        ListPage(
+            hearing_title=localised(procedure, visit.language, "title"),
+            slug=procedure.slug,
+            cards=tuple(cards_of(visit, procedure, entries, to="proposal")),
+            total=found.total,
+            is_filtered=any(value for name, value in filters.items() if name != "sortierung"),
+            next_url=visit.url("proposals", **here, **filters, nach=found.next) if found.next else "",
+            first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
+            map_url=visit.url("hearing_map", **here, art="proposal"),
+            propose_url=(
+                visit.url("statement", **here, kind="proposal")
+                if proposing.phase_that_opens(phases, Opening.PROPOSE, visit.now)
+                else ""
+            ),
+        ),
+        form=form,
+    )
+
+
+def _choices(select: SelectField, names: Sequence[str], label: "object") -> None:
+    assert callable(label)
+    select.choices = [SelectChoice("", N_("All")), *(SelectChoice(name, label(name)) for name in names)]
+
+
+def _of(value: object, offered: Sequence[str]) -> str:
+    return str(value) if value in offered else ""
+
+
+# --- one proposal ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A section as it is read. `stale`: it is older than the same section in the language it was written in."""
+
+    heading: str
+    text: str
+    is_stale: bool = False
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A version that everybody may read."""
+
+    number: int
+    at: datetime
+    why: str
+    note: str
+    receipt: str
+    is_current: bool
+    #: What changed since the readable version before; empty for the first.
+    changes_url: str
+
+
+@dataclass(frozen=True)
+class AmendmentRow:
+    """An amendment as it stands in the list of a proposal."""
+
+    number: int
+    reference: str
+    author: str
+    at: datetime
+    sections: str
+    reason: str
+    state: str
+    is_waiting: bool
+    answer: str
+    url: str
+
+
+@dataclass(frozen=True)
+class SaidRow:
+    """A comment with the answers to it."""
+
+    reference: str
+    stance: str
+    text: str
+    author: str
+    url: str
+    answers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RelationRow:
+    """Another proposal that this one belongs to."""
+
+    words: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class ProposalPage:
+    """One proposal."""
+
+    id: int
+    hearing_title: str
+    slug: str
+    card: Card
+    language: str
+    passages: tuple[Passage, ...]
+    languages: tuple[tuple[str, str], ...]
+    state: str
+    is_open: bool
+    #: Why nothing can be changed, in words; empty where it can.
+    closed_words: str
+    authors: tuple[str, ...]
+    received_at: datetime
+    channel: str
+    versions: tuple[VersionRow, ...]
+    amendments: tuple[AmendmentRow, ...]
+    talk: tuple[SaidRow, ...]
+    said: int
+    relations: tuple[RelationRow, ...]
+    pictures: tuple[tuple[str, str], ...]
+    amend_url: str
+    comment_url: str
+    list_url: str
+
+
+CLOSED: Mapping[str, str] = {
+    Authoring.LOCKED.value: N_("Its text is fixed while it is examined or voted on."),
+    Authoring.WITHDRAWN.value: N_(
+        "Its author no longer stands by it. It stays readable for those who supported it."
+    ),
+    Authoring.MERGED.value: N_("It has become part of another proposal."),
+    Authoring.ARCHIVED.value: N_("It is kept for reading and takes nothing more in."),
+}
+
+
+def proposal_of(visit: Visit, procedure: Procedure) -> tuple[Proposal, Contribution]:
+    """The proposal that the address names, if everybody may read it."""
+    reference = str(visit.request.path_params["reference"])
+    row = contributions.by_reference(visit.session, procedure, reference)
+    proposal = proposals.by_contribution(visit.session, row.id or 0) if row is not None else None
+    if row is None or proposal is None or not proposal.is_listed:
+        visit.not_found()
+    return proposal, row
+
+
+@page("/beteiligungen/{slug}/vorschlaege/{reference}", name="proposal", may=Permission.READ_PUBLIC)
+def proposal_page(visit: Visit) -> Response:
+    """One proposal: its words, whose they are, how they came about, what others wish and say."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    (entry,) = published.by_ids(visit.session, procedure.id or 0, [proposal.contribution_id])
+    (card,) = cards_of(visit, procedure, [entry], to="proposal")
+    shown = proposing.shown(visit.session, row)
+    versions = [
+        each
+        for each in proposals.versions_of(visit.session, proposal.contribution_id)
+        if each.number in shown.readable
+    ]
+    current = next((each for each in versions if each.number == shown.number), None)
+    authors = proposals.credited(proposals.authors_of(visit.session, proposal.contribution_id))
+    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    here = {"slug": procedure.slug, "reference": row.reference}
+
+    def opens(opening: Opening) -> bool:
+        return proposing.phase_that_opens(phases, opening, visit.now) is not None
+
+    is_open = proposal.authoring == Authoring.OPEN.value
+    talk, said = discussion.talk(visit.session, proposal.contribution_id, seed=seed_of(visit))
+    wanted = visit.request.query_params.get("fassung-in", "")
+    language = wanted if current is not None and wanted in current.texts else (current or row).language
+    files, _ = published.enclosures(visit.session, proposal.contribution_id)
+    described = {
+        file.position: file.description
+        for file in contributions.attachments_of(visit.session, proposal.contribution_id)
+    }
+    return visit.render(
+        "proposals/proposal.html",
+        ProposalPage(
+            id=proposal.contribution_id,
+            hearing_title=localised(procedure, visit.language, "title"),
+            slug=procedure.slug,
+            card=card,
+            language=language,
+            passages=_passages(visit, current, language, entry.text),
+            languages=tuple(
+                (name, visit.url("proposal", **here, **{"fassung-in": name}))
+                for name in (current.texts if current is not None else ())
+                if name != language
+            ),
+            state=visit.gettext(STATES[proposal.authoring]),
+            is_open=is_open,
+            closed_words=visit.gettext(CLOSED[proposal.authoring]) if not is_open else "",
+            # What was blacked out takes the names that were typed with it.
+            authors=() if entry.is_redacted else tuple(author.name for author in authors if author.name),
+            received_at=row.received_at,
+            channel=visit.gettext(channels.by_key(row.channel).label),
+            versions=_versions(visit, versions, shown.number, here),
+            amendments=_amendments(visit, proposal, current, here),
+            talk=_said(visit, procedure, talk),
+            said=said,
+            relations=_relations(visit, procedure, proposal),
+            pictures=tuple(
+                (
+                    visit.url("published_file", **here, position=file.position),
+                    described.get(file.position, ""),
+                )
+                for file in files
+                if file.media_type.startswith("image/")
+            ),
+            amend_url=(
+                visit.url("proposal_amend", **here)
+                if is_open and current is not None and opens(Opening.AMEND)
+                else ""
+            ),
+            comment_url=(visit.url("proposal_comment", **here) if opens(Opening.COMMENT) else ""),
+            list_url=visit.url("proposals", slug=procedure.slug),
+        ),
+    )
+
+
+def heading_of(visit: Visit, version: ProposalVersion | None, key: str) -> str:
+    """What a section is called: as its field was, or as it is called everywhere."""
+    named = {each[0]: each[1] for each in version.headings} if version is not None else {}
+    return named.get(key) or (visit.gettext(SECTIONS[key]) if key in SECTIONS else key)
+
+
+def _passages(
+    visit: Visit, version: ProposalVersion | None, language: str, as_shown: str
+) -> tuple[Passage, ...]:
+    """The sections that everybody may read; one without a heading where words are blacked out."""
+    if version is None:
+        return (Passage("", as_shown),)
+    passages = [
+        each for each in wording.passages_of(version.texts, language, version.headings) if each.text.strip()
+    ]
+    alone = len(passages) == 1
+    return tuple(
+        Passage(
+            "" if alone else heading_of(visit, version, each.key),
+            each.text,
+            f"{language}/{each.key}" in version.stale,
+        )
+        for each in passages
+    )
+
+
+def _versions(
+    visit: Visit, versions: Sequence[ProposalVersion], current: int | None, here: Mapping[str, str]
+) -> tuple[VersionRow, ...]:
+    rows = []
+    before: ProposalVersion | None = None
+    for each in versions:
+        changes = (
+            visit.url("proposal_changes", **here, earlier=before.number, later=each.number) if before else ""
+        )
+        rows.append(
+            VersionRow(
+                each.number,
+                each.made_at,
+                visit.gettext(REASONS[each.reason]),
+                each.note,
+                each.receipt,
+                each.number == current,
+                changes,
+            )
+        )
+        before = each
+    return tuple(reversed(rows))
+
+
+def _amendments(
+    visit: Visit, proposal: Proposal, version: ProposalVersion | None, here: Mapping[str, str]
+) -> tuple[AmendmentRow, ...]:
+    rows = []
+    for amendment, handed_in in amendments.of_proposal(visit.session, proposal.contribution_id):
+        state = amendments.standing(amendment, proposal, visit.now)
+        hides = handed_in.redaction_id is not None
+        rows.append(
+            AmendmentRow(
+                amendment.id or 0,
+                handed_in.reference,
+                "" if hides else handed_in.pseudonym,
+                handed_in.received_at,
+                ", ".join(heading_of(visit, version, each["section"]) for each in amendment.patches),
+                "" if hides else amendment.reason,
+                visit.gettext(AMENDED[state]),
+                state in ("proposed", "outdated"),
+                amendment.decision_words,
+                "" if hides else visit.url("proposal_amendment", **here, number=amendment.id),
+            )
+        )
+    return tuple(rows)
+
+
+STANCES: Mapping[str, str] = {
+    "for": N_("For it"),
+    "against": N_("Against it"),
+    "question": N_("Question"),
+    "remark": N_("Remark"),
+}
+
+
+def _said(visit: Visit, procedure: Procedure, talk: Sequence[discussion.Said]) -> tuple[SaidRow, ...]:
+    """Comments with their answers as everybody may read them; one query for all their words."""
+    ids = [row.id or 0 for each in talk for row in (each.contribution, *each.answers)]
+    entries = {entry.id: entry for entry in published.by_ids(visit.session, procedure.id or 0, ids)}
+    return tuple(
+        SaidRow(
+            entries[each.contribution.id or 0].reference,
+            visit.gettext(STANCES[each.stance.value]),
+            entries[each.contribution.id or 0].text,
+            entries[each.contribution.id or 0].author,
+            visit.url("published_contribution", slug=procedure.slug, reference=each.contribution.reference),
+            tuple((entries[row.id or 0].author, entries[row.id or 0].text) for row in each.answers),
+        )
+        for each in talk
+    )
+
+
+def _relations(visit: Visit, procedure: Procedure, proposal: Proposal) -> tuple[RelationRow, ...]:
+    rows = proposals.relations_of(visit.session, proposal.contribution_id)
+    others = {row.to_id if row.from_id == proposal.contribution_id else row.from_id for row in rows}
+    entries = {each.id: each for each in published.by_ids(visit.session, procedure.id or 0, sorted(others))}
+    found = []
+    for row in rows:
+        forwards = row.from_id == proposal.contribution_id
+        entry = entries.get(row.to_id if forwards else row.from_id)
+        if entry is not None:
+            words = RELATIONS[row.kind][0 if forwards else 1]
+            address = visit.url("proposal", slug=procedure.slug, reference=entry.reference)
+            found.append(RelationRow(visit.gettext(words), entry.heading, address))
+    return tuple(found)
+
+
+# --- what changed ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ChangedSection:
+    """A section that reads differently, with its changed places."""
+
+    heading: str
+    places: tuple[Place, ...]
+    skipped: int
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """What changed between two versions, or what an amendment wishes."""
+
+    title: str
+    hearing_title: str
+    hearing_url: str
+    proposal_title: str
+    proposal_url: str
+    lead: str
+    earlier: str
+    later: str
+    language: str
+    sections: tuple[ChangedSection, ...]
+    added: int
+    removed: int
+    side_by_side: bool
+    other_view_url: str
+    facts: tuple[tuple[str, str], ...] = ()
+    parts: type[Part] = Part
+
+
+def changed_sections(
+    visit: Visit,
+    version: ProposalVersion,
+    before: Mapping[str, Mapping[str, str]],
+    after: Mapping[str, Mapping[str, str]],
+) -> tuple[tuple[ChangedSection, ...], int, int]:
+    """The sections that differ, each word by word, and how many words were put in and taken out."""
+    sections, added, removed = [], 0, 0
+    several = len({*before, *after}) > 1
+    for place in wording.changed(before, after):
+        language, _, key = place.partition("/")
+        try:
+            found = compare(before.get(language, {}).get(key, ""), after.get(language, {}).get(key, ""))
+        except TooLong:
+            continue
+        heading = heading_of(visit, version, key)
+        sections.append(
+            ChangedSection(f"{heading} ({language})" if several else heading, found.places, found.skipped)
+        )
+        added, removed = added + found.words_added, removed + found.words_removed
+    return tuple(sections), added, removed
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}/fassungen/{earlier:int}/{later:int}",
+    name="proposal_changes",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
+def changes_page(visit: Visit) -> Response:
+    """What changed from one version to another: as one text, or side by side (`ansicht=nebeneinander`)."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    numbers = visit.request.path_params
+    readable = proposing.shown(visit.session, row).readable
+    sides = [
+        proposals.version(visit.session, proposal.contribution_id, numbers[name])
+        for name in ("earlier", "later")
+        if numbers[name] in readable
+    ]
+    earlier, later = sides if len(sides) == 2 else (None, None)
+    if earlier is None or later is None:
+        visit.not_found()
+    sections, added, removed = changed_sections(visit, later, earlier.texts, later.texts)
+    here = {"slug": procedure.slug, "reference": row.reference}
+    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
+    other = {} if side_by_side else {"ansicht": "nebeneinander"}
+    title = proposing.composed(later)[0] or row.reference
+    return visit.render(
+        "proposals/changes.html",
+        ChangesPage(
+            title=visit.gettext("What changed: %(title)s", title=title),
+            hearing_title=localised(procedure, visit.language, "title"),
+            hearing_url=visit.url("hearing", slug=procedure.slug),
+            proposal_title=title,
+            proposal_url=visit.url("proposal", **here),
+            lead=visit.gettext(
+                "Version %(earlier)s compared with version %(later)s.",
+                earlier=earlier.number,
+                later=later.number,
+            ),
+            earlier=visit.gettext("Version %(number)s", number=earlier.number),
+            later=visit.gettext("Version %(number)s", number=later.number),
+            language=later.language,
+            sections=sections,
+            added=added,
+            removed=removed,
+            side_by_side=side_by_side,
+            other_view_url=visit.url(
+                "proposal_changes", **here, earlier=earlier.number, later=later.number, **other
+            ),
+            facts=((visit.gettext("Why"), later.note),) if later.note else (),
+        ),
+    )
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}/aenderungen/{number:int}",
+    name="proposal_amendment",
+    may=Permission.READ_PUBLIC,
+)
+def amendment_page(visit: Visit) -> Response:
+    """What an amendment wishes, held against the version that it was written for, and what became of it."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    wanted = row_number(str(visit.request.path_params["number"])) or 0
+    pairs = {
+        each.id: (each, handed_in)
+        for each, handed_in in amendments.of_proposal(visit.session, proposal.contribution_id)
+    }
+    if wanted not in pairs or pairs[wanted][1].redaction_id is not None:
+        visit.not_found()
+    amendment, handed_in = pairs[wanted]
+    if amendment.base_number not in proposing.shown(visit.session, row).readable:
+        visit.not_found()
+    base = proposals.version(visit.session, proposal.contribution_id, amendment.base_number)
+    assert base is not None
+    wished = {language: dict(words) for language, words in base.texts.items()}
+    for patch in amendments.patches_in(amendment):
+        wished.setdefault(patch.language, {})[patch.section] = patch.text
+    sections, added, removed = changed_sections(visit, base, base.texts, wished)
+    here = {"slug": procedure.slug, "reference": row.reference}
+    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
+    other = {} if side_by_side else {"ansicht": "nebeneinander"}
+    title = base.texts.get(base.language, {}).get(TITLE, "") or row.reference
+    state = amendments.standing(amendment, proposal, visit.now)
+    facts = [
+        (visit.gettext("From"), handed_in.pseudonym),
+        (visit.gettext("Why"), amendment.reason),
+        (visit.gettext("State"), visit.gettext(AMENDED[state])),
+        (visit.gettext("Answer"), amendment.decision_words),
+    ]
+    return visit.render(
+        "proposals/changes.html",
+        ChangesPage(
+            title=visit.gettext("Amendment %(reference)s", reference=handed_in.reference),
+            hearing_title=localised(procedure, visit.language, "title"),
+            hearing_url=visit.url("hearing", slug=procedure.slug),
+            proposal_title=title,
+            proposal_url=visit.url("proposal", **here),
+            lead=visit.gettext("What it wishes, held against version %(number)s.", number=base.number),
+            earlier=visit.gettext("Version %(number)s", number=base.number),
+            later=visit.gettext("As the amendment wishes it"),
+            language=base.language,
+            sections=sections,
+            added=added,
+            removed=removed,
+            side_by_side=side_by_side,
+            other_view_url=visit.url("proposal_amendment", **here, number=amendment.id, **other),
+            facts=tuple((label, value) for label, value in facts if value),
+        ),
+    )
