@@ -384,13 +384,13 @@ def return_version(
     )
 
 
-def returned_because(session: Session, contribution: Contribution, number: int) -> str:
-    """What a moderator told the authors when this version was given back; empty if it was not, or not for good."""
+def returned(session: Session, contribution: Contribution, number: int) -> ModerationDecision | None:
+    """The decision by which this version was given back to its authors, if it stands."""
     assert contribution.id is not None
     last = moderation.last_to_undo(moderation.history(session, contribution.id))
     if last is None or last.version != number or last.action != Action.RETURN.value:
-        return ""
-    return last.explanation or "…"
+        return None
+    return last
 
 
 def waiting_versions(

@@ -49,7 +49,7 @@ def compose(passages: Sequence[Passage]) -> str:
     for passage in passages:
         words = passage.text.strip("\n")
         if words.strip():
-            parts.append(f"**{passage.heading}**\n\n{words}" if passage.heading else words)
+            parts.append(f"{passage.heading}\n{words}" if passage.heading else words)
     return "\n\n".join(parts)
 
 

@@ -62,6 +62,7 @@ from participation import cityscape, demo_proof, identity, layers_import
 from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
 from participation.demo_agencies import Agencies, accounts
+from participation.demo_proposals import Proposals
 from participation.house import link_key, read_clock
 from participation.settings import Settings
 from participation.theme import theme_css
@@ -214,6 +215,8 @@ def fill(
             story.gather()
             if story.told["key"] == TOWNS[0]:
                 Agencies(story, _told("agencies"), key=link_key, password=PASSWORD).gather()
+                dialogue = next(each["key"] for each in story.told["procedure"] if "dialogue" in each)
+                Proposals(story, dialogue, _told("proposals")).gather()
         events = [event for story in stories for event in story.events]
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):

@@ -11,7 +11,16 @@ from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import announcements, contributions, filing, frozen, municipalities, places, procedures
+from consultations import (
+    announcements,
+    contributions,
+    filing,
+    frozen,
+    municipalities,
+    places,
+    procedures,
+    proposals,
+)
 from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -179,6 +188,7 @@ class Links:
     comment: str
     map: str
     contributions: str
+    proposals: str
     slip: str
     dates: str
     plan: str
@@ -418,6 +428,9 @@ def _links(
         comment=address("hearing_map", is_open(Opens.COMMENT)),
         map=address("hearing_map"),
         contributions=address("contributions_list", bool(published)),
+        proposals=address(
+            "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))
+        ),
         slip=address("slip", taken),
         dates=address("dates", any(phase.starts_on for phase in phases)),
         plan=plan(),

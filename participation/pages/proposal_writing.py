@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import BooleanField, EmailField, Form, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
@@ -34,6 +35,7 @@ from consultations.cocreation import TITLE, Authoring, Opening
 from consultations.comparison import Part
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.discussion import Stance
+from consultations.moderation import Reason
 from consultations.people import NAME_LIMIT, PersonInput
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
@@ -43,6 +45,7 @@ from participation import security
 from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
+from participation.pages.moderation import REASONS
 from participation.pages.proposals import (
     AMENDED,
     STANCES,
@@ -255,7 +258,7 @@ def _desk(
     procedure = visit.session.get_one(Procedure, proposal.procedure_id)
     newest = proposals.newest(visit.session, proposal.contribution_id)
     kind, words = _sections_form(visit, newest, newest.language)
-    form = form or visit.form(kind, sent=_nothing(), base=str(newest.number), **words)
+    form = form or visit.form(kind, sent=FormData(), base=str(newest.number), **words)
     phases = procedures.phases_of(visit.session, proposal.procedure_id)
     opened = proposing.phase_that_opens(phases, Opening.REVISE, visit.now) is not None
     is_open = proposal.authoring == Authoring.OPEN.value
@@ -281,7 +284,7 @@ def _desk(
         ),
         number=newest.number,
         waits=newest.number not in shown.readable and shown.number != newest.number,
-        returned=proposing.returned_because(visit.session, row, newest.number),
+        returned=_returned(visit, row, newest),
         keys=tuple(name for name in form._fields if name not in ("base",)),
         authors=tuple(
             AuthorRow(
@@ -314,6 +317,15 @@ def _desk(
     )
 
 
+def _returned(visit: Visit, row: Contribution, version: ProposalVersion) -> str:
+    """Why a version was given back, in words; empty if it was not."""
+    decision = proposing.returned(visit.session, row, version.number)
+    if decision is None:
+        return ""
+    reason = visit.gettext(REASONS[Reason(decision.reason)]) if decision.reason else ""
+    return ". ".join(part for part in (reason, decision.explanation) if part) + "."
+
+
 AUTHOR_STATES: Mapping[str, str] = {
     AuthorState.INVITED.value: N_("has been asked"),
     AuthorState.ACTIVE.value: N_("writes along"),
@@ -321,12 +333,6 @@ AUTHOR_STATES: Mapping[str, str] = {
     AuthorState.LEFT.value: N_("no longer writes along"),
     AuthorState.REMOVED.value: N_("no longer writes along"),
 }
-
-
-def _nothing() -> Any:
-    from starlette.datastructures import FormData
-
-    return FormData()
 
 
 @page("/mitschreiben/vorschlag", name="author_desk", may=Permission.TAKE_PART, methods=("GET", "POST"))
@@ -626,7 +632,7 @@ def amend_page(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     proposal, row = proposal_of(visit, procedure)
     shown = proposing.shown(visit.session, row)
-    sent = row_number(str(visit.form_data.get("base", ""))) if visit.is_post else shown.number
+    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
     base = (
         proposals.version(visit.session, proposal.contribution_id, sent or 0)
         if sent in shown.readable
@@ -650,7 +656,7 @@ def amend_page(visit: Visit) -> Response:
         filled: dict[str, Any] = {
             **words, "base": str(base.number), "key": drafts.new_secret(), "wants_credit": True
         }  # fmt: skip
-        form: Any = visit.form(kind, **filled)
+        form: Any = visit.form(kind, sent=FormData(), **filled)
         return visit.render("proposals/amend.html", content, form=form)
     form = visit.form(kind)
     if not form.validate():
@@ -697,7 +703,9 @@ def comment_page(visit: Visit) -> Response:
     )
     if not visit.is_post:
         return visit.render(
-            "proposals/comment.html", content, form=visit.form(CommentForm, key=drafts.new_secret())
+            "proposals/comment.html",
+            content,
+            form=visit.form(CommentForm, sent=FormData(), key=drafts.new_secret()),
         )
     form = visit.form(CommentForm)
     if not form.validate():

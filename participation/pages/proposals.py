@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -185,8 +185,7 @@ def list_page(visit: Visit) -> Response:
     )
 
 
-def _choices(select: SelectField, names: Sequence[str], label: "object") -> None:
-    assert callable(label)
+def _choices(select: SelectField, names: Sequence[str], label: Callable[[str], str]) -> None:
     select.choices = [SelectChoice("", N_("All")), *(SelectChoice(name, label(name)) for name in names)]
 
 

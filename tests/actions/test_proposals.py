@@ -137,7 +137,7 @@ def test_what_comes_through_the_one_door_is_a_proposal_by_whatever_channel(
     web = propose(session, town)
     letter = propose(session, town, channel="letter", by=town.clerk)
     assert (web.text, web.title) == (letter.text, letter.title)
-    assert web.text.startswith("**Was?**\n\nAm Mühlbach")
+    assert web.text.startswith("Was?\nAm Mühlbach")
     first, second = (read(session, town, row) for row in (web, letter))
     assert (first.title, first.text, first.author, first.kind) == (
         second.title,

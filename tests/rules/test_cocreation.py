@@ -137,7 +137,7 @@ def test_other_languages_become_stale_and_a_translation_makes_them_fresh() -> No
 
 def test_sections_become_one_text_in_their_order_and_empty_ones_are_left_out() -> None:
     passages = [Passage("what", "Was?", "Bänke"), Passage("why", "Warum?", " "), Passage("cost", "", "50 €")]
-    assert wording.compose(passages) == "**Was?**\n\nBänke\n\n50 €"
+    assert wording.compose(passages) == "Was?\nBänke\n\n50 €"
     texts = {"de": {"why": "B", "what": "A", "title": "T", "late": "C"}}
     found = wording.passages_of(texts, "de", [["what", "Was?"], ["why", "Warum?"]])
     assert [(each.key, each.heading) for each in found] == [("what", "Was?"), ("why", "Warum?"), ("late", "")]

@@ -1,0 +1,210 @@
+"""Proposals through the pages, without JavaScript: write, read, suggest other words, decide, moderate, write along."""
+
+import re
+from typing import Any
+
+import pytest
+from lxml import html
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+from starlette.testclient import TestClient
+
+from consultations import amendments, drafts, moderation, procedures, proposals, proposing
+from consultations.contributions import Contribution, Kind
+from consultations.moderation import Action, Decision
+from consultations.permissions import Actor, Role
+from consultations.procedures import Opens, PhaseInput, PhaseKind
+from participation import identity
+from participation.database import unit_of_work
+from participation.identity import COOKIE
+from tests import cast
+from tests.cast import ENDS, NOW, STARTS, Town
+from tests.conftest import NewClient
+
+HERE = "/beteiligungen/ideen"
+THERE = f"{HERE}/vorschlaege/ID-0001"
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    """The cast's town with a dialogue that takes proposals and comments."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.found(session)
+        phase = PhaseInput(
+            PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
+        )
+        town.procedure = procedures.create(
+            session,
+            cast.consultation(key="ID", slug="ideen", title="Ideen für den Mühlbach", phases=(phase,)),
+            municipality_id=town.id,
+            template_key="informal_dialogue",
+            by=town.planner,
+            now=NOW,
+        )
+        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+        return town
+
+
+def publish_everything(engine: Engine, town: Town) -> None:
+    with unit_of_work(engine, write=True) as session:
+        for row in session.exec(select(Contribution).where(Contribution.publication == "pending")).all():
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+
+
+def words(answer: Any) -> str:
+    return " ".join(html.fromstring(answer.content).find(".//main").text_content().split())
+
+
+def fields(answer: Any, number: int = 0) -> dict[str, str]:
+    """What the form with sections would send if nobody changed anything."""
+    forms = [form for form in html.fromstring(answer.content).forms if form.method == "POST"]
+    return dict(forms[number].form_values())
+
+
+def signed_in(engine: Engine, actor: Actor, client: TestClient) -> TestClient:
+    with unit_of_work(engine, write=True) as session:
+        client.cookies.set(COOKIE, identity.sign_in(session, actor.person_id or 0, now=NOW))
+    client.headers.update({"Sec-Fetch-Site": "same-origin"})
+    return client
+
+
+def propose(client: TestClient, **typed: str) -> str:
+    """Hand a proposal in on one page; the receipt's address."""
+    data = {
+        "kind": "proposal", "title": "Bänke am Mühlbach", "text": "Am Mühlbach sollen Bänke im Schatten stehen.",
+        "why": "Viele gehen dort spazieren.", "publish": "yes", "pseudonym": "Rosa", "do": "send", **typed,
+    }  # fmt: skip
+    answer = client.post(f"{HERE}/stellungnahme/{drafts.new_secret()}/alles", data=data)
+    assert answer.status_code == 303, words(answer)
+    return str(answer.headers["location"])
+
+
+def test_from_a_proposal_to_a_version_that_others_made_better(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    receipt = client.get(propose(client))
+    assert "Was schlagen Sie vor?" in words(receipt)
+    code = "".join(html.fromstring(receipt.content).xpath("//*[@class='d-code__group']/text()"))
+    assert client.get(THERE).status_code == 404, "nobody reads it before a moderator has"
+    publish_everything(engine, town)
+
+    # Others find and read it, and suggest other words for one section.
+    listed = client.get(f"{HERE}/vorschlaege")
+    assert "Bänke am Mühlbach" in words(listed)
+    assert "Kein" not in words(client.get(f"{HERE}/vorschlaege?q=Schatten&sortierung=newest"))
+    shown = words(client.get(THERE))
+    for expected in ("Warum? Viele gehen dort spazieren.", "Von Rosa", "Fassung 1", "Siegel"):
+        assert expected in shown
+    other = new_client()
+    form = fields(other.get(f"{THERE}/anders"))
+    nothing = other.post(f"{THERE}/anders", data=form)
+    assert nothing.status_code == 422
+    assert "Noch ist nichts anders" in words(nothing)
+    form |= {"what": form["what"].replace("Bänke", "acht Bänke"), "reason": "Genauer.", "pseudonym": "Emil"}
+    sent = other.post(f"{THERE}/anders", data=form)
+    assert (sent.status_code, sent.headers["location"][:7]) == (303, "/beleg/")
+    assert "acht Bänke" in words(other.get(sent.headers["location"]))
+    comment = fields(other.get(f"{THERE}/kommentar")) | {"stance": "for", "text": "Das brauchen wir!"}
+    assert other.post(f"{THERE}/kommentar", data=comment).status_code == 303
+    publish_everything(engine, town)
+    with Session(engine) as session:
+        ((amendment, _),) = amendments.of_proposal(session, 1)
+    for view in ("", "?ansicht=nebeneinander"):
+        differing = client.get(f"{THERE}/aenderungen/{amendment.id}{view}")
+        assert "eingefügt: acht" in words(differing) or "acht" in words(differing)
+        assert html.fromstring(differing.content).xpath("//ins[contains(., 'acht')]/span[@class='d-sr']")
+    assert "Das brauchen wir!" in words(client.get(THERE))
+
+    # The owner comes back with the code of the receipt, takes it in, and changes something besides.
+    owner = new_client()
+    assert owner.get("/mitschreiben/vorschlag").headers["location"] == "/mitschreiben"
+    owner.post("/beitrag", data={"code": code})
+    assert "Weiterschreiben" in words(owner.get("/beitrag/stand"))
+    assert owner.post("/beitrag/weiterschreiben").headers["location"] == "/mitschreiben/vorschlag"
+    desk = owner.get("/mitschreiben/vorschlag")
+    assert "bitte entscheiden Sie bis" in words(desk)
+    decision = f"/mitschreiben/aenderungen/{amendment.id}"
+    assert "So steht es jetzt da" not in words(owner.get(decision))
+    assert owner.post(decision, data={"do": "reject", "words": "Nein."}).status_code == 422
+    assert owner.post(decision, data={"do": "accept", "words": "Gute Idee."}).status_code == 303
+    assert "acht Bänke" in words(client.get(THERE)), "nothing stands there that no moderator has read"
+    form = fields(owner.get("/mitschreiben/vorschlag"))
+    form |= {"cost": "Etwa 9.000 €", "do": "revise"}
+    assert owner.post("/mitschreiben/vorschlag", data=form).status_code == 303
+    assert "9.000" not in words(client.get(THERE))
+
+    # What was typed against an older version meets what was written meanwhile: both are shown, nothing is lost.
+    form |= {"cost": "Etwa 7.000 €"}
+    clash = owner.post("/mitschreiben/vorschlag", data=form)
+    assert clash.status_code == 409
+    assert "Etwa 9.000 €" in words(clash)
+    assert fields(clash)["cost"].strip() == "Etwa 7.000 €"
+    assert owner.post("/mitschreiben/vorschlag", data=fields(clash) | {"do": "revise"}).status_code == 303
+
+    # A moderator reads the difference and shows it.
+    moderator = signed_in(engine, town.staff[Role.MODERATOR], new_client())
+    queue = moderator.get("/verwaltung/vorschlaege")
+    assert "Fassung 4" in words(queue)
+    page = moderator.get("/verwaltung/vorschlaege/1")
+    decided = fields(page, -1)
+    assert moderator.post("/verwaltung/vorschlaege/1", data=decided | {"action": "return"}).status_code == 422
+    assert (
+        moderator.post("/verwaltung/vorschlaege/1", data=decided | {"action": "publish"}).status_code == 303
+    )
+    shown = words(client.get(THERE))
+    assert "Etwa 7.000 €" in shown
+    assert "Von Rosa, Emil" in shown
+    assert re.search(r"Antwort: ?Gute Idee", shown)
+    assert "9.000" not in shown
+    changes = client.get(f"{THERE}/fassungen/2/4")
+    assert "Was könnte es kosten?" in words(changes)
+    assert client.get(f"{THERE}/fassungen/2/3").status_code == 404, "nobody has read version 3 for the public"
+
+
+def test_others_write_along_by_link_or_code_and_may_go(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        row = town.hand_in(
+            session,
+            "Bänke ans Ufer.",
+            kind=Kind.PROPOSAL,
+            title="Bänke",
+            wants_publication=True,
+            pseudonym="Rosa",
+        )
+        owner = proposing.owner_with_code(session, row)
+        asked = proposing.invite(session, row.id or 0, name="Ayşe", by=town.clerk, author=owner, now=NOW)
+    assert client.get("/mitschreiben/einladung/falsch").status_code == 404
+    assert client.post("/mitschreiben", data={"code": "ACDEFGHJ"}).status_code == 422
+    for door in (
+        lambda guest: guest.get(f"/mitschreiben/einladung/{asked.secret}"),
+        lambda guest: guest.post("/mitschreiben", data={"code": asked.code.lower()}),
+    ):
+        guest = new_client()
+        assert door(guest).headers["location"] == "/mitschreiben/vorschlag"
+        assert "Sie sind eingeladen" in words(guest.get("/mitschreiben/vorschlag"))
+    joined = guest.post("/mitschreiben/vorschlag", data={"do": "accept", "name": "Ayşe K."})
+    assert "Sie schreiben jetzt mit" in words(guest.get(joined.headers["location"]))
+    invited = guest.post("/mitschreiben/vorschlag", data={"do": "invite", "name": "Ben"})
+    assert "/mitschreiben/einladung/" in words(invited)
+    assert guest.post("/mitschreiben/vorschlag", data={"do": "leave"}).status_code == 303
+    assert guest.get("/mitschreiben/vorschlag").headers["location"] == "/mitschreiben"
+    with Session(engine) as session:
+        names = [each.name for each in proposals.credited(proposals.authors_of(session, row.id or 0))]
+    assert names == ["Rosa", "Ayşe K."]
+
+
+def test_whoever_writes_is_shown_what_resembles_it(client: TestClient, engine: Engine, town: Town) -> None:
+    propose(client)
+    propose(client, title="Spielplatz", text="Ein Spielplatz mit Wasser für kleine Kinder.", why="")
+    publish_everything(engine, town)
+    token = drafts.new_secret()
+    typed = {
+        "kind": "proposal", "title": "Mehr Sitzbänke", "text": "Bitte Bänke im Schatten am Mühlbach aufstellen.",
+    }  # fmt: skip
+    client.post(f"{HERE}/stellungnahme/{token}/text", data={**typed, "do": "next"})
+    client.post(f"{HERE}/stellungnahme/{token}/angaben", data={"do": "next", "publish": "yes"})
+    checked = words(client.get(f"{HERE}/stellungnahme/{token}/pruefen"))
+    assert "etwas Ähnliches vorgeschlagen Bänke am Mühlbach" in checked
+    assert "Spielplatz" not in checked
