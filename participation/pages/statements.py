@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from consultations import contributions, drafts
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
+    SHORT_LIMIT,
     AttachedFile,
     Contribution,
     Kind,
@@ -40,6 +41,7 @@ from participation.pages.writing import (
     ALL,
     CHECK,
     CHOSEN,
+    DESCRIBES,
     FORMS,
     KEPT_FIELDS,
     STEPS,
@@ -62,6 +64,7 @@ from participation.pages.writing import (
     published_parent,
     standing,
     thing_of,
+    undescribed,
 )
 from participation.security import Action, address_of, check_rate, check_upload
 from participation.settings import Settings
@@ -345,7 +348,7 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
         visit.not_found()
     if draft.contribution_id is not None:
         return kept_of(draft)
-    kept_files = [each for each in draft.files if wanted != f"remove-{each['sha256']}"]
+    kept_files = [_described(visit, each) for each in draft.files if wanted != f"remove-{each['sha256']}"]
     known = {(each["sha256"], each["filename"]) for each in kept_files}
     for each in sent.files:
         if (each["sha256"], each["filename"]) in known:
@@ -368,6 +371,14 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
         data |= dict.fromkeys((*CHOSEN, "place_id"), "")
     drafts.write(visit.session, draft, data, now=visit.now, files=kept_files)
     return kept_of(draft)
+
+
+def _described(visit: Visit, each: dict[str, Any]) -> dict[str, Any]:
+    """A kept file with what was typed about the picture, if anything was."""
+    typed = visit.form_data.get(f"{DESCRIBES}{each['sha256']}")
+    if not isinstance(typed, str):
+        return each
+    return {**each, "description": normalise(typed[:SHORT_LIMIT]).strip()}
 
 
 def _after_handing_in(visit: Visit, contribution_id: int, token: str, sent: Sent) -> Response:
@@ -442,6 +453,13 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
     if step != ABOUT:
         if asks_title(kept) and not str(kept.data.get("title", "")).strip():
             found.append((visit.gettext("Please give it a title, so that others find it."), "title"))
+        found += [
+            (
+                visit.explain(Refusal(Code.DESCRIPTION_REQUIRED, filename=file["filename"])),
+                f"{DESCRIBES}{file['sha256']}",
+            )
+            for file in undescribed(kept)
+        ]
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
     form = form_of(visit, step, kept.data)
@@ -549,6 +567,7 @@ def _attached(each: Mapping[str, Any]) -> AttachedFile:
         pages=each["pages"],
         public_sha256=each["public_sha256"] or "",
         public_media_type=each["public_media_type"] or "",
+        description=each.get("description", ""),
     )
 
 

@@ -145,6 +145,9 @@ FORMS: dict[str, type[Form]] = {WORDS: WordsForm, ABOUT: AboutForm, CHECK: Whole
 #: a contribution may add to it (participation/pages/contributions.py).
 KEPT_FIELDS = frozenset(WholeForm()._fields) - {"attachments"}
 
+#: Before the hash of a picture: the name of the field that describes it.
+DESCRIBES = "description-"
+
 CHOSEN_ON_MAP = ("lon", "lat", "geometry")
 #: What goes along with a place chosen on the map or in three dimensions, and goes when another place is chosen.
 CHOSEN = (*CHOSEN_ON_MAP, "thing")
@@ -185,6 +188,9 @@ class KeptFile:
     value: str
     filename: str
     size: int
+    #: The field in which a picture of a proposal is described, what stands in it, and whether it is still missing.
+    describes: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -357,6 +363,17 @@ def is_new_proposal(kept: Kept) -> bool:
     return kept.kind is Kind.PROPOSAL and asks_title(kept)
 
 
+def _is_picture(file: Mapping[str, Any]) -> bool:
+    return str(file.get("public_media_type") or "").startswith("image/")
+
+
+def undescribed(kept: Kept) -> list[Mapping[str, Any]]:
+    """The pictures of a proposal that nobody has described yet: who cannot see them has to know what they show."""
+    if not is_new_proposal(kept):
+        return []
+    return [file for file in kept.files if _is_picture(file) and not file.get("description")]
+
+
 def sections_asked(visit: Visit, procedure: Procedure) -> tuple[str, ...]:
     """The sections beside `text` that the running phase asks a proposal for, of those that this form has."""
     phase = proposing.phase_that_opens(phases_of(visit, procedure), Opening.PROPOSE, visit.now)
@@ -433,7 +450,14 @@ def draw(
         step=step,
         action=visit.url("statement_step", slug=procedure.slug, token=token, step=step),
         files=tuple(
-            KeptFile(f"remove-{each['sha256']}", each["filename"], each["size"]) for each in kept.files
+            KeptFile(
+                f"remove-{each['sha256']}",
+                each["filename"],
+                each["size"],
+                f"{DESCRIBES}{each['sha256']}" if is_new_proposal(kept) and _is_picture(each) else "",
+                each.get("description", ""),
+            )
+            for each in kept.files
         ),
         place=_place_chosen(visit, kept.data),
         places_found=found,

@@ -52,7 +52,7 @@ def publish_everything(engine: Engine, town: Town) -> None:
 
 
 def words(answer: Any) -> str:
-    return " ".join(html.fromstring(answer.content).find(".//main").text_content().split())
+    return " ".join(" ".join(html.fromstring(answer.content).find(".//main").itertext()).split())
 
 
 def fields(answer: Any, number: int = 0) -> dict[str, str]:
