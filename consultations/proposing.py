@@ -30,7 +30,7 @@ from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import PhaseState
 from consultations.moderation import Action, Decision, LaterVersion, ModerationDecision, Redaction
 from consultations.permissions import SYSTEM, Actor, Permission, may
-from consultations.procedures import Phase, Track
+from consultations.procedures import Phase, Procedure, ProcedureState, Track
 from consultations.proposals import (
     AuthorRole,
     AuthorState,
@@ -64,6 +64,33 @@ class Why(StrEnum):
 def arrangement_of(phase: Phase | None) -> Arrangement:
     """What a phase opens for co-creation; nothing without a phase."""
     return arrangement(phase.opens, phase.facts) if phase else Arrangement()
+
+
+def arrange(
+    session: Session,
+    procedure: Procedure,
+    phase: Phase,
+    arranged: Arrangement,
+    *,
+    by: Actor,
+    now: datetime,
+    note: str = "",
+    expected_version: int | None = None,
+) -> None:
+    """Say what a phase opens, to whom and how; once published, the change is a new public version and `note` says why.
+
+    Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit lacks it).
+    """
+    procedures.require_planner(by, procedure)
+    if expected_version is not None and expected_version != procedure.version:
+        raise Refusal(Code.CHANGED_MEANWHILE)
+    if arranged.limits.missing:
+        raise Refusal(Code.REASON_REQUIRED, arranged.limits.missing[0])
+    if procedure.state != ProcedureState.DRAFT.value and not note.strip():
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    phase.facts = {**phase.facts, "co_creation": arranged.as_facts()}
+    session.add(phase)
+    procedures.record_change(session, procedure, by=by, now=now, note=note)
 
 
 def phase_that_opens(phases: Sequence[Phase], opening: Opening, now: datetime) -> Phase | None:

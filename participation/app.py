@@ -59,6 +59,7 @@ ROOMS: tuple[str, ...] = (
     "planning",
     "planned_texts",
     "planned_phases",
+    "planned_cocreation",
     "planned_calendar",
     "planned_changes",
     "planning_templates",

@@ -243,6 +243,8 @@ class Action(StrEnum):
     AGENCY_CODE = "agency_code"
     #: Links of agencies that do not exist, from one address.
     AGENCY_LINK = "agency_link"
+    #: Looking for what resembles a proposal while it is typed, from one address.
+    SIMILAR = "similar"
 
 
 RATES = {
@@ -256,6 +258,7 @@ RATES = {
     Action.CODE_OF_REFERENCES: "100 per 10 minutes",
     Action.AGENCY_CODE: "10 per 10 minutes",
     Action.AGENCY_LINK: "1000 per hour",
+    Action.SIMILAR: "120 per minute",
 }
 
 

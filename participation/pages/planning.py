@@ -4,7 +4,7 @@ Each section of it has a room of its own, `planned_…`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
     TRANSITIONS,
+    Opens,
     Phase,
     Procedure,
     ProcedureInput,
@@ -142,6 +143,26 @@ def checklist(visit: Visit) -> Response:
     return _checklist(visit, planned(visit))
 
 
+def _cocreation(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[Section, ...]:
+    """What each phase opens that takes proposals in."""
+    return tuple(
+        replace(
+            _section(
+                visit,
+                procedure,
+                "planning_contact",
+                N_("What becomes of proposals"),
+                (overview.phase_name(phase, visit.language),),
+                (),
+                optional=True,
+            ),
+            url=visit.url("planning_cocreation", id=procedure.id, phase=phase.id),
+        )
+        for phase in phases
+        if Opens.PROPOSAL.value in phase.opens
+    )
+
+
 def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Response:
     assert procedure.id is not None
     phases = procedures.phases_of(visit.session, procedure.id)
@@ -189,6 +210,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
             ),
             lacking,
         ),
+        *_cocreation(visit, procedure, phases),
     )  # fmt: skip
     advice = tuple(
         found

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from consultations.proposal_lists import Order, Wanted
 from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
 from participation.pages.contributions_list import Card, cards_of, open_procedure
+from participation.security import Action, check_rate
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -183,6 +185,24 @@ def list_page(visit: Visit) -> Response:
         ),
         form=form,
     )
+
+
+@page("/beteiligungen/{slug}/vorschlaege.json", name="proposals_similar", may=Permission.READ_PUBLIC)
+def similar(visit: Visit) -> Response:
+    """While somebody types (`q`): the proposals that resemble it, as JSON with title and address."""
+    procedure = open_procedure(visit)
+    check_rate(visit.house.limiter, Action.SIMILAR, security.address_of(visit.request.scope))
+    typed = visit.request.query_params.get("q", "")[:600]
+    found = proposal_lists.similar(visit.session, procedure.id or 0, typed)
+    entries = published.by_ids(visit.session, procedure.id or 0, [each.proposal_id for each in found])
+    told = [
+        {
+            "title": entry.heading,
+            "url": visit.url("proposal", slug=procedure.slug, reference=entry.reference),
+        }
+        for entry in entries
+    ]
+    return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
 
 
 def _choices(select: SelectField, names: Sequence[str], label: Callable[[str], str]) -> None:

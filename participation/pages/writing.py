@@ -211,6 +211,8 @@ class WritingPage:
     sections: tuple[str, ...]
     #: Published proposals that resemble this one: (title, address).
     similar: tuple[tuple[str, str], ...]
+    #: Whom the browser may ask for them while somebody types; empty for anything but a proposal.
+    similar_url: str
     has_documents: bool
     topics: tuple[str, ...]
     #: What this comments on or adds to, in words.
@@ -464,6 +466,7 @@ def draw(
         asks_title=asks_title(kept),
         sections=sections_asked(visit, procedure) if is_new_proposal(kept) else (),
         similar=_similar(visit, procedure, kept) if is_new_proposal(kept) else (),
+        similar_url=visit.url("proposals_similar", slug=procedure.slug) if is_new_proposal(kept) else "",
         has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
         topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
         parent=parent.title or excerpt(parent.text, 80) if parent else "",

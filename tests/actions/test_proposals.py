@@ -1,6 +1,7 @@
 """Proposals on both databases: versions that lose nothing, amendments, authors, supports, and what the public reads."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from consultations import (
     support,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
-from consultations.cocreation import AmendmentState, Authoring, RelationKind
+from consultations.cocreation import AmendmentState, Authoring, Limits, RelationKind
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.discussion import Stance
 from consultations.files import FolderStore
@@ -455,7 +456,25 @@ def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town
     session.flush()
     said = refused(Code.NOT_OPENED, lambda: revise(session, row, {"cost": "9 €"}))
     assert said.facts["opening"] == "revise"
+    # The planner says so with a reason; a limit without its ground in law is refused.
+    stands = proposing.arrangement_of(phase)
+    facts: dict[str, Any] = {"by": town.planner, "now": NOW, "note": "Eine Unterstützung je Person"}
+    for limits in (Limits(per_person=1), Limits(per_person=1, ground="Satzung §3")):
+        limited = replace(stands, limits=limits)
+        refused(
+            Code.REASON_REQUIRED,
+            lambda limited=limited: proposing.arrange(session, town.procedure, phase, limited, **facts),
+        )
+    lawful = replace(stands, limits=Limits(per_person=1, ground="Satzung §3", contact="Frau Kern"))
+    proposing.arrange(session, town.procedure, phase, lawful, **facts)
+    other = propose(session, town)
+    support.give(session, row.id or 0, Supporter("account:9"), by=PUBLIC, now=NOW)
+    full = refused(
+        Code.SUPPORT_LIMIT,
+        lambda: support.give(session, other.id or 0, Supporter("account:9"), by=PUBLIC, now=NOW),
+    )
+    assert full.facts["limit"] == 1
     # A slip that lies at the counter is taken in all the same; so is what came before the end.
     by: Actor = town.clerk
-    assert revise(session, row, {"cost": "9 €"}, channel="letter", by=by) == 2
+    assert revise(session, row, {"cost": "9 €"}, channel="letter", by=by, note="Auf Papier") == 2
     refused(Code.NOT_ALLOWED, lambda: revise(session, row, {"cost": "8 €"}, base=2, channel="letter"))

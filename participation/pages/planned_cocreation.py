@@ -1,0 +1,175 @@
+"""What a phase opens for co-creation, to whom and how: set by the planner, in plain words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+from wtforms import BooleanField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Length, NumberRange, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from consultations import procedures, proposing
+from consultations.cocreation import SECTIONS, Arrangement, Audience, Counts, Limits, Naming, Opening
+from consultations.permissions import Permission
+from consultations.procedures import Phase, Procedure
+from consultations.refusals import Refusal
+from participation import overview
+from participation.pages.planning_forms import (
+    Errors,
+    Head,
+    SectionForm,
+    head_of,
+    planned,
+    read_version,
+    refused,
+)
+from participation.pages.proposals import SECTIONS as NAMES
+from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: What can be opened besides what the phase takes in.
+OPENINGS: Mapping[Opening, str] = {
+    Opening.REVISE: N_("Authors may change their proposals"),
+    Opening.AMEND: N_("Others may suggest other words"),
+    Opening.SUPPORT: N_("People may support proposals"),
+}
+
+
+class ArrangementForm(SectionForm):
+    """What a phase opens."""
+
+    opens = SelectMultipleField(
+        N_("What may people do besides proposing and commenting?"),
+        choices=[SelectChoice(each.value, name) for each, name in OPENINGS.items()],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
+    )
+    sections = SelectMultipleField(
+        N_("What is a proposal asked for?"),
+        choices=[SelectChoice(each.key, NAMES[each.key]) for each in SECTIONS if not each.is_required],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
+    )
+    audience = SelectField(
+        N_("Who may support?"),
+        choices=[
+            SelectChoice(Audience.EVERYBODY.value, N_("Everybody")),
+            SelectChoice(Audience.SIGNED_IN.value, N_("Who has an account")),
+        ],
+    )
+    counts = SelectField(
+        N_("When is the number of supports shown?"),
+        choices=[
+            SelectChoice(Counts.OPENED.value, N_("On the proposal's own page")),
+            SelectChoice(Counts.CLOSED.value, N_("Once the phase is over")),
+        ],
+    )
+    owner_days = IntegerField(
+        N_("Days after which the town hall may decide on an amendment"), [NumberRange(min=1, max=365)]
+    )
+    may_promote = BooleanField(N_("A rejected amendment may become a proposal of its own"))
+    per_person = IntegerField(
+        N_("Supports for each person, at most"), [Optional(), NumberRange(min=1, max=1000)]
+    )
+    ground = TextAreaField(N_("Where does the law say so?"), [Length(max=1000)])
+    contact = StringField(N_("Who answers questions about it?"), [Length(max=300)])
+
+
+@dataclass(frozen=True)
+class ArrangementPage:
+    """One phase."""
+
+    head: Head
+    phase: str
+    errors: Errors
+
+
+@page(
+    "/verwaltung/planung/{id:int}/mitgestaltung/{phase:int}",
+    name="planning_cocreation",
+    may=Permission.PLAN,
+    methods=("GET", "POST"),
+)
+def arrange(visit: Visit) -> Response:
+    """What a phase opens, to whom and how. A limit needs its ground in law and somebody who answers for it."""
+    procedure = planned(visit)
+    phase = procedures.phase_of(visit.session, visit.request.path_params["phase"])
+    if phase is None or phase.procedure_id != procedure.id:
+        visit.not_found()
+    stands = proposing.arrangement_of(phase)
+    form = visit.form(
+        ArrangementForm,
+        version=procedure.version,
+        opens=[each.value for each in OPENINGS if each in stands.opens],
+        sections=[each.key for each in stands.sections],
+        audience=stands.audience.value,
+        counts=stands.counts.value,
+        owner_days=stands.owner_days,
+        may_promote=stands.may_promote,
+        per_person=stands.limits.per_person,
+        ground=stands.limits.ground,
+        contact=stands.limits.contact,
+    )
+    if not visit.is_post:
+        return _show(visit, procedure, phase, form)
+    if not form.validate():
+        return _show(visit, procedure, phase, form, status=422)
+    try:
+        proposing.arrange(
+            visit.session,
+            procedure,
+            phase,
+            _arrangement(form, stands),
+            by=visit.by,
+            now=visit.now,
+            note=(form.note.data or "").strip(),
+            expected_version=read_version(form),
+        )
+    except Refusal as refusal:
+        visit.session.rollback()
+        errors, status = refused(visit, form, refusal)
+        again = planned(visit)
+        phase = procedures.phase_of(visit.session, visit.request.path_params["phase"])
+        assert phase is not None
+        return _show(visit, again, phase, form, errors=errors, status=status)
+    return visit.redirect("planning", id=procedure.id, done="saved")
+
+
+def _arrangement(form: ArrangementForm, stands: Arrangement) -> Arrangement:
+    """What was typed; what this form does not ask for stays."""
+    wanted = {each.value for each in OPENINGS} & set(form.opens.data or ())
+    kept = {each for each in stands.opens if each not in OPENINGS}
+    asked = set(form.sections.data or ())
+    return replace(
+        stands,
+        opens=frozenset({*kept, *(Opening(each) for each in wanted)}),
+        sections=tuple(each for each in SECTIONS if each.is_required or each.key in asked),
+        audience=Audience(form.audience.data),
+        naming=Naming(stands.naming),
+        counts=Counts(form.counts.data),
+        owner_days=form.owner_days.data or stands.owner_days,
+        may_promote=bool(form.may_promote.data),
+        limits=Limits(
+            per_person=form.per_person.data,
+            ground=(form.ground.data or "").strip(),
+            contact=(form.contact.data or "").strip(),
+        ),
+    )
+
+
+def _show(
+    visit: Visit,
+    procedure: Procedure,
+    phase: Phase,
+    form: ArrangementForm,
+    *,
+    errors: Errors = (),
+    status: int = 200,
+) -> Response:
+    shown = ArrangementPage(head_of(visit, procedure), overview.phase_name(phase, visit.language), errors)
+    return visit.render("planning/cocreation.html", shown, status=status, form=form)
