@@ -29,6 +29,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "demo",
                 "demo_samples",
                 "demo_agencies",
+                "demo_proposals",
             ],
             5,
         ),
