@@ -20,6 +20,7 @@ from consultations import (
     municipalities,
     procedures,
 )
+from consultations.amendments import Amendment
 from consultations.certificates import Certificate
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.corrections import Correction
@@ -33,6 +34,7 @@ from consultations.people import staff_of
 from consultations.permissions import Role
 from consultations.places import Layer, Place, PlaceKind
 from consultations.procedures import Phase, PhaseKind, Procedure, ProcedureState
+from consultations.proposals import Proposal
 from consultations.seats import Seat
 from participation import demo, demo_town, identity
 from participation.app import open_files
@@ -170,7 +172,9 @@ def test_every_channel_and_everything_that_can_become_of_a_contribution(session:
     waiting = [row for row in rows if row.publication == PublicationState.PENDING]
     assert 20 <= len(waiting) <= 50
     dialogue = [row for row in rows if row.kind == Kind.PROPOSAL]
-    assert len(dialogue) == 150
+    assert len(dialogue) == 150 + 3
+    assert {row.state for row in session.exec(select(Amendment))} == {"accepted", "rejected", "proposed"}
+    assert max(proposal.newest_number for proposal in session.exec(select(Proposal))) == 3
     assert max(Counter(row.text for row in dialogue).values()) <= 2
 
 
