@@ -1,7 +1,7 @@
 """The proposals of the demo town: handed in by several ways, revised, amended, talked about, in the order of time."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlmodel import Session
 
@@ -12,9 +12,6 @@ from consultations.discussion import Stance
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Role
 from consultations.wording import Passage
-
-if TYPE_CHECKING:
-    from participation.demo import _Story
 
 HEADINGS = {
     "what": "Was schlagen Sie vor?",
@@ -27,7 +24,7 @@ HEADINGS = {
 class Proposals:
     """What happens to the told proposals in one consultation of a story."""
 
-    def __init__(self, story: "_Story", key: str, told: dict[str, Any]) -> None:
+    def __init__(self, story: Any, key: str, told: dict[str, Any]) -> None:
         self.story, self.key, self.told = story, key, told["proposal"]
         self.rows: dict[int, Contribution] = {}
 
