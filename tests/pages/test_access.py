@@ -46,10 +46,8 @@ from consultations.invitations import InvitationLink
 from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
-from consultations.permissions import SYSTEM, Role
-from consultations.places import Layer, LayerRole
 from consultations.permissions import PUBLIC, SYSTEM, Role
-from consultations.places import Layer
+from consultations.places import Layer, LayerRole
 from consultations.procedures import Phase, PhaseKind, Procedure
 from consultations.seats import Seat
 from geo.geometry import read_geojson_geometry
