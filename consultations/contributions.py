@@ -244,10 +244,12 @@ class AttachedFile:
 
 @dataclass(frozen=True)
 class Thing:
-    """A building that a contribution is about, as it was called when it was chosen: the city model may be replaced.
+    """What a contribution is about, as it was called when it was chosen: a building of the city model, or an object of a
+    map layer. Either may be replaced: see `attached`.
 
-    `id` in the city model (of a variant: `variant`, its id); `storey` counted from 0, the ground floor; `side` a wind
-    ("n", "ne", …) or empty; `above` metres over the ground at the building.
+    `id` in the city model (of a variant: `variant`, its id) or the object's own id, if it has one; `storey` counted from
+    0, the ground floor; `side` a wind ("n", "ne", …) or empty; `above` metres over the ground at the building. `layer` is
+    the series of the layer, `kind` its title, `delivery` the id of its row, `feature` the number of the object in it.
     """
 
     id: str
@@ -256,6 +258,10 @@ class Thing:
     storey: int | None = None
     side: str = ""
     above: float | None = None
+    layer: int | None = None
+    kind: str = ""
+    delivery: int | None = None
+    feature: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As it is stored: without what is not known."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -85,11 +85,20 @@ class Layer(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     municipality_id: int = Field(foreign_key="municipality.id")
     procedure_id: int | None = Field(default=None, foreign_key="procedure.id")
+    #: The id of its first delivery: what stays the same when a newer one takes its place.
+    series: int | None = Field(default=None, index=True)
     role: str = LayerRole.OTHER.value
     title: str
     source: str = ""
     licence: str = ""
     attribution: str = ""
+    #: The day that the data speak of, where somebody said it.
+    dated: date | None = None
+    #: Whether everybody may download it.
+    is_open: bool = False
+    #: The attribute by which an object is the same object in the next delivery; empty: by its shape.
+    id_column: str = ""
+    #: `name_column`, the attribute that objects are called by, and the look (`geo.styles`).
     style: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     is_visible: bool = True
     position: int = 0
@@ -141,12 +150,24 @@ def _write_down(session: Session, layer: Layer, verb: str, *, by: Actor, now: da
     )
 
 
-def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: Actor, now: datetime) -> Layer:
-    """Put a layer into the catalogue; one of the same title, role and owner is marked replaced, its places go.
+def add_layer(
+    session: Session,
+    layer: Layer,
+    places: list[PlaceInput],
+    *,
+    by: Actor,
+    now: datetime,
+    replaces: Layer | None = None,
+) -> Layer:
+    """Put a layer into the catalogue. It takes the place of `replaces`, or of one of the same title, role and owner:
+    that one is marked replaced and kept, its places go, and the new one has its series, its place in the order and,
+    without one of its own, its look.
 
-    Raises Refusal NOT_ALLOWED.
+    Raises Refusal NOT_ALLOWED, and WRONG_STATE if `replaces` is in force no longer.
     """
     _require(by, layer)
+    if replaces is not None and replaces.replaced_at is not None:
+        raise Refusal(Code.WRONG_STATE, state="replaced")
     question = select(Layer).where(
         Layer.municipality_id == layer.municipality_id,
         Layer.procedure_id == layer.procedure_id,
@@ -154,12 +175,18 @@ def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: A
         Layer.title == layer.title,
         col(Layer.replaced_at).is_(None),
     )
-    for old in session.exec(question).all():
+    gone = [replaces] if replaces is not None else list(session.exec(question.order_by(col(Layer.id))).all())
+    for old in gone:
         old.replaced_at = now
         session.add(old)
         session.execute(delete(Place).where(col(Place.layer_id) == old.id))
+    if gone:
+        layer.series, layer.position = gone[-1].series or gone[-1].id, gone[-1].position
+        layer.style = layer.style or gone[-1].style
+        layer.id_column = layer.id_column or gone[-1].id_column
     session.add(layer)
     session.flush()
+    layer.series = layer.series or layer.id
     for each in places:
         session.add(
             Place(
@@ -188,28 +215,58 @@ def add_layer(session: Session, layer: Layer, places: list[PlaceInput], *, by: A
         role=layer.role,
         sha256=layer.original_sha256,
         places=len(places),
+        **({"replaces": gone[-1].id} if gone else {}),
+        **({"service": layer.service.get("url", "")} if layer.service else {}),
     )
     return layer
 
 
-def change_layer(
-    session: Session,
-    layer: Layer,
-    *,
-    title: str,
-    source: str,
-    licence: str,
-    attribution: str,
-    is_visible: bool,
-    by: Actor,
-    now: datetime,
-) -> None:
-    """Change what is said of a layer, and whether a map shows it at first. Raises Refusal NOT_ALLOWED."""
+@dataclass(frozen=True)
+class LayerWords:
+    """What is said of a layer, and how its objects are told apart."""
+
+    title: str
+    source: str = ""
+    licence: str = ""
+    attribution: str = ""
+    dated: date | None = None
+    is_visible: bool = True
+    is_open: bool = False
+    id_column: str = ""
+    name_column: str = ""
+
+
+def change_layer(session: Session, layer: Layer, words: LayerWords, *, by: Actor, now: datetime) -> None:
+    """Change what is said of a layer, and whether a map shows it at first.
+
+    Raises Refusal NOT_ALLOWED, and REASON_REQUIRED ("attribution") without who made the data.
+    """
     _require(by, layer)
-    layer.title, layer.source, layer.licence, layer.attribution = title, source, licence, attribution
-    layer.is_visible = is_visible
+    if not words.attribution.strip():
+        raise Refusal(Code.REASON_REQUIRED, "attribution")
+    for name in ("title", "source", "licence", "attribution", "dated", "is_visible", "is_open", "id_column"):
+        setattr(layer, name, getattr(words, name))
+    layer.style = {**layer.style, "name_column": words.name_column}
     session.add(layer)
-    _write_down(session, layer, "layer_changed", by=by, now=now, attribution=attribution, visible=is_visible)
+    _write_down(
+        session,
+        layer,
+        "layer_changed",
+        by=by,
+        now=now,
+        attribution=words.attribution,
+        licence=words.licence,
+        visible=words.is_visible,
+        open=words.is_open,
+    )
+
+
+def style_layer(session: Session, layer: Layer, style: dict[str, Any], *, by: Actor, now: datetime) -> None:
+    """Change how a layer is drawn (`geo.styles.as_stored`). Raises Refusal NOT_ALLOWED."""
+    _require(by, layer)
+    layer.style = {**style, "name_column": layer.style.get("name_column", "")}
+    session.add(layer)
+    _write_down(session, layer, "layer_styled", by=by, now=now, by_attribute=style.get("by", ""))
 
 
 def move_layer(session: Session, layer: Layer, steps: int, *, by: Actor, now: datetime) -> None:
@@ -258,6 +315,41 @@ def layers_of(session: Session, municipality_id: int, procedure_id: int | None =
                 col(Layer.replaced_at).is_(None),
             )
             .order_by(col(Layer.position), col(Layer.id))
+        ).all()
+    )
+
+
+def layer_by_id(session: Session, municipality_id: int, layer_id: int) -> Layer | None:
+    """A layer of the municipality, also one that was replaced or removed."""
+    layer = session.get(Layer, layer_id)
+    return layer if layer and layer.municipality_id == municipality_id else None
+
+
+def in_force(session: Session, municipality_id: int, series: int) -> Layer | None:
+    """The newest delivery of a layer, unless it was removed."""
+    return session.exec(
+        select(Layer)
+        .where(
+            Layer.municipality_id == municipality_id,
+            col(Layer.series) == series,
+            col(Layer.replaced_at).is_(None),
+        )
+        .order_by(col(Layer.id).desc())
+        .limit(1)
+    ).first()
+
+
+def deliveries(session: Session, layer: Layer, *, limit: int = 100) -> list[Layer]:
+    """All deliveries of a layer, the newest first."""
+    return list(
+        session.exec(
+            select(Layer)
+            .where(
+                Layer.municipality_id == layer.municipality_id,
+                col(Layer.series) == (layer.series or layer.id),
+            )
+            .order_by(col(Layer.id).desc())
+            .limit(limit)
         ).all()
     )
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from geo.strokes import SIGN_RANKS
+from geo.strokes import OTHER_CLASSES, SIGN_RANKS
+from geo.styles import LayerStyle, spoken
 from geo.views import mercator_of_metres
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MapSource:
-    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels, other0 to other3, or plan for
-    what `geo.readers.xplan` read), its normalised FlatGeobuf file, and the file's hash, by which it is kept in memory."""
+    """One layer to draw: its role (boundary, districts, streets, buildings, water, green, parcels, plan for what
+    `geo.readers.xplan` read, or other), its normalised FlatGeobuf file, and the file's hash, by which it is kept in
+    memory. Layers of the role other have a style."""
 
     role: str
     path: Path
     digest: str
     name_column: str = "name"
+    style: LayerStyle | None = None
 
 
 _RANK_COLUMNS: Final = ("fclass", "highway", "klasse", "class", "strassenklasse")
@@ -72,7 +75,9 @@ class _Kept:
         self._reading: dict[str, threading.Lock] = {}
 
     def get(self, source: MapSource) -> DrawnLayer:
-        key = f"{source.digest}:{source.role}:{source.name_column}"
+        values = [each.value for each in source.style.classes] if source.style else []
+        by = source.style.by if source.style else ""
+        key = f"{source.digest}:{source.role}:{source.name_column}:{by}:{values}"
         with self._lock:
             layer = self._layers.get(key)
             if layer is not None:
@@ -106,15 +111,22 @@ def _read(source: MapSource) -> DrawnLayer:
 
     ranked = {"streets": _RANK_COLUMNS, "plan": ("sign",)}.get(source.role, ())
     words = {"streets": _RANKS, "plan": SIGN_RANKS}.get(source.role, {})
+    rest = 2
+    if source.style is not None:
+        ranked, rest = (source.style.by,) if source.style.by else (), OTHER_CLASSES - 1
+        words = {each.value: OTHER_CLASSES + n for n, each in enumerate(source.style.classes)}
     wanted = [source.name_column, *ranked]
     meta, _, wkb, columns = pyogrio.raw.read(str(source.path), columns=wanted)
     fields = {str(name): values for name, values in zip(meta["fields"], columns, strict=True)}
     whole = shapely.transform(shapely.from_wkb(wkb), mercator_of_metres().transform, interleaved=False)
     shapes, owner = shapely.get_parts(whole, return_index=True)
-    ranks = np.full(len(whole), 2, dtype=np.int8)
+    ranks = np.full(len(whole), rest, dtype=np.int8)
     for name in ranked:
         if name in fields:
-            ranks = np.array([words.get(value, 2) for value in fields[name]], dtype=np.int8)
+            values = fields[name].tolist()
+            if source.style is not None:
+                values = [spoken(value) for value in values]
+            ranks = np.array([words.get(value, rest) for value in values], dtype=np.int8)
             break
     areas = shapely.area(shapes)
     names, named = _joined(fields.get(source.name_column, []), whole, ranks)

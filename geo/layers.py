@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from geo.curves import along
 from geo.geometry import DEGREES, GERMANY, METRES, degrees_of, metres_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Limits:
     """GeoJSON and GML have to be looked at as a whole."""
     features: int = 500_000
     vertices: int = 20_000_000
+    feature_vertices: int = 500_000
+    """Of one object: more can be neither drawn nor sent, and hold up everybody's tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Features that were left out, and why: no_geometry, not_finite, outside, swapped, collapsed, unread."""
+    """Features that were left out, and why: no_geometry, not_finite, outside, swapped, collapsed, unread,
+    too_detailed."""
 
     layer: str
     reason: str
@@ -242,6 +246,8 @@ class Raw:
     """Whether a column of the frames already says which layer a feature is from."""
 
 
+MAX_NAMED: Final = 20
+"""Objects that a report names of those left out for the same reason."""
 MAX_LISTED: Final = 200
 """Repairs and feature numbers listed one by one in a report; all are counted."""
 
@@ -281,7 +287,7 @@ def normalise(raw: Raw, *, crs: int | None, limits: Limits) -> LayerRead:
             notes.extend(datum_notes(source))
         kinds = Counter(kind for kind in frame.geom_type if isinstance(kind, str))
         infos.append(LayerInfo(name, sum(kinds.values()), tuple(sorted(kinds))))
-        clean = _clean(name, frame, source, raw.identifier, skipped, repairs)
+        clean = _clean(name, frame, source, raw.identifier, limits, skipped, repairs)
         if several:
             clean.insert(0, "source_layer", name)
         cleaned.append(clean)
@@ -388,6 +394,7 @@ def _clean(
     frame: "geopandas.GeoDataFrame",
     crs: "CRS",
     identifier: str,
+    limits: Limits,
     skipped: list[Skipped],
     repairs: list[Repair],
 ) -> "geopandas.GeoDataFrame":
@@ -404,11 +411,14 @@ def _clean(
         if bad.any():
             left = numbers[bad]
             listed = tuple(int(number) for number in left[:MAX_LISTED])
-            skipped.append(Skipped(name, reason, len(left), listed))
+            called = (_identity(frame, int(index), identifier) for index in np.flatnonzero(bad)[:MAX_NAMED])
+            named = tuple(each for each in called if each)
+            skipped.append(Skipped(name, reason, len(left), listed, named))
             frame, numbers, geometry = frame[~bad], numbers[~bad], geometry[~bad]
 
     leave_out(shapely.is_missing(geometry) | shapely.is_empty(geometry), "no_geometry")
     leave_out(~_finite(geometry), "not_finite")
+    leave_out(shapely.get_num_coordinates(geometry) > limits.feature_vertices, "too_detailed")
 
     transformer = Transformer.from_crs(crs, METRES, always_xy=True)
     if not len(geometry):
@@ -548,6 +558,9 @@ def _why_nothing(skipped: Sequence[Skipped], raw: Raw, total: int) -> LayerProbl
             frame.total_bounds for _, frame in raw.frames if not shapely.is_empty(frame.geometry.values).all()
         )
         return LayerProblem("outside", x=float(bounds[0]), y=float(bounds[1]))
+    if set(reasons) == {"too_detailed"}:
+        most = max(int(shapely.get_num_coordinates(frame.geometry.values).max()) for _, frame in raw.frames)
+        return LayerProblem("too_many_vertices", count=most, limit=Limits().feature_vertices)
     if set(reasons) == {"no_geometry"}:
         return LayerProblem("no_layers")
     return LayerProblem("nothing_usable", count=total)
@@ -646,27 +659,39 @@ def features_geojson(
     )
     transformer = Transformer.from_crs(METRES, DEGREES, always_xy=True)
 
+    def exact(xy: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+
     def degrees(xy: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.round(np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])), 7)
+        return np.round(along(xy, exact, 1e-8), 7)
 
     shapes = shapely.to_geojson(shapely.transform(shapely.from_wkb(wkb[:limit]), degrees))
-    rows = zip(*(column[:limit].tolist() for column in values), strict=True) if values else [()] * len(shapes)
-    names = [str(name) for name in meta["fields"]]
+    columns_json = [
+        _spelled(str(name), column[:limit].tolist())
+        for name, column in zip(meta["fields"], values, strict=True)
+    ]
+    rows = zip(*columns_json, strict=True) if columns_json else [()] * len(shapes)
     features = (
-        f'{{"type":"Feature","properties":{_properties(names, row)},"geometry":{shape}}}'
+        f'{{"type":"Feature","properties":{{{",".join(filter(None, row))}}},"geometry":{shape}}}'
         for row, shape in zip(rows, shapes, strict=True)
     )
     return f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}', len(wkb) > limit
 
 
-def _properties(names: Sequence[str], row: Sequence[object]) -> str:
-    """Values that are there, as a JSON object (NaN, GDAL's missing number, is not JSON)."""
-    there = {
-        name: value
-        for name, value in zip(names, row, strict=True)
-        if value is not None and not (isinstance(value, float) and math.isnan(value))
-    }
-    return json.dumps(there, ensure_ascii=False)
+def _spelled(name: str, values: Sequence[object]) -> list[str]:
+    """The values of a column as members of JSON objects; nothing for those that are missing (NaN, GDAL's missing number,
+    is not JSON)."""
+    start = json.dumps(name, ensure_ascii=False) + ":"
+    known: dict[object, str] = {}
+    found = []
+    for value in values:
+        key = (type(value), value)
+        member = known.get(key)
+        if member is None:
+            missing = value is None or (isinstance(value, float) and math.isnan(value))
+            member = known[key] = "" if missing else start + json.dumps(value, ensure_ascii=False)
+        found.append(member)
+    return found
 
 
 def with_columns(read: LayerRead, columns: Mapping[str, Sequence[object]]) -> LayerRead:

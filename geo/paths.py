@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from geo.drawn_layers import DrawnLayer, MapSource, kept
-from geo.strokes import DRAWN, SIMPLIFIED, Stroke
+from geo.strokes import DRAWN, SIMPLIFIED, Stroke, strokes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,51 +43,85 @@ def paths_within(
     left, bottom, right, top = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
     window = shapely.box(left, bottom, right, top)
     strokes = [stroke for stroke in DRAWN if zoom >= stroke.from_zoom]
+    drawn = [(stroke, source) for stroke in strokes for source in sources if source.role == stroke.role]
+    # What is neither base map nor plan lies on top, layer upon layer.
+    drawn += [
+        (stroke, source)
+        for source in sources
+        if source.style is not None
+        for stroke in strokes_of(source.style)
+        if zoom >= stroke.from_zoom
+    ]
     uses = Counter((stroke.role, stroke.ranks, stroke.dots) for stroke in strokes if not stroke.fill)
     result = []
     cut: dict[MapSource, tuple[DrawnLayer, Any, Any]] = {}
     paths: dict[tuple[MapSource, tuple[int, ...], bool, bool], str] = {}
-    for stroke in strokes:
-        for source in sources:
-            if source.role != stroke.role:
-                continue
-            if source not in cut:
-                layer = kept.get(source)
-                chosen = np.sort(layer.tree.query(window))
-                shapes = shapely.clip_by_rect(layer.shapes[chosen], left, bottom, right, top)
-                if stroke.role in SIMPLIFIED:
-                    shapes = shapely.simplify(shapes, resolution / UNITS, preserve_topology=False)
-                cut[source] = (layer, chosen, shapes)
-            key = (source, stroke.ranks, bool(stroke.fill), stroke.dots)
-            if key not in paths:
-                layer, chosen, shapes = cut[source]
-                dimensions = layer.dimensions[chosen]
-                wanted = dimensions == 0 if stroke.dots else dimensions > 0
-                if stroke.ranks:
-                    wanted &= layer.ranks[chosen] == stroke.ranks[0]
-                if stroke.fill:
-                    wanted &= dimensions == 2
-                if stroke.smallest:
-                    sizes = np.where(dimensions == 2, resolution**2, resolution) * stroke.smallest
-                    wanted &= layer.extents[chosen] >= sizes
-                shapes = shapes[wanted]
-                if stroke.fill:
-                    shapes = shapely.orient_polygons(shapes)
-                data = path_of(shapes, box[0], box[3], resolution) if len(shapes) else ""
-                path = f'<path transform="scale({1 / UNITS:g})" d="{data}"' if data else ""
-                if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks, stroke.dots] > 1:
-                    name = f"{prefix}{len(paths)}"
-                    result.append(f'<defs>{path} id="{name}"/></defs>')
-                    path = f'<use href="#{name}"'
-                paths[key] = path
-            if paths[key]:
-                result.append(f"{paths[key]} {_look(stroke, zoom, colour)}/>")
+    hatches: set[str] = set()
+    for stroke, source in drawn:
+        if source not in cut:
+            layer = kept.get(source)
+            chosen = np.sort(layer.tree.query(window))
+            shapes = shapely.clip_by_rect(layer.shapes[chosen], left, bottom, right, top)
+            if stroke.role in SIMPLIFIED:
+                shapes = shapely.simplify(shapes, resolution / UNITS, preserve_topology=False)
+            cut[source] = (layer, chosen, shapes)
+        key = (source, stroke.ranks, bool(stroke.fill), stroke.dots)
+        if key not in paths:
+            layer, chosen, shapes = cut[source]
+            dimensions = layer.dimensions[chosen]
+            wanted = dimensions == 0 if stroke.dots else dimensions > 0
+            if stroke.ranks:
+                wanted &= layer.ranks[chosen] == stroke.ranks[0]
+            if stroke.fill:
+                wanted &= dimensions == 2
+            if stroke.smallest:
+                sizes = np.where(dimensions == 2, resolution**2, resolution) * stroke.smallest
+                wanted &= layer.extents[chosen] >= sizes
+            shapes = shapes[wanted]
+            if stroke.fill:
+                shapes = shapely.orient_polygons(shapes)
+            data = path_of(shapes, box[0], box[3], resolution) if len(shapes) else ""
+            path = f'<path transform="scale({1 / UNITS:g})" d="{data}"' if data else ""
+            if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks, stroke.dots] > 1:
+                name = f"{prefix}{len(paths)}"
+                result.append(f'<defs>{path} id="{name}"/></defs>')
+                path = f'<use href="#{name}"'
+            paths[key] = path
+        if paths[key]:
+            fill = ""
+            if stroke.hatch:
+                if not prefix:
+                    continue  # a small picture: its flat tint is enough
+                name = f"{prefix}-{stroke.hatch}-{stroke.fill}"
+                if name not in hatches:
+                    hatches.add(name)
+                    result.append(_pattern(name, stroke.hatch, colour(stroke.fill)))
+                fill = f"url(#{name})"
+            result.append(f"{paths[key]} {_look(stroke, zoom, colour, fill)}/>")
     return result
 
 
-def _look(stroke: Stroke, zoom: float, colour: Callable[[str], str]) -> str:
-    """The presentation attributes of a stroke, in path units."""
-    look = f'fill="{colour(stroke.fill)}"' if stroke.fill else 'fill="none"'
+#: One square of each pattern, 8 by 8 units; tiles of 256 pixels hold whole ones, so that no seam shows.
+_HATCHES: Final = {
+    "hatched": "M-2 2l4-4M0 8l8-8M6 10l4-4",
+    "crossed": "M0 4h8M4 0v8",
+    "dotted": "M2 2h0M6 6h0",
+}
+
+
+def _pattern(name: str, hatch: str, colour: str) -> str:
+    """A pattern to fill areas with, in path units."""
+    round_ends = ' stroke-linecap="round"' if hatch == "dotted" else ""
+    return (
+        f'<defs><pattern id="{name}" width="{8 * UNITS}" height="{8 * UNITS}" patternUnits="userSpaceOnUse">'
+        f'<path transform="scale({UNITS})" d="{_HATCHES[hatch]}" fill="none" stroke="{colour}" '
+        f'stroke-width="{2.2 if hatch == "dotted" else 1.2}"{round_ends}/></pattern></defs>'
+    )
+
+
+def _look(stroke: Stroke, zoom: float, colour: Callable[[str], str], fill: str = "") -> str:
+    """The presentation attributes of a stroke, in path units; `fill` for one that is no colour."""
+    look = f'fill="{fill or colour(stroke.fill)}"' if stroke.fill else 'fill="none"'
     if stroke.opacity < 1:
         look += f' fill-opacity="{stroke.opacity:g}"'
     width = stroke.width(zoom) if stroke.line else 0

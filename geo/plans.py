@@ -42,6 +42,17 @@ class Tint:
     edge: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A square picture that lies on the ground of a plan, such as a tile of a map service: its address (a path of ours),
+    and where it lies, in pixels."""
+
+    href: str
+    left: float
+    top: float
+    size: float
+
+
 def static_plan_svg(
     sources: Sequence[MapSource],
     view: View,
@@ -50,10 +61,12 @@ def static_plan_svg(
     areas: Sequence[bytes] = (),
     pins: Sequence[Pin] = (),
     tints: Sequence[Tint] = (),
+    pictures: Sequence[Picture] = (),
     theme: Theme = "page",
     identifier: str = "plan",
 ) -> str:
-    """A plan as one `<svg role="group">` to stand within a page: base map, tints, plan areas (WKB, EPSG:25832), pins.
+    """A plan as one `<svg role="group">` to stand within a page: base map, pictures, tints, plan areas (WKB, EPSG:25832),
+    pins.
 
     Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; those
     outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
@@ -62,7 +75,7 @@ def static_plan_svg(
         raise ValueError(f"not an identifier: {identifier!r}")
     colour = colour_of(theme)
     ground, words = base_map(tuple(sources), view, theme, identifier)
-    body = [ground, *(_tint(tint, view, colour) for tint in tints)]
+    body = [ground, *map(_picture, pictures), *(_tint(tint, view, colour) for tint in tints)]
     body += [*(_area(wkb, view.box, view.resolution, colour) for wkb in areas), words]
     for pin in pins:
         x, y = view.pixel(pin.lon, pin.lat)
@@ -104,6 +117,13 @@ def _tint(tint: Tint, view: View, colour: Callable[[str], str]) -> str:
     return (
         f'<path transform="scale({1 / UNITS:g})" d="{data}" fill="{name}" fill-opacity="{tint.opacity:g}" '
         f'fill-rule="evenodd"{edge}/>'
+    )
+
+
+def _picture(picture: Picture) -> str:
+    return (
+        f'<image href={quoteattr(picture.href)} x="{picture.left:g}" y="{picture.top:g}" width="{picture.size:g}" '
+        f'height="{picture.size:g}" preserveAspectRatio="none"/>'
     )
 
 

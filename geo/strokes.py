@@ -6,6 +6,8 @@ Importing this module loads neither numpy nor shapely.
 from dataclasses import dataclass
 from typing import Any, Final
 
+from geo.styles import LayerStyle, Look
+
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
@@ -22,6 +24,8 @@ class Stroke:
     smallest: float = 0.0
     """Areas of fewer square pixels, and lines of fewer pixels, are left out."""
     opacity: float = 1.0
+    hatch: str = ""
+    """A pattern of `geo.styles.PATTERNS` that the fill is made of, instead of a flat colour."""
     dots: bool = False
     """Points as dots of the line's width; other strokes draw lines and areas only."""
 
@@ -87,11 +91,6 @@ DRAWN: tuple[Stroke, ...] = (
 )
 
 
-OTHERS: Final = 4
-"""So many layers beside base map and plan are told apart; further ones begin anew. Their roles are other0, other1 …"""
-_OTHER_DASHES: Final = ("", "10 4", "2 4", "12 4 2 4")
-
-
 SIGN_RANKS: Final = dict[str, int]()
 """Plan sign (`geo.readers.xplan.SIGNS`) → number; those that are not drawn have none."""
 
@@ -135,23 +134,34 @@ DRAWN += (
     _sign("building_line", 14, line="plan-building-line", widths=((14, 1), (18, 2.5)), dash="8 2 2 2 2 2"),
     _sign("plan_limit", 9, line="plan-limit", widths=((9, 1.5), (14, 2.5), (18, 4)), dash="10 4"),
 )
-DRAWN += tuple(
-    stroke
-    for number in range(OTHERS)
-    for stroke in (
-        Stroke(f"other{number}", 8, fill=f"other{number}", opacity=0.2),
-        Stroke(
-            f"other{number}",
-            8,
-            line=f"other{number}",
-            widths=((8, 1), (14, 2), (18, 3.5)),
-            dash=_OTHER_DASHES[number],
-        ),
-        Stroke(f"other{number}", 8, line=f"other{number}", widths=((8, 4), (14, 7), (18, 12)), dots=True),
+
+
+OTHER_CLASSES: Final = 90
+"""Ranks from here on are those of a layer's classes; the one before stands for every other value."""
+
+
+def strokes_of(style: LayerStyle) -> tuple[Stroke, ...]:
+    """How a layer beside base map and plan is drawn: all other values first, then its classes in their order."""
+    looks = [(OTHER_CLASSES - 1, style.look)]
+    looks += [(OTHER_CLASSES + number, each.look) for number, each in enumerate(style.classes)]
+    return tuple(stroke for rank, look in looks for stroke in _of_look(rank, look))
+
+
+def _of_look(rank: int, look: Look) -> tuple[Stroke, ...]:
+    colour, ranks = look.colour, (rank,)
+    hatch = "" if look.pattern == "plain" else look.pattern
+    return (
+        Stroke("other", 8, fill=colour, opacity=0.1 if hatch else 0.22, ranks=ranks),
+        *((Stroke("other", 8, fill=colour, hatch=hatch, ranks=ranks),) if hatch else ()),
+        Stroke("other", 8, line=colour, widths=((8, 1), (14, 2), (18, 3.5)), dash=look.dashes, ranks=ranks),
+        Stroke("other", 8, line=colour, widths=((8, 4), (14, 7), (18, 12)), dots=True, ranks=ranks),
     )
-)
 
 
-def other_look(number: int) -> tuple[str, str]:
-    """Colour (a name of the palette) and dashes of the layer of this number, for a legend."""
-    return f"other{number % OTHERS}", _OTHER_DASHES[number % OTHERS]
+def sign_look(sign: str) -> tuple[str, str, str]:
+    """How a legend shows a plan sign: colours (names of the palette) of its area and its line, and the line's dashes."""
+    number = SIGN_RANKS.get(sign)
+    drawn = [stroke for stroke in DRAWN if stroke.role == "plan" and number in stroke.ranks]
+    fill = next((stroke.fill for stroke in drawn if stroke.fill), "")
+    line = next((stroke for stroke in drawn if stroke.line), None)
+    return fill, line.line if line else "", line.dash if line else ""

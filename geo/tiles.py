@@ -20,7 +20,7 @@ from geo.plans import base_map
 from geo.views import MAX_ZOOM, TILE, WORLD
 
 #: The rooms that decide how a tile looks.
-_DRAWN_BY = ("palette", "views", "strokes", "drawn_layers", "paths", "labels", "tiles")
+_DRAWN_BY = ("palette", "views", "styles", "strokes", "drawn_layers", "paths", "labels", "tiles")
 
 
 @cache

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from geo.curves import along
 from geo.geometry import METRES
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def _geometries(
     import shapely
 
     points, owner, rings = _flat(shapes, kind)
-    mx, my = _to_mercator().transform(points[:, 0], points[:, 1])
-    units = np.empty_like(points)
-    units[:, 0], units[:, 1] = (mx - west) * scale, (north - my) * scale
+    units = _units(points, west, north, scale)
     if kind == _POINT:
         inside = ((units >= -BUFFER) & (units <= EXTENT + BUFFER)).all(axis=1)
         units, owner, rings = units[inside], owner[inside], rings[inside]
@@ -150,6 +149,21 @@ def _geometries(
     if not len(owner):
         return np.zeros(0, dtype=np.int64), []
     return _commands(whole_units, owner, rings, kind)
+
+
+#: How far off the projection may be, in units of the tile.
+_CLOSE: Final = 0.01
+
+
+def _units(points: "np.ndarray[Any, Any]", west: float, north: float, scale: float) -> "np.ndarray[Any, Any]":
+    """Points (EPSG:25832) in units of the tile."""
+    import numpy as np
+
+    def exact(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        x, y = _to_mercator().transform(metres[:, 0], metres[:, 1])
+        return np.column_stack(((np.asarray(x) - west) * scale, (north - np.asarray(y)) * scale))
+
+    return along(points, exact, _CLOSE)
 
 
 def _flat(
@@ -280,7 +294,7 @@ def _commands(
 
 
 def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, Any]]":
-    """Numbers below 2^35 as protobuf writes them, seven bits a byte, and where each of them ends."""
+    """Numbers from 0 to below 2^35 as protobuf writes them, seven bits a byte, and where each of them ends."""
     import numpy as np
 
     lengths = np.ones(len(numbers), dtype=np.int64)
@@ -302,6 +316,8 @@ def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, A
 def _varint(value: int) -> bytes:
     if value < 0x80:
         return _SMALL[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -326,29 +342,20 @@ def _layer(
     found: "Sequence[tuple[np.ndarray[Any, Any], list[bytes], int]]",
 ) -> bytes:
     known: dict[bytes, int] = {}
-    cache: dict[Any, int] = {}
-    numbers, rows = fids.tolist(), [column.tolist() for column in columns]
-
-    def value_number(value: Any) -> int:
-        key = (type(value), value)
-        number = cache.get(key)
-        if number is None:
-            number = cache[key] = known.setdefault(_value(value), len(known))
-        return number
-
     pieces: list[bytes] = []
     for indexes, geometries, kind in found:
-        for index, geometry in zip(indexes.tolist(), geometries, strict=True):
-            tags = b"".join(
-                _varint(column) + _varint(value_number(value))
-                for column, values in enumerate(rows)
-                if (value := values[index]) is not None and value == value
-            )
-            body = b"\x08" + _varint(numbers[index])
-            if tags:
-                body += b"\x12" + _varint(len(tags)) + tags
-            body += b"\x18" + _SMALL[kind] + b"\x22" + _varint(len(geometry)) + geometry
-            pieces.append(b"\x12" + _varint(len(body)) + body)
+        if not geometries:
+            continue
+        numbers, ends = _varints(fids[indexes])
+        tags = [_tags(number, column[indexes].tolist(), known) for number, column in enumerate(columns)]
+        rows: Sequence[bytes] = list(map(b"".join, zip(*tags, strict=True))) if tags else [b""] * len(indexes)
+        middle = b"\x18" + _SMALL[kind] + b"\x22"
+        start = 0
+        for end, row, geometry in zip(ends.tolist(), rows, geometries, strict=True):
+            tagged = b"\x12" + _varint(len(row)) + row if row else b""
+            body = b"".join((b"\x08", numbers[start:end], tagged, middle, _varint(len(geometry)), geometry))
+            pieces += (b"\x12", _varint(len(body)), body)
+            start = end
     if not pieces:
         return b""
     layer = b"".join(
@@ -362,6 +369,23 @@ def _layer(
         )
     )
     return _field(3, layer)
+
+
+def _tags(column: int, values: Sequence[Any], known: dict[bytes, int]) -> list[bytes]:
+    """For each value of a column its tag: the numbers of the column and of the value; nothing for a missing one."""
+    first = _varint(column)
+    by_value: dict[Any, bytes] = {}
+    tags = []
+    for value in values:
+        # True and 1 are one key, but not one value.
+        key = value if type(value) is not bool else (bool, value)
+        tag = by_value.get(key)
+        if tag is None:
+            is_there = value is not None and value == value
+            tag = first + _varint(known.setdefault(_value(value), len(known))) if is_there else b""
+            by_value[key] = tag
+        tags.append(tag)
+    return tags
 
 
 def _value(value: Any) -> bytes:

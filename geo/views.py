@@ -99,3 +99,27 @@ def mercator_of_metres() -> Any:
     from pyproj import Transformer
 
     return Transformer.from_crs(25832, 3857, always_xy=True)
+
+
+def tiles_of(view: View, zoom: int) -> list[tuple[int, int, int, float, float, float]]:
+    """The tiles of a zoom that a window shows: zoom, column, row, and where each lies in the window (left, top, size in
+    pixels). At most a hundred, so that no odd zoom asks for thousands."""
+    size = 2 * WORLD / (1 << zoom)
+    left, bottom, right, top = view.box
+    columns = range(
+        max(int((left + WORLD) // size), 0), min(int((right + WORLD) // size), (1 << zoom) - 1) + 1
+    )
+    rows = range(max(int((WORLD - top) // size), 0), min(int((WORLD - bottom) // size), (1 << zoom) - 1) + 1)
+    pixels = size / view.resolution
+    return [
+        (
+            zoom,
+            column,
+            row,
+            round((column * size - WORLD - left) / view.resolution, 2),
+            round((top - (WORLD - row * size)) / view.resolution, 2),
+            round(pixels, 2),
+        )
+        for row in rows
+        for column in columns
+    ][:100]

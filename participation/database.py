@@ -20,6 +20,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     agency_answers,
     amendments,
     announcements,
+    attached,
     availability,
     certificates,
     contributions,

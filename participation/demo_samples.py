@@ -150,12 +150,10 @@ def _layer(house: House, municipality_id: int, path: Path, role: LayerRole, titl
         house,
         path,
         path.name,
+        layers_import.LayerWish(
+            title, role, source=path.name, licence=ODBL, attribution=OPENSTREETMAP, is_open=True
+        ),
         municipality_id=municipality_id,
-        role=role,
-        title=title,
-        source=path.name,
-        licence=ODBL,
-        attribution=OPENSTREETMAP,
         by=SYSTEM,
         now=house.clock(),
     )

@@ -18,7 +18,7 @@ from consultations.permissions import SYSTEM
 from consultations.places import LayerRole
 from consultations.procedures import Procedure
 from consultations.refusals import Refusal
-from geo.layers import LayerProblem, LayerReport
+from geo.layers import LAYER_CODES, LayerProblem, LayerReport
 from participation import imports, jobs, layers_import, plan_import
 from participation.app import create_app
 from participation.database import unit_of_work
@@ -189,8 +189,11 @@ def layer(
                     now=house.clock(),
                 )
             done = _wait(house, job.id or 0)
-            if "refused" in done:
+            if str(done.get("refused", "")) in LAYER_CODES:
                 raise LayerProblem(str(done["refused"]), **dict(done["facts"]))  # type: ignore[call-overload]
+            if "refused" in done:
+                found.append({"file": file.name, "refused": str(done["refused"])})
+                continue
             found.append({"file": file.name, "layer": done["layer"], **_told_dict(done["report"], lang)})  # type: ignore[arg-type]
         except LayerProblem as problem:
             found.append({"file": file.name, "refused": layers_import.explain(problem, file.name, lang)})

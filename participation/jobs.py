@@ -137,6 +137,20 @@ def enqueue(
     return waiting
 
 
+def recent(
+    session: Session, kind: str, municipality_id: int, *, since: datetime, limit: int = 100
+) -> list[Job]:
+    """The jobs of a kind that were left for a municipality since, the newest first."""
+    return list(
+        session.exec(
+            select(Job)
+            .where(Job.kind == kind, Job.municipality_id == municipality_id, col(Job.created_at) >= since)
+            .order_by(col(Job.id).desc())
+            .limit(limit)
+        ).all()
+    )
+
+
 def report_progress(house: House, job_id: int, percent: int, note: str) -> None:
     """Say how far a job is, in a unit of work of its own, and renew its lease."""
     with unit_of_work(house.engine, write=True) as session:

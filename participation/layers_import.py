@@ -7,14 +7,14 @@ what is refused leaves nothing behind but, at most, a file in the store that nob
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session
 
-from consultations import places
+from consultations import places, procedures
 from consultations.files import FileStore
 from consultations.people import actor_of
 from consultations.permissions import SYSTEM, Actor
@@ -28,10 +28,11 @@ from geo.geometry import (
     read_geojson_geometry,
     wkb_to_geojson,
 )
-from geo.layers import LayerProblem, LayerReport
+from geo.layers import LAYER_CODES, LayerProblem, LayerReport
 from geo.readers.apart import Area, Naming, Plan, Reading, read_apart
 from geo.readers.terrain import FORMATS as TERRAINS
-from participation import jobs
+from geo.styles import LayerStyle, as_stored, usual
+from participation import jobs, layer_files
 from participation.database import unit_of_work
 from participation.house import House
 from participation.i18n import number, translations
@@ -131,6 +132,8 @@ def layer_of(
     licence: str,
     attribution: str,
     is_visible: bool = True,
+    is_open: bool = False,
+    dated: date | None = None,
     position: int = 0,
     now: datetime,
 ) -> tuple[Layer, list[PlaceInput]]:
@@ -144,6 +147,8 @@ def layer_of(
         licence=licence,
         attribution=attribution,
         is_visible=is_visible,
+        is_open=is_open,
+        dated=dated,
         position=position,
         original_sha256=read.original_sha256,
         original_name=read.original_name,
@@ -158,52 +163,6 @@ def layer_of(
     return layer, named
 
 
-def take_layer(
-    house: House,
-    path: Path,
-    filename: str,
-    *,
-    municipality_id: int,
-    procedure_id: int | None = None,
-    role: LayerRole = LayerRole.OTHER,
-    title: str,
-    source: str,
-    licence: str,
-    attribution: str,
-    crs: int | None = None,
-    by: Actor,
-    now: datetime,
-    progress: Callable[[float], None] = lambda share: None,
-) -> Layer:
-    """Read, keep and add a layer in a unit of work of its own; one of the same title and role is replaced.
-
-    Until that unit of work ends well the old layer stands, whatever becomes of the reading.
-
-    The layer comes back detached, with its id. Raises LayerProblem, Refusal NOT_ALLOWED and the store's refusals.
-    """
-    read = read_layer(house.files, path, filename, role=role, crs=crs, progress=progress)
-    layer, named = layer_of(
-        read,
-        municipality_id=municipality_id,
-        procedure_id=procedure_id,
-        title=title,
-        source=source,
-        licence=licence,
-        attribution=attribution,
-        now=now,
-    )
-    with unit_of_work(house.engine, write=True) as session:
-        places.add_layer(session, layer, named, by=by, now=now)
-        session.flush()
-        session.expunge(layer)
-    return layer
-
-
-# --- as a job --------------------------------------------------------------------------------------
-
-KIND = "import_layer"
-
-
 @dataclass(frozen=True)
 class LayerWish:
     """What a person says of a file that is to become a layer."""
@@ -216,6 +175,78 @@ class LayerWish:
     attribution: str = ""
     #: EPSG code, for a file that does not say its own.
     crs: int | None = None
+    #: The day that the data speak of, as ISO date.
+    dated: str = ""
+    is_visible: bool = True
+    is_open: bool = False
+    #: The id of the layer whose place it takes; None: that of the same title and role, if there is one.
+    replaces: int | None = None
+    #: What changes, in the planner's words, for a consultation that everybody can read.
+    note: str = ""
+
+
+def take_layer(
+    house: House,
+    path: Path,
+    filename: str,
+    wish: LayerWish,
+    *,
+    municipality_id: int,
+    by: Actor,
+    now: datetime,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Layer:
+    """Read, keep and add a layer in a unit of work of its own; the one whose place it takes is kept with its file.
+
+    Until that unit of work ends well the old layer stands, whatever becomes of the reading. What contributions hold on
+    to goes over to the new one, or waits for a decision (`layer_files.carry_over`).
+
+    The layer comes back detached, with its id. Raises LayerProblem, Refusal NOT_ALLOWED, WRONG_STATE (it was replaced
+    meanwhile) and the store's refusals.
+    """
+    read = read_layer(house.files, path, filename, role=wish.role, crs=wish.crs, progress=progress)
+    layer, named = layer_of(
+        read,
+        municipality_id=municipality_id,
+        procedure_id=wish.procedure_id,
+        title=wish.title,
+        source=wish.source,
+        licence=wish.licence,
+        attribution=wish.attribution,
+        is_visible=wish.is_visible,
+        is_open=wish.is_open,
+        dated=date.fromisoformat(wish.dated) if wish.dated else None,
+        now=now,
+    )
+    with unit_of_work(house.engine, write=True) as session:
+        replaces = places.layer_by_id(session, municipality_id, wish.replaces) if wish.replaces else None
+        layer.position = len(places.layers_of(session, municipality_id, wish.procedure_id))
+        places.add_layer(session, layer, named, by=by, now=now, replaces=replaces)
+        if layer.role == LayerRole.OTHER.value and not layer.style:
+            # A look of its own, so that it stays the same when layers change their order.
+            layer.style = as_stored(LayerStyle(usual(layer.position)))
+        layer_files.carry_over(house, session, layer, by=by, now=now)
+        if wish.procedure_id is not None:
+            note_change(session, municipality_id, wish.procedure_id, wish.note, by=by, now=now)
+        session.flush()
+        session.expunge(layer)
+    return layer
+
+
+def note_change(
+    session: Session, municipality_id: int, procedure_id: int, note: str, *, by: Actor, now: datetime
+) -> None:
+    """What everybody can see of a consultation has changed: a version of its own, once it is public."""
+    procedure = procedures.by_id(session, municipality_id, procedure_id)
+    if procedure is not None and procedure.state != procedures.ProcedureState.DRAFT.value and note:
+        procedures.record_change(session, procedure, by=by, now=now, note=note)
+
+
+# --- as a job --------------------------------------------------------------------------------------
+
+KIND = "import_layer"
+#: Refusals that another try cannot change.
+_FINAL = frozenset({Code.NOT_ALLOWED, Code.WRONG_STATE})
 
 
 def leave_job(
@@ -232,17 +263,40 @@ def leave_job(
     """Keep the file as it came and leave the job that makes a layer of it, in the caller's transaction."""
     with path.open("rb") as stream:
         kept = files.put(stream)
-    payload = {**asdict(wish), "sha256": kept.sha256, "filename": filename, "person": by.person_id}
+    return leave_kept(session, kept.sha256, filename, wish, municipality_id=municipality_id, by=by, now=now)
+
+
+def leave_kept(
+    session: Session,
+    sha256: str,
+    filename: str,
+    wish: LayerWish,
+    *,
+    municipality_id: int,
+    by: Actor,
+    now: datetime,
+) -> Job:
+    """Leave the job that makes a layer of a file that is in the store already."""
+    payload = {**asdict(wish), "sha256": sha256, "filename": filename, "person": by.person_id}
     return jobs.enqueue(session, KIND, payload, now=now, municipality_id=municipality_id)
+
+
+def with_system(wish: LayerWish, crs: int | None) -> LayerWish:
+    """The same wish, with the coordinate system that somebody said."""
+    return replace(wish, crs=crs)
+
+
+def _wish(payload: Mapping[str, Any]) -> LayerWish:
+    fields = {name: payload[name] for name in LayerWish.__dataclass_fields__ if name in payload}
+    return LayerWish(**{**fields, "role": LayerRole(fields["role"])})
 
 
 @jobs.job(KIND)
 def take_in(house: House, job: Job) -> dict[str, Any]:
     """Make a layer of a file that was kept. A file that cannot be read is a result (`refused`), not a failure: trying it
     again would help nobody."""
-    payload = dict(job.payload)
-    digest, filename, person = (payload.pop(name) for name in ("sha256", "filename", "person"))
-    wish = LayerWish(**{**payload, "role": LayerRole(payload["role"])})
+    digest, filename, person = (job.payload[name] for name in ("sha256", "filename", "person"))
+    wish = _wish(job.payload)
     assert job.id is not None
     assert job.municipality_id is not None
     job_id = job.id
@@ -263,14 +317,8 @@ def take_in(house: House, job: Job) -> dict[str, Any]:
                 house,
                 path,
                 filename,
+                wish,
                 municipality_id=job.municipality_id,
-                procedure_id=wish.procedure_id,
-                role=wish.role,
-                title=wish.title,
-                source=wish.source,
-                licence=wish.licence,
-                attribution=wish.attribution,
-                crs=wish.crs,
                 by=by,
                 now=house.clock(),
                 progress=progress,
@@ -278,7 +326,58 @@ def take_in(house: House, job: Job) -> dict[str, Any]:
         except LayerProblem as problem:
             facts = json.loads(json.dumps(problem.facts, default=str))
             return {"refused": problem.code, "facts": facts}
+        except Refusal as refusal:
+            if refusal.code not in _FINAL:
+                raise
+            return {"refused": refusal.code.value, "facts": {}}
     return {"layer": layer.id, "report": layer.report}
+
+
+@dataclass(frozen=True)
+class LayerJob:
+    """An import as its page shows it: waiting | running | done | refused | failed."""
+
+    id: int
+    state: str
+    filename: str
+    progress: int
+    #: Why it was refused, as `explain` wants it.
+    problem: LayerProblem | None
+    refused: str
+    layer_id: int | None
+    wish: LayerWish
+    sha256: str
+
+
+def imports_of(
+    session: Session, municipality_id: int, procedure_id: int | None, *, since: datetime
+) -> list[LayerJob]:
+    """The imports of a town or of one consultation that were begun since, the newest first."""
+    rows = jobs.recent(session, KIND, municipality_id, since=since)
+    return [_as_shown(row) for row in rows if row.payload.get("procedure_id") == procedure_id]
+
+
+def import_by_id(session: Session, municipality_id: int, job_id: int) -> LayerJob | None:
+    """One import of the municipality."""
+    row = session.get(Job, job_id)
+    found = row is not None and row.kind == KIND and row.municipality_id == municipality_id
+    return _as_shown(row) if row is not None and found else None
+
+
+def _as_shown(row: Job) -> LayerJob:
+    refused = str(row.result.get("refused", ""))
+    is_problem = refused in LAYER_CODES
+    return LayerJob(
+        id=row.id or 0,
+        state="refused" if refused else row.state,
+        filename=str(row.payload.get("filename", "")),
+        progress=row.progress,
+        problem=LayerProblem(refused, **row.result.get("facts", {})) if is_problem else None,
+        refused="" if is_problem else refused,
+        layer_id=row.result.get("layer"),
+        wish=_wish(row.payload),
+        sha256=str(row.payload.get("sha256", "")),
+    )
 
 
 def area_of_text(text: str) -> Located:

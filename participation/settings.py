@@ -5,6 +5,7 @@ A secret may come from a file: `DIGILOG_SECRET_FILE=/run/secrets/digilog` instea
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,20 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list of map services: kind (wms, wmts, xyz), url, title, attribution, layers.",
     )
+    map_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Hosts, separated by commas, from which this server may fetch pictures for map services of the "
+        "layer catalogue; empty: from none.",
+    )
+    map_cache_hours: int = Field(
+        default=168,
+        ge=0,
+        le=8760,
+        description="How long fetched map pictures are kept, in hours; 0: not at all.",
+    )
+    map_cache_mb: int = Field(
+        default=500, ge=10, le=100_000, description="Room for fetched map pictures on disk, in MB."
+    )
     upload_limit_mb: int = Field(
         default=50, ge=1, le=2000, description="Largest file a citizen may attach, in MB."
     )
@@ -100,6 +115,18 @@ class Settings(BaseSettings):
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) and value.strip() else value or []
+
+    @field_validator("map_hosts", mode="before")
+    @classmethod
+    def _host_names(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list):
+            return names
+        hosts = [str(name).strip().lower() for name in names if str(name).strip()]
+        for host in hosts:
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", host):
+                raise ValueError(f"not the name of a host: {host}")
+        return hosts
 
     @field_validator("probe_url")
     @classmethod

@@ -1,24 +1,28 @@
-"""What of the city a contribution is about: a building, one of its floors, a point on it; chosen, checked, in words.
+"""What of the city a contribution is about: a building, one of its floors, a point on it, or an object of a map layer;
+chosen, checked, in words.
 
-Forms carry a choice as a short text (`Choice.text`); names, sides and heights are always read from the city model
-here, never from what was sent.
+Forms carry a choice as a short text (`Choice.text`); names, sides and heights are always read from the city model or
+the layer here, never from what was sent.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from sqlmodel import Session
 
-from consultations import variants
+from consultations import places, variants
 from consultations.contributions import Thing
+from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
-from geo.geometry import Located, degrees_of, from_lonlat
-from participation import cityscape, i18n
+from geo import features
+from geo.geometry import GeometryProblem, Located, degrees_of, from_lonlat, from_metres
+from participation import cityscape, i18n, layer_files, plan_words
 from participation.house import House
+from participation.settings import LANGUAGES
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -44,17 +48,20 @@ EYE = 1.5
 @dataclass(frozen=True)
 class Choice:
     """What somebody chose: a building (of the town, or of a variant), a floor of it counted from 0, or a point in
-    metres (EPSG:25832) with its height (DHHN2016)."""
+    metres (EPSG:25832) with its height (DHHN2016); or an object of a layer, by its number in this delivery of it."""
 
     building: str = ""
     variant: int | None = None
     storey: int | None = None
     at: tuple[float, float, float] | None = None
+    layer: int | None = None
+    feature: int | None = None
 
     @property
     def text(self) -> str:
         """As a form carries it."""
         values = {"b": self.building, "v": self.variant, "s": self.storey, "at": self.at}
+        values |= {"l": self.layer, "f": self.feature}
         return json.dumps({name: value for name, value in values.items() if value not in (None, "")})
 
 
@@ -66,31 +73,34 @@ def read_choice(text: str) -> Choice | None:
         sent = json.loads(text)
         at = sent.get("at")
         point = None if at is None else (float(at[0]), float(at[1]), float(at[2]))
-        storey, variant = sent.get("s"), sent.get("v")
-        choice = Choice(
-            str(sent.get("b", ""))[:120],
-            int(variant) if variant is not None else None,
-            int(storey) if storey is not None else None,
-            point,
+        variant, storey, layer, feature = (
+            int(sent[name]) if sent.get(name) is not None else None for name in ("v", "s", "l", "f")
         )
+        choice = Choice(str(sent.get("b", ""))[:120], variant, storey, point, layer, feature)
     except (ValueError, TypeError, AttributeError, IndexError, KeyError):
         return None
     if point is not None and not all(math.isfinite(each) and abs(each) < 1e8 for each in point):
         return None
-    return choice if choice.building or point else None
+    if layer is not None and not (0 < layer < 2**31 and feature is not None and 0 <= feature < 2**31):
+        return None
+    return choice if choice.building or point or layer else None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A choice as the city model knows it: the place, its height (DHHN2016), and the building if there is one."""
+    """A choice as the city model or the layer knows it: the place, its height (DHHN2016) if it has one, and the building
+    or object if there is one."""
 
     located: Located
-    elevation: float
+    elevation: float | None
     thing: Thing | None
 
 
 def find(house: House, session: Session, procedure: Procedure, choice: Choice) -> Found | None:
-    """What was chosen, measured on the city model; None if there is no such building, or the point is elsewhere."""
+    """What was chosen, measured on the city model or read from the layer; None if there is no such building or object, or
+    the point is elsewhere."""
+    if choice.layer is not None:
+        return _in_layer(house, session, procedure, choice.layer, choice.feature or 0)
     scape = cityscape.of(house, session, procedure)
     if scape is None:
         return None
@@ -107,7 +117,68 @@ def find(house: House, session: Session, procedure: Procedure, choice: Choice) -
         if not (scape.box[0] <= x <= scape.box[2] and scape.box[1] <= y <= scape.box[3]):
             return None
         return Found(from_lonlat(*degrees_of(x, y)), round(z, 2), None)
-    return _on_building(city, number, choice)
+    on_building = _on_building(city, number, choice)
+    in_force = cityscape.layers_in_force(session, procedure) if choice.variant is None else {}
+    layer = in_force.get(LayerRole.CITY_MODEL)
+    if on_building is None or on_building.thing is None or layer is None:
+        return on_building
+    thing = replace(on_building.thing, layer=layer.series or layer.id, delivery=layer.id)
+    return replace(on_building, thing=thing)
+
+
+#: An object with more vertices is shown and kept by a point on it; its layer has the shape.
+MOST_VERTICES = 2_000
+
+
+def layer_for(session: Session, procedure: Procedure, layer_id: int) -> Layer | None:
+    """A layer of the town or of this consultation, also one that has been replaced."""
+    layer = places.layer_by_id(session, procedure.municipality_id, layer_id)
+    return layer if layer is not None and layer.procedure_id in (None, procedure.id) else None
+
+
+def _in_layer(
+    house: House, session: Session, procedure: Procedure, layer_id: int, number: int
+) -> Found | None:
+    """An object of a layer; of one that was replaced since it was chosen, the same object in the newer delivery."""
+    layer = layer_for(session, procedure, layer_id)
+    path = layer_files.local_copy(house, layer) if layer else None
+    if layer is None or path is None or layer.role == LayerRole.CITY_MODEL.value:
+        return None
+    found = features.feature(path, number, layer_files.columns_of(layer))
+    if found is None:
+        return None
+    if layer.replaced_at is not None:
+        newer = places.in_force(session, procedure.municipality_id, layer.series or 0)
+        path = layer_files.local_copy(house, newer) if newer else None
+        if newer is None or path is None or newer.role != layer.role:
+            return None
+        columns = layer_files.columns_of(newer)
+        again = features.found_again(path, {0: features.Wanted(found.identifier, found.wkb)}, columns)
+        found = features.feature(path, again[0].number, columns) if again else None
+        layer = newer
+    return _as_thing(layer, found) if found is not None else None
+
+
+def _as_thing(layer: Layer, found: features.Feature) -> Found | None:
+    import shapely
+
+    shape = shapely.from_wkb(found.wkb)
+    try:
+        if shapely.get_num_coordinates(shape) > MOST_VERTICES or shape.geom_type == "MultiPoint":
+            raise GeometryProblem("too_many_vertices")
+        located = from_metres(shape)
+    except GeometryProblem:
+        point = shapely.point_on_surface(shape)
+        located = from_lonlat(*degrees_of(float(point.x), float(point.y)))
+    thing = Thing(
+        id=found.identifier[:120],
+        name=plan_words.name_of(found, next(iter(LANGUAGES)))[:120],
+        layer=layer.series or layer.id,
+        kind=layer.title,
+        delivery=layer.id,
+        feature=found.number,
+    )
+    return Found(located, None, thing)
 
 
 def _on_building(city: Any, number: int, choice: Choice) -> Found | None:
@@ -174,6 +245,9 @@ def in_words(thing: Mapping[str, Any], elevation: float | None, language: str) -
         return _("at a height of %(metres)s m above sea level") % {
             "metres": i18n.number(round(elevation), language)
         }
+    if thing.get("kind"):
+        facts = {"name": thing.get("name", ""), "layer": thing["kind"]}
+        return (_("%(name)s (%(layer)s)") if facts["name"] else _("an object on the map: %(layer)s")) % facts
     named = {"name": thing.get("name", "")}
     side = str(thing.get("side", ""))
     if side in SIDE_WORDS:

@@ -60,6 +60,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "agency_answers",
                 "agency_overview",
                 "other_access",
+                "attached",
             ],
             5,
         ),
@@ -86,7 +87,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(["announcement_text", "checks"], 0),
     },
     "geo": {
-        **dict.fromkeys(["geometry", "sun"], 0),
+        **dict.fromkeys(["geometry", "sun", "styles", "curves"], 0),
         **dict.fromkeys(["layers", "city"], 1),
         **dict.fromkeys(["readers", "maps", "tiles", "shadows", "plans"], 2),
         **dict.fromkeys(["pictures", "scene"], 3),
@@ -119,6 +120,10 @@ MAP_PAGES = {
     "map_plan",
     "map_feeds",
     "map_layers",
+    "map_things",
+    "compare",
+    "layer_looks",
+    "layer_links",
     "map_town",
     "map_vectors",
 }

@@ -55,6 +55,8 @@ class Desk:
     may_plan: bool
     #: The register of agencies belongs to those who plan for the whole town.
     may_keep_agencies: bool
+    #: For the whole town.
+    may_import: bool
     may_administer: bool
 
 
@@ -113,6 +115,7 @@ def show(visit: Visit) -> Response:
             may_record=visit.may(Permission.RECORD_INTAKE),
             may_plan=visit.may(Permission.PLAN),
             may_keep_agencies=bool(may(visit.by, Permission.PLAN, municipality_id=visit.municipality_id)),
+            may_import=reach(visit.by, Permission.IMPORT, visit.municipality_id) is None,
             may_administer=visit.may(Permission.ADMINISTER),
         ),
     )

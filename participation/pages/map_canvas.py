@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from participation.pages.map_ground import (
     BaseMap,
     base_map,
     bounds_of,
+    choice_asked,
     compressed,
     plan_asked,
     town_bounds,
@@ -41,8 +43,9 @@ _SERVICE_FIELDS = frozenset(TileService.__dataclass_fields__) - {"dark_url"}
 def _services(visit: Visit, ground: BaseMap, look: str) -> tuple[TileService, ...]:
     """Our own tiles first, then the configured services."""
     address = f"/kacheln/{ground.digest}/{{look}}/{{z}}/{{x}}/{{y}}.svg"
-    if ground.plan:
-        address += f"?plan={ground.plan}"
+    asked = {name: value for name, value in (("plan", ground.plan), ("ebenen", ground.shown)) if value}
+    if asked:
+        address += f"?{urlencode(asked)}"
     own = TileService(
         kind="xyz",
         url=address.replace("{look}", look),
@@ -91,7 +94,7 @@ def map_script(visit: Visit) -> Response:
     """The script of a map skeleton: for a consultation (`plan`, its slug) or the town. Kept for ever by its hash."""
     procedure = plan_asked(visit)
     look = "dark" if visit.request.query_params.get("look") == "dark" else "light"
-    skeleton = _skeleton(visit, base_map(visit, procedure), procedure, look)
+    skeleton = _skeleton(visit, base_map(visit, procedure, choice_asked(visit)), procedure, look)
     is_current = visit.request.path_params["hash"] == skeleton.hash[:16]
     headers = {"Cache-Control": FOR_EVER if is_current else "no-cache"}
     body = gzip.compress(skeleton.script.encode(), 6, mtime=0)
@@ -139,7 +142,7 @@ def canvas_of(visit: Visit, ground: BaseMap, procedure: Procedure | None, data: 
     skeleton = _skeleton(visit, ground, procedure, look, tuple(data.items()))
     slug = procedure.slug if procedure else ""
     dark = look if look == "dark" else ""
-    script = visit.url("map_script", hash=skeleton.hash[:16], plan=slug, look=dark)
+    script = visit.url("map_script", hash=skeleton.hash[:16], plan=slug, look=dark, ebenen=ground.shown)
     # The fragment is made by geo.maps of escaped attributes.
     fragment = Markup(skeleton.html)
     return Canvas(fragment, (*skeleton.js_urls, script))
@@ -175,6 +178,11 @@ _WORDS: Mapping[str, str] = {
     "drawing": N_(
         "Drawing: click on the map, or move it with the arrow keys and press Enter to set a point in its middle."
     ),
+    "here": N_("What is here"),
+    "oneHere": N_("1 object here"),
+    "manyHere": N_("{} objects here"),
+    "aboutIt": N_("More, and say something about it"),
+    "noPicture": N_("The layer “{}” cannot be shown at the moment."),
     "cancelled": N_("Drawing ended, nothing was kept."),
 }
 

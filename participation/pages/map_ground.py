@@ -2,9 +2,6 @@
 
 import gzip
 import hashlib
-import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,15 +11,15 @@ from typing import Literal
 from starlette.responses import Response
 
 from consultations import places, procedures
-from consultations.files import MissingFile
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole, PlaceKind
 from consultations.procedures import Procedure
 from geo import tiles
 from geo.drawn_layers import MapSource
 from geo.geometry import GERMANY, degrees_of
-from geo.strokes import other_look
+from geo.styles import LayerStyle, read_style
 from geo.views import MAX_ZOOM
+from participation import layer_files
 from participation.web import Visit, page
 
 Bounds = tuple[float, float, float, float]
@@ -40,56 +37,106 @@ _DRAWN = frozenset(
         LayerRole.GREEN.value,
         LayerRole.PARCELS.value,
         LayerRole.PLAN.value,
+        LayerRole.TREES.value,
         LayerRole.OTHER.value,
     }
 )
+#: Layers that a visitor can switch on and off; the others are the base map.
+_SWITCHED = frozenset(
+    {LayerRole.PARCELS.value, LayerRole.PLAN.value, LayerRole.TREES.value, LayerRole.OTHER.value}
+)
+#: So many layers can be asked for in an address.
+MOST_ASKED = 100
 
-logger = logging.getLogger(__name__)
+Choice = frozenset[int]
+"""The layers that are switched on, by their ids; those that are no switch are always there."""
+NOTHING: Choice = frozenset()
 
 
 @dataclass(frozen=True)
 class BaseMap:
     """What a map is drawn from, the hash that names its tiles, and who made the data; `plan` is the slug of the
-    consultation whose own layers lie on the town's."""
+    consultation whose own layers lie on the town's, and `shown` says which layers are switched on, as an address spells
+    it (empty: those that are at first)."""
 
     sources: tuple[MapSource, ...]
     digest: str
     attribution: str
     plan: str = ""
+    shown: str = ""
 
 
-def base_map(visit: Visit, procedure: Procedure | None = None) -> BaseMap:
-    """The town's own layers in force, and on them those of a consultation, such as what its plan lays down.
+def base_map(visit: Visit, procedure: Procedure | None = None, chosen: Choice | None = None) -> BaseMap:
+    """The town's own layers in force, and on them those of a consultation, such as what its plan lays down; of those that
+    can be switched the `chosen` ones, or those that are on at first.
 
     None of them for a town that has none yet, which gets a plain ground.
     """
-    drawn = drawn_layers(visit, procedure)
-    layers = [layer for _role, layer in drawn]
-    sources = tuple(
-        MapSource(role, path, layer.normalised_sha256, str(layer.style.get("name_column") or "name"))
-        for role, layer in drawn
-        if (path := local_copy(visit, layer)) is not None
-    )
-    named = repr([(source.role, source.digest, source.name_column) for source in sources])
+    layers = [layer for layer in layers_on(visit, procedure) if is_on(layer, chosen)]
+    sources = tuple(source for layer in layers if (source := source_of(visit, layer)) is not None)
+    named = repr([(source.role, source.digest, source.name_column, source.style) for source in sources])
     digest = hashlib.sha256(tiles.drawing_digest() + named.encode()).hexdigest()[:16]
     attributions = dict.fromkeys(layer.attribution for layer in layers if layer.attribution.strip())
     plan = procedure.slug if procedure and any(layer.procedure_id for layer in layers) else ""
-    return BaseMap(sources, digest, ", ".join(attributions) or visit.municipality.name, plan)
+    return BaseMap(
+        sources, digest, ", ".join(attributions) or visit.municipality.name, plan, spelled_choice(chosen)
+    )
 
 
-def drawn_layers(visit: Visit, procedure: Procedure | None) -> list[tuple[str, Layer]]:
-    """The layers of a map in their order, each with the role that it is drawn in: layers beside base map and plan are
-    told apart as other0, other1 …"""
-    in_force = places.layers_of(visit.session, visit.municipality_id)
+def layers_on(visit: Visit, procedure: Procedure | None) -> list[Layer]:
+    """All layers of a map in their order, whether on or off: the town's, then those of the consultation."""
+    towns = places.layers_of(visit.session, visit.municipality_id)
     own = places.layers_of(visit.session, visit.municipality_id, procedure.id) if procedure else []
-    found: list[tuple[str, Layer]] = []
-    others = 0
-    for layer in (*in_force, *own):
-        if layer.role in _DRAWN and layer.normalised_sha256 and layer.is_visible:
-            is_other = layer.role == LayerRole.OTHER.value
-            found.append((other_look(others)[0] if is_other else layer.role, layer))
-            others += is_other
-    return found
+    return [
+        layer
+        for layer in (*towns, *own)
+        if layer.role in _DRAWN and (layer.normalised_sha256 or layer.service)
+    ]
+
+
+def is_switch(layer: Layer) -> bool:
+    """Whether a visitor can switch the layer on and off."""
+    return layer.role in _SWITCHED or bool(layer.service)
+
+
+def is_on(layer: Layer, chosen: Choice | None) -> bool:
+    """Whether a map shows the layer: as chosen, or as it is at first."""
+    return layer.is_visible if chosen is None or not is_switch(layer) else layer.id in chosen
+
+
+def choice_asked(visit: Visit) -> Choice | None:
+    """The layers that an address asks for (`ebenen`, their ids with hyphens, or several times); None: as at first."""
+    words = "-".join(visit.request.query_params.getlist("ebenen"))
+    if not words:
+        return None
+    return frozenset(
+        int(word) for word in words.split("-")[:MOST_ASKED] if word.isdecimal() and len(word) < 10
+    )
+
+
+def spelled_choice(chosen: Choice | None) -> str:
+    """The layers that are on, as an address asks for them."""
+    return "" if chosen is None else "-".join(map(str, [0, *sorted(chosen - {0})]))
+
+
+def style_of(layer: Layer) -> LayerStyle:
+    """How the layer is drawn if it is neither base map nor plan."""
+    return read_style(layer.style, layer.position)
+
+
+def source_of(visit: Visit, layer: Layer) -> MapSource | None:
+    """A layer as it is drawn; None for a service, and for one whose file is lost."""
+    path = local_copy(visit, layer)
+    if path is None:
+        return None
+    styled = layer.role in (LayerRole.OTHER.value, LayerRole.TREES.value) or bool(layer.style.get("colour"))
+    return MapSource(
+        "other" if styled else layer.role,
+        path,
+        layer.normalised_sha256,
+        str(layer.style.get("name_column") or "name"),
+        style_of(layer) if styled else None,
+    )
 
 
 def plan_asked(visit: Visit) -> Procedure | None:
@@ -102,26 +149,8 @@ def plan_asked(visit: Visit) -> Procedure | None:
 
 
 def local_copy(visit: Visit, layer: Layer) -> Path | None:
-    """The layer's file in the cache folder, fetched from the file store once; None if the store has lost it."""
-    folder = visit.house.settings.data_dir / "cache" / "layers"
-    path = folder / f"{layer.normalised_sha256}.fgb"
-    if path.exists():
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        content = visit.house.files.open(layer.normalised_sha256)
-    except MissingFile:
-        logger.error("layer %s (%s) is not in the file store", layer.id, layer.normalised_sha256)
-        return None
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(content)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    """The layer's file in the cache folder; None if it has none, or the store has lost it."""
+    return layer_files.local_copy(visit.house, layer)
 
 
 def sources_at(ground: BaseMap, zoom: float) -> tuple[MapSource, ...]:
@@ -139,6 +168,61 @@ def _tile(sources: tuple[MapSource, ...], look: Literal["light", "dark"], z: int
     return gzip.compress(tiles.svg_tile(sources, z, x, y, look), 6, mtime=0)
 
 
+@page(
+    "/kacheln/auflage/{layer:int}/{digest}/{look}/{z:int}/{x:int}/{y:int}.svg",
+    name="layer_tile",
+    may=Permission.READ_PUBLIC,
+)
+def layer_tile(visit: Visit) -> Response:
+    """A tile of one layer alone, transparent where it has nothing, to lie over the base map. Its address holds the hash
+    of its file and its look, so browsers keep it for ever."""
+    asked = visit.request.path_params
+    look, z, x, y = asked["look"], asked["z"], asked["x"], asked["y"]
+    layer = places.layer_by_id(visit.session, visit.municipality_id, asked["layer"])
+    if look not in ("light", "dark") or z > MAX_ZOOM or not (0 <= x < 1 << z and 0 <= y < 1 << z):
+        visit.not_found()
+    if (
+        layer is None
+        or layer.replaced_at is not None
+        or layer.role not in _DRAWN
+        or not may_see(visit, layer)
+    ):
+        visit.not_found()
+    source = source_of(visit, layer)
+    if source is None:
+        visit.not_found()
+    digest = overlay_digest(source)
+    headers = {
+        "Cache-Control": FOR_EVER if asked["digest"] == digest else "no-cache",
+        "ETag": f'"{digest}-{look[0]}-{z}-{x}-{y}"',
+        "Vary": "Accept-Encoding",
+    }
+    if headers["ETag"] in visit.request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return compressed(visit, _overlay(source, look, z, x, y), "image/svg+xml", headers)
+
+
+def overlay_digest(source: MapSource) -> str:
+    """What names the tiles of a layer that lie over the base map."""
+    named = repr((source.role, source.digest, source.name_column, source.style))
+    return hashlib.sha256(tiles.drawing_digest() + named.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4096)
+def _overlay(source: MapSource, look: Literal["light", "dark"], z: int, x: int, y: int) -> bytes:
+    return gzip.compress(tiles.svg_tile((source,), z, x, y, look, ground=False), 6, mtime=0)
+
+
+def may_see(visit: Visit, layer: Layer) -> bool:
+    """A town's layers are everybody's; those of a consultation are, once it is published."""
+    if layer.procedure_id is None:
+        return True
+    procedure = procedures.by_id(visit.session, visit.municipality_id, layer.procedure_id)
+    if procedure is None:
+        return False
+    return procedure.state in procedures.PUBLIC_STATES or visit.may(Permission.READ_DRAFTS, procedure)
+
+
 @page("/kacheln/{layers}/{look}/{z:int}/{x:int}/{y:int}.svg", name="map_tile", may=Permission.READ_PUBLIC)
 def map_tile(visit: Visit) -> Response:
     """A tile of the base map. Its address holds the hash of what it is drawn from, so browsers keep it for ever."""
@@ -146,7 +230,7 @@ def map_tile(visit: Visit) -> Response:
     look, z, x, y = asked["look"], asked["z"], asked["x"], asked["y"]
     if look not in ("light", "dark") or z > MAX_ZOOM or not (0 <= x < 1 << z and 0 <= y < 1 << z):
         visit.not_found()
-    ground = base_map(visit, plan_asked(visit))
+    ground = base_map(visit, plan_asked(visit), choice_asked(visit))
     is_current = asked["layers"] == ground.digest
     headers = {
         "Cache-Control": FOR_EVER if is_current else "no-cache",
@@ -164,6 +248,11 @@ def compressed(visit: Visit, body: bytes, media_type: str, headers: Mapping[str,
     if "gzip" in visit.request.headers.get("accept-encoding", ""):
         return Response(body, headers=headers | {"Content-Encoding": "gzip"})
     return Response(gzip.decompress(body), headers=headers)
+
+
+def compressed_text(visit: Visit, text: str, media_type: str, headers: Mapping[str, str]) -> Response:
+    """A text, compressed for who can read that."""
+    return compressed(visit, gzip.compress(text.encode(), 6, mtime=0), media_type, headers)
 
 
 def town_bounds(visit: Visit) -> Bounds:

@@ -4,20 +4,34 @@ import gzip
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import Markup
 from starlette.responses import Response
 
-from consultations import published
+from consultations import procedures, published
+from consultations.contributions import Kind
 from consultations.permissions import Permission
-from consultations.procedures import Procedure, localised
+from consultations.procedures import Opens, Procedure, localised
 from consultations.published import InView, Wanted
-from geo.plans import Pin, static_plan_svg
-from geo.views import View
+from geo.plans import Picture, Pin, static_plan_svg
+from geo.views import View, tiles_of
+from participation import map_services, overview
 from participation.pages.contributions_list import KINDS, open_procedure, read_position
-from participation.pages.map_ground import BaseMap, base_map, bounds_of, compressed, sources_at
-from participation.web import Visit, page
+from participation.pages.map_ground import (
+    BaseMap,
+    base_map,
+    bounds_of,
+    choice_asked,
+    compressed,
+    is_on,
+    layers_on,
+    sources_at,
+)
+from participation.web import PAGES, Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
 
 PLAN_SIZE = (960, 600)
 #: Contributions that the plan shows one by one.
@@ -32,6 +46,36 @@ class Way:
     url: str
 
 
+_HERE: Mapping[str, str] = {
+    Opens.STATEMENT.value: N_("Write a statement about this place"),
+    Opens.PROPOSAL.value: N_("Propose an idea for this place"),
+    Opens.COMMENT.value: N_("Comment on this place"),
+}
+
+
+def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
+    """What can be handed in now, with addresses that a place is added to."""
+    if "statement" not in PAGES:
+        return ()
+    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
+    if procedure.state != procedures.ProcedureState.PUBLISHED.value:
+        return ()
+    late = deadline is not None and deadline.state == "late"
+    kinds = [
+        kind
+        for kind in Kind
+        if overview.is_open(phases, Opens(kind.value), visit.now) or (late and kind is Kind.STATEMENT)
+    ]
+    return tuple(
+        Way(
+            visit.gettext(_HERE[kind.value]),
+            visit.url("statement", slug=procedure.slug, kind=kind.value),
+        )
+        for kind in kinds
+    )
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The place that somebody means, in words, and what can be done there."""
@@ -40,6 +84,8 @@ class Chosen:
     lon: float
     lat: float
     ways: tuple[Way, ...]
+    #: What lies there: lines of `map_things.ObjectLine`.
+    objects: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +172,7 @@ def plan_of(
             title=visit.gettext("Plan with contributions"),
             areas=[procedure.plan_area] if procedure.plan_area else [],
             pins=pins,
+            pictures=_service_pictures(visit, procedure, view),
             identifier="plan-picture",
         )
     )
@@ -149,11 +196,28 @@ def plan_of(
         choose_url=at(view, waehlen=1, ort="", platz="") if can_choose else "",
         look_url=at(view),
         chooses=chooses,
-        picture_url=visit.url("plan_view", slug=procedure.slug, mitte=middle, zoom=zoom, look=look),
+        picture_url=visit.url(
+            "plan_view", slug=procedure.slug, mitte=middle, zoom=zoom, look=look, ebenen=ground.shown
+        ),
         middle=middle,
         zoom=zoom,
         size=PLAN_SIZE,
     )
+
+
+def _service_pictures(visit: Visit, procedure: Procedure, view: View) -> list[Picture]:
+    """The pictures of the map services that are on, fetched through this server."""
+    found: list[Picture] = []
+    chosen = choice_asked(visit)
+    for layer in layers_on(visit, procedure):
+        service = map_services.read_service(layer.service) if is_on(layer, chosen) else None
+        if service is not None and view.zoom >= service.min_zoom:
+            zoom = min(round(view.zoom), service.max_zoom)
+            found += [
+                Picture(visit.url("service_tile", layer=layer.id, z=z, x=x, y=y), left, top, size)
+                for z, x, y, left, top, size in tiles_of(view, zoom)
+            ]
+    return found
 
 
 def _pins(
@@ -186,7 +250,7 @@ def plan_view(visit: Visit) -> Response:
     look: Literal["light", "dark"] = "dark" if visit.request.query_params.get("look") == "dark" else "light"
     view = view_of(visit, procedure)
     svg = static_plan_svg(
-        sources_at(base_map(visit, procedure), view.zoom),
+        sources_at(base_map(visit, procedure, choice_asked(visit)), view.zoom),
         view,
         title=localised(procedure, visit.language, "title"),
         areas=[procedure.plan_area] if procedure.plan_area else [],

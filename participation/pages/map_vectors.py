@@ -6,12 +6,11 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from consultations import procedures
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from geo import vector_tiles
 from geo.views import MAX_ZOOM
-from participation.pages.map_ground import FOR_EVER, compressed, local_copy
+from participation.pages.map_ground import FOR_EVER, compressed, local_copy, may_see
 from participation.web import Visit, page
 
 #: Below these zooms a layer of its kind would be a blot; nothing is sent.
@@ -42,7 +41,7 @@ def vector_tile(visit: Visit) -> Response:
         or row.replaced_at is not None
         or z > MAX_ZOOM
         or not (0 <= x < 1 << z and 0 <= y < 1 << z)
-        or not _may_see(visit, row)
+        or not may_see(visit, row)
     ):
         visit.not_found()
     digest = row.normalised_sha256[:16]
@@ -60,13 +59,3 @@ def vector_tile(visit: Visit) -> Response:
     columns = tuple(str(name) for name in row.report.get("columns", ()))[:MAX_COLUMNS]
     body = _tile(path, columns, z, x, y) if path else gzip.compress(b"", mtime=0)
     return compressed(visit, body, "application/vnd.mapbox-vector-tile", headers)
-
-
-def _may_see(visit: Visit, row: Layer) -> bool:
-    """A town's layers are everybody's; those of a consultation are, once it is published."""
-    if row.procedure_id is None:
-        return True
-    procedure = visit.session.get(procedures.Procedure, row.procedure_id)
-    if procedure is None:
-        return False
-    return procedure.state in procedures.PUBLIC_STATES or visit.may(Permission.READ_DRAFTS, procedure)

@@ -6,20 +6,19 @@ picture on which a click chooses a place.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from starlette.responses import Response
 from wtforms import Form, HiddenField, StringField
 from wtforms.validators import Length, Optional
 
-from consultations import nearby, places, procedures, published, whereabouts
-from consultations.contributions import Kind
+from consultations import nearby, places, published, variants, whereabouts
 from consultations.permissions import Permission
 from consultations.places import Place
-from consultations.procedures import Opens, Procedure, localised
+from consultations.procedures import Procedure, localised
 from consultations.published import Entry, Wanted
 from geo.views import View
-from participation import overview
+from participation.pages import map_things
 from participation.pages.contributions_list import (
     PLACES_SHOWN,
     FilterForm,
@@ -30,11 +29,13 @@ from participation.pages.contributions_list import (
 )
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_feeds import feed_entry
-from participation.pages.map_ground import base_map, in_degrees
-from participation.pages.map_layers import LegendLine, legend_of
+from participation.pages.map_ground import NOTHING, base_map, choice_asked, in_degrees, spelled_choice
+from participation.pages.map_layers import LegendLine, legend_of, overlays_of
 from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
+from participation.pages.map_plan import ways_of as ways_of
+from participation.pages.map_things import ObjectLine
 from participation.pages.place_words import kind_and_district, where_in_words
-from participation.web import PAGES, Visit, page
+from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -75,13 +76,17 @@ class MapPage:
     total: int
     list_url: str
     legend: tuple[LegendLine, ...]
+    #: The layers that are switched on, as the address says it.
+    layers: str
+    #: Where variants can be compared, if there are any.
+    compare_url: str
 
 
 @page("/beteiligungen/{slug}/karte", name="hearing_map", may=Permission.READ_PUBLIC, shared=True)
 def hearing_map(visit: Visit) -> Response:
     """The map of a consultation: look around, read, choose a place and say something about it.
 
-    Understands `platz` (id of a place), `ort` ("lon,lat"), `beitrag` (a reference to show), `mitte` and `zoom` (the
+    Understands `ebenen` (the layers that are on), `platz` (id of a place), `ort` ("lon,lat"), `beitrag` (a reference to show), `mitte` and `zoom` (the
     view), `suche` (words for a place), and the filters of the list.
     """
     procedure = open_procedure(visit)
@@ -90,7 +95,13 @@ def hearing_map(visit: Visit) -> Response:
     wanted = filled(form, visit, procedure)
     filters = asked_for(wanted)
     is_plan = asked.get("ansicht") == "plan"
-    own: dict[str, object] = {"slug": procedure.slug, **filters, "ansicht": "plan" if is_plan else ""}
+    layers = choice_asked(visit)
+    own: dict[str, object] = {
+        "slug": procedure.slug,
+        **filters,
+        "ansicht": "plan" if is_plan else "",
+        "ebenen": spelled_choice(layers),
+    }
     view = view_of(visit, procedure)
     if "ort.x" in asked:
         return _clicked(visit, own, view)
@@ -103,16 +114,20 @@ def hearing_map(visit: Visit) -> Response:
         view = where
     elif focus is not None and focus.lon is not None and focus.lat is not None and "mitte" not in asked:
         view = View(focus.lon, focus.lat, 17, *PLAN_SIZE)
-    ground = base_map(visit, procedure)
     everything = published.how_many(
         visit.session, procedure.id or 0, Wanted(**{**vars(wanted), "has_place": True})
     )
     list_url = visit.url("contributions_list", slug=procedure.slug, **filters)
     plan = canvas = None
     if is_plan:
+        ground = base_map(visit, procedure, layers)
         plan = plan_of(visit, procedure, own, wanted, view, ground, chosen, bool(ways))
     else:
+        # What can be switched lies over the base map, tile by tile: see static/js/map.js.
+        ground = base_map(visit, procedure, NOTHING)
         data = _data(visit, procedure, filters, ways, chosen, focus)
+        overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
+        data["overlays"] = json.dumps(overlays, ensure_ascii=False)
         if chosen or focus or "mitte" in asked:
             data["view"] = f"{view.lon:.6f},{view.lat:.6f},{round(view.zoom)}"
         canvas = canvas_of(visit, ground, procedure, data)
@@ -141,7 +156,11 @@ def hearing_map(visit: Visit) -> Response:
             is_filtered=any(filters.values()),
             total=everything,
             list_url=list_url,
-            legend=legend_of(visit, procedure),
+            legend=legend_of(visit, procedure, layers),
+            layers=spelled_choice(layers),
+            compare_url=visit.url("compare", slug=procedure.slug)
+            if procedure.plan_area and variants.variants_of(visit.session, procedure.id or 0)
+            else "",
         ),
     )
 
@@ -162,6 +181,7 @@ def _data(
         "ways": json.dumps([[way.text, way.url] for way in ways], ensure_ascii=False),
         "words": script_words(visit),
         "draw": visit.static("js/map-draw.js"),
+        "objects": visit.url("map_objects", slug=slug),
     }
     if procedure.plan_area:
         data["plan-area"] = visit.url("plan_area", slug=slug, v=procedure.version)
@@ -196,36 +216,6 @@ def _places_found(visit: Visit, form: PlaceForm) -> tuple[list[Place], str]:
     return found, ""
 
 
-_HERE: Mapping[str, str] = {
-    Opens.STATEMENT.value: N_("Write a statement about this place"),
-    Opens.PROPOSAL.value: N_("Propose an idea for this place"),
-    Opens.COMMENT.value: N_("Comment on this place"),
-}
-
-
-def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
-    """What can be handed in now, with addresses that a place is added to."""
-    if "statement" not in PAGES:
-        return ()
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
-    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
-    if procedure.state != procedures.ProcedureState.PUBLISHED.value:
-        return ()
-    late = deadline is not None and deadline.state == "late"
-    kinds = [
-        kind
-        for kind in Kind
-        if overview.is_open(phases, Opens(kind.value), visit.now) or (late and kind is Kind.STATEMENT)
-    ]
-    return tuple(
-        Way(
-            visit.gettext(_HERE[kind.value]),
-            visit.url("statement", slug=procedure.slug, kind=kind.value),
-        )
-        for kind in kinds
-    )
-
-
 def _chosen(
     visit: Visit, procedure: Procedure, ways: Sequence[Way]
 ) -> tuple[Chosen | None, View | None, str]:
@@ -239,7 +229,8 @@ def _chosen(
         box = in_degrees((place.min_x, place.min_y, place.max_x, place.max_y))
         view = View.around(box, *PLAN_SIZE, max_zoom=17)
         with_place = tuple(Way(way.text, f"{way.url}&place_id={place.id}") for way in ways)
-        return Chosen(place.name, place.lon, place.lat, with_place), view, ""
+        objects = _objects(visit, procedure, place.lon, place.lat)
+        return Chosen(place.name, place.lon, place.lat, with_place, objects), view, ""
     if not asked.get("ort"):
         return None, None, ""
     position = read_position(asked["ort"])
@@ -255,7 +246,13 @@ def _chosen(
         Way(way.text, f"{way.url}&lon={located.lon:.6f}&lat={located.lat:.6f}") for way in ways
     )
     view = view_of(visit, procedure) if "mitte" in asked else View(located.lon, located.lat, 17, *PLAN_SIZE)
-    return Chosen(name, located.lon, located.lat, with_point), view, ""
+    objects = _objects(visit, procedure, located.lon, located.lat)
+    return Chosen(name, located.lon, located.lat, with_point, objects), view, ""
+
+
+def _objects(visit: Visit, procedure: Procedure, lon: float, lat: float) -> tuple[ObjectLine, ...]:
+    """What lies at the chosen place."""
+    return tuple(map_things.at(visit, procedure, lon, lat, map_things.read_zoom(visit), choice_asked(visit)))
 
 
 def _focus(visit: Visit, procedure: Procedure) -> Entry | None:

@@ -1,25 +1,36 @@
-"""The map layers of a consultation: add one, say what it is, order them, take one off the map."""
+"""The catalogue of map layers, of the town and of a consultation: take files and services in, say what they are, replace
+them with newer ones, order them, take them off the map.
 
+A file becomes a layer in a job (`participation.layers_import`); the pages say how far it is and what came of it.
+"""
+
+import hmac
 import re
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import FormData
-from starlette.responses import Response
-from wtforms import BooleanField, SelectField, StringField
+from starlette.responses import Response, StreamingResponse
+from wtforms import BooleanField, DateField, FileField, HiddenField, IntegerField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
-from consultations import drafts, places, procedures
-from consultations.permissions import Permission
-from consultations.places import Layer, LayerRole
+from consultations import attached, places, procedures
+from consultations.files import MissingFile, clean_filename
+from consultations.permissions import Permission, may
+from consultations.places import Layer, LayerRole, LayerWords
 from consultations.procedures import Procedure, ProcedureState
-from consultations.refusals import Refusal
-from participation import layers_import
-from participation.layers_import import ReadLayer
-from participation.pages.map_files import MapFileForm, Report, read_map, report_of
+from consultations.refusals import Code, Refusal
+from participation import i18n, layer_files, layers_import, map_services
+from participation.layers_import import LayerJob, LayerWish
+from participation.pages.map_files import SYSTEMS, Report, report_of
 from participation.pages.planned_documents import done_words
 from participation.pages.planning_forms import (
     Errors,
@@ -30,7 +41,7 @@ from participation.pages.planning_forms import (
     refused,
     require_note,
 )
-from participation.pages.uploads import Waiting, body_limit, keep, token_of, waiting, waiting_files
+from participation.pages.uploads import body_limit
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -45,6 +56,20 @@ ROLES: Mapping[LayerRole, str] = {
     LayerRole.TERRAIN: N_("Terrain model: the ground in three dimensions (GeoTIFF, XYZ)"),
     LayerRole.TREES: N_("Single trees, for the picture in three dimensions"),
 }
+#: What a layer of the town can be besides.
+TOWN_ROLES: Mapping[LayerRole, str] = {
+    **ROLES,
+    LayerRole.BOUNDARY: N_("The town's boundary"),
+    LayerRole.DISTRICTS: N_("Districts that people can choose by name"),
+    LayerRole.STREETS: N_("Streets that people can choose by name"),
+    LayerRole.BUILDINGS: N_("Buildings of the base map"),
+    LayerRole.WATER: N_("Water of the base map"),
+    LayerRole.GREEN: N_("Green spaces of the base map"),
+}
+#: How long the list speaks of an import.
+REMEMBERED = timedelta(days=2)
+#: Problems after which the same file can be used once somebody has said its coordinate system.
+ASKS_FOR_SYSTEM = frozenset({"missing_crs", "crs_conflict", "unknown_crs"})
 
 
 class LayerDetails(SectionForm):
@@ -57,15 +82,110 @@ class LayerDetails(SectionForm):
         N_("Attribution"),
         [DataRequired(N_("Please say who made the data: it stands on the map.")), Length(max=200)],
     )
+    dated = DateField(N_("Date of the data"), [Optional()])
     is_visible = BooleanField(N_("Shown when the map opens"))
+    is_open = BooleanField(N_("Everybody may download it as open data"))
 
 
-class LayerForm(LayerDetails, MapFileForm):
-    """A new layer."""
+class KnownDetails(LayerDetails):
+    """What is said of a layer that was read."""
 
-    role = SelectField(
-        N_("What it is"), choices=[SelectChoice(role.value, words) for role, words in ROLES.items()]
+    name_column = SelectField(N_("What its objects are called"), choices=[], validate_choice=False)
+    id_column = SelectField(N_("What stays the same for good"), choices=[], validate_choice=False)
+
+
+class FileForm(LayerDetails):
+    """A map file that becomes a layer."""
+
+    #: A file that has been taken in, with a seal over its hash and name: nobody can name a file of somebody else's.
+    kept = HiddenField()
+    file = FileField(N_("Map file"))
+    crs = SelectField(N_("Coordinate system"), choices=list(SYSTEMS))
+    role = SelectField(N_("What it is"), choices=[])
+
+
+class ServiceForm(LayerDetails):
+    """A map service that becomes a layer."""
+
+    kind = SelectField(
+        N_("Kind of service"),
+        choices=[
+            SelectChoice("wms", "WMS"),
+            SelectChoice("wmts", "WMTS"),
+            SelectChoice("xyz", N_("Tiles (XYZ)")),
+        ],
     )
+    url = StringField(N_("Address"), [DataRequired(N_("Please enter the address.")), Length(max=1000)])
+    layers = StringField(N_("Layers"), [Length(max=300)])
+    style = StringField(N_("Style"), [Length(max=100)])
+    matrix_set = StringField(N_("Set of tile matrices (WMTS)"), [Length(max=100)])
+    image_format = SelectField(
+        N_("Format"), choices=[SelectChoice("image/png", "PNG"), SelectChoice("image/jpeg", "JPEG")]
+    )
+    min_zoom = IntegerField(N_("Shown from zoom"), [NumberRange(0, 20)], default=0)
+    max_zoom = IntegerField(N_("Pictures up to zoom"), [NumberRange(0, 20)], default=19)
+
+
+# --- whose layers ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose layers they are: the town's, or those of a consultation (`head`)."""
+
+    procedure: Procedure | None
+    head: Head | None
+    layers_url: str
+
+    @property
+    def id(self) -> int | None:
+        return self.procedure.id if self.procedure else None
+
+    @property
+    def is_public(self) -> bool:
+        """Everybody can read the consultation, so that a change needs a note."""
+        return bool(self.head and self.head.is_public)
+
+
+def owner_of(visit: Visit, procedure: Procedure | None) -> Owner:
+    """The owner, if the visitor may change its layers. Raises Refusal NOT_ALLOWED."""
+    if procedure is None:
+        if not may(visit.by, Permission.IMPORT, municipality_id=visit.municipality_id):
+            raise Refusal(Code.NOT_ALLOWED)
+        return Owner(None, None, visit.url("town_layers"))
+    visit.require(Permission.PLAN, procedure)
+    return Owner(procedure, head_of(visit, procedure), visit.url("planning_layers", id=procedure.id))
+
+
+def layer_asked(visit: Visit) -> tuple[Layer, Owner]:
+    """The layer in the address, also one that was replaced, and whose it is. Raises Refusal NOT_FOUND, NOT_ALLOWED."""
+    layer = places.layer_by_id(visit.session, visit.municipality_id, visit.request.path_params["layer"])
+    if layer is None:
+        visit.not_found()
+    procedure = None
+    if layer.procedure_id is not None:
+        procedure = procedures.by_id(visit.session, visit.municipality_id, layer.procedure_id)
+    return layer, owner_of(visit, procedure)
+
+
+def note_of(owner: Owner, form: SectionForm) -> str:
+    """What changed, in the planner's words; asked for once everybody can read it. Raises Refusal REASON_REQUIRED."""
+    return require_note(owner.procedure, form) if owner.procedure else ""
+
+
+def record(visit: Visit, owner: Owner, note: str) -> None:
+    """What everybody can see of a consultation has changed: a version of its own."""
+    if owner.procedure and owner.procedure.state != ProcedureState.DRAFT.value:
+        procedures.record_change(visit.session, owner.procedure, by=visit.by, now=visit.now, note=note)
+
+
+def _to_layers(visit: Visit, owner: Owner, done: str = "") -> Response:
+    if owner.procedure is None:
+        return visit.redirect("town_layers", done=done)
+    return visit.redirect("planning_layers", id=owner.id, done=done)
+
+
+# --- the list --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -77,15 +197,34 @@ class LayerLine:
     url: str
     facts: tuple[str, ...]
     is_visible: bool
+    #: Contributions whose object was not found again, and where they are decided.
+    loose: int
+    loose_url: str
+
+
+@dataclass(frozen=True)
+class ImportLine:
+    """An import in the list: waiting | running | done | refused | failed."""
+
+    id: int
+    title: str
+    filename: str
+    state: str
+    progress: int
+    words: str
+    url: str
 
 
 @dataclass(frozen=True)
 class LayersPage:
-    """The layers in their order, the lowest first, and the way to add one."""
+    """The layers in their order, the lowest first, the imports of these days, and the way to add one."""
 
-    head: Head
+    owner: Owner
     layers: tuple[LayerLine, ...]
-    waiting: tuple[Waiting, ...]
+    imports: tuple[ImportLine, ...]
+    is_busy: bool
+    kept: str
+    service_url: str
     done: str
     errors: Errors
 
@@ -97,143 +236,322 @@ class LayersPage:
     methods=("GET", "POST"),
     body_limit=body_limit,
 )
-async def layers(visit: Visit) -> Response:
+async def planning_layers(visit: Visit) -> Response:
     """The map layers of a consultation."""
+    return await _layers(visit, lambda: owner_of(visit, planned(visit)))
+
+
+@page(
+    "/verwaltung/ebenen",
+    name="town_layers",
+    may=Permission.IMPORT,
+    methods=("GET", "POST"),
+    body_limit=body_limit,
+)
+async def town_layers(visit: Visit) -> Response:
+    """The map layers of the town: its base map, and what lies on every map."""
+    return await _layers(visit, lambda: owner_of(visit, None))
+
+
+async def _layers(visit: Visit, owner: Callable[[], Owner]) -> Response:
     if not visit.is_post:
-        return await visit.in_thread(partial(_show_layers, visit, drafts.new_secret()))
-    await visit.in_thread(lambda: planned(visit))
+        return await visit.in_thread(lambda: _show_layers(visit, owner()))
+    whose = await visit.in_thread(owner)
     moved = re.fullmatch(r"(up|down)-(\d{1,9})", str(visit.form_data.get("do", "")))
     if moved:
-        await visit.in_thread(partial(_move_layer, visit, int(moved[2]), moved[1]), write=True)
-        return visit.redirect("planning_layers", id=visit.request.path_params["id"])
-    token = token_of(visit)
-    waits = await visit.in_thread(lambda: waiting_files(visit, token, planned(visit)))
-    form = visit.form(LayerForm)
-    role = LayerRole(form.role.data) if form.role.data in {role.value for role in ROLES} else LayerRole.OTHER
-    outcome = await read_map(visit, waits, str(form.crs.data or ""), role)
-    if outcome.waits:
-        await visit.in_thread(lambda: keep(visit, token, planned(visit), outcome.waits), write=True)
-    if outcome.read is None or not form.validate():
-        errors: Errors = ((outcome.error, outcome.field),) if outcome.error else ()
-        return await visit.in_thread(partial(_show_layers, visit, token, errors=errors, check=True))
-    try:
-        await visit.in_thread(partial(_take_layer, visit, token, outcome.read), write=True)
-    except Refusal as refusal:
-        return await visit.in_thread(partial(_show_layers, visit, token, refusal=refusal))
-    return visit.redirect("planning_layers", id=visit.request.path_params["id"], done="saved")
+        await visit.in_thread(lambda: _move_layer(visit, owner(), int(moved[2]), moved[1]), write=True)
+        return _to_layers(visit, whose)
+    sent = await visit.house.inspections.run(partial(keep_sent, visit))
+    return await visit.in_thread(lambda: _begin_import(visit, owner(), sent, None), write=True)
 
 
-def _take_layer(visit: Visit, token: str, read: ReadLayer) -> None:
-    procedure = planned(visit)
-    form = visit.form(LayerForm)
-    note = require_note(procedure, form)
-    layer, named = layers_import.layer_of(
-        read,
-        municipality_id=visit.municipality_id,
-        procedure_id=procedure.id,
-        **_details(form),
-        position=len(places.layers_of(visit.session, visit.municipality_id, procedure.id)),
-        now=visit.now,
-    )
-    places.add_layer(visit.session, layer, named, by=visit.by, now=visit.now)
-    _record(visit, procedure, note)
-    keep(visit, token, procedure, [])
+@dataclass(frozen=True)
+class Kept:
+    """A map file that was taken in."""
+
+    sha256: str
+    filename: str
+
+    def sealed(self, key: bytes) -> str:
+        """As a form carries it."""
+        return f"{self.sha256}:{_seal(key, self)}:{self.filename}"
 
 
-def _details(form: LayerDetails) -> dict[str, Any]:
-    words = {name: (form[name].data or "").strip() for name in ("title", "source", "licence", "attribution")}
-    return {**words, "is_visible": bool(form.is_visible.data)}
+def _seal(key: bytes, kept: Kept) -> str:
+    return hmac.new(key, f"map file {kept.sha256} {kept.filename}".encode(), sha256).hexdigest()[:32]
 
 
-def _record(visit: Visit, procedure: Procedure, note: str) -> None:
-    """What everybody can see has changed: a version of its own."""
-    if procedure.state != ProcedureState.DRAFT.value:
-        procedures.record_change(visit.session, procedure, by=visit.by, now=visit.now, note=note)
+def keep_sent(visit: Visit) -> Kept | None:
+    """The map file that was sent, in the store; or the one that waits in the form. No transaction is open meanwhile."""
+    uploads = visit.uploads("file")
+    if uploads:
+        with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
+            path = Path(folder) / "delivered"
+            with path.open("wb") as file:
+                shutil.copyfileobj(uploads[-1].file, file)
+            with path.open("rb") as stream:
+                stored = visit.house.files.put(stream)
+        return Kept(stored.sha256, clean_filename(uploads[-1].filename or ""))
+    digest, _, rest = str(visit.form_data.get("kept", "")).partition(":")
+    seal, _, filename = rest.partition(":")
+    kept = Kept(digest, filename)
+    return kept if hmac.compare_digest(seal, _seal(visit.house.link_key, kept)) else None
 
 
-def _move_layer(visit: Visit, layer_id: int, where: str) -> None:
-    step = -1 if where == "up" else 1
-    places.move_layer(visit.session, _layer(visit, layer_id)[1], step, by=visit.by, now=visit.now)
+def _file_form(visit: Visit, owner: Owner, sent: FormData | None = None, **known: Any) -> FileForm:
+    form = visit.form(FileForm, sent=sent, **known)
+    roles = ROLES if owner.procedure else TOWN_ROLES
+    form.role.choices = [SelectChoice(role.value, words) for role, words in roles.items()]
+    return form
 
 
-def _layer(visit: Visit, layer_id: int) -> tuple[Procedure, Layer]:
-    """A layer of this consultation. Raises Refusal NOT_FOUND."""
-    procedure = planned(visit)
-    rows = places.layers_of(visit.session, visit.municipality_id, procedure.id)
-    found = next((row for row in rows if row.id == layer_id), None)
-    if found is None:
+def _begin_import(visit: Visit, owner: Owner, sent: Kept | None, replaces: Layer | None) -> Response:
+    """Leave the job for a file, or show the form again with what is wrong."""
+    form = _file_form(visit, owner)
+    if replaces is not None:
+        form.role.data = replaces.role
+        form.role.choices = [SelectChoice(replaces.role, "")]
+    errors: Errors = ()
+    refusal: Refusal | None = None
+    is_valid = form.validate()
+    if not sent:
+        form.file.errors = [N_("Please choose a file.")]
+    if is_valid and sent:
+        try:
+            note = note_of(owner, form)
+            crs = str(form.crs.data or "")
+            wish = LayerWish(
+                title=(form.title.data or "").strip(),
+                role=LayerRole(form.role.data),
+                procedure_id=owner.id,
+                source=(form.source.data or "").strip(),
+                licence=(form.licence.data or "").strip(),
+                attribution=(form.attribution.data or "").strip(),
+                crs=int(crs) if crs.isdecimal() else None,
+                dated=form.dated.data.isoformat() if form.dated.data else "",
+                is_visible=bool(form.is_visible.data),
+                is_open=bool(form.is_open.data),
+                replaces=replaces.id if replaces else None,
+                note=note,
+            )
+            job = layers_import.leave_kept(
+                visit.session,
+                sent.sha256,
+                sent.filename,
+                wish,
+                municipality_id=visit.municipality_id,
+                by=visit.by,
+                now=visit.now,
+            )
+            return visit.redirect("layer_import", job=job.id)
+        except Refusal as found:
+            refusal = found
+    if refusal is not None:
+        more, _status = refused(visit, form, refusal)
+        errors = (*errors, *more)
+    if replaces is not None:
+        return _show_replacing(visit, owner, replaces, form, sent, errors)
+    return _show_layers(visit, owner, form, sent, errors)
+
+
+def _move_layer(visit: Visit, owner: Owner, layer_id: int, way: str) -> None:
+    layer = places.layer_by_id(visit.session, visit.municipality_id, layer_id)
+    if layer is None or layer.procedure_id != owner.id or layer.replaced_at is not None:
         visit.not_found()
-    return procedure, found
+    places.move_layer(visit.session, layer, 1 if way == "down" else -1, by=visit.by, now=visit.now)
 
 
 def _show_layers(
-    visit: Visit, token: str, *, errors: Errors = (), refusal: Refusal | None = None, check: bool = False
+    visit: Visit, owner: Owner, form: FileForm | None = None, sent: Kept | None = None, errors: Errors = ()
 ) -> Response:
-    procedure = planned(visit)
     town = visit.municipality_row
-    form = visit.form(
-        LayerForm,
-        sent=None if visit.is_post else FormData(),
+    status = 422 if form else 200
+    form = form or _file_form(
+        visit,
+        owner,
+        FormData() if visit.is_post else None,
         attribution=town.authority or town.name,
         is_visible=True,
     )
-    form.token.data, form.version.data = token, str(procedure.version)
-    status = 200
-    if check:
-        form.validate()
-        status = 422
-    if refusal is not None:
-        more, status = refused(visit, form, refusal)
-        errors = (*errors, *more)
-    rows = places.layers_of(visit.session, visit.municipality_id, procedure.id)
+    form.kept.data = sent.sealed(visit.house.link_key) if sent else ""
+    rows = places.layers_of(visit.session, visit.municipality_id, owner.id)
+    loose = attached.loose_counts(visit.session, tuple(row.series or 0 for row in rows))
+    jobs = layers_import.imports_of(
+        visit.session, visit.municipality_id, owner.id, since=visit.now - REMEMBERED
+    )
+    roles = TOWN_ROLES
+    lines = tuple(
+        LayerLine(
+            row.id or 0,
+            row.title,
+            visit.url("layer", layer=row.id),
+            tuple(
+                each
+                for each in (
+                    visit.gettext(roles[LayerRole(row.role)]) if LayerRole(row.role) in roles else "",
+                    str(row.service.get("kind", "")).upper() or str(row.report.get("format", "")),
+                    i18n.date_short(row.dated, visit.language) if row.dated else "",
+                    row.attribution,
+                )
+                if each
+            ),
+            row.is_visible,
+            loose.get(row.series or 0, 0),
+            visit.url("layer_links", layer=row.id),
+        )
+        for row in rows
+    )
     shown = LayersPage(
-        head=head_of(visit, procedure),
-        layers=tuple(
-            LayerLine(
-                row.id or 0,
-                row.title,
-                visit.url("planning_layer", id=procedure.id, layer=row.id),
-                tuple(
-                    each
-                    for each in (
-                        visit.gettext(ROLES[LayerRole(row.role)]) if LayerRole(row.role) in ROLES else "",
-                        str(row.report.get("format", "")),
-                        row.attribution,
-                    )
-                    if each
-                ),
-                row.is_visible,
-            )
-            for row in rows
-        ),
-        waiting=waiting(visit, token, procedure),
+        owner=owner,
+        layers=lines,
+        imports=tuple(_import_line(visit, job) for job in jobs if job.state != "done"),
+        is_busy=any(job.state in ("waiting", "running") for job in jobs),
+        kept=sent.filename if sent else "",
+        service_url=visit.url("layer_service", verfahren=owner.id),
         done=done_words(visit),
         errors=errors,
     )
     return visit.render("planning/layers.html", shown, status=status, form=form)
 
 
-@dataclass(frozen=True)
-class LayerPage:
-    """One layer, and what was read from its file."""
+# --- an import -------------------------------------------------------------------------------------
 
-    head: Head
-    title: str
+_STATES: Mapping[str, str] = {
+    "waiting": N_("Waits for its turn"),
+    "running": N_("Is being read"),
+    "done": N_("Is on the map"),
+    "refused": N_("Could not be used"),
+    "failed": N_("Something went wrong on our side"),
+}
+
+
+def _import_line(visit: Visit, job: LayerJob) -> ImportLine:
+    return ImportLine(
+        job.id,
+        job.wish.title,
+        job.filename,
+        job.state,
+        job.progress,
+        visit.gettext(_STATES[job.state]),
+        visit.url("layer_import", job=job.id),
+    )
+
+
+class SystemForm(SectionForm):
+    """The coordinate system of a file that does not say it."""
+
+    crs = SelectField(N_("Coordinate system"), choices=list(SYSTEMS))
+
+
+@dataclass(frozen=True)
+class ImportPage:
+    """One import: how far it is, or what came of it."""
+
+    owner: Owner
+    line: ImportLine
+    #: Why the file could not be used.
+    problem: str
+    asks_for_system: bool
+    layer_url: str
     report: Report | None
-    errors: Errors
+    errors: Errors = ()
 
 
 @page(
-    "/verwaltung/planung/{id:int}/ebenen/{layer:int}",
-    name="planning_layer",
-    may=Permission.PLAN,
-    methods=("GET", "POST"),
+    "/verwaltung/ebenen/einlesen/{job:int}", name="layer_import", may=Permission.PLAN, methods=("GET", "POST")
 )
+def layer_import(visit: Visit) -> Response:
+    """How far an import is and what came of it; a file without a coordinate system is asked for it here."""
+    job = layers_import.import_by_id(visit.session, visit.municipality_id, visit.request.path_params["job"])
+    if job is None:
+        visit.not_found()
+    procedure = None
+    if job.wish.procedure_id is not None:
+        procedure = procedures.by_id(visit.session, visit.municipality_id, job.wish.procedure_id)
+    owner = owner_of(visit, procedure)
+    form = visit.form(SystemForm)
+    asks = job.problem is not None and job.problem.code in ASKS_FOR_SYSTEM
+    if visit.is_post and asks:
+        crs = str(form.crs.data or "")
+        again = layers_import.leave_kept(
+            visit.session,
+            job.sha256,
+            job.filename,
+            layers_import.with_system(job.wish, int(crs) if crs.isdecimal() else None),
+            municipality_id=visit.municipality_id,
+            by=visit.by,
+            now=visit.now,
+        )
+        return visit.redirect("layer_import", job=again.id)
+    problem, report = "", None
+    if job.problem is not None:
+        problem = layers_import.explain(job.problem, job.filename, visit.language)
+    elif job.refused:
+        problem = visit.explain(Refusal(Code(job.refused)))
+    layer = places.layer_by_id(visit.session, visit.municipality_id, job.layer_id) if job.layer_id else None
+    if layer is not None:
+        report = report_of(visit, {**layer.report, "filename": layer.original_name})
+    shown = ImportPage(
+        owner,
+        _import_line(visit, job),
+        problem,
+        asks,
+        visit.url("layer", layer=layer.id) if layer else "",
+        report,
+    )
+    return visit.render("planning/layer_import.html", shown, form=form)
+
+
+# --- one layer -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery of a layer: when it came, what it is, and its file."""
+
+    words: str
+    facts: tuple[str, ...]
+    file_url: str
+    is_in_force: bool
+
+
+@dataclass(frozen=True)
+class LayerPage:
+    """One layer, what was read from its file, and its deliveries."""
+
+    owner: Owner
+    layer_id: int
+    title: str
+    is_in_force: bool
+    is_service: bool
+    can_be_styled: bool
+    deliveries: tuple[Delivery, ...]
+    #: Contributions that wait for a decision.
+    loose: int
+    report: Report | None
+    done: str
+    errors: Errors
+
+
+@page("/verwaltung/ebenen/{layer:int}", name="layer", may=Permission.PLAN, methods=("GET", "POST"))
 def layer(visit: Visit) -> Response:
-    """Change what is said of a layer, or take it off the map."""
-    procedure, row = _layer(visit, visit.request.path_params["layer"])
-    known = {name: getattr(row, name) for name in ("title", "source", "licence", "attribution", "is_visible")}
-    form = visit.form(LayerDetails, version=procedure.version, **known)
+    """What is said of a layer; its deliveries; take it off the map."""
+    row, owner = layer_asked(visit)
+    names = ("title", "source", "licence", "attribution", "dated", "is_visible", "is_open", "id_column")
+    known = {name: getattr(row, name) for name in names}
+    known |= {
+        "name_column": str(row.style.get("name_column") or ""),
+        "version": owner.head.version if owner.head else 0,
+    }
+    form = visit.form(KnownDetails, sent=None if visit.is_post else FormData(), **known)
+    columns = [SelectChoice(each, each) for each in layer_files.attributes_of(row)]
+    guessed = layer_files.columns_of(row)
+    by_itself = visit.gettext("Chosen by itself: %(column)s")
+    form.name_column.choices = [SelectChoice("", by_itself % {"column": guessed.name or "–"}), *columns]
+    form.id_column.choices = [
+        SelectChoice("", by_itself % {"column": guessed.identifier or visit.gettext("their shape")}),
+        *columns,
+    ]
     errors: Errors = ()
     status = 200
     if visit.is_post:
@@ -241,17 +559,261 @@ def layer(visit: Visit) -> Response:
         removes = visit.form_data.get("do") == "remove"
         if removes or form.validate():
             try:
-                note = require_note(procedure, form)
+                if row.replaced_at is not None:
+                    raise Refusal(Code.WRONG_STATE, state="replaced")
+                note = note_of(owner, form)
                 if removes:
                     places.remove_layer(visit.session, row, by=visit.by, now=visit.now)
                 else:
-                    places.change_layer(visit.session, row, **_details(form), by=visit.by, now=visit.now)
-                _record(visit, procedure, note)
-                done = "removed" if removes else "saved"
-                return visit.redirect("planning_layers", id=procedure.id, done=done)
+                    places.change_layer(visit.session, row, _words(form, row), by=visit.by, now=visit.now)
+                record(visit, owner, note)
+                if removes:
+                    return _to_layers(visit, owner, "removed")
+                return visit.redirect("layer", layer=row.id, done="saved")
             except Refusal as refusal:
                 visit.session.rollback()
                 errors, status = refused(visit, form, refusal)
-    report = report_of(visit, {**row.report, "filename": row.original_name})
-    shown = LayerPage(head_of(visit, procedure), row.title, report, errors)
-    return visit.render("planning/layer.html", shown, status=status, form=form)
+    return visit.render(
+        "planning/layer.html", _layer_page(visit, row, owner, errors), status=status, form=form
+    )
+
+
+def _words(form: KnownDetails, row: Layer) -> LayerWords:
+    known = layer_files.attributes_of(row)
+    columns = {
+        name: value if (value := str(form[name].data or "")) in known else ""
+        for name in ("name_column", "id_column")
+    }
+    words = {name: (form[name].data or "").strip() for name in ("title", "source", "licence", "attribution")}
+    return LayerWords(
+        **words,
+        **columns,
+        dated=form.dated.data,
+        is_visible=bool(form.is_visible.data),
+        is_open=bool(form.is_open.data),
+    )
+
+
+def _layer_page(visit: Visit, row: Layer, owner: Owner, errors: Errors) -> LayerPage:
+    deliveries = tuple(
+        Delivery(
+            visit.gettext("Taken in on %(day)s", day=i18n.datetime_long(each.imported_at, visit.language)),
+            tuple(
+                fact
+                for fact in (
+                    each.original_name,
+                    i18n.date_long(each.dated, visit.language) if each.dated else "",
+                    visit.ngettext("%(num)s object", "%(num)s objects", int(each.report.get("features", 0)))
+                    if each.report
+                    else "",
+                )
+                if fact
+            ),
+            visit.url("layer_file", layer=each.id) if each.original_sha256 else "",
+            each.replaced_at is None,
+        )
+        for each in places.deliveries(visit.session, row)
+    )
+    drawn = {LayerRole.OTHER.value, LayerRole.TREES.value, LayerRole.PARCELS.value}
+    return LayerPage(
+        owner=owner,
+        layer_id=row.id or 0,
+        title=row.title,
+        is_in_force=row.replaced_at is None,
+        is_service=bool(row.service),
+        can_be_styled=row.role in drawn and not row.service,
+        deliveries=deliveries,
+        loose=attached.loose_counts(visit.session, (row.series or 0,)).get(row.series or 0, 0),
+        report=report_of(visit, {**row.report, "filename": row.original_name}),
+        done=done_words(visit),
+        errors=errors,
+    )
+
+
+@page(
+    "/verwaltung/planung/{id:int}/ebenen/{layer:int}",
+    name="planning_layer",
+    may=Permission.PLAN,
+)
+def planning_layer(visit: Visit) -> Response:
+    """Where a layer of a consultation used to be looked after."""
+    procedure = planned(visit)
+    row = places.layer_by_id(visit.session, visit.municipality_id, visit.request.path_params["layer"])
+    if row is None or row.procedure_id != procedure.id:
+        visit.not_found()
+    return visit.redirect("layer", layer=row.id)
+
+
+@page("/verwaltung/ebenen/{layer:int}/datei", name="layer_file", may=Permission.PLAN)
+def layer_file(visit: Visit) -> Response:
+    """The file of a delivery as it came, also of one that was replaced."""
+    row, _owner = layer_asked(visit)
+    if not row.original_sha256:
+        visit.not_found()
+    try:
+        content = visit.house.files.open(row.original_sha256)
+    except MissingFile:
+        visit.not_found()
+    name = clean_filename(row.original_name or row.title).replace('"', "")
+    ascii_name = name.encode("ascii", "replace").decode().replace("?", "_")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{ascii_name}"',
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
+
+
+# --- a newer delivery ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReplacePage:
+    """A newer file for a layer."""
+
+    owner: Owner
+    layer_id: int
+    title: str
+    kept: str
+    #: Contributions about its objects.
+    about: int
+    errors: Errors
+
+
+@page(
+    "/verwaltung/ebenen/{layer:int}/ersetzen",
+    name="layer_replace",
+    may=Permission.PLAN,
+    methods=("GET", "POST"),
+    body_limit=body_limit,
+)
+async def layer_replace(visit: Visit) -> Response:
+    """Give a layer a newer file. The old one is kept; contributions about its objects go over to the same objects."""
+    if not visit.is_post:
+        return await visit.in_thread(lambda: _ask_for_newer(visit))
+    await visit.in_thread(lambda: layer_asked(visit))
+    sent = await visit.house.inspections.run(partial(keep_sent, visit))
+
+    def begin() -> Response:
+        row, owner = _in_force(visit)
+        return _begin_import(visit, owner, sent, row)
+
+    return await visit.in_thread(begin, write=True)
+
+
+def _in_force(visit: Visit) -> tuple[Layer, Owner]:
+    row, owner = layer_asked(visit)
+    if row.replaced_at is not None or row.service:
+        visit.not_found()
+    return row, owner
+
+
+def _ask_for_newer(visit: Visit) -> Response:
+    row, owner = _in_force(visit)
+    names = ("title", "source", "licence", "attribution", "is_visible", "is_open")
+    form = _file_form(visit, owner, **{name: getattr(row, name) for name in names})
+    return _show_replacing(visit, owner, row, form, None, ())
+
+
+def _show_replacing(
+    visit: Visit, owner: Owner, row: Layer, form: FileForm, sent: Kept | None, errors: Errors
+) -> Response:
+    form.kept.data = sent.sealed(visit.house.link_key) if sent else ""
+    shown = ReplacePage(
+        owner,
+        row.id or 0,
+        row.title,
+        sent.filename if sent else "",
+        len(attached.about(visit.session, row)),
+        errors,
+    )
+    status = 422 if visit.is_post else 200
+    return visit.render("planning/layer_replace.html", shown, status=status, form=form)
+
+
+# --- map services ----------------------------------------------------------------------------------
+
+_SERVICE_WORDS: Mapping[str, tuple[str, str]] = {
+    "address": (
+        N_("Please enter an address that begins with https://, without a name or a password."),
+        "url",
+    ),
+    "places": (N_("The address of tiles needs {z}, {x} and {y} in it."), "url"),
+    "layers": (N_("Please say which layers of the service are meant."), "layers"),
+    "host": (
+        N_("This server may not fetch anything from there. Who runs it can allow it: DIGILOG_MAP_HOSTS."),
+        "url",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ServicePage:
+    """A map service as a layer."""
+
+    owner: Owner
+    hosts: tuple[str, ...]
+    errors: Errors
+
+
+@page("/verwaltung/ebenen/dienst", name="layer_service", may=Permission.PLAN, methods=("GET", "POST"))
+def layer_service(visit: Visit) -> Response:
+    """Add a map service (WMS, WMTS, XYZ) to the town's layers, or to those of a consultation (`verfahren`)."""
+    number = visit.request.query_params.get("verfahren", "")
+    procedure = None
+    if number:
+        known = int(number) if number.isdecimal() and len(number) < 10 else 0
+        procedure = procedures.by_id(visit.session, visit.municipality_id, known)
+        if procedure is None:
+            visit.not_found()
+    owner = owner_of(visit, procedure)
+    form = visit.form(ServiceForm, sent=None if visit.is_post else FormData(), is_visible=True)
+    errors: Errors = ()
+    status = 200
+    if visit.is_post:
+        status = 422
+        if form.validate():
+            try:
+                note = note_of(owner, form)
+                _add_service(visit, owner, form)
+                record(visit, owner, note)
+                return _to_layers(visit, owner, "saved")
+            except _WrongService as wrong:
+                words, field = _SERVICE_WORDS[wrong.problem]
+                form[field].errors = [*form[field].errors, words]
+            except Refusal as refusal:
+                visit.session.rollback()
+                errors, status = refused(visit, form, refusal)
+    shown = ServicePage(owner, tuple(visit.house.settings.map_hosts), errors)
+    return visit.render("planning/layer_service.html", shown, status=status, form=form)
+
+
+class _WrongService(Exception):
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _add_service(visit: Visit, owner: Owner, form: ServiceForm) -> None:
+    names = ("kind", "url", "layers", "style", "matrix_set", "image_format", "min_zoom", "max_zoom")
+    stored = {name: form[name].data for name in names}
+    stored = {name: value.strip() if isinstance(value, str) else value for name, value in stored.items()}
+    service = map_services.read_service(stored)
+    problem = map_services.problem_of(service, visit.house.settings) if service else "address"
+    if problem:
+        raise _WrongService(problem)
+    layer = Layer(
+        municipality_id=visit.municipality_id,
+        procedure_id=owner.id,
+        role=LayerRole.OTHER.value,
+        title=(form.title.data or "").strip(),
+        source=(form.source.data or "").strip(),
+        licence=(form.licence.data or "").strip(),
+        attribution=(form.attribution.data or "").strip(),
+        dated=form.dated.data,
+        is_visible=bool(form.is_visible.data),
+        service=stored,
+        position=len(places.layers_of(visit.session, visit.municipality_id, owner.id)),
+        imported_at=visit.now,
+    )
+    places.add_layer(visit.session, layer, [], by=visit.by, now=visit.now)

@@ -520,7 +520,8 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     supplements = data.get("supplements_id", "")
     informal = kind is not Kind.STATEMENT
     language = data.get("language", visit.language)
-    in_three_dimensions = thing_of(visit, data)
+    found = thing_of(visit, data)
+    on_map = found is not None and found.thing is not None and found.thing.feature is not None
     return Submission(
         kind=kind,
         channel=channel_of(visit, procedure).key,
@@ -545,9 +546,10 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         section=data.get("section", ""),
         place_words=data.get("place_words", ""),
         place_id=row_number(data.get("place_id")),
-        located=place_of(visit, data),
-        elevation=in_three_dimensions.elevation if in_three_dimensions else None,
-        thing=in_three_dimensions.thing if in_three_dimensions else None,
+        # Of an object on the map its whole shape.
+        located=found.located if found is not None and on_map else place_of(visit, data),
+        elevation=found.elevation if found else None,
+        thing=found.thing if found else None,
         attachments=tuple(_attached(each) for each in draft.files),
         parent=published_parent(visit, procedure, data.get("parent_id")),
         supplements=(

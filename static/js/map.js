@@ -65,6 +65,48 @@ if (settings.view) {
   map.setView([lat, lon], zoom, { animate: false });
 }
 
+// ---- layers that can be switched on and off -------------------------------------------------------------------------
+
+const switches = document.querySelector("[data-map-switches]");
+const overlays = new Map(); // id → Leaflet layer
+
+/** Plain text as HTML: Leaflet writes attributions as such. */
+function escaped(text) {
+  const holder = element("span", "", text);
+  return holder.innerHTML;
+}
+
+JSON.parse(settings.overlays || "[]").forEach((each, index) => {
+  const layer = L.tileLayer(each.url, {
+    attribution: escaped(each.attribution), zIndex: 10 + index, minZoom: each.min, maxNativeZoom: each.max,
+    maxZoom: DEEPEST, ...(each.dark ? { darkUrl: each.dark } : {}),
+  });
+  let told = false;
+  layer.on("tileerror", () => {
+    if (!told) say(words.noPicture.replace("{}", each.title));
+    told = true;
+  });
+  overlays.set(String(each.id), layer);
+  if (each.on) layer.addTo(map);
+});
+showTheme();
+
+const boxes = () => [...(switches?.querySelectorAll("input[type=checkbox]") ?? [])];
+/** The layers that are on, as an address asks for them. */
+const shownLayers = () => ["0", ...boxes().filter((box) => box.checked).map((box) => box.value)].join("-");
+
+switches?.addEventListener("change", (event) => {
+  const layer = overlays.get(event.target.value);
+  if (!layer) return;
+  if (event.target.checked) layer.addTo(map);
+  else map.removeLayer(layer);
+  showTheme();
+  const address = new URL(location.href);
+  address.searchParams.set("ebenen", shownLayers());
+  history.replaceState(null, "", address);
+});
+switches?.querySelector("[data-map-apply]")?.setAttribute("hidden", "");
+
 // ---- popups ---------------------------------------------------------------------------------------------------------
 
 let popup = null;
@@ -325,8 +367,52 @@ export function offer(at, name, parameters, focus) {
     item.append(link(text, url, "m-popup__link"));
     list.append(item);
   }
-  content.append(list);
+  if (offers.length) content.append(list);
   openPopup(at, content, words.place, container, focus);
+  return content;
+}
+
+// ---- what is here ---------------------------------------------------------------------------------------------------
+
+const objectsList = chosenPanel?.querySelector("[data-chosen-objects]");
+let looking = null;
+
+/** The objects at a place, in words: in the popup the names, in the panel of the page what they say. */
+async function tellObjects(lon, lat, content) {
+  looking?.abort();
+  looking = new AbortController();
+  objectsList.replaceChildren();
+  const address = new URL(settings.objects, location.href);
+  for (const [name, value] of [["ort", `${lon},${lat}`], ["zoom", map.getZoom()], ["ebenen", shownLayers()]]) {
+    address.searchParams.set(name, value);
+  }
+  let found = [];
+  try {
+    const answer = await fetch(address, { signal: looking.signal });
+    if (answer.ok) found = (await answer.json()).objects;
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+  }
+  if (!found.length) return;
+  content.append(element("p", "m-popup__title", words.here));
+  const list = element("ul", "m-popup__ways");
+  for (const each of found) {
+    const item = element("li");
+    item.append(link(each.name, each.url, "m-popup__link"), document.createTextNode(` ${each.layer}`));
+    list.append(item);
+    const entry = element("li", "m-object");
+    entry.append(element("h3", "m-object__name", each.name), element("p", "d-muted", each.layer));
+    const says = element("dl", "m-object__words");
+    for (const [name, value] of each.words) says.append(element("dt", "", name), element("dd", "", value));
+    if (each.words.length) entry.append(says);
+    const more = link(words.aboutIt, each.url);
+    more.setAttribute("aria-label", `${words.aboutIt}: ${each.name}`);
+    entry.append(more);
+    objectsList.append(entry);
+  }
+  content.append(list);
+  popup?.update();
+  say(found.length === 1 ? words.oneHere : words.manyHere.replace("{}", number(found.length)));
 }
 
 function choose(latlng, byKeyboard) {
@@ -335,14 +421,15 @@ function choose(latlng, byKeyboard) {
   showPin(at.lat, at.lng);
   const short = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 5 });
   const name = words.spelled.replace("{lat}", short(at.lat)).replace("{lon}", short(at.lng));
-  offer(at, name, { lon, lat }, byKeyboard);
-  say(words.chosen);
+  const content = offer(at, name, { lon, lat }, byKeyboard);
+  if (ways.length) say(words.chosen);
+  if (settings.objects) tellObjects(lon, lat, content);
 }
 
 /** Who takes clicks and Enter on the map: choosing a place, or drawing. */
 export const pointer = { take: choose };
 
-if (ways.length) {
+if (ways.length || settings.objects) {
   map.on("click", (event) => pointer.take(event.latlng, false));
   container.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target !== container) return;
@@ -350,7 +437,10 @@ if (ways.length) {
     pointer.take(map.getCenter(), true);
   });
   container.classList.add("m-canvas--chooses");
-  const tools = document.querySelector("[data-map-tools]");
+}
+
+const tools = document.querySelector("[data-map-tools]");
+if (ways.length && tools) {
   tools.hidden = false;
   tools.addEventListener("click", async (event) => {
     const shape = event.target.closest("[data-draw]")?.dataset.draw;

@@ -67,7 +67,7 @@ def named(*features: tuple[dict[str, object], dict[str, object]]) -> bytes:
     ).encode()
 
 
-WORDS = {
+WORDS: dict[str, str] = {
     "title": "Stadtteile",
     "source": "Vermessungsamt",
     "licence": "dl-de/by-2-0",
@@ -81,11 +81,10 @@ def test_districts_become_places_that_a_search_finds(house: House, town: cast.To
         house,
         path,
         "stadtteile.geojson",
+        layers_import.LayerWish(role=LayerRole.DISTRICTS, **WORDS),
         municipality_id=town.id,
-        role=LayerRole.DISTRICTS,
         by=SYSTEM,
         now=NOW,
-        **WORDS,
     )
     assert layer.id is not None
     assert layer.report["format"] == "GeoJSON"
@@ -105,8 +104,9 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_older(
 ) -> None:
     for count in (3, 2):
         path = delivered(tmp_path, quarters(4326).iloc[:count].to_json().encode())
+        wish = layers_import.LayerWish(role=LayerRole.DISTRICTS, **WORDS)
         layers_import.take_layer(
-            house, path, "a.geojson", municipality_id=town.id, role=LayerRole.DISTRICTS, by=SYSTEM, now=NOW, **WORDS
+            house, path, "a.geojson", wish, municipality_id=town.id, by=SYSTEM, now=NOW
         )  # fmt: skip
     with Session(house.engine) as session:
         assert len(places.layers_of(session, town.id)) == 1
@@ -239,9 +239,10 @@ def test_a_stranger_adds_no_layer(house: House, town: cast.Town, tmp_path: Path)
         other = cast.found(session, "seebach", "Seebach")
     path = delivered(tmp_path, geojson(degrees(square(0, 0))))
     for actor, procedure_id in ((other.planner, None), (town.clerk, town.procedure.id)):
+        wish = layers_import.LayerWish(procedure_id=procedure_id, **WORDS)
         with pytest.raises(Refusal) as refused:
             layers_import.take_layer(
-                house, path, "a.geojson", municipality_id=town.id, procedure_id=procedure_id, by=actor, now=NOW, **WORDS
+                house, path, "a.geojson", wish, municipality_id=town.id, by=actor, now=NOW
             )  # fmt: skip
         assert refused.value.code is Code.NOT_ALLOWED
     with Session(house.engine) as session:
@@ -305,12 +306,8 @@ def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
         house,
         delivered(tmp_path, citygml().encode()),
         "stadt.gml",
+        layers_import.LayerWish("Stadtmodell", LayerRole.CITY_MODEL, attribution="Stadt"),
         municipality_id=town.id,
-        role=LayerRole.CITY_MODEL,
-        title="Stadtmodell",
-        source="",
-        licence="",
-        attribution="Stadt",
         by=SYSTEM,
         now=NOW,
     )
@@ -328,12 +325,8 @@ def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
             house,
             delivered(tmp_path, many_houses(400), "neu.gml"),
             "neu.gml",
+            layers_import.LayerWish("Stadtmodell", LayerRole.CITY_MODEL, attribution="Stadt"),
             municipality_id=town.id,
-            role=LayerRole.CITY_MODEL,
-            title="Stadtmodell",
-            source="",
-            licence="",
-            attribution="Stadt",
             by=SYSTEM,
             now=NOW,
             progress=kill,

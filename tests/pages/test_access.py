@@ -14,7 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pytest
+import shapely
 from pydantic import SecretStr
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
@@ -51,7 +53,8 @@ from consultations.places import Layer, LayerRole
 from consultations.procedures import Phase, PhaseKind, Procedure
 from consultations.seats import Seat
 from geo.geometry import read_geojson_geometry
-from participation import cityscape, identity
+from geo.layers import write_normalised
+from participation import cityscape, identity, layers_import
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.identity import COOKIE
@@ -153,7 +156,12 @@ TABLE: dict[str, Rule] = {
     "map_colours": open_to(EVERYBODY, hash="any"),
     "map_tile": open_to(EVERYBODY, layers="any", look="look", z="one", x="one", y="one"),
     "vector_tile": open_to(EVERYBODY, layer="layer", z="one", x="one", y="one"),
+    "layer_tile": open_to(EVERYBODY, layer="layer", digest="any", look="look", z="one", x="one", y="one"),
+    "service_tile": open_to(EVERYBODY, layer="service", z="one", x="one", y="zero"),
+    "layer_data": open_to(EVERYBODY, layer="layer", ending="ending"),
     "hearing_map": open_to(EVERYBODY, slug="slug"),
+    "map_objects": open_to(EVERYBODY, slug="slug"),
+    "map_object": open_to(EVERYBODY, slug="slug", layer="layer", number="zero"),
     "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
     "map_layer": open_to(EVERYBODY, slug="slug", layer="layer"),
     "plan_view": open_to(EVERYBODY, slug="slug"),
@@ -165,6 +173,7 @@ TABLE: dict[str, Rule] = {
     "city_variant": open_to(EVERYBODY, slug="slug", variant="variant"),
     "city_comment": open_to(EVERYBODY, slug="slug"),
     "table": open_to(EVERYBODY, slug="slug"),
+    "compare": open_to(EVERYBODY, slug="slug"),
     "sunlight": open_to(EVERYBODY, slug="slug"),
     "sunlight_feed": open_to(EVERYBODY, slug="slug"),
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
@@ -252,6 +261,14 @@ TABLE: dict[str, Rule] = {
     "planning_table": there(PLANNERS, id="procedure"),
     "planning_variant": there(PLANNERS, id="procedure", variant="variant"),
     "planning_layer": there(PLANNERS, id="procedure", layer="layer"),
+    "town_layers": for_the_town(PLANNERS),
+    "layer": there(PLANNERS, layer="layer"),
+    "layer_look": there(PLANNERS, layer="layer"),
+    "layer_links": there(PLANNERS, layer="layer"),
+    "layer_replace": there(PLANNERS, layer="layer"),
+    "layer_file": there(PLANNERS, layer="layer"),
+    "layer_import": there(PLANNERS, job="import"),
+    "layer_service": for_the_town(PLANNERS),
     "planning_publish": there(PLANNERS, id="procedure"),
     "planning_release": there(PLANNERS, id="procedure", phase="phase"),
     "planning_announcement": there(PLANNERS, id="procedure", phase="phase"),
@@ -310,6 +327,8 @@ NOT_OF_A_TOWN = {
     "own_session",
     "square",
     "table",
+    "ending",
+    "zero",
 }
 
 
@@ -404,7 +423,14 @@ def _consultation(session: Session, town: Town, name: str) -> Procedure:
 
 
 def _things(
-    session: Session, town: Town, name: str, scan: StoredFile, files: FileStore, *, link_key: bytes
+    session: Session,
+    town: Town,
+    name: str,
+    scan: StoredFile,
+    files: FileStore,
+    *,
+    link_key: bytes,
+    layer_file: str,
 ) -> Things:
     procedure = _consultation(session, town, name)
     assert procedure.id is not None
@@ -480,12 +506,33 @@ def _things(
             municipality_id=town.id,
             procedure_id=procedure.id,
             title="Plan",
-            normalised_sha256="c" * 64,
+            attribution="Stadt",
+            original_sha256=scan.sha256,
+            normalised_sha256=layer_file,
+            is_open=True,
             imported_at=NOW,
         ),
         [],
         by=SYSTEM,
         now=NOW,
+    )
+    service = places.add_layer(
+        session,
+        Layer(
+            municipality_id=town.id,
+            procedure_id=procedure.id,
+            title="Luftbild",
+            attribution="Amt",
+            service={"kind": "xyz", "url": "https://tiles.invalid/{z}/{x}/{y}.png"},
+            imported_at=NOW,
+        ),
+        [],
+        by=SYSTEM,
+        now=NOW,
+    )
+    wish = layers_import.LayerWish("Neu", procedure_id=procedure.id, attribution="Amt")
+    job = layers_import.leave_kept(
+        session, scan.sha256, "neu.gml", wish, municipality_id=town.id, by=SYSTEM, now=NOW
     )
     scape = scapes.build(session, files, procedure, seed=procedure.id, at=(10.707, 48.304))
     letter_id = notices.leave(
@@ -513,6 +560,10 @@ def _things(
         "document": version.document_id,
         "layer": layer.id,
         "model": cityscape.key_of(procedure, {LayerRole.CITY_MODEL: scape.layer}),
+        "service": service.id,
+        "import": job.id,
+        "ending": "fgb",
+        "zero": 0,
         "square": scape.square,
         "variant": scape.variants[0].id,
         "announcement": announced.id,
@@ -664,11 +715,22 @@ def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         app = create_app(settings, clock=lambda: NOW)
         scan = app.state.house.files.put(BytesIO(b"%PDF-1.4 a page"))
         engine = make_engine(url)
+        shape = shapely.box(625_000, 5_340_000, 625_100, 5_340_100)
+        write_normalised(
+            geopandas.GeoDataFrame({"name": ["Beet"]}, geometry=[shape], crs=25832), folder / "l.fgb"
+        )
+        layer_file = app.state.house.files.put(BytesIO((folder / "l.fgb").read_bytes())).sha256
         with unit_of_work(engine, write=True) as session:
             towns = {"auenfurt": cast.found(session), "seebach": cast.found(session, "seebach", "Seebach")}
             things = {
                 (key, name): _things(
-                    session, town, name, scan, app.state.house.files, link_key=app.state.house.link_key
+                    session,
+                    town,
+                    name,
+                    scan,
+                    app.state.house.files,
+                    link_key=app.state.house.link_key,
+                    layer_file=layer_file,
                 )
                 for key, town in towns.items()
                 for name in ("first", "second")

@@ -15,6 +15,7 @@ import geopandas
 import mapbox_vector_tile
 import pytest
 import shapely
+from lxml import html
 from PIL import Image
 from sqlalchemy import Engine, event, insert
 from sqlmodel import Session
@@ -574,18 +575,19 @@ def test_what_a_plan_lays_down_is_drawn_on_its_own_map_only(
     places.add_layer(session, layer, [], by=town.planner, now=NOW)
     session.commit()
     tile_x, tile_y = tile_of(LON, LAT, 16)
-
-    def tile_of_map(address: str) -> tuple[str, str]:
-        [script] = re.findall(r'src="(/maps/[^"]+)"', client.get(address).text)
-        answer = client.get(script.replace("&amp;", "&")).text
-        [(before, query)] = re.findall(r'"(/kacheln/[^"]+/light/)\{z\}/\{x\}/\{y\}\.svg([^"]*)"', answer)
-        return answer, client.get(f"{before}16/{tile_x}/{tile_y}.svg{query}").text
-
-    plan_script, plan_tile = tile_of_map(MAP)
-    town_script, town_tile = tile_of_map("/karte")
-    assert "Planungsstelle West" in plan_script
-    assert "Planungsstelle West" not in town_script
-    assert plan_tile.count("<path") > town_tile.count("<path")
+    [overlays] = html.fromstring(client.get(MAP).content).xpath("//@data-overlays")
+    [overlay] = json.loads(overlays)
+    assert (overlay["title"], overlay["attribution"], overlay["on"]) == (
+        "Festsetzungen", "Planungsstelle West", True,
+    )  # fmt: skip
+    drawn = client.get(overlay["url"].format(z=16, x=tile_x, y=tile_y))
+    assert drawn.status_code == 200
+    assert "<path" in drawn.text
+    plan = client.get(f"{MAP}?ansicht=plan").text
+    assert ("Planungsstelle West" in plan, "Wohngebiet" in plan) == (True, True), "drawn, and in the legend"
+    town_page = client.get("/karte").text
+    [script] = re.findall(r'src="(/maps/[^"]+)"', town_page)
+    assert "Planungsstelle West" not in town_page + client.get(script.replace("&amp;", "&")).text
 
 
 @pytest.mark.parametrize("at", ["light/16/99999/1", "light/25/0/0", "pink/16/1/1"])

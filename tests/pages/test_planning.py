@@ -729,34 +729,6 @@ def test_a_drawn_area_is_saved_and_in_public_only_with_a_note(
     assert stored(engine, public).plan_area is not None
 
 
-# ------------------------------------------------------------------------------------------ layers
-
-
-def test_a_layer_needs_an_attribution_and_its_file_is_not_sent_twice(
-    paula: TestClient, engine: Engine, draft: str
-) -> None:
-    form = filled(paula.get(f"{draft}/ebenen"), "attribution") | {"title": "Bäume", "attribution": " "}
-    files = upload(("baeume.geojson", geojson(degrees(square(0, 0)))), name="file")
-    answer = paula.post(f"{draft}/ebenen", data=form, files=files)
-    assert answer.status_code == 422
-    assert list(errors(answer)) == ["attribution"]
-    form = filled(answer, "attribution") | {"attribution": "© Grünamt"}
-    assert paula.post(f"{draft}/ebenen", data=form).status_code == 303
-    row = stored(engine, draft)
-    with Session(engine) as session:
-        (layer,) = places.layers_of(session, row.municipality_id, row.id)
-    assert layer.is_visible
-    form = filled(paula.get(f"{draft}/ebenen/{layer.id}"), "attribution") | {
-        "title": "Alte Bäume",
-        "do": "save",
-    }
-    assert paula.post(f"{draft}/ebenen/{layer.id}", data=form).status_code == 303
-    assert "Alte Bäume" in words(paula.get(f"{draft}/ebenen"))
-    assert paula.post(f"{draft}/ebenen/{layer.id}", data=form | {"do": "remove"}).status_code == 303
-    with Session(engine) as session:
-        assert places.layers_of(session, row.municipality_id, row.id) == []
-
-
 # ------------------------------------------------------------------------------------------ the end, and who may
 
 

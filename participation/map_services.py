@@ -1,0 +1,250 @@
+"""Map services of the catalogue (XYZ, WMS, WMTS), asked by this server alone: browsers never ask anybody else.
+
+The person who runs the server says which hosts it may ask (`DIGILOG_MAP_HOSTS`); nothing is fetched from any other, no
+redirect is followed, and what comes back has to be a picture. What was fetched is kept for a while.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from geo.geometry import tile_bounds
+from geo.views import mercator
+from participation.house import House
+from participation.settings import Settings
+
+log = logging.getLogger(__name__)
+
+KINDS = ("xyz", "wms", "wmts")
+#: A picture of a tile that is larger is none.
+MOST_OCTETS = 3_000_000
+SECONDS = 8.0
+#: So many pictures are fetched at the same time; whoever comes later is told to try again.
+AT_ONCE = 6
+#: Files written between two looks at how much room they take.
+ROUND = 200
+
+_MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+@dataclass(frozen=True)
+class Service:
+    """A map service: `url` is a template with {z}, {x}, {y} (XYZ; WMTS with {TileMatrix}, {TileCol}, {TileRow}), or the
+    address of a WMS or of a WMTS that is asked by parameters."""
+
+    kind: str
+    url: str
+    layers: str = ""
+    style: str = ""
+    matrix_set: str = ""
+    image_format: str = "image/png"
+    version: str = "1.3.0"
+    min_zoom: int = 0
+    max_zoom: int = 19
+
+
+def read_service(stored: Mapping[str, Any]) -> Service | None:
+    """A service as the catalogue keeps it; None for a layer with a file."""
+    if stored.get("kind") not in KINDS or not stored.get("url"):
+        return None
+    return Service(**{name: stored[name] for name in Service.__dataclass_fields__ if name in stored})
+
+
+def problem_of(service: Service, settings: Settings) -> str:
+    """What is wrong with a service, in one word: address, places, layers, host; empty if nothing is."""
+    parts = urlsplit(service.url.replace("{s}", "a"))
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        return "address"
+    if service.kind == "xyz" and not all(f"{{{name}}}" in service.url for name in "zxy"):
+        return "places"
+    if service.kind != "xyz" and not service.layers.strip():
+        return "layers"
+    return "" if parts.netloc.lower() in settings.map_hosts else "host"
+
+
+def address(service: Service, z: int, x: int, y: int) -> str:
+    """Where the picture of a tile (XYZ scheme, web mercator) is to be had."""
+    if service.kind == "wms":
+        return _with(service.url, _wms(service, z, x, y))
+    if service.kind == "wmts" and "{tilematrix}" not in service.url.lower() and "{z}" not in service.url:
+        return _with(service.url, _wmts(service, z, x, y))
+    values = {"z": z, "x": x, "y": y, "s": "a", "tilematrix": z, "tilecol": x, "tilerow": y}
+    values |= {"layer": service.layers, "style": service.style or "default"}
+    values |= {"tilematrixset": service.matrix_set}
+    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1].lower(), found[0])), service.url)
+
+
+def _with(url: str, parameters: Mapping[str, object]) -> str:
+    """An address with further parameters; those that it has already, whatever their case, stay."""
+    there = {pair.partition("=")[0].lower() for pair in urlsplit(url).query.split("&")}
+    more = urlencode({name: value for name, value in parameters.items() if name.lower() not in there})
+    return url + ("" if url.endswith(("?", "&")) else "&" if "?" in url else "?") + more
+
+
+def _wms(service: Service, z: int, x: int, y: int) -> dict[str, object]:
+    west, south, east, north = tile_bounds(z, x, y)
+    (left, bottom), (right, top) = mercator(west, south), mercator(east, north)
+    return {
+        "SERVICE": "WMS",
+        "REQUEST": "GetMap",
+        "VERSION": service.version,
+        "LAYERS": service.layers,
+        "STYLES": service.style,
+        "CRS" if service.version >= "1.3" else "SRS": "EPSG:3857",
+        # In EPSG:3857 easting comes first in every version.
+        "BBOX": f"{left:.4f},{bottom:.4f},{right:.4f},{top:.4f}",
+        "WIDTH": 256,
+        "HEIGHT": 256,
+        "FORMAT": service.image_format,
+        "TRANSPARENT": "TRUE",
+    }
+
+
+def _wmts(service: Service, z: int, x: int, y: int) -> dict[str, object]:
+    return {
+        "SERVICE": "WMTS",
+        "REQUEST": "GetTile",
+        "VERSION": "1.0.0",
+        "LAYER": service.layers,
+        "STYLE": service.style or "default",
+        "FORMAT": service.image_format,
+        "TILEMATRIXSET": service.matrix_set,
+        "TILEMATRIX": z,
+        "TILEROW": y,
+        "TILECOL": x,
+    }
+
+
+def is_near(z: int, x: int, y: int, bounds: tuple[float, float, float, float]) -> bool:
+    """Whether a tile exists and touches what a map of these bounds (west, south, east, north in degrees) can show: nobody
+    fetches the whole world through this server."""
+    if not (0 <= z <= 22 and 0 <= x < 1 << z and 0 <= y < 1 << z):
+        return False
+    west, south, east, north = bounds
+    wide, high = (east - west) * 0.6, (north - south) * 0.6
+    left, bottom, right, top = tile_bounds(z, x, y)
+    return right >= west - wide and left <= east + wide and top >= south - high and bottom <= north + high
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it came: its octets, and what they are."""
+
+    content: bytes
+    media_type: str
+
+
+def media_type_of(content: bytes) -> str:
+    """What a picture is, by its first octets; empty for anything that is no picture of pixels (SVG may hold scripts)."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _MAGIC if content.startswith(start)), "")
+
+
+def picture(house: House, service: Service, z: int, x: int, y: int) -> Picture | None:
+    """The picture of a tile: kept, or fetched now; None if the service gives none or may not be asked."""
+    if problem_of(service, house.settings):
+        return None
+    wanted = address(service, z, x, y)
+    name = hashlib.sha256(wanted.encode()).hexdigest()
+    path = house.settings.data_dir / "cache" / "services" / name[:2] / name
+    kept = _kept(house, path)
+    if kept is None:
+        kept = _fetch(wanted)
+        if kept is not None and house.settings.map_cache_hours:
+            _keep(house, path, kept)
+    if kept is None:
+        return None
+    return Picture(kept, media_type_of(kept))
+
+
+def _kept(house: House, path: Path) -> bytes | None:
+    if not house.settings.map_cache_hours:
+        return None
+    oldest = (house.clock() - timedelta(hours=house.settings.map_cache_hours)).timestamp()
+    try:
+        return path.read_bytes() if path.stat().st_mtime >= oldest else None
+    except OSError:
+        return None
+
+
+_asking = threading.BoundedSemaphore(AT_ONCE)
+
+
+def _fetch(url: str) -> bytes | None:
+    """A picture from a service, or None. Proxies of the environment are not used, redirects not followed."""
+    import httpx2
+
+    if not _asking.acquire(timeout=SECONDS):
+        return None
+    content = bytearray()
+    try:
+        with (
+            httpx2.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"User-Agent": "digilog-map"}) as answer,
+        ):
+            if answer.status_code != 200:
+                log.warning("a map service answered %s: %s", answer.status_code, url)
+                return None
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > MOST_OCTETS:
+                    return None
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
+        log.warning("a map service does not answer (%s): %s", problem, url)
+        return None
+    finally:
+        _asking.release()
+    return bytes(content) if media_type_of(bytes(content)) else None
+
+
+_counting = threading.Lock()
+_written = 0
+
+
+def _keep(house: House, path: Path, content: bytes) -> None:
+    global _written
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        moment = house.clock().timestamp()
+        os.utime(name, (moment, moment))
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    with _counting:
+        _written += 1
+        due = _written % ROUND == 0
+    if due:
+        make_room(path.parent.parent, house.settings.map_cache_mb * 1_000_000)
+
+
+def make_room(folder: Path, octets: int) -> None:
+    """Let the oldest pictures go until what is kept takes at most nine tenths of so many octets."""
+    files = []
+    for path in folder.glob("*/*"):
+        try:
+            known = path.stat()
+        except OSError:
+            continue
+        files.append((known.st_mtime, known.st_size, path))
+    there = sum(size for _, size, _ in files)
+    if there <= octets:
+        return
+    for _, size, path in sorted(files):
+        path.unlink(missing_ok=True)
+        there -= size
+        if there <= octets * 0.9:
+            return
