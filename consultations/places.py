@@ -325,7 +325,7 @@ def layer_by_id(session: Session, municipality_id: int, layer_id: int) -> Layer 
     return layer if layer and layer.municipality_id == municipality_id else None
 
 
-def in_force(session: Session, municipality_id: int, series: int) -> Layer | None:
+def newest_of(session: Session, municipality_id: int, series: int) -> Layer | None:
     """The newest delivery of a layer, unless it was removed."""
     return session.exec(
         select(Layer)

@@ -148,7 +148,7 @@ def _in_layer(
     if found is None:
         return None
     if layer.replaced_at is not None:
-        newer = places.in_force(session, procedure.municipality_id, layer.series or 0)
+        newer = places.newest_of(session, procedure.municipality_id, layer.series or 0)
         path = layer_files.local_copy(house, newer) if newer else None
         if newer is None or path is None or newer.role != layer.role:
             return None

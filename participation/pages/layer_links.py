@@ -91,7 +91,7 @@ def layer_links(visit: Visit) -> Response:
 def _layer(visit: Visit) -> Layer:
     """The delivery in force of the layer in the address; of a town's layer for whoever plans any consultation."""
     asked = places.layer_by_id(visit.session, visit.municipality_id, visit.request.path_params["layer"])
-    layer = places.in_force(visit.session, visit.municipality_id, asked.series or 0) if asked else None
+    layer = places.newest_of(visit.session, visit.municipality_id, asked.series or 0) if asked else None
     if layer is None:
         visit.not_found()
     if layer.procedure_id is not None:
