@@ -65,10 +65,7 @@ def comment(
     if proposal is None:
         raise Refusal(Code.NOT_FOUND)
     proposing.require(session, proposal, Act.COMMENT, by=by, channel=submission.channel, now=now)
-    above = session.get(Remark, answers_id) if answers_id is not None else None
-    if answers_id is not None and (above is None or above.proposal_id != proposal_id):
-        raise Refusal(Code.UNKNOWN_REFERENCE)
-    top = above.answers_id or above.contribution_id if above is not None else None
+    top = _answered(session, proposal_id, answers_id) if answers_id is not None else None
     parent = session.get_one(Contribution, top or proposal_id)
     made = contributions.submit(
         session,
@@ -91,6 +88,16 @@ def comment(
         session.flush()
         proposals.notice_taken(session, proposal_id)
     return made
+
+
+def _answered(session: Session, proposal_id: int, answers_id: int) -> int:
+    """The comment on the proposal itself that is answered, be it by an answer to an answer."""
+    above = session.get(Contribution, answers_id)
+    for _ in range(2):
+        if above is not None and above.parent_id == proposal_id and above.id is not None:
+            return above.id
+        above = session.get(Contribution, above.parent_id) if above is not None and above.parent_id else None
+    raise Refusal(Code.UNKNOWN_REFERENCE)
 
 
 @dataclass(frozen=True)

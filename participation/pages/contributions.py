@@ -17,7 +17,16 @@ from starlette.responses import Response, StreamingResponse
 from wtforms import Form, StringField
 from wtforms.validators import InputRequired
 
-from consultations import channels, contributions, drafts, lateness, moderation, municipalities, proposing
+from consultations import (
+    amendments,
+    channels,
+    contributions,
+    drafts,
+    lateness,
+    moderation,
+    municipalities,
+    proposing,
+)
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
 from consultations.moderation import Action, Reason
@@ -294,6 +303,8 @@ class ContributionPage:
     can_withdraw: bool
     #: Whether it is a proposal whose words its author may go on changing.
     can_go_on: bool
+    #: What its author can do with an amendment: withdraw | promote, or nothing.
+    amendment: str
     open_until: datetime
     done: str
 
@@ -343,6 +354,7 @@ def contribution(visit: Visit) -> Response:
         can_retract=_is_meant_for_the_public(mine),
         can_withdraw=not withdrawn,
         can_go_on=not withdrawn and _can_go_on(visit, mine),
+        amendment=_amendment(visit, mine),
         open_until=visit.now + OPEN_FOR,
         done=visit.gettext(done) if done else "",
     )
@@ -367,6 +379,16 @@ def _lateness(visit: Visit, record: Record) -> str:
     return visit.gettext(
         "It reached us after the end of the period. We have looked at it, and it does not enter into the decision on the "
         "plan; the law allows that for late statements. It stays on file. If you see it differently, please call us."
+    )
+
+
+def _amendment(visit: Visit, mine: Contribution) -> str:
+    """What the author of an amendment can do with it now."""
+    found = amendments.by_contribution(visit.session, mine.id or 0)
+    return (
+        {"proposed": "withdraw", "outdated": "withdraw", "rejected": "promote"}.get(found.state, "")
+        if found
+        else ""
     )
 
 

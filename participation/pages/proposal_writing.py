@@ -524,6 +524,39 @@ def decide_page(visit: Visit, amendment: Amendment) -> DecidePage:
     )
 
 
+# --- what becomes of one's own amendment -------------------------------------------------------------
+
+
+@page("/beitrag/aenderung", name="amendment_own", may=Permission.TAKE_PART, methods=("POST",))
+def amendment_own(visit: Visit) -> Response:
+    """Take one's own amendment back (`do=withdraw`), or make a rejected one a proposal of its own (`do=promote`)."""
+    mine = own.opened(visit)
+    amendment = amendments.by_contribution(visit.session, mine.id or 0) if mine is not None else None
+    if mine is None or amendment is None:
+        return visit.redirect("lookup")
+    procedure = visit.session.get_one(Procedure, mine.procedure_id)
+    if visit.form_data.get("do") == "promote":
+        token = drafts.new_secret()
+        made = amendments.promote(
+            visit.session,
+            amendment,
+            Submission(
+                kind=Kind.PROPOSAL,
+                channel=channels.WEB.key,
+                key=drafts.key_of(token),
+                pseudonym=mine.pseudonym,
+                language=mine.language,
+                wants_publication=True,
+            ),
+            procedure=procedure,
+            by=visit.by,
+            now=visit.now,
+        )
+        return _receipt(visit, procedure, token, made.contribution_id)
+    amendments.withdraw(visit.session, amendment, by=visit.by, now=visit.now)
+    return visit.redirect("contribution", erledigt="zurueckgenommen")
+
+
 # --- other words, and comments ---------------------------------------------------------------------
 
 
@@ -543,8 +576,9 @@ class WhoForm(Form):
 
 
 class CommentForm(WhoForm):
-    """A comment, marked by its author."""
+    """A comment, marked by its author; `antwort` is the comment that it answers."""
 
+    antwort = HiddenField()
     stance = RadioField(
         N_("What is it?"),
         [InputRequired(N_("Please choose one."))],
@@ -705,7 +739,12 @@ def comment_page(visit: Visit) -> Response:
         return visit.render(
             "proposals/comment.html",
             content,
-            form=visit.form(CommentForm, sent=FormData(), key=drafts.new_secret()),
+            form=visit.form(
+                CommentForm,
+                sent=FormData(),
+                key=drafts.new_secret(),
+                antwort=visit.request.query_params.get("antwort", "")[:20],
+            ),
         )
     form = visit.form(CommentForm)
     if not form.validate():
@@ -719,7 +758,7 @@ def comment_page(visit: Visit) -> Response:
             proposal.contribution_id,
             Stance(form.stance.data),
             Submission(**{**vars(submission), "text": form.text.data or ""}),
-            answers_id=row_number(str(visit.request.query_params.get("antwort", ""))),
+            answers_id=row_number(form.antwort.data or ""),
             procedure=procedure,
             by=visit.by,
             now=visit.now,

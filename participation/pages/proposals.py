@@ -264,6 +264,7 @@ class SaidRow:
     text: str
     author: str
     url: str
+    answer_url: str
     answers: tuple[tuple[str, str], ...]
 
 
@@ -378,7 +379,7 @@ def proposal_page(visit: Visit) -> Response:
             channel=visit.gettext(channels.by_key(row.channel).label),
             versions=_versions(visit, versions, shown.number, here),
             amendments=_amendments(visit, proposal, current, here),
-            talk=_said(visit, procedure, talk),
+            talk=_said(visit, procedure, talk, row.reference if opens(Opening.COMMENT) else ""),
             said=said,
             relations=_relations(visit, procedure, proposal),
             pictures=tuple(
@@ -482,8 +483,13 @@ STANCES: Mapping[str, str] = {
 }
 
 
-def _said(visit: Visit, procedure: Procedure, talk: Sequence[discussion.Said]) -> tuple[SaidRow, ...]:
-    """Comments with their answers as everybody may read them; one query for all their words."""
+def _said(
+    visit: Visit, procedure: Procedure, talk: Sequence[discussion.Said], reference: str
+) -> tuple[SaidRow, ...]:
+    """Comments with their answers as everybody may read them; one query for all their words.
+
+    `reference` of the proposal, while comments can be answered.
+    """
     ids = [row.id or 0 for each in talk for row in (each.contribution, *each.answers)]
     entries = {entry.id: entry for entry in published.by_ids(visit.session, procedure.id or 0, ids)}
     return tuple(
@@ -493,6 +499,11 @@ def _said(visit: Visit, procedure: Procedure, talk: Sequence[discussion.Said]) -
             entries[each.contribution.id or 0].text,
             entries[each.contribution.id or 0].author,
             visit.url("published_contribution", slug=procedure.slug, reference=each.contribution.reference),
+            visit.url(
+                "proposal_comment", slug=procedure.slug, reference=reference, antwort=each.contribution.id
+            )
+            if reference
+            else "",
             tuple((entries[row.id or 0].author, entries[row.id or 0].text) for row in each.answers),
         )
         for each in talk

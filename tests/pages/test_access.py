@@ -185,6 +185,7 @@ TABLE: dict[str, Rule] = {
     "author_door": open_to(EVERYBODY),
     "author_own": open_to(EVERYBODY),
     "author_desk": open_to(EVERYBODY),
+    "amendment_own": open_to(EVERYBODY),
     "author_decide": open_to(EVERYBODY, number="one"),
     "receipt": open_to(EVERYBODY, token="receipt"),
     "receipt_pdf": open_to(EVERYBODY, token="receipt"),

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from consultations import amendments, drafts, moderation, procedures, proposals, proposing
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
-from consultations.permissions import Actor, Role
+from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Opens, PhaseInput, PhaseKind
 from participation import identity
 from participation.database import unit_of_work
@@ -113,7 +113,13 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
         differing = client.get(f"{THERE}/aenderungen/{amendment.id}{view}")
         assert "eingefügt: acht" in words(differing) or "acht" in words(differing)
         assert html.fromstring(differing.content).xpath("//ins[contains(., 'acht')]/span[@class='d-sr']")
-    assert "Das brauchen wir!" in words(client.get(THERE))
+    talk = client.get(THERE)
+    assert "Das brauchen wir!" in words(talk)
+    (answering,) = html.fromstring(talk.content).xpath("//a[contains(., 'antworten')]/@href")
+    form = fields(other.get(answering)) | {"stance": "remark", "text": "Wir auch."}
+    assert other.post(f"{THERE}/kommentar", data=form).status_code == 303
+    publish_everything(engine, town)
+    assert html.fromstring(client.get(THERE).content).xpath("//li//li[contains(., 'Wir auch.')]")
 
     # The owner comes back with the code of the receipt, takes it in, and changes something besides.
     owner = new_client()
@@ -159,6 +165,32 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
     changes = client.get(f"{THERE}/fassungen/2/4")
     assert "Was könnte es kosten?" in words(changes)
     assert client.get(f"{THERE}/fassungen/2/3").status_code == 404, "nobody has read version 3 for the public"
+
+
+def test_what_was_not_taken_in_can_stand_for_itself(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    form = fields(client.get(f"{THERE}/anders")) | {"what": "Ein Spielplatz.", "reason": "Für Kinder."}
+    client.post(f"{THERE}/anders", data=form)
+    publish_everything(engine, town)
+    with unit_of_work(engine, write=True) as session:
+        row = session.get_one(Contribution, 1)
+        ((amendment, handed_in),) = amendments.of_proposal(session, 1)
+        code, owner = handed_in.access_code, proposing.owner_with_code(session, row)
+        why = amendments.Rejection.OTHER_AIM
+        amendments.reject(session, amendment, why, "Ein anderes Ziel.", by=PUBLIC, author=owner, now=NOW)
+    amender = new_client()
+    assert amender.post("/beitrag/aenderung").headers["location"] == "/beitrag"
+    amender.post("/beitrag", data={"code": code})
+    assert "eigenen Vorschlag machen" in words(amender.get("/beitrag/stand"))
+    receipt = amender.post("/beitrag/aenderung", data={"do": "promote"})
+    assert "Ein Spielplatz." in words(amender.get(receipt.headers["location"]))
+    publish_everything(engine, town)
+    new = words(client.get(f"{HERE}/vorschlaege/ID-0003"))
+    assert "begann als Änderung zu" in new
+    assert "Wurde ein eigener Vorschlag" in words(client.get(THERE))
 
 
 def test_others_write_along_by_link_or_code_and_may_go(
