@@ -5,7 +5,7 @@ Each section of it has a room of its own, `planned_…`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from starlette.responses import Response
 from wtforms import Form, RadioField, StringField, TextAreaField
@@ -279,15 +279,17 @@ def _text_facts(visit: Visit, procedure: Procedure) -> tuple[str, ...]:
 
 def _phase_facts(visit: Visit, phases: Sequence[Phase]) -> tuple[str, ...]:
     return tuple(
-        f"{overview.phase_name(phase, visit.language)}: "
-        f"{_day(visit, phase.starts_on)} – {_day(visit, phase.ends_on)}"
+        f"{overview.phase_name(phase, visit.language)}: {_days(visit, phase)}"
         for phase in phases
         if phase.starts_on or phase.ends_on
     )
 
 
-def _day(visit: Visit, day: date | None) -> str:
-    return date_short(day, visit.language) if day else "…"
+def _days(visit: Visit, phase: Phase) -> str:
+    first, last = (date_short(day, visit.language) if day else "" for day in (phase.starts_on, phase.ends_on))
+    if first and last:
+        return first if first == last else f"{first} – {last}"
+    return visit.gettext("from %(date)s", date=first) if first else visit.gettext("until %(date)s", date=last)
 
 
 # --- publish, finish -------------------------------------------------------------------------------
