@@ -3,7 +3,6 @@
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from sqlmodel import Session
 
 from consultations import attached, places
 from consultations.attached import Target
-from consultations.contributions import Contribution
 from consultations.files import MissingFile
 from consultations.permissions import Actor
 from consultations.places import Layer, LayerRole
@@ -129,14 +127,3 @@ def _shape(house: House, row: Layer | None, number: int | None) -> bytes | None:
     path = local_copy(house, row)
     found = features.feature(path, number, Columns()) if path else None
     return found.wkb if found else None
-
-
-def thing_now(session: Session, contribution: Contribution) -> Mapping[str, Any]:
-    """What a contribution is about as it stands today: its object's name in the delivery in force, if it has one."""
-    thing = dict(contribution.thing)
-    if "layer" not in thing or contribution.id is None:
-        return thing
-    link = attached.link_of(session, contribution.id)
-    if link is not None and link.state == attached.LinkState.HELD.value:
-        thing |= {"delivery": link.layer_id, "feature": link.feature}
-    return thing
