@@ -31,7 +31,7 @@ def submitting(place: Place, who: str = "benchmark") -> Work:
     keys = itertools.count()
 
     def work() -> None:
-        with unit_of_work(place.engine, write=True, brief=True) as session:
+        with unit_of_work(place.engine, write=True, brief=True, town=place.municipality_id) as session:
             submission = Submission(
                 kind=Kind.STATEMENT,
                 channel="web",

@@ -167,8 +167,6 @@ def fill(place: Place, number: int) -> None:
                 for (level, cell), count in cells.items()
             ),
         )
-        procedure.last_entry_number = number
-        session.add(procedure)
     with place.engine.execution_options(writes=True).begin() as connection:
         connection.exec_driver_sql("ANALYZE")
 

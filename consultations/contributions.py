@@ -6,7 +6,7 @@ own state (`PublicationState`) and, where words have to be blacked out, a redact
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, bindparam, func, or_, text
 from sqlalchemy import select as select_columns
-from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import (
@@ -34,11 +33,11 @@ from consultations.documents import Document
 from consultations.notices import Notice
 from consultations.people import Organisation, Person, PersonInput
 from consultations.permissions import Actor, Permission, may
-from consultations.prepared import Prepared, together
+from consultations.prepared import Prepared, at_once, together
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
-from consultations.tables import BigKey, Json, UtcDateTime, claim_keys, insert_object, insert_row
+from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key
 from consultations.text import normalise
 from consultations.wording import Passage
 from geo.geometry import Located
@@ -314,7 +313,7 @@ def submit(
     """Take in a contribution: the row, its files, its receipt, its journal entry and the notice, in one transaction.
 
     The same `key` again gives the contribution that is already there. A statement after the end of the
-    period is kept and marked late (BauGB §4a(5)).
+    period is kept and marked late (BauGB §4a(5)). Entries of a procedure are numbered without a gap.
 
     Raises Refusal NOT_ALLOWED (channel), WRONG_STATE (procedure not public), EMPTY_CONTRIBUTION ("text"),
     TEXT_TOO_LONG, ATTACHMENTS_TOO_MANY, WRITTEN_AFTER_RECEIVED ("written_on"), RECEIVED_IN_FUTURE
@@ -334,23 +333,19 @@ def submit(
             return earlier
         raise
     with together(session):
-        counted = procedures.count_entry(session, procedure)
-        # Only now is the procedure ours alone; somebody may have sent the same form at the same moment.
-        sent_before = _BY_KEY.ask(session, procedure=procedure.id, wanted=submission.key)
-        chain = journal.end_of_chain(session, procedure.municipality_id)
-        claimed = claim_keys(session, Contribution, Person, Notice)
-    if sent_before.fetchone():
-        procedures.give_back_entry(session, procedure)
-        earlier = by_key(session, procedure.id, submission.key)
-        assert earlier is not None
-        return earlier
-    (number,) = counted.fetchone()
-    set_committed_value(procedure, "last_entry_number", number)
-    key, person_key, notice_key = claimed.fetchone()
+        # Only now does nobody else hand in; somebody may have sent the same form at the same moment.
+        journal.hold(session, procedure.municipality_id)
+        answer = _BEFORE.ask(
+            session, procedure=procedure.id, submission=submission.key, wanted=procedure.municipality_id
+        )
+    sent_before, last_number, *end, key, person_key, notice_key = answer.fetchone()
+    if sent_before is not None:
+        return session.get_one(Contribution, sent_before)
+    number = (last_number or 0) + 1
     organisation_id = people.organisation_of(
         session, submission.person, municipality_id=procedure.municipality_id, now=now
     )
-    with together(session):
+    with at_once(session):
         person_id = people.add(
             session, submission.person, key=person_key, organisation_id=organisation_id, now=now
         )
@@ -379,7 +374,7 @@ def submit(
                 "late": contribution.is_late,
                 "payload_sha256": sealed,
             },
-            end=chain,
+            end=(end[0] or 0, end[1] or journal.FIRST_HASH),
         )
     if submission.kind is Kind.PROPOSAL and submission.supplements is None and submission.parent is None:
         files = [(file.sha256, file.description) for file in submission.attachments]
@@ -482,6 +477,27 @@ def _normalised(submission: Submission) -> Submission:
     )
 
 
+def wrong_in(submission: Submission, *, now: datetime) -> list[Refusal]:
+    """Everything that `submit` would refuse of what was typed, at once; whether it fits the consultation comes then."""
+    try:
+        too_long = []
+        submission = _normalised(submission)
+    except Refusal as refusal:
+        too_long = [refusal]
+    return [*too_long, *_wrong_facts(submission, submission.received_at or now, now)]
+
+
+def _wrong_facts(submission: Submission, received_at: datetime, now: datetime) -> Iterator[Refusal]:
+    if not submission.text.strip() and not submission.attachments and not submission.title.strip():
+        yield Refusal(Code.EMPTY_CONTRIBUTION, "text")
+    if len(submission.attachments) > ATTACHMENTS_LIMIT:
+        yield Refusal(Code.ATTACHMENTS_TOO_MANY, "attachments", limit=ATTACHMENTS_LIMIT)
+    if received_at > now:
+        yield Refusal(Code.RECEIVED_IN_FUTURE, "received_at")
+    if submission.written_on and submission.written_on > local_date(received_at):
+        yield Refusal(Code.WRITTEN_AFTER_RECEIVED, "written_on")
+
+
 #: What somebody must be allowed to do who uses a channel.
 _NEEDED = {
     channels.Entry.PUBLIC: Permission.TAKE_PART,
@@ -502,14 +518,8 @@ def _check_channel(submission: Submission, procedure: Procedure, by: Actor) -> N
 def _check_content(
     session: Session, submission: Submission, procedure: Procedure, received_at: datetime, now: datetime
 ) -> None:
-    if not submission.text.strip() and not submission.attachments and not submission.title:
-        raise Refusal(Code.EMPTY_CONTRIBUTION, "text")
-    if len(submission.attachments) > ATTACHMENTS_LIMIT:
-        raise Refusal(Code.ATTACHMENTS_TOO_MANY, "attachments", limit=ATTACHMENTS_LIMIT)
-    if received_at > now:
-        raise Refusal(Code.RECEIVED_IN_FUTURE, "received_at")
-    if submission.written_on and submission.written_on > local_date(received_at):
-        raise Refusal(Code.WRITTEN_AFTER_RECEIVED, "written_on")
+    for refusal in _wrong_facts(submission, received_at, now):
+        raise refusal
     if submission.document_id is not None:
         document = session.get(Document, submission.document_id)
         if document is None or document.procedure_id != procedure.id:
@@ -785,15 +795,26 @@ def by_access_code(session: Session, municipality_id: int, typed: str) -> Contri
 def by_key(session: Session, procedure_id: int, submission_key: str) -> Contribution | None:
     """The contribution that was handed in with this form, or None."""
     # Nearly always None: the index alone answers, and no object is prepared.
-    found = _BY_KEY.ask(session, procedure=procedure_id, wanted=submission_key).fetchone()
+    found = _BY_KEY.ask(session, procedure=procedure_id, submission=submission_key).fetchone()
     return session.get(Contribution, found[0]) if found else None
 
 
 _contributions = SQLModel.metadata.tables["contribution"]
-_BY_KEY = Prepared(
-    select_columns(_contributions.c.id).where(
-        _contributions.c.procedure_id == bindparam("procedure"),
-        _contributions.c.submission_key == bindparam("wanted"),
+_of_procedure = _contributions.c.procedure_id == bindparam("procedure")
+_with_key = select_columns(_contributions.c.id).where(
+    _of_procedure, _contributions.c.submission_key == bindparam("submission")
+)
+_BY_KEY = Prepared(_with_key)
+#: What has to be known before something is written: whether it was handed in before, the procedure's last entry number
+#: (entries are never deleted, and who asks holds the chain), the end of the chain, and the keys of the new rows.
+_BEFORE = Prepared(
+    select_columns(
+        _with_key.scalar_subquery(),
+        select_columns(func.max(_contributions.c.entry_number)).where(_of_procedure).scalar_subquery(),
+        *journal.END,
+        next_key(Contribution),
+        next_key(Person),
+        next_key(Notice),
     )
 )
 

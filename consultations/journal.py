@@ -79,14 +79,17 @@ def append(
     procedure_id: int | None = None,
     subject: str = "",
     facts: dict[str, Any] | None = None,
-    end: Any = None,
+    end: tuple[int, str] | None = None,
 ) -> None:
     """Add one entry to the municipality's chain, in the caller's transaction.
 
     `facts` must be plain JSON; personal data belong into the tables, not in here, because an entry can never be
-    erased. `end` is what `end_of_chain` gave, if the caller has asked already.
+    erased. `end`: number and hash of the last entry, if the caller holds the chain and has asked already (`END`).
     """
-    last = (end or end_of_chain(session, municipality_id)).fetchone()
+    last = end
+    if end is None:
+        hold(session, municipality_id)
+        last = _LAST.ask(session, wanted=municipality_id).fetchone()
     facts = json.loads(json.dumps(facts or {}, default=str))
     values: dict[str, Any] = {
         "municipality_id": municipality_id,
@@ -102,24 +105,29 @@ def append(
     insert_row(session, JournalEntry, **values, hash=_entry_hash(SimpleNamespace(**values)))
 
 
-def end_of_chain(session: Session, municipality_id: int) -> Any:
-    """The number and the hash of the municipality's last entry, as an answer to be fetched.
+def hold(session: Session, municipality_id: int) -> None:
+    """Let nobody else write into the municipality's chain until the transaction ends; waits for who does.
 
-    On PostgreSQL the municipality's chain is locked until the transaction ends; on SQLite the writer already has the
-    database.
+    On SQLite the writer already has the database. Whoever writes much holds the chain before anything else, so that
+    no two ever wait for each other.
     """
     if session.get_bind().dialect.name == "postgresql":
         _LOCK.ask(session, key=municipality_id)
-    return _LAST.ask(session, wanted=municipality_id)
 
 
 _entries = SQLModel.metadata.tables["journal_entry"]
 _LOCK = Prepared(text("SELECT pg_advisory_xact_lock(71, CAST(:key AS integer))"))
-_LAST = Prepared(
+_of_wanted = (
     select(_entries.c.sequence, _entries.c.hash)
     .where(_entries.c.municipality_id == bindparam("wanted"))
     .order_by(_entries.c.sequence.desc())
     .limit(1)
+)
+_LAST = Prepared(_of_wanted)
+#: Number and hash of the last entry of the municipality `wanted`, as columns of somebody else's question.
+END = tuple(
+    _of_wanted.with_only_columns(column).scalar_subquery()
+    for column in (_entries.c.sequence, _entries.c.hash)
 )
 
 

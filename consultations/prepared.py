@@ -5,9 +5,11 @@ database takes to answer it. It still spells them, so that both databases are to
 connection and the transaction.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Dialect
@@ -56,11 +58,22 @@ class Prepared:
         if spelled.by_name:
             told = {name: value for (name, _), value in zip(spelled.places, fitting, strict=True)}
         cursor = connection.connection.cursor()
+        for listener in connection.dispatch.before_cursor_execute:
+            # Whoever counts what SQLAlchemy sends sees this too.
+            listener(connection, cursor, spelled.sql, told, None, False)
         try:
             cursor.execute(spelled.sql, told)
         except _driver_error(dialect) as problem:
             raise as_usual(problem, dialect, spelled.sql) from problem
         return cursor
+
+    def run(self, session: Session, /, **values: Any) -> None:
+        """Run it for what it changes; within `at_once` together with all the others at the end of the block."""
+        waiting = session.info.get(_WAITING)
+        if waiting is None:
+            self.ask(session, **values)
+        else:
+            waiting.append((self, values))
 
     def _spell(self, dialect: Dialect) -> _Spelled:
         compiled = self._clause.compile(
@@ -98,6 +111,75 @@ def together(session: Session) -> Iterator[None]:
             yield
     except _driver_error(connection.dialect) as problem:
         raise as_usual(problem, connection.dialect) from problem
+
+
+@contextmanager
+def at_once(session: Session) -> Iterator[None]:
+    """Rows that are written within (`Prepared.run`) go to PostgreSQL in a single statement at the end of the block.
+
+    Their order does not matter there: keys that name other rows are looked at when all of them are in. SQLite, which
+    is no server, writes each at once.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        yield
+        return
+    waiting: list[tuple[Prepared, Mapping[str, Any]]] = []
+    session.info[_WAITING] = waiting
+    try:
+        yield
+    finally:
+        del session.info[_WAITING]
+    if waiting:
+        values = {
+            f"{_prefix(number)}{name}": value
+            for number, (_, given) in enumerate(waiting)
+            for name, value in given.items()
+        }
+        _all_of(tuple(each for each, _ in waiting)).ask(session, **values)
+
+
+class _AllOf(Prepared):
+    """Several statements that change something, as one."""
+
+    def __init__(self, parts: tuple[Prepared, ...]) -> None:
+        super().__init__(parts[0]._clause)
+        self._parts = parts
+
+    def _spell(self, dialect: Dialect) -> _Spelled:
+        spelled = [part._spelled.get(dialect.name) or part._spell(dialect) for part in self._parts]
+        texts = [_NAMED.sub(rf"%({_prefix(number)}\1)s", each.sql) for number, each in enumerate(spelled)]
+        *before, last = texts
+        parts = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(before))
+        whole = self._spelled[dialect.name] = _Spelled(
+            f"WITH {parts} {last}" if parts else last,
+            tuple(
+                (f"{_prefix(number)}{name}", convert)
+                for number, each in enumerate(spelled)
+                for name, convert in each.places
+            ),
+            {
+                f"{_prefix(number)}{name}": value
+                for number, each in enumerate(spelled)
+                for name, value in each.fixed.items()
+            },
+            by_name=True,
+        )
+        return whole
+
+
+#: A place for a value, as psycopg wants it.
+_NAMED = re.compile(r"%\((\w+)\)s")
+#: Under which name a session keeps what waits for the end of `at_once`.
+_WAITING = "rows that wait"
+
+
+def _prefix(number: int) -> str:
+    return f"p{number}_"
+
+
+@lru_cache(maxsize=256)
+def _all_of(parts: tuple[Prepared, ...]) -> _AllOf:
+    return _AllOf(parts)
 
 
 def _driver_error(dialect: Dialect) -> type[Exception]:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, Integer, UniqueConstraint, bindparam, func, update
+from sqlalchemy import Index, UniqueConstraint, bindparam, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -163,7 +163,6 @@ class Procedure(SQLModel, table=True):
     #: What was read from the plan's file (format, CRS, counts, repairs), for the planner.
     plan_report: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     version: int = 0
-    last_entry_number: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -336,14 +335,6 @@ class ProcedureInput:
     access_options: tuple[dict[str, Any], ...] = ()
     phases: tuple[PhaseInput, ...] = ()
 
-
-_procedures = SQLModel.metadata.tables["procedure"]
-_COUNT_ENTRIES = Prepared(
-    update(_procedures)
-    .where(_procedures.c.id == bindparam("wanted"))
-    .values(last_entry_number=_procedures.c.last_entry_number + bindparam("step", type_=Integer))
-    .returning(_procedures.c.last_entry_number)
-)
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
@@ -763,6 +754,7 @@ def by_id(session: Session, municipality_id: int, procedure_id: int) -> Procedur
     return find_object(session, Procedure, _BY_ID, municipality=municipality_id, id=procedure_id)
 
 
+_procedures = SQLModel.metadata.tables["procedure"]
 _OF_MUNICIPALITY = _procedures.select().where(_procedures.c.municipality_id == bindparam("municipality"))
 _BY_SLUG = Prepared(_OF_MUNICIPALITY.where(_procedures.c.slug == bindparam("slug")))
 _BY_ID = Prepared(_OF_MUNICIPALITY.where(_procedures.c.id == bindparam("id")))
@@ -974,16 +966,3 @@ def localised(procedure: Procedure, language: str, name: str) -> str:
     """A text of the procedure in a language, or in the municipality's first language where it is missing."""
     translated = procedure.translations.get(language, {}).get(name, "")
     return str(translated or getattr(procedure, name))
-
-
-def count_entry(session: Session, procedure: Procedure) -> Any:
-    """Count up the procedure's entries; the new number as an answer to be fetched.
-
-    The row is locked until the transaction ends.
-    """
-    return _COUNT_ENTRIES.ask(session, step=1, wanted=procedure.id)
-
-
-def give_back_entry(session: Session, procedure: Procedure) -> None:
-    """Undo `count_entry` within the transaction that called it."""
-    _COUNT_ENTRIES.ask(session, step=-1, wanted=procedure.id).fetchone()

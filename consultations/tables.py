@@ -5,11 +5,24 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, Table, insert, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    Table,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.orm.util import identity_key
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
@@ -73,28 +86,44 @@ def claim_keys(session: Session, *tables: type[SQLModel]) -> Any:
     On PostgreSQL the keys are taken from their sequences; on SQLite, where whoever writes is alone, they are the ones
     that it would give. The session must have begun to write, and the rows belong into the same transaction.
     """
-    return _claim(tables, session.get_bind().dialect.name).ask(session)
+    return _claim(tables).ask(session)
 
 
 @cache
-def _claim(tables: tuple[type[SQLModel], ...], database: str) -> Prepared:
-    next_of = (
-        "nextval(pg_get_serial_sequence('{0}', 'id'))"
-        if database == "postgresql"
-        else "(SELECT coalesce(max(id), 0) + 1 FROM {0})"
-    )
-    return Prepared(text("SELECT " + ", ".join(next_of.format(table.__tablename__) for table in tables)))
+def _claim(tables: tuple[type[SQLModel], ...]) -> Prepared:
+    return Prepared(select(*map(next_key, tables)))
+
+
+class next_key(ColumnElement[int]):  # noqa: N801 (as SQLAlchemy's own functions)
+    """The key that the next row of a table will have, as a column of a question; see `claim_keys`."""
+
+    inherit_cache = False
+
+    def __init__(self, table: type[SQLModel]) -> None:
+        self.table = str(table.__tablename__)
+        self.type = BigInteger()
+
+
+@compiles(next_key, "postgresql")
+def _from_sequence(element: next_key, compiler: SQLCompiler, **how: Any) -> str:
+    return f"nextval(pg_get_serial_sequence('{element.table}', 'id'))"
+
+
+@compiles(next_key, "sqlite")
+def _after_the_last(element: next_key, compiler: SQLCompiler, **how: Any) -> str:
+    return f"(SELECT coalesce(max(id), 0) + 1 FROM {element.table})"
 
 
 def insert_row(session: Session, table: type[SQLModel], **values: Any) -> dict[str, Any]:
     """One INSERT in the session's transaction with the defaults of the class; returns all the values.
 
     For what is written often and read back rarely: a thirtieth of the work of adding an object and flushing it,
-    because nothing is sorted, compared or read back. What the session still holds back is not flushed first.
+    because nothing is sorted, compared or read back. What the session still holds back is not flushed first. Within
+    `prepared.at_once` it is written at the end of the block.
     """
     plain, made_anew = _defaults(table)
     values = {**plain, **{name: make() for name, make in made_anew}, **values}
-    _insert(table, tuple(values)).ask(session, **values)
+    _insert(table, tuple(values)).run(session, **values)
     return values
 
 

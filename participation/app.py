@@ -91,6 +91,16 @@ ROOMS: tuple[str, ...] = (
 )
 
 
+#: Those that draw and measure: what they need is loaded before, by one thread at a time (see `geo.loading`).
+DRAWING = frozenset(
+    {
+        *("maps", "map_town", "map_layers", "map_vectors", "pictures"),
+        *("city", "sunlight", "city_comment", "planned_area", "planned_layers", "planned_variants"),
+        *("agencies", "planned_agencies", "moderation"),
+    }
+)
+
+
 class LanguageMiddleware:
     """Takes the language off the path: `/en/karte` is `/karte` in English."""
 
@@ -148,12 +158,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         # What is loaded now lives as long as the process: no need to look through it again and again.
         gc.collect()
         gc.freeze()
-        # Two visitors who ask for the first map at once would load it in two threads, and neither would get it.
-        importlib.import_module("numpy")
         async with jobs.worker(house, enabled=settings.in_process_worker):
             yield
-        house.inspections.close()
-        house.engine.dispose()
+        house.close()
 
     async def refusal(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, Refusal)
@@ -175,7 +182,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         Route("/healthz", healthz),
         Route("/static/{hash}/{path:path}", house.static.respond),
         *(
-            Route(page.path, web.endpoint(page, house), methods=list(page.methods), name=page.name)
+            Route(
+                page.path,
+                web.endpoint(page, house, draws=page.handler.__module__.rpartition(".")[2] in DRAWING),
+                methods=list(page.methods),
+                name=page.name,
+            )
             for page in web.PAGES.values()
         ),
     ]

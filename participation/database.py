@@ -1,10 +1,12 @@
 """The database: engine, one session per unit of work, migrations.
 
 The same code runs on SQLite and PostgreSQL. On SQLite a unit of work that writes begins with BEGIN IMMEDIATE
-and waits its turn in this process's own line first, so that writers never starve each other.
+and waits its turn in this process's own line first, so that writers never starve each other. On PostgreSQL only those
+stand in a line who write into a town's file and are many (`unit_of_work` with `town`).
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlmodel import Session
 
 from consultations import (  # noqa: F401  (every module that owns tables, for Alembic)
@@ -61,6 +63,8 @@ from participation.writers import Line
 
 #: How long a writer waits for its turn before the visitor is told that the server is busy.
 PATIENCE_SECONDS = 30.0
+#: How long a connection that was just used counts as standing.
+FRESH_SECONDS = 1.0
 
 
 def make_engine(url: str) -> Engine:
@@ -68,9 +72,9 @@ def make_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         # Who meets somebody else's lock (an import's, say) is told to try again, as on SQLite, and does not hang.
         patience = f"-c lock_timeout={round(PATIENCE_SECONDS * 1000)}"
-        return create_engine(
-            url, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args={"options": patience}
-        )
+        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"options": patience})
+        _ask_those_at_rest(engine)
+        return engine
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": PATIENCE_SECONDS},
@@ -102,46 +106,96 @@ def make_engine(url: str) -> Engine:
 
 
 @contextmanager
-def unit_of_work(engine: Engine, *, write: bool = False, brief: bool = False) -> Iterator[Session]:
-    """A session that commits when the block ends and rolls back when it raises.
+def opened(url: str) -> Iterator[Engine]:
+    """An engine for the length of a block, as commands need it; no connection is left open."""
+    engine = make_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
-    `brief` work of many writers at once may share a commit; it waits for theirs as they wait for it.
+
+def _ask_those_at_rest(engine: Engine) -> None:
+    """Ask a connection whether it still stands before it is used, unless it was used a moment ago.
+
+    As `pool_pre_ping`, but for the exchange with the server that every single unit of work would have to wait for.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _rest(connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: Any, proxy: Any) -> None:
+        since = record.info.get("rests_since")
+        if since is None or time.monotonic() - since < FRESH_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as problem:
+            raise InvalidatePoolError from problem
+
+
+@contextmanager
+def unit_of_work(
+    engine: Engine, *, write: bool = False, brief: bool = False, town: int | None = None
+) -> Iterator[Session]:
+    """A session that commits when the block ends and rolls back when it raises; `session.info["writes"]` if it may write.
+
+    `brief` work of many writers at once may share a commit; it waits for theirs as they wait for it. `town`: whose file
+    such work will write into, with others who do so at the same moment (handing in); for one town at a time.
     Raises Refusal DATABASE_BUSY or DISK_FULL where the database says so; nothing is half-written then.
     """
     if not write:
         with Session(engine) as session:
             yield session
         return
+    is_sqlite = engine.dialect.name == "sqlite"
     try:
-        if engine.dialect.name == "sqlite":
-            with _line_of(engine).turn(engine, brief=brief, patience=PATIENCE_SECONDS) as session:
+        if is_sqlite or town is not None:
+            line = _line_of(engine, None if is_sqlite else town)
+            with line.turn(engine, brief=brief, patience=PATIENCE_SECONDS) as session:
+                session.info["writes"] = True
                 yield session
         else:
-            with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
+            with Session(engine, expire_on_commit=False, info={"writes": True}) as session:
                 yield session
                 session.commit()
     except OperationalError as problem:
         raise _refusal_for(problem) from problem
 
 
-def _line_of(engine: Engine) -> Line:
-    if engine not in _lines:
-        _lines[engine] = _lines_by_address.setdefault(str(engine.url), Line())
-    return _lines[engine]
+def _line_of(engine: Engine, town: int | None = None) -> Line:
+    lines = _lines.get(engine)
+    if lines is None:
+        lines = _lines[engine] = _lines_by_address.setdefault(str(engine.url), {})
+    return lines.get(town) or lines.setdefault(town, Line())
 
 
-#: One line for each database, whatever the number of engines; putting together its address takes a while.
-_lines_by_address: dict[str, Line] = {}
-_lines: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
+#: The lines of each database, whatever the number of engines; putting together its address takes a while.
+_lines_by_address: dict[str, dict[int | None, Line]] = {}
+_lines: WeakKeyDictionary[Engine, dict[int | None, Line]] = WeakKeyDictionary()
+
+#: What PostgreSQL says (SQLSTATE) when waiting and trying again helps: deadlock, serialization, lock or statement
+#: timeout, too many connections; the server was restarted, is starting, or the connection is gone.
+_PASSING = ("40P01", "40001", "55P03", "57014", "53300", "57P01", "57P02", "57P03")
+_CONNECTION_LOST = "08"
+#: disk_full; out_of_memory and the like are no matter of the disk.
+_DISK_FULL = "53100"
 
 
 def _refusal_for(problem: DBAPIError) -> Exception:
+    state = getattr(problem.orig, "sqlstate", None)
     said = str(problem.orig).lower()
-    if "locked" in said or "busy" in said or "deadlock" in said or "timeout" in said:
-        return Refusal(Code.DATABASE_BUSY)
-    if "full" in said or "no space" in said:
+    if state is not None:
+        busy, full = state in _PASSING or state.startswith(_CONNECTION_LOST), state == _DISK_FULL
+    else:
+        # SQLite, or PostgreSQL's client library without a word from the server.
+        busy = any(word in said for word in ("locked", "busy", "timeout", "connection"))
+        full = "full" in said or "no space" in said
+    if full:
         return Refusal(Code.DISK_FULL)
-    return problem
+    return Refusal(Code.DATABASE_BUSY) if busy else problem
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -156,4 +210,4 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
 
-__all__ = ["make_engine", "metadata", "migrate", "unit_of_work"]
+__all__ = ["make_engine", "metadata", "migrate", "opened", "unit_of_work"]

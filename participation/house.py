@@ -65,6 +65,14 @@ class House:
         """From which the secrets of agencies' links are made, see consultations/invitations.py."""
         return link_key(self.settings)
 
+    def close(self) -> None:
+        """Let go of everything that is open; what is asked for afterwards opens it again."""
+        self.inspections.close()
+        site = self.__dict__.pop("_site_connection", None)  # see `web.house_site`
+        if site is not None:
+            site.close()
+        self.engine.dispose()
+
     def keep(self, key: tuple[object, ...], kept: KeptPage) -> None:
         """Remember a finished page; the oldest go when there are too many, or when they are too large together."""
         self.forget(key)

@@ -440,15 +440,11 @@ def actor_of_token(session: Session, token: str, *, now: datetime) -> Actor:
     row, identity = found
     if row.person_id is None or not row.is_open(now) or (identity is not None and not identity.is_active):
         return PUBLIC
-    if now - row.seen_at >= SEEN_STEP and _may_write(session):
+    if now - row.seen_at >= SEEN_STEP and session.info.get("writes", False):
         row.seen_at = now
         session.add(row)
         session.flush()
     return people.actor_of(session, row.person_id) or PUBLIC
-
-
-def _may_write(session: Session) -> bool:
-    return bool(session.get_bind().get_execution_options().get("writes", False))
 
 
 def sessions_of(session: Session, person_id: int, *, now: datetime) -> list[SignIn]:

@@ -33,6 +33,7 @@ from consultations.permissions import PUBLIC, Actor, Permission, may
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt, plain_paragraphs, render_markdown, without_controls
+from geo import loading
 from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
@@ -394,14 +395,17 @@ class Visit:
         """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
         self.cookies_to_set.append((name, value, max_age))
 
-    async def in_thread(self, work: Callable[[], ResultT], *, write: bool = False) -> ResultT:
+    async def in_thread(
+        self, work: Callable[[], ResultT], *, write: bool = False, hands_in: bool = False
+    ) -> ResultT:
         """Run `work` in a worker thread with a unit of work of its own as `visit.session`; for `async` handlers.
 
-        What it returns is committed (with `write`), what it raises is rolled back.
+        What it returns is committed (with `write`), what it raises is rolled back. `hands_in`: many may do so at once.
         """
+        town = self.municipality_id if hands_in else None
 
         def run() -> ResultT:
-            with unit_of_work(self.house.engine, write=write, brief=True) as self.session:
+            with unit_of_work(self.house.engine, write=write, brief=True, town=town) as self.session:
                 return work()
 
         return await run_in_threadpool(run)
@@ -457,8 +461,11 @@ def _can_exist(request: Request) -> bool:
 # --- running a page --------------------------------------------------------------------------------
 
 
-def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
-    """The ASGI-side of a page: read the form, run the handler in a thread, keep shared pages."""
+def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Request], Any]:
+    """The ASGI-side of a page: read the form, run the handler in a thread, keep shared pages.
+
+    `draws`: what it takes to draw is loaded before the handler runs.
+    """
 
     async def run(request: Request) -> Response:
         if not _can_exist(request):
@@ -478,6 +485,8 @@ def endpoint(page: Page, house: House) -> Callable[[Request], Any]:
             if kept:
                 return _send_kept(request, kept)
         form = FormData()
+        if draws and not loading.is_done():
+            await run_in_threadpool(loading.load)
         if request.method not in ("GET", "HEAD"):
             if limit > SMALL_BODY and page.may not in (Permission.READ_PUBLIC, Permission.TAKE_PART):
                 # Who may not enter need not send half a gigabyte first.

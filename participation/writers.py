@@ -1,11 +1,11 @@
-"""Who writes into a SQLite database stands in one line; whoever is brief shares a commit with those who wait behind.
+"""Who writes where one at a time can write stands in one line; whoever is brief shares a commit with those behind.
 
-SQLite has one writer at a time, and a durable commit costs more than what most of them write. So a writer who is done
-and sees others wait leaves the transaction open for the next one, and all of them wait for the one commit at the end.
-Nobody's work counts as done before that commit: it is there for all of them or for none. Each of them can still be
-rolled back alone, to where it began (a savepoint).
+SQLite has one writer at a time, and so has the file of a town (`journal`) on any database; a durable commit costs more
+than what most of them write. So a writer who is done and sees others wait leaves the transaction open for the next
+one, and all of them wait for the one commit at the end. Nobody's work counts as done before that commit: it is there
+for all of them or for none. Each of them can still be rolled back alone, to where it began (a savepoint).
 
-The line is one of this process, so that writers never starve each other; other processes wait for SQLite's own lock.
+The line is one of this process, so that writers never starve each other; other processes wait for the database's lock.
 """
 
 import threading
@@ -37,15 +37,28 @@ class _Commit:
     problem: BaseException | None = None
 
     def finish(self) -> None:
-        """Commit for everybody, or tell everybody why not. Raises nothing."""
+        """Commit for everybody, or tell everybody why not. Raises nothing.
+
+        One of them may have cost them all the transaction (the connection is lost, or SQLite has rolled everything
+        back by itself): then all of them have to try again.
+        """
         try:
-            if self.transaction.is_active:
+            if self.is_open():
                 self.transaction.commit()
+            elif self.sharers > 1 or self.transaction.is_active:
+                self.problem = Refusal(Code.DATABASE_BUSY)
+            # Otherwise the only one has taken back everything, as whoever shows a form again does.
         except BaseException as problem:
             self.problem = problem
             self.connection.invalidate()  # it would go back to the pool with the transaction open
         finally:
             self.connection.close()
+
+    def is_open(self) -> bool:
+        """Whether there is still something to commit: SQLite's driver commits nothing without a word."""
+        if not self.transaction.is_active or self.connection.invalidated:
+            return False
+        return bool(getattr(self.connection.connection.driver_connection, "in_transaction", True))
 
 
 @dataclass
@@ -57,7 +70,7 @@ class _Turn:
 
 
 class Line:
-    """The line of writers of one database."""
+    """The line of writers of one database, or of one town's file in it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -134,7 +147,7 @@ class Line:
     def _leave_open(self, commit: _Commit, brief: bool) -> bool:
         """Hand the open transaction to the next in line, if that is to everybody's good."""
         full = commit.sharers >= SHARERS or time.monotonic() - commit.began > SHARING_SECONDS
-        if full or not brief or not commit.transaction.is_active:
+        if full or not brief or not commit.is_open():
             return False
         with self._guard:
             if not self._waiting or not self._waiting[0].brief:

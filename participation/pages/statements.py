@@ -223,7 +223,9 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         except Refusal as refusal:
             _refuse_files(visit, sent, refusal)
     try:
-        kept, answer = await visit.in_thread(partial(_act, visit, token, step, sent, wanted), write=True)
+        kept, answer = await visit.in_thread(
+            partial(_act, visit, token, step, sent, wanted), write=True, hands_in=wanted == "send"
+        )
     except Refusal as refusal:
         if refusal.code is Code.NOT_FOUND:
             raise

@@ -1,16 +1,18 @@
 """The one door: every rule for every channel, one contribution however often it is sent, and what comes after."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, drafts, filing, moderation, people, procedures
+from consultations import channels, contributions, drafts, filing, journal, moderation, people, procedures
 from consultations.channels import CHANNELS, Channel, Entry
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
@@ -27,14 +29,16 @@ from consultations.journal import JournalEntry
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.people import PersonInput
-from consultations.permissions import PUBLIC, Actor
+from consultations.permissions import PUBLIC, SYSTEM, Actor
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT
 from geo.geometry import from_lonlat
+from participation import database
 from participation.database import unit_of_work
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
+from tests.queries import counted
 
 EACH_CHANNEL = pytest.mark.parametrize("channel", CHANNELS, ids=str)
 
@@ -390,12 +394,16 @@ def procedure_id(engine: Engine) -> int:
         return procedure.id
 
 
-def hand_in_apart(engine: Engine, procedure_id: int, key: str) -> str:
+def hand_in_apart(engine: Engine, procedure_id: int, key: str, *, town: int | None = None) -> str:
     """Hand in within a unit of work of its own, as a server's thread does; the reference."""
-    with unit_of_work(engine, write=True) as session:
-        procedure = session.get_one(Procedure, procedure_id)
-        submission = Submission(Kind.STATEMENT, "web", key, text=key, person=PersonInput(name="Rosa"))
-        return contributions.submit(session, submission, procedure=procedure, by=PUBLIC, now=NOW).reference
+    with unit_of_work(engine, write=True, brief=True, town=town) as session:
+        return _submit(session, procedure_id, key).reference
+
+
+def _submit(session: Session, procedure_id: int, key: str) -> Contribution:
+    procedure = session.get_one(Procedure, procedure_id)
+    submission = Submission(Kind.STATEMENT, "web", key, text=key, person=PersonInput(name="Rosa"))
+    return contributions.submit(session, submission, procedure=procedure, by=PUBLIC, now=NOW)
 
 
 def test_the_same_form_sent_at_the_same_moment_is_one_contribution(engine: Engine, procedure_id: int) -> None:
@@ -408,11 +416,83 @@ def test_the_same_form_sent_at_the_same_moment_is_one_contribution(engine: Engin
 
 
 def test_numbers_have_no_gaps_however_many_hand_in_at_once(engine: Engine, procedure_id: int) -> None:
-    at_once(12, lambda number: hand_in_apart(engine, procedure_id, f"form {number}"))
+    # Half of them in a line that shares commits, as on the web; the others as jobs and other servers do.
+    at_once(
+        12,
+        lambda number: hand_in_apart(engine, procedure_id, f"form {number}", town=1 if number % 2 else None),
+    )
     with unit_of_work(engine) as session:
         rows = session.exec(select(Contribution).order_by(col(Contribution.entry_number))).all()
         assert [row.entry_number for row in rows] == list(range(1, 13))
         assert len({row.access_code for row in rows}) == 12
+        assert list(journal.verify(session)) == []
+
+
+def test_handing_in_asks_few_questions_and_all_of_them_are_counted(engine: Engine, procedure_id: int) -> None:
+    hand_in_apart(engine, procedure_id, "before", town=1)
+    with counted(engine) as asked:
+        hand_in_apart(engine, procedure_id, "counted", town=1)
+    everything = "\n".join(asked)
+    for table in ("contribution", "person", "receipt", "search_entry", "journal_entry"):
+        assert f"INSERT INTO {table} " in everything
+    # The consultation, its phases, what has to be known; on PostgreSQL the town's file is held, and all rows are one.
+    assert len(asked) == (5 if engine.dialect.name == "postgresql" else 9), everything
+
+
+def test_handing_in_never_waits_for_a_planner_who_is_changing_the_consultation(
+    engine: Engine, procedure_id: int
+) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with unit_of_work(engine, write=True) as session:
+        # A planner's row is locked, and the file of the town is asked for afterwards: whoever held the file and waited
+        # for the row would wait for ever.
+        procedure = session.get_one(Procedure, procedure_id)
+        procedure.summary = "Neu gefasst."
+        session.flush()
+        thread = threading.Thread(target=hand_in_apart, args=(engine, procedure_id, "meanwhile"), daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+        journal.append(session, municipality_id=1, verb="changed", by=SYSTEM, at=NOW)
+
+
+def test_a_connection_that_breaks_is_told_to_all_who_share_it(engine: Engine, procedure_id: int) -> None:
+    """Nobody is told "done" whose words went with somebody else's accident."""
+    first_has_written, ends = threading.Event(), dict[str, object]()
+    line = database._line_of(engine, None if engine.dialect.name == "sqlite" else 1)
+
+    def hand_in(name: str, go_on: Callable[[Session], object]) -> None:
+        try:
+            with unit_of_work(engine, write=True, brief=True, town=1) as session:
+                _submit(session, procedure_id, name)
+                go_on(session)
+            ends[name] = "done"
+        except Refusal as refusal:
+            ends[name] = refusal.code
+        except DBAPIError:
+            ends[name] = "accident"
+
+    def wait(_session: Session) -> None:
+        first_has_written.set()
+        while not line._waiting:
+            time.sleep(0.001)
+
+    def break_off(session: Session) -> None:
+        # SQLite itself takes back the whole transaction; PostgreSQL's process ends.
+        ends_all = "INSERT OR ROLLBACK INTO municipality SELECT * FROM municipality"
+        if engine.dialect.name == "postgresql":
+            ends_all = "SELECT pg_terminate_backend(pg_backend_pid())"
+        session.execute(text(ends_all))
+
+    thread = threading.Thread(target=hand_in, args=("first", wait))
+    thread.start()
+    assert first_has_written.wait(20)
+    hand_in("second", break_off)
+    thread.join(20)
+    assert ends["first"] is Code.DATABASE_BUSY
+    assert ends["second"] in (Code.DATABASE_BUSY, "accident")
+    assert hand_in_apart(engine, procedure_id, "third", town=1) == "BP-12-0001", "nothing of theirs was kept"
 
 
 def test_a_draft_begun_twice_at_the_same_moment_is_one(engine: Engine, procedure_id: int) -> None:

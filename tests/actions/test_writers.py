@@ -104,6 +104,13 @@ def test_the_first_one_fails_alone(engine: Engine, rows: Rows) -> None:
     assert rows() == ["a", "b"]
 
 
+def test_who_takes_everything_back_and_goes_on_has_not_failed(engine: Engine, rows: Rows) -> None:
+    with unit_of_work(engine, write=True, brief=True) as session:
+        note(session, "a slip")
+        session.rollback()
+    assert rows() == []
+
+
 def test_what_takes_long_shares_with_nobody(engine: Engine, rows: Rows) -> None:
     words = ["a", "b", "c"]
     _futures, commits = crowd(engine, words, brief=False)

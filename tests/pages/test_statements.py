@@ -3,6 +3,8 @@
 import io
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,12 +13,12 @@ import httpx2
 import pytest
 from lxml import html
 from PIL import Image
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, drafts, filing, moderation, places, procedures
+from consultations import contributions, drafts, filing, journal, moderation, places, procedures
 from consultations.contributions import Attachment, Contribution, Kind
 from consultations.documents import DocumentKind, FileFacts
 from consultations.drafts import Draft
@@ -581,26 +583,44 @@ def on_sqlite(engine: Engine) -> None:
         pytest.skip("PostgreSQL says this of its own server, which all tests share")
 
 
-@pytest.mark.usefixtures("on_sqlite")
-def test_a_full_database_shows_the_page_again_with_everything_typed(
-    visitor: Visitor, app: Starlette, engine: Engine
-) -> None:
+@contextmanager
+def full(engine: Engine) -> Iterator[None]:
+    """The database has no room for another draft, and says so itself."""
+    if engine.dialect.name == "sqlite":
+
+        def fill(connection: Any, _record: Any, _proxy: Any) -> None:
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        event.listen(engine, "checkout", fill)
+        yield
+        event.remove(engine, "checkout", fill)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        engine.dispose()
+        return
+    # What the server of all tests cannot be made to find on its disk, it raises with the same code (SQLSTATE).
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE"
+            " 'could not extend file \"base/5/1259\": No space left on device' USING ERRCODE = 'disk_full'; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON draft FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+    yield
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full_disk ON draft")
+
+
+def test_a_full_database_shows_the_page_again_with_everything_typed(visitor: Visitor, app: Starlette) -> None:
     visitor.visit(FORMAL)
-
-    def fill(connection: Any, _record: Any, _proxy: Any) -> None:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    event.listen(app.state.house.engine, "checkout", fill)
-    visitor.send(text=WORDS + "x" * 100_000, section="4.2", files=[sheet("a.txt", b"a")])
-    assert visitor.answer.status_code == 507
-    assert "kein Platz" in visitor.errors()[0]
-    assert visitor.fields()["text"] == WORDS + "x" * 100_000
-    assert "wählen Sie Ihre Dateien" in visitor.errors()[1]
-    event.remove(app.state.house.engine, "checkout", fill)
-    with app.state.house.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-    app.state.house.engine.dispose()
+    with full(app.state.house.engine):
+        visitor.send(text=WORDS + "x" * 100_000, section="4.2", files=[sheet("a.txt", b"a")])
+        assert visitor.answer.status_code == 507
+        assert "kein Platz" in visitor.errors()[0]
+        assert visitor.fields()["text"] == WORDS + "x" * 100_000
+        assert "wählen Sie Ihre Dateien" in visitor.errors()[1]
     visitor.send()
     assert visitor.answer.url.path.endswith("/angaben"), "the same page, sent again, goes on"
 
@@ -628,7 +648,7 @@ def test_a_busy_database_shows_the_page_again_with_everything_typed(
 def test_somebody_elses_lock_shows_the_page_again_with_everything_typed(
     visitor: Visitor, app: Starlette, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real lock on the consultation's row, as a long import holds it, on PostgreSQL too."""
+    """A real lock on the town's file, as a long import holds it, on PostgreSQL too."""
     monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.2)
     visitor.visit(f"{FORMAL}?ansicht=eine-seite")
     app.state.house.engine.dispose()
@@ -636,7 +656,7 @@ def test_somebody_elses_lock_shows_the_page_again_with_everything_typed(
     monkeypatch.setattr(app.state.house, "engine", impatient)
     try:
         with unit_of_work(engine, write=True) as session:
-            session.execute(update(Procedure).values(version=Procedure.version))
+            journal.hold(session, session.exec(select(Procedure.municipality_id)).first() or 0)
             visitor.send("send", text=WORDS)
             assert visitor.answer.status_code == 503
             assert "sehr viel los" in visitor.errors()[0]
