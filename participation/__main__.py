@@ -78,15 +78,18 @@ def work() -> None:
         jobs.work(house, stop)
     except KeyboardInterrupt:
         stop.set()
+    finally:
+        house.close()
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to this version."""
-    from participation.database import make_engine
     from participation.database import migrate as run
+    from participation.database import opened
 
-    run(make_engine(load().database_url))
+    with opened(load().database_url) as engine:
+        run(engine)
 
 
 @app.command()
@@ -128,11 +131,11 @@ def verify(
     """Check the journal's chain, every file's hash, every receipt and certificate; name what was tampered with."""
     from consultations import evidence, journal
     from participation.app import open_files
-    from participation.database import make_engine, unit_of_work
+    from participation.database import opened, unit_of_work
 
     settings = load()
     found = 0
-    with unit_of_work(make_engine(settings.database_url)) as session:
+    with opened(settings.database_url) as engine, unit_of_work(engine) as session:
         for finding in evidence.examine(session, open_files(settings)):
             found += 1
             print(f"{finding.subject}: {finding.problem}")
@@ -179,9 +182,9 @@ def availability(
 ) -> None:
     """Show what the probes found of the documents that lie or lay open: outages, and times that were not measured."""
     from participation import availability_command
-    from participation.database import make_engine, unit_of_work
+    from participation.database import opened, unit_of_work
 
-    with unit_of_work(make_engine(load().database_url)) as session:
+    with opened(load().database_url) as engine, unit_of_work(engine) as session:
         for line in availability_command.lines(
             session, key=procedure, language=language, now=datetime.now(UTC)
         ):
@@ -199,10 +202,10 @@ def staff(
     from consultations import municipalities, people
     from consultations.permissions import SYSTEM, Role
     from participation import identity
-    from participation.database import make_engine, unit_of_work
+    from participation.database import opened, unit_of_work
 
     now = datetime.now(UTC)
-    with unit_of_work(make_engine(load().database_url), write=True) as session:
+    with opened(load().database_url) as engine, unit_of_work(engine, write=True) as session:
         town = municipalities.by_key(session, municipality)
         if town is None and Role(role) is not Role.OPERATOR:
             raise typer.BadParameter(f"there is no municipality {municipality!r}")

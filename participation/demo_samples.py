@@ -92,7 +92,7 @@ def add(settings: Settings, appoint: Appoint, say: Callable[[str], None] = print
     examples = ROOT / "docs" / "examples"
     say(_contributions(house, dialogue, folder / PROPOSALS, examples / "proposals.toml"))
     say(_contributions(house, dialogue, folder / COMMENTS, examples / "comments.toml"))
-    house.engine.dispose()
+    house.close()
     done.touch()
     for key in (CITY, DIALOGUE):
         staff = ", ".join(_email(role, key) for role in STAFF)

@@ -39,6 +39,7 @@ def _fail(refusal: Refusal, language: str) -> typer.Exit:
 
 @app.command()
 def contributions(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, XLSX or GeoJSON.")],
     mapping: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="What the columns are (TOML).")],
     municipality: Annotated[str, typer.Option(help="Key of the municipality.")],
@@ -51,7 +52,7 @@ def contributions(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")] = False,
 ) -> None:
     """Take contributions in through the one door: first a rehearsal, then one transaction, as a job."""
-    house: House = create_app(load()).state.house
+    house = _house(context)
     now = house.clock()
     try:
         with unit_of_work(house.engine) as session:
@@ -150,6 +151,7 @@ def check(files: Files, crs: Crs = None, lang: Language = "de", as_json: AsJson 
 
 @app.command()
 def layer(
+    context: typer.Context,
     files: Files,
     municipality: Municipality,
     role: Annotated[LayerRole, typer.Option(help="What the layer is used for.")] = LayerRole.OTHER,
@@ -163,7 +165,7 @@ def layer(
     as_json: AsJson = False,
 ) -> None:
     """Take map layers in; one of the same title, role and owner is replaced. A refused file leaves no trace."""
-    house, municipality_id = _open(municipality)
+    house, municipality_id = _open(context, municipality)
     procedure_id = _procedure_id(house, municipality_id, procedure, lang) if procedure else None
     found: list[dict[str, object]] = []
     for file in files:
@@ -207,6 +209,7 @@ def layer(
 
 @app.command()
 def plan(
+    context: typer.Context,
     file: File,
     municipality: Municipality,
     template: Annotated[str, typer.Option(help="What the consultation starts from.")],
@@ -218,7 +221,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Make a draft of a plan's file (XPlanGML, plain or as archive): area, signs on the map, documents."""
-    house, municipality_id = _open(municipality)
+    house, municipality_id = _open(context, municipality)
     try:
         taken = plan_import.take_plan(
             house,
@@ -260,6 +263,7 @@ def plan(
 
 @app.command()
 def document(
+    context: typer.Context,
     file: File,
     municipality: Municipality,
     procedure: Annotated[str, typer.Option(help="Key or address of the consultation.")],
@@ -269,7 +273,7 @@ def document(
     lang: Language = "de",
 ) -> None:
     """Attach a document to a consultation: a new one, or the next version of the one with the same title."""
-    house, municipality_id = _open(municipality)
+    house, municipality_id = _open(context, municipality)
     limits = Limits(
         max_bytes=house.settings.import_limit_mb * MB,
         types=STAFF_TYPES,
@@ -302,9 +306,16 @@ def document(
     )
 
 
-def _open(municipality: str) -> tuple[House, int]:
-    """The house and the municipality's id. Raises typer.BadParameter for one that does not exist."""
+def _house(context: typer.Context) -> House:
+    """The house, until the command ends."""
     house: House = create_app(load()).state.house
+    context.call_on_close(house.close)
+    return house
+
+
+def _open(context: typer.Context, municipality: str) -> tuple[House, int]:
+    """The house and the municipality's id. Raises typer.BadParameter for one that does not exist."""
+    house = _house(context)
     with unit_of_work(house.engine) as session:
         town = municipalities.by_key(session, municipality)
         if town is None or town.id is None:

@@ -302,9 +302,11 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, clock: Clock) -> Starlette:
+def app(settings: Settings, clock: Clock) -> Iterator[Starlette]:
     """The application on a fresh database, with the test's clock."""
-    return create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock)
+    yield app
+    app.state.house.close()
 
 
 NewClient = Callable[..., TestClient]

@@ -109,3 +109,4 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
 
     house.settings = own.model_copy(update={"probe_url": f"http://127.0.0.1:{servers.free_port()}"})
     assert round_of_probes() == ["unreachable", "unreachable", "unreachable"]
+    house.close()
