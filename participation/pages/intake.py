@@ -242,9 +242,12 @@ async def _take(visit: Visit) -> Response:
         form = visit.form(IntakeForm)
         form.token.data = token
         asked = str(visit.form_data.get("do", "send"))
-        if asked == "send" and form.validate() and not errors:
-            done = await visit.in_thread(partial(_hand_in, visit, form, token), write=True)
-            return visit.redirect("intake_done", id=done)
+        if asked == "send":
+            form.validate()
+            errors += await visit.in_thread(partial(_wrong, visit, form, token))
+            if not errors and not form.errors:
+                done = await visit.in_thread(partial(_hand_in, visit, form, token), write=True)
+                return visit.redirect("intake_done", id=done)
     except Refusal as refusal:
         form = visit.form(IntakeForm)
         form.token.data = token
@@ -300,6 +303,16 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
     return row.id
 
 
+def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[tuple[str, str | None]]:
+    """All that would be refused of what was entered, beside what the form itself has found: said at once."""
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
+    assert draft is not None
+    found = contributions.wrong_in(_submission(visit, form, draft, None), now=visit.now)
+    if form.received_on.errors:
+        found = [each for each in found if each.code is not Code.WRITTEN_AFTER_RECEIVED]
+    return [(visit.explain(each), each.field) for each in found]
+
+
 Asked = tuple[Invitation, Organisation]
 """An agency that was asked, and the request that this is the answer to."""
 
@@ -318,12 +331,11 @@ def _asked(visit: Visit, form: IntakeForm, procedure: Procedure) -> Asked | None
 
 
 def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | None) -> Submission:
-    channel = channels.by_key(form.channel.data)
     place_id = row_number(form.place_id.data)
     document_id = row_number(form.document_id.data)
     return Submission(
         kind=next((kind for kind in Kind if kind.value == form.kind.data), Kind.STATEMENT),
-        channel=channel.key,
+        channel=form.channel.data or "",
         key=draft.key,
         title=form.title.data or "",
         text=form.text.data or "",
@@ -335,7 +347,10 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | Non
             email=form.email.data or "",
             phone=form.phone.data or "",
             organisation=asked[1].name if asked else form.organisation.data or "",
-            organisation_kind=OrganisationKind(form.organisation_kind.data or OrganisationKind.ASSOCIATION),
+            organisation_kind=next(
+                (kind for kind in OrganisationKind if kind.value == form.organisation_kind.data),
+                OrganisationKind.ASSOCIATION,
+            ),
             organisation_id=(asked[1].merged_into_id or asked[1].id) if asked else None,
         ),
         on_behalf_of=form.on_behalf_of.data or "",
@@ -359,7 +374,7 @@ def _received_at(visit: Visit, form: IntakeForm) -> datetime:
     """The moment that counts. Without a time it is the day (its first moment, which is shown without a time), or this
     moment for today: a letter that was in the box on the last day is in time, whenever somebody opened it."""
     at: time | None = form.received_at.data
-    day: date = form.received_on.data
+    day: date = form.received_on.data or visit.today
     if at is None and day == visit.today:
         return visit.now
     return datetime.combine(day, at or time(), LEGAL_TIME)

@@ -26,6 +26,7 @@ from consultations.permissions import Permission, reach
 from consultations.refusals import Refusal
 from consultations.whereabouts import Whereabouts
 from participation.messages import STATUS
+from participation.pages.on_file import FileOnRecord, Line, files, line
 from participation.pages.place_words import where_in_words
 from participation.web import Visit, page, row_number
 
@@ -99,18 +100,10 @@ class DecisionForm(Form):
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Line):
     """One item of the queue."""
 
-    id: int
-    reference: str
-    title: str
-    excerpt: str
-    received_at: datetime
-    channel: str
     kind: str
-    procedure: str
-    is_late: bool
     held_by: str
 
 
@@ -133,16 +126,6 @@ class Done:
     action: str
     #: How many decisions there were when this was shown; taking back takes back the last of these.
     seen: int
-
-
-@dataclass(frozen=True)
-class File:
-    """An attachment as the moderator sees it."""
-
-    position: int
-    filename: str
-    size: int
-    url: str
 
 
 @dataclass(frozen=True)
@@ -175,7 +158,7 @@ class Item:
     is_mine: bool
     held_by: str
     hints: tuple[tuple[str, str], ...]
-    files: tuple[File, ...]
+    files: tuple[FileOnRecord, ...]
     history: tuple[Past, ...]
     can_undo: bool
     seen: int
@@ -219,15 +202,8 @@ def queue(visit: Visit) -> Response:
     titles = procedures.titles(visit.session, {item.contribution.procedure_id for item in shown})
     rows = tuple(
         Row(
-            id=item.contribution.id or 0,
-            reference=item.contribution.reference,
-            title=item.contribution.title,
-            excerpt=item.contribution.text,
-            received_at=item.contribution.received_at,
-            channel=visit.gettext(channels.by_key(item.contribution.channel).label),
+            **line(visit, item.contribution, titles[item.contribution.procedure_id]),
             kind=item.contribution.kind,
-            procedure=titles[item.contribution.procedure_id],
-            is_late=item.contribution.is_late,
             held_by=item.claimed_by if item.claimed_person_id != visit.by.person_id else "",
         )
         for item in shown
@@ -370,15 +346,7 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
                 for words in (row.title, row.text, *(each[1] for each in typed))
                 for hint in privacy.hints(words)
             ),
-            files=tuple(
-                File(
-                    file.position,
-                    file.filename,
-                    file.size,
-                    visit.url("staff_attachment", id=row.id, position=file.position),
-                )
-                for file in contributions.attachments_of(visit.session, row.id)
-            ),
+            files=files(visit, contributions.attachments_of(visit.session, row.id)),
             history=tuple(
                 Past(
                     each.at,

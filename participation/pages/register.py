@@ -27,6 +27,7 @@ from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
 from consultations.seats import Seat
 from participation import agency_messages, letters, receipts
+from participation.pages.on_file import FileOnRecord, Line, files, line
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -97,20 +98,12 @@ class RegisterFilter(Form):
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Line):
     """One line of the register."""
 
-    id: int
-    reference: str
-    title: str
-    excerpt: str
-    received_at: datetime
-    channel: str
     publication: str
     state: PublicationState
-    is_late: bool
     is_withdrawn: bool
-    procedure: str
 
 
 @dataclass(frozen=True)
@@ -120,18 +113,6 @@ class Register:
     rows: tuple[Row, ...]
     older: str
     is_filtered: bool
-
-
-@dataclass(frozen=True)
-class File:
-    """An attachment as it came in."""
-
-    filename: str
-    size: int
-    pages: int | None
-    sha256: str
-    is_original: bool
-    url: str
 
 
 @dataclass(frozen=True)
@@ -161,7 +142,7 @@ class Entry:
     is_withdrawn: bool
     state: PublicationState
     facts: tuple[tuple[str, str, str, str], ...]
-    files: tuple[File, ...]
+    files: tuple[FileOnRecord, ...]
     events: tuple[Event, ...]
     additions: tuple[tuple[str, str], ...]
     sha256: str
@@ -219,17 +200,10 @@ def find(visit: Visit) -> Response:
 
 def _row(visit: Visit, row: Contribution, titles: dict[int, str]) -> Row:
     return Row(
-        id=row.id or 0,
-        reference=row.reference,
-        title=row.title,
-        excerpt=row.text,
-        received_at=row.received_at,
-        channel=visit.gettext(channels.by_key(row.channel).label),
+        **line(visit, row, titles[row.procedure_id]),
         publication=visit.gettext(PUBLICATION_NAMES[PublicationState(row.publication)]),
         state=PublicationState(row.publication),
-        is_late=row.is_late,
         is_withdrawn=row.state == ContributionState.WITHDRAWN.value,
-        procedure=titles[row.procedure_id],
     )
 
 
@@ -280,17 +254,7 @@ def show(visit: Visit) -> Response:
                 )
                 if value
             ),
-            files=tuple(
-                File(
-                    each.filename,
-                    each.size,
-                    each.pages,
-                    each.sha256,
-                    each.is_original,
-                    visit.url("staff_attachment", id=row.id, position=each.position),
-                )
-                for each in record.attachments
-            ),
+            files=files(visit, record.attachments),
             events=_events(visit, past),
             additions=tuple((each.reference, visit.url("register_entry", id=each.id)) for each in additions),
             sha256=record.receipt.payload_sha256,

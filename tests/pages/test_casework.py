@@ -198,6 +198,20 @@ def test_received_on_the_last_day_it_is_in_time_whenever_it_is_entered(
         assert get(engine, int(answer.headers["location"].rsplit("/", 1)[1])).is_late is late
 
 
+def test_everything_that_is_wrong_is_said_at_once(clerk: TestClient, town: Town) -> None:
+    sent = letter(channel="", text="", received_on="2027-03-30", written_on="2027-04-02", section="x" * 600)
+    answer = clerk.post(f"/verwaltung/eingang/{town.procedure.id}", data=sent)
+    assert answer.status_code == 422
+    for said in (
+        "wie es bei uns angekommen ist",
+        "schreiben Sie etwas oder hängen",
+        "in der Zukunft",
+        "nicht später verfasst",
+        "500 Zeichen",
+    ):
+        assert said in answer.text
+
+
 # --- the register ----------------------------------------------------------------------------------
 
 
