@@ -226,7 +226,7 @@ def test_a_table_is_looked_at_before_it_is_taken_in(planner: TestClient, engine:
     again = planner.post(address, files={"file": ("liste.csv", given.content, "text/csv")})
     assert "Nichts zu übernehmen" in again.text
     for name, content, words in (
-        ("kaputt.xlsx", b"PK\x03\x04 nothing", "ist beschädigt oder keine Tabelle"),
+        ("kaputt.xlsx", b"PK\x03\x04 nothing", "„kaputt.xlsx“ ist beschädigt"),
         ("liste.csv", b"Name;Ort\nAmt;Au;zu viel\n", "Zeile 2 hat 3 Zellen, die Kopfzeile 2"),
         ("liste.csv", b"Amt;Ort\nA;B\n", "keine Spalte „Name“"),
         ("liste.csv", b"Name\n" + b"Amt\n" * 100_000, "mehr als 2000 Zeilen"),
