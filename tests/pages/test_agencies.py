@@ -320,7 +320,7 @@ def test_the_overview_is_narrowed_paged_and_given_out_safely(
         "utf-8-sig"
     )
     assert [line.partition(";")[0] for line in csv.splitlines()[1:]] == ["'=HYPERLINK(1)"]
-    assert "rechtzeitig" in csv
+    assert "fristgerecht" in csv
     sheet = load_workbook(
         io.BytesIO(planner.get(next(html.unescape(each) for each in exports if ".xlsx" in each)).content)
     ).active
