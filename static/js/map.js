@@ -412,7 +412,8 @@ async function tellObjects(lon, lat, content) {
   }
   content.append(list);
   popup?.update();
-  say(found.length === 1 ? words.oneHere : words.manyHere.replace("{}", number(found.length)));
+  const count = found.length === 1 ? words.oneHere : words.manyHere.replace("{}", number(found.length));
+  say(ways.length ? `${count}. ${words.chosen}` : count);
 }
 
 function choose(latlng, byKeyboard) {
