@@ -5,6 +5,8 @@ import logging
 import secrets
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +17,8 @@ from participation import deadline_command, import_command
 from participation.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from consultations.journal import Head
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -33,7 +37,24 @@ def serve(
     settings = load()
     if not settings.secret.get_secret_value():
         raise typer.BadParameter("DIGILOG_SECRET must be set (at least 32 characters)")
+    with _ready_database(settings):
+        pass
     _serve(host, port, workers)
+
+
+@contextmanager
+def _ready_database(settings: Settings) -> "Iterator[Engine]":
+    """The database of the settings; the command ends with a sentence (exit code 2) if it is of another version."""
+    from participation.database import opened, versions
+
+    with opened(settings.database_url) as engine:
+        found, needed = versions(engine)
+        if found != needed:
+            raise typer.BadParameter(
+                f"the database {engine.url} is at version {found or 'none'}, this program needs {needed}: run"
+                " `digilog migrate` first, or say where the right one is (DIGILOG_DATA_DIR, DIGILOG_DATABASE_URL)"
+            )
+        yield engine
 
 
 def _serve(host: str, port: int, workers: int = 1) -> None:
@@ -131,11 +152,11 @@ def verify(
     """Check the journal's chain, every file's hash, every receipt and certificate; name what was tampered with."""
     from consultations import evidence, journal
     from participation.app import open_files
-    from participation.database import opened, unit_of_work
+    from participation.database import unit_of_work
 
     settings = load()
     found = 0
-    with opened(settings.database_url) as engine, unit_of_work(engine) as session:
+    with _ready_database(settings) as engine, unit_of_work(engine) as session:
         for finding in evidence.examine(session, open_files(settings)):
             found += 1
             print(f"{finding.subject}: {finding.problem}")
@@ -182,9 +203,9 @@ def availability(
 ) -> None:
     """Show what the probes found of the documents that lie or lay open: outages, and times that were not measured."""
     from participation import availability_command
-    from participation.database import opened, unit_of_work
+    from participation.database import unit_of_work
 
-    with opened(load().database_url) as engine, unit_of_work(engine) as session:
+    with _ready_database(load()) as engine, unit_of_work(engine) as session:
         for line in availability_command.lines(
             session, key=procedure, language=language, now=datetime.now(UTC)
         ):
@@ -202,10 +223,10 @@ def staff(
     from consultations import municipalities, people
     from consultations.permissions import SYSTEM, Role
     from participation import identity
-    from participation.database import opened, unit_of_work
+    from participation.database import unit_of_work
 
     now = datetime.now(UTC)
-    with opened(load().database_url) as engine, unit_of_work(engine, write=True) as session:
+    with _ready_database(load()) as engine, unit_of_work(engine, write=True) as session:
         town = municipalities.by_key(session, municipality)
         if town is None and Role(role) is not Role.OPERATOR:
             raise typer.BadParameter(f"there is no municipality {municipality!r}")

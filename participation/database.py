@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -60,6 +60,9 @@ from consultations.tables import metadata
 from participation import identity  # noqa: F401
 from participation.settings import ROOT
 from participation.writers import Line
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 #: How long a writer waits for its turn before the visitor is told that the server is busy.
 PATIENCE_SECONDS = 30.0
@@ -198,16 +201,34 @@ def _refusal_for(problem: DBAPIError) -> Exception:
     return Refusal(Code.DATABASE_BUSY) if busy else problem
 
 
+def versions(engine: Engine) -> tuple[str, str]:
+    """The version of the database (empty: there is none yet) and the one that this program needs."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    needed = ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+        return "", needed  # only to ask must not make the file
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or "", needed
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision (Alembic). Safe to run again."""
     from alembic import command
-    from alembic.config import Config
 
-    config = Config(str(ROOT / "alembic.ini"))
-    config.set_main_option("script_location", str(ROOT / "participation" / "migrations").replace("%", "%%"))
+    config = _alembic()
     with engine.execution_options(writes=True).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
 
-__all__ = ["make_engine", "metadata", "migrate", "opened", "unit_of_work"]
+def _alembic() -> "Config":
+    from alembic.config import Config
+
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "participation" / "migrations").replace("%", "%%"))
+    return config
+
+
+__all__ = ["make_engine", "metadata", "migrate", "opened", "unit_of_work", "versions"]

@@ -98,6 +98,22 @@ def test_a_lost_and_an_altered_file_are_named(session: Session, store: FolderSto
     assert findings(session, store) == ["attachment: file_missing"]
 
 
+def test_a_database_of_another_version_is_named_not_examined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGILOG_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DIGILOG_SECRET", "a secret that only the tests know, and long")
+    for command in (
+        ["verify"],
+        ["availability"],
+        ["staff", "a@b.example", "operator"],
+        ["serve", "--port", "1"],
+    ):
+        answer = CliRunner().invoke(program, command)
+        assert (answer.exit_code, "DIGILOG_DATABASE_URL)" in answer.output) == (2, True), command
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_an_anchor_shows_what_the_chain_alone_cannot(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
