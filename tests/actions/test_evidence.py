@@ -106,7 +106,7 @@ def test_a_database_of_another_version_is_named_not_examined(
     for command in (
         ["verify"],
         ["availability"],
-        ["staff", "a@b.example", "operator"],
+        ["staff", "a@b.example", "--role", "operator"],
         ["serve", "--port", "1"],
     ):
         answer = CliRunner().invoke(program, command)
