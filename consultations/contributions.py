@@ -835,6 +835,13 @@ def by_reference(session: Session, procedure: Procedure, typed: str) -> Contribu
     ).first()
 
 
+def by_number(session: Session, municipality_id: int, typed: str) -> Contribution | None:
+    """The contribution with this reference, of whatever consultation of the municipality, however it was typed."""
+    key = typed.strip().upper().rpartition("-")[0]
+    procedure = procedures.by_key(session, municipality_id, key) if key else None
+    return by_reference(session, procedure, typed) if procedure else None
+
+
 def _entry_number(procedure: Procedure, typed: str) -> int:
     """The number at the end of a reference of this procedure; 0, which none has, for anything else."""
     key, _, number = typed.strip().rpartition("-")

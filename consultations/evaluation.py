@@ -669,3 +669,24 @@ def overdue_count(
     if procedure_ids is not None:
         question = question.where(col(EvaluationTask.procedure_id).in_(procedure_ids))
     return session.exec(question).one()
+
+
+def numbers(session: Session, municipality_id: int, today: date) -> dict[int, tuple[int, int]]:
+    """How many proposals everybody can read and how many answers are overdue, by consultation; two queries."""
+    found = session.exec(
+        select(Proposal.procedure_id, func.count())
+        .where(Proposal.municipality_id == municipality_id, col(Proposal.is_listed).is_(True))
+        .group_by(col(Proposal.procedure_id))
+    ).all()
+    overdue = dict(
+        session.exec(
+            select(EvaluationTask.procedure_id, func.count())
+            .where(
+                EvaluationTask.municipality_id == municipality_id,
+                col(EvaluationTask.due_on) < today,
+                col(EvaluationTask.answered_at).is_(None),
+            )
+            .group_by(col(EvaluationTask.procedure_id))
+        ).all()
+    )
+    return {procedure_id: (number, overdue.get(procedure_id, 0)) for procedure_id, number in found}

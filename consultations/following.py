@@ -26,7 +26,7 @@ from consultations.happenings import Happening
 from consultations.moderation import Redaction
 from consultations.notices import NoticeWay
 from consultations.permissions import Actor
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, localised
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, UtcDateTime
@@ -496,6 +496,21 @@ def about(
     if before is not None:
         question = question.where(col(Happening.id) < before)
     return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
+
+
+def name_of(session: Session, row: Subscription, language: str) -> str:
+    """What a subscription follows, as everybody may call it: title of a proposal or consultation, name of a district."""
+    target = Target.read(row.target)
+    if target.kind == "district":
+        return target.name
+    if target.kind == "procedure":
+        procedure = session.get(Procedure, int(target.name))
+        return localised(procedure, language, "title") if procedure else ""
+    contribution = session.get(Contribution, int(target.name))
+    if contribution is None or contribution.publication != PublicationState.PUBLISHED.value:
+        return contribution.reference if contribution else ""
+    redaction = session.get(Redaction, contribution.redaction_id) if contribution.redaction_id else None
+    return (redaction.title if redaction else contribution.title) or contribution.reference
 
 
 # --- those who are told whether or not they follow --------------------------------------------------

@@ -375,13 +375,16 @@ def _story(rows: Sequence[ImplementationEntry], today: date) -> Story:
     )
 
 
+def entry(session: Session, proposal_id: int, entry_id: int) -> ImplementationEntry | None:
+    """One entry that was not taken back, or None."""
+    rows = {row.id: row for row in _entries(session, proposal_id)}
+    return None if any(each.cancels_id == entry_id for each in rows.values()) else rows.get(entry_id)
+
+
 def picture_of(session: Session, proposal_id: int, entry_id: int) -> ImplementationEntry | None:
     """The entry with a picture that everybody may see, or None."""
-    rows = {row.id: row for row in _entries(session, proposal_id)}
-    row = rows.get(entry_id)
-    if row is None or not row.picture_sha256 or any(each.cancels_id == entry_id for each in rows.values()):
-        return None
-    return row
+    row = entry(session, proposal_id, entry_id)
+    return row if row is not None and row.picture_sha256 else None
 
 
 def implementing(session: Session, procedure_id: int) -> list[int]:

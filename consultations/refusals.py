@@ -82,6 +82,8 @@ class Code(StrEnum):
     SUPPORT_LIMIT = "support_limit"
     SUPPORT_DECLARE = "support_declare"
     SUPPORT_RUSH = "support_rush"
+    PICTURE_NEEDED = "picture_needed"
+    NOTHING_CHOSEN = "nothing_chosen"
     LIST_EMPTY = "list_empty"
     LIST_TOO_LONG = "list_too_long"
     FOUR_EYES = "four_eyes"

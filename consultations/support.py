@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal, procedures, proposals, proposing
-from consultations.cocreation import Act, Audience, Counts, Limits
+from consultations.cocreation import Act, Audience, Counts, Limits, Opening
 from consultations.deadlines import PhaseState
 from consultations.people import Person
 from consultations.permissions import Actor
@@ -107,6 +107,13 @@ def asked_of(limits: Limits) -> tuple[str, ...]:
         return ()
     asked = (("age", limits.minimum_age), ("resident", limits.residents_only))
     return tuple(name for name, is_asked in asked if is_asked)
+
+
+def asked_for(session: Session, proposal: Proposal, *, now: datetime) -> tuple[str, ...]:
+    """What supporters of a proposal have to say of themselves now."""
+    phases = procedures.phases_of(session, proposal.procedure_id)
+    phase = proposing.phase_that_opens(phases, Opening.SUPPORT, now)
+    return asked_of(proposing.arrangement_of(phase).limits)
 
 
 def withdraw(

@@ -16,6 +16,7 @@ from consultations import (
     agency_overview,
     contributions,
     drafts,
+    following,
     invitations,
     loose_files,
     municipalities,
@@ -26,10 +27,11 @@ from consultations.contributions import Record
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
 from consultations.permissions import SYSTEM
-from participation import agency_messages, jobs, letters, mail, receipts
+from participation import agency_messages, jobs, letters, mail, news_messages, receipts
 from participation.database import unit_of_work
 from participation.house import House
 from participation.mail import MailError, Message, SmtpSettings
+from participation.news_messages import NewsMessage
 from participation.web import language_prefix, path_for, public_address
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,10 @@ HOLD = timedelta(seconds=30)
 AT_ONCE = 20
 
 
+#: Kinds of notices that tell news of proposals.
+NEWS = ("follow_confirm", "follow_news", "proposal_news")
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A notice and what its mail is made of, read in one unit of work."""
@@ -59,6 +65,8 @@ class Outgoing:
     #: What an agency is told, and the key from which its link is made.
     told: Told | None = None
     link_key: bytes = b""
+    #: What a follower or an author is told.
+    news: NewsMessage | None = None
 
 
 def deliver_mail(house: House) -> bool:
@@ -81,6 +89,9 @@ def _take(house: House) -> Outgoing | None:
         if notice is None:
             return None
         hosts = municipalities.hosts_of(session, notice.municipality_id)
+        municipality = session.get_one(Municipality, notice.municipality_id)
+        base = public_address(house.settings, hosts)
+        tells_news = notice.kind in NEWS
         contribution = (
             contributions.by_id(session, notice.municipality_id, notice.contribution_id)
             if notice.contribution_id
@@ -88,11 +99,14 @@ def _take(house: House) -> Outgoing | None:
         )
         return Outgoing(
             notice,
-            session.get_one(Municipality, notice.municipality_id),
-            public_address(house.settings, hosts),
-            contributions.record_of(session, contribution) if contribution else None,
+            municipality,
+            base,
+            contributions.record_of(session, contribution) if contribution and not tells_news else None,
             agency_overview.told(session, notice) if notice.kind.startswith("agency_") else None,
             house.link_key,
+            news_messages.prepare(session, notice, municipality, key=house.link_key, base=base)
+            if tells_news
+            else None,
         )
 
 
@@ -188,8 +202,21 @@ def _agency(outgoing: Outgoing) -> Message:
     return _message(outgoing, *agency_messages.mail_of(message))
 
 
+def _news(outgoing: Outgoing) -> Message:
+    """To a follower or an author. What was withheld or ended meanwhile is not sent."""
+    if outgoing.news is None:
+        raise MailError("nothing is left to tell", permanent=True)
+    unsubscribe = outgoing.news.end_url if outgoing.notice.kind == "follow_news" else ""
+    return _message(outgoing, *news_messages.mail_of(outgoing.news), unsubscribe=unsubscribe)
+
+
 def _message(
-    outgoing: Outgoing, subject: str, text: str, *, attachments: tuple[mail.Attachment, ...] = ()
+    outgoing: Outgoing,
+    subject: str,
+    text: str,
+    *,
+    attachments: tuple[mail.Attachment, ...] = (),
+    unsubscribe: str = "",
 ) -> Message:
     notice = outgoing.notice
     return Message(
@@ -200,6 +227,7 @@ def _message(
         reply_to=str(outgoing.municipality.contact.get("email", "")),
         attachments=attachments,
         key=f"notice-{notice.id}",
+        unsubscribe=unsubscribe,
     )
 
 
@@ -214,6 +242,7 @@ COMPOSERS: dict[str, Callable[[Outgoing], Message]] = {
     "agency_returned": _agency,
     "agency_waiting": _agency,
     "agency_account": _agency,
+    **dict.fromkeys(NEWS, _news),
 }
 
 
@@ -250,4 +279,14 @@ def mind_agencies(house: House) -> bool:
         return invitations.keep_time(session, by=SYSTEM, now=house.clock()) > 0
 
 
-jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files]
+def tell_followers(house: House) -> bool:
+    """Leave mails for those who follow something and whose time has come."""
+    with unit_of_work(house.engine) as session:
+        if not following.is_anything_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        following.forget_unconfirmed(session, house.clock())
+        return following.tell_due(session, house.clock()) > 0
+
+
+jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files, tell_followers]

@@ -53,6 +53,8 @@ class Message:
     reply_to: str = ""
     attachments: Sequence[Attachment] = ()
     key: str = ""
+    #: Where a POST ends what the mail belongs to, without signing in (RFC 8058).
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,9 @@ def build(message: Message, smtp: SmtpSettings, *, now: datetime) -> EmailMessag
     )
     # Tells out-of-office robots not to answer (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
+    if message.unsubscribe:
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.text)
     for attachment in message.attachments:
         kind, _, subtype = attachment.media_type.partition("/")

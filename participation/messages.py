@@ -123,6 +123,8 @@ MESSAGES: dict[Code, str] = {
         "Very many supports are coming from your network right now. Yours was not counted yet: please try again in a "
         "minute, or sign in, or support it on paper at the counter. You can read everything meanwhile."
     ),
+    Code.PICTURE_NEEDED: N_("“%(filename)s” is no picture. Please take a JPEG or PNG file."),
+    Code.NOTHING_CHOSEN: N_("Please choose at least one."),
     Code.LIST_EMPTY: N_("There is no line with a name yet."),
     Code.LIST_TOO_LONG: N_(
         "A list has at most %(limit)s lines here. Please enter the rest as a further list."

@@ -241,6 +241,10 @@ class Action(StrEnum):
     CODE_OF_REFERENCES = "code_of_references"
     #: Wrong codes of agencies' letters from one address.
     AGENCY_CODE = "agency_code"
+    #: Supports without an account from one address; what comes beyond waits a minute, and nobody is locked out for longer.
+    SUPPORT = "support"
+    #: Addresses that are to be written to, asked for from one address.
+    FOLLOW = "follow"
     #: Links of agencies that do not exist, from one address.
     AGENCY_LINK = "agency_link"
     #: Looking for what resembles a proposal while it is typed, from one address.
@@ -256,6 +260,8 @@ RATES = {
     Action.CODE_ANYWHERE: "300 per hour",
     Action.CODE_OF_REFERENCE: "10 per 10 minutes",
     Action.CODE_OF_REFERENCES: "100 per 10 minutes",
+    Action.SUPPORT: "120 per minute",
+    Action.FOLLOW: "60 per hour",
     Action.AGENCY_CODE: "10 per 10 minutes",
     Action.AGENCY_LINK: "1000 per hour",
     Action.SIMILAR: "120 per minute",

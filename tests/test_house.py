@@ -35,7 +35,7 @@ FLOORS: dict[str, dict[str, int]] = {
         ),
         "app": 4,
         "pages": 3,
-        **dict.fromkeys(["web", "receipts", "delivery", "probes", "agency_messages"], 2),
+        **dict.fromkeys(["web", "receipts", "delivery", "probes", "agency_messages", "news_messages"], 2),
     },
     "consultations": {
         **dict.fromkeys(["exports", "evidence", "bulk", "agency_import"], 6),

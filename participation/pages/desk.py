@@ -6,7 +6,7 @@ from datetime import date
 
 from starlette.responses import Response
 
-from consultations import lateness, moderation, notices, procedures
+from consultations import evaluation, lateness, moderation, notices, procedures, support_lists
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, may, reach
 from consultations.procedures import Phase, Procedure, ProcedureState
@@ -50,6 +50,10 @@ class Desk:
     has_mail_server: bool
     letters: tuple[Letter, ...]
     procedures: tuple[Line, ...]
+    #: Answers to proposals that were promised by a day that has passed; sheets that wait for a second person.
+    overdue: int
+    sheets: int
+    may_evaluate: bool
     may_moderate: bool
     may_record: bool
     may_plan: bool
@@ -111,6 +115,24 @@ def show(visit: Visit) -> Response:
             if visit.may(Permission.RECORD_INTAKE)
             else (),
             procedures=tuple(line(row, phases[row.id or 0], visit) for row in rows),
+            overdue=evaluation.overdue_count(
+                visit.session,
+                visit.municipality_id,
+                visit.today,
+                reach(visit.by, Permission.EVALUATE, visit.municipality_id),
+            )
+            if visit.may(Permission.EVALUATE)
+            else 0,
+            sheets=len(
+                support_lists.waiting(
+                    visit.session,
+                    visit.municipality_id,
+                    reach(visit.by, Permission.RECORD_INTAKE, visit.municipality_id),
+                )
+            )
+            if visit.may(Permission.RECORD_INTAKE)
+            else 0,
+            may_evaluate=visit.may(Permission.EVALUATE),
             may_moderate=visit.may(Permission.MODERATE),
             may_record=visit.may(Permission.RECORD_INTAKE),
             may_plan=visit.may(Permission.PLAN),

@@ -33,6 +33,7 @@ from consultations.proposal_lists import Order, Wanted
 from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
 from participation.pages.contributions_list import Card, cards_of, open_procedure
+from participation.pages.seen_through import Through, through_of
 from participation.security import Action, check_rate
 from participation.web import Visit, page, row_number
 
@@ -303,6 +304,7 @@ class ProposalPage:
     pictures: tuple[tuple[str, str], ...]
     amend_url: str
     comment_url: str
+    through: Through
     list_url: str
 
 
@@ -396,6 +398,7 @@ def proposal_page(visit: Visit) -> Response:
                 else ""
             ),
             comment_url=(visit.url("proposal_comment", **here) if opens(Opening.COMMENT) else ""),
+            through=through_of(visit, procedure, proposal, row.reference),
             list_url=visit.url("proposals", slug=procedure.slug),
         ),
     )

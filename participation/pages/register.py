@@ -26,7 +26,7 @@ from consultations.lateness import Outcome
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
 from consultations.seats import Seat
-from participation import agency_messages, letters, receipts
+from participation import agency_messages, letters, news_messages, receipts
 from participation.pages.on_file import FileOnRecord, Line, files, line
 from participation.web import Visit, page, row_number
 
@@ -362,6 +362,11 @@ def letter(visit: Visit) -> Response:
             agency_messages.letter_of(message, told), headers=serving_headers(filename, "application/pdf")
         )
     notice, row = _letter(visit)
+    if notice.kind == "proposal_news":
+        paper = news_messages.letter_of(visit.session, notice, visit.municipality_row, base=visit.base)
+        if paper is None:
+            visit.not_found()
+        return Response(paper, headers=serving_headers(f"{row.reference}.pdf", "application/pdf"))
     record = contributions.record_of(visit.session, row)
     context = receipts.receipt_of(
         record, visit.municipality_row, base=visit.base, language=notice.language, as_letter=True

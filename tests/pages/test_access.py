@@ -29,14 +29,18 @@ from consultations import (
     certificates,
     drafts,
     filing,
+    following,
     frozen,
+    implementation,
     invitations,
     moderation,
     notices,
     people,
     places,
     procedures,
+    proposals,
     proposing,
+    support_lists,
 )
 from consultations.amendments import AmendmentInput
 from consultations.announcements import Entered, Proof
@@ -73,6 +77,7 @@ COUNTER = frozenset({Role.CLERK, Role.PLANNER})
 READERS = frozenset({Role.CLERK, Role.MODERATOR, Role.PLANNER})
 MODERATORS = frozenset({Role.MODERATOR})
 PLANNERS = frozenset({Role.PLANNER})
+EVALUATORS = frozenset({Role.EVALUATOR, Role.PLANNER})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 OPERATORS = frozenset({Role.OPERATOR})
 
@@ -179,6 +184,13 @@ TABLE: dict[str, Rule] = {
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
     "statement": open_to(EVERYBODY, slug="slug"),
     "statement_step": open_to(EVERYBODY, slug="slug", token="draft", step="step"),
+    "support": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "implementation_picture": open_to(EVERYBODY, slug="slug", reference="proposal", entry="built"),
+    "follow": open_to(EVERYBODY, slug="slug"),
+    "follow_manage": open_to(EVERYBODY, token="following"),
+    "follow_end": open_to(EVERYBODY, token="following"),
+    "news": open_to(EVERYBODY, slug="slug"),
+    "news_feed": open_to(EVERYBODY, slug="slug"),
     "proposal_amend": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "proposal_comment": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "author_link": open_to(EVERYBODY, token="author_link"),
@@ -228,6 +240,13 @@ TABLE: dict[str, Rule] = {
     "register": open_to(READERS),
     "register_entry": there(READERS, id="contribution"),
     "staff_attachment": there(READERS, id="contribution", position="first_file"),
+    "evaluation_desk": open_to(EVALUATORS),
+    "evaluation": there(EVALUATORS, id="procedure"),
+    "evaluation_proposal": there(EVALUATORS, id="proposal_id"),
+    "implementation": there(PLANNERS, id="proposal_id"),
+    "support_desk": open_to(COUNTER),
+    "support_entry": there(COUNTER, id="proposal_id"),
+    "support_sheet": there(COUNTER, id="sheet"),
     "proposal_desk": open_to(MODERATORS),
     "proposal_version": there(MODERATORS, id="proposal_id"),
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
@@ -552,7 +571,7 @@ def _things(
     )
     role = people.grant(session, invited, Role.CLERK, municipality_id=town.id, by=SYSTEM, now=NOW)
     names = {
-        **_proposed(session, town, procedure),
+        **_proposed(session, town, procedure, scan, link_key=link_key),
         "slug": procedure.slug,
         "procedure": procedure.id,
         "template": "framework_plan",
@@ -598,7 +617,9 @@ def _things(
     return Things(key, name, names, secret)
 
 
-def _proposed(session: Session, town: Town, procedure: Procedure) -> dict[str, object]:
+def _proposed(
+    session: Session, town: Town, procedure: Procedure, scan: StoredFile, *, link_key: bytes
+) -> dict[str, object]:
     """A proposal that everybody may read, with an amendment and somebody who was asked to write along."""
     phase = Phase(
         procedure_id=procedure.id or 0, kind=PhaseKind.CO_CREATION.value, position=8, starts_on=cast.STARTS,
@@ -629,7 +650,34 @@ def _proposed(session: Session, town: Town, procedure: Procedure) -> dict[str, o
         "amendment": made.id,
         "amendment_id": handed_in.id,
         "author_link": asked.secret,
+        **_seen_through(session, town, row, procedure, scan, link_key=link_key),
     }
+
+
+def _seen_through(
+    session: Session,
+    town: Town,
+    row: Contribution,
+    procedure: Procedure,
+    scan: StoredFile,
+    *,
+    link_key: bytes,
+) -> dict[str, object]:
+    """What belongs to a proposal besides: a sheet with signatures, a decision with a picture, a follower."""
+    proposal = proposals.by_contribution(session, row.id or 0)
+    assert proposal is not None
+    lines = [support_lists.LineInput("Anna Ärmel")]
+    sheet = support_lists.enter(session, proposal, lines, received_on=NOW.date(), by=town.clerk, now=NOW)
+    entered = implementation.EntryInput(
+        implementation.EntryKind.DECISION, "Beschluss", day=NOW.date(), address="https://rat.example/1",
+        picture=implementation.Picture(scan.sha256, "image/png", "Ein Ufer"),
+    )  # fmt: skip
+    built = implementation.tell(session, row.id or 0, entered, by=town.planner, now=NOW)
+    target = following.of_procedure(procedure.id or 0)
+    facts: dict[str, Any] = {"words": "Ja", "now": NOW}
+    follower = following.ask(session, town.id, "anna@post.example", target, **facts)
+    token = following.token_of(link_key, follower)
+    return {"sheet": sheet.id, "built": built.id, "following": token}
 
 
 def _asked_agency(
@@ -673,8 +721,9 @@ def _visitors(
 
     yield Visitor("nobody")
     for key, town in towns.items():
-        for role in (Role.CLERK, Role.MODERATOR, Role.PLANNER, Role.ADMINISTRATOR):
-            yield Visitor(f"{role.value} of {key}", role, key, token=token(town.staff[role].person_id))
+        for role in (Role.CLERK, Role.MODERATOR, Role.PLANNER, Role.ADMINISTRATOR, Role.EVALUATOR):
+            actor = town.staff.get(role) or cast.employ(session, town.municipality, role, "Erika")
+            yield Visitor(f"{role.value} of {key}", role, key, token=token(actor.person_id))
             procedure_id = things[key, "first"].names["procedure"]
             assert isinstance(procedure_id, int)
             limited = cast.employ(

@@ -1,0 +1,209 @@
+"""What people are told of proposals: the same facts for the mail of a follower, the mail to an author and the letter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from consultations import evaluation, following, implementation
+from consultations.cocreation import Outcome
+from consultations.deadlines import local_date
+from consultations.following import News, Subscription
+from consultations.happenings import Kind
+from consultations.implementation import ImplementationEntry
+from consultations.municipalities import Municipality
+from consultations.notices import Notice
+from participation import i18n, letters, mail
+from participation.letters import Letterhead
+from participation.web import language_prefix, path_for
+
+#: Marks a message for the catalogues.
+N_ = str
+
+OUTCOMES: Mapping[str, str] = {
+    Outcome.ADOPTED.value: N_("It will be done"),
+    Outcome.ADOPTED_IN_PART.value: N_("Part of it will be done"),
+    Outcome.ALREADY_COVERED.value: N_("It is being done already"),
+    Outcome.NOT_FEASIBLE_LEGAL.value: N_("The law does not allow it"),
+    Outcome.NOT_FEASIBLE_TECHNICAL.value: N_("It cannot be built"),
+    Outcome.OUTSIDE_SCOPE.value: N_("The town cannot decide on it"),
+    Outcome.DEFERRED.value: N_("It will be looked at later"),
+    Outcome.NOTED.value: N_("The town has taken note of it"),
+}
+MILESTONES: Mapping[str, str] = {
+    "planned": N_("planned"),
+    "reached": N_("reached"),
+    "given_up": N_("given up"),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to tell: which proposal, what happened, where to read on."""
+
+    title: str
+    reference: str
+    words: str
+    url: str
+
+
+@dataclass(frozen=True)
+class NewsMessage:
+    """Everything that a mail says. `manage_url` and `end_url` are secrets of a follower; empty for an author."""
+
+    kind: str
+    language: str
+    letterhead: Letterhead
+    name: str
+    what: str
+    rhythm: str
+    items: tuple[Item, ...]
+    manage_url: str
+    end_url: str
+    privacy_url: str
+
+
+def in_words(news: News, language: str) -> str:
+    """What happened, in one sentence."""
+    _ = i18n.translations(language).gettext
+    facts = news.facts
+    title = str(facts.get("title", ""))
+    if news.kind == Kind.PROPOSED.value:
+        return _("A new proposal")
+    if news.kind == Kind.ANSWERED.value:
+        return _("The official answer is out: %(outcome)s") % {
+            "outcome": _(OUTCOMES[str(facts.get("outcome"))])
+        }
+    if news.kind == Kind.MILESTONE.value:
+        return f"{title} ({_(MILESTONES[str(facts.get('state'))])})"
+    if news.kind == Kind.MONEY.value:
+        return _("%(amount)s € spent: %(title)s") % {
+            "amount": i18n.number(int(facts.get("amount") or 0), language),
+            "title": title,
+        }
+    if news.kind == Kind.DECISION.value:
+        return _("Decided: %(title)s") % {"title": title}
+    if news.kind == Kind.PLAN.value:
+        return _("It went into a plan: %(title)s") % {"title": title}
+    return title
+
+
+def item_of(news: News, base: str, language: str) -> Item:
+    """A thing that happened, with its address under `base`."""
+    path = path_for("proposal", slug=news.slug, reference=news.reference)
+    return Item(news.title, news.reference, in_words(news, language), base + language_prefix(language) + path)
+
+
+def prepare(
+    session: Session, notice: Notice, municipality: Municipality, *, key: bytes, base: str
+) -> NewsMessage | None:
+    """What a notice says; None if there is nothing left to tell, or whoever it is for no longer wants to hear of it."""
+    facts, language = notice.facts, notice.language
+    prefix = base + language_prefix(language)
+    manage = end = what = rhythm = ""
+    items: tuple[Item, ...] = ()
+    if notice.kind == "proposal_news":
+        items = tuple(item_of(each, base, language) for each in following.read(session, [facts["happening"]]))
+    else:
+        row = session.get(Subscription, facts["subscription"])
+        is_news = notice.kind == "follow_news"
+        if row is None or row.state == following.State.ENDED.value or (is_news and row.state != "active"):
+            return None
+        token = following.token_of(key, row)
+        manage = prefix + path_for("follow_manage", token=token)
+        end = prefix + path_for("follow_end", token=token)
+        what = following.name_of(session, row, language)
+        rhythm = str(facts.get("rhythm", row.rhythm))
+        if is_news:
+            items = tuple(
+                item_of(each, base, language) for each in following.read(session, facts["happenings"])
+            )
+    if not items and notice.kind != "follow_confirm":
+        return None
+    return NewsMessage(
+        kind=notice.kind,
+        language=language,
+        letterhead=Letterhead.of(municipality),
+        name=notice.to_name,
+        what=what,
+        rhythm=rhythm,
+        items=items,
+        manage_url=manage,
+        end_url=end,
+        privacy_url=prefix + path_for("privacy"),
+    )
+
+
+def mail_of(message: NewsMessage) -> tuple[str, str]:
+    """Subject and text of the mail."""
+    return mail.compose("news", message.language, message=message)
+
+
+def letter_of(session: Session, notice: Notice, municipality: Municipality, *, base: str) -> bytes | None:
+    """The letter as an accessible PDF, with all that it tells: nobody needs a computer for it. None: nothing to tell."""
+    language = notice.language
+    _ = i18n.translations(language).gettext
+    found = following.read(session, [notice.facts["happening"]])
+    if not found:
+        return None
+    (news,) = found
+    item = item_of(news, base, language)
+    facts: list[tuple[str, Any]] = [
+        (_("Your proposal or one that you support"), [news.title, news.reference])
+    ]
+    paragraphs = [f"{item.words}."]
+    answer = _answer(session, news)
+    entry = _entry(session, news)
+    if answer is not None:
+        paragraphs.append(answer.reason)
+        facts += [
+            (_("What becomes of it"), _(OUTCOMES[answer.outcome])),
+            (_("What it costs"), costs_in_words(answer.cost_from, answer.cost_to, language)),
+            (_("When"), answer.period),
+            (_("What stands against it"), answer.legal_ground),
+        ]
+    if entry is not None:
+        paragraphs.append(entry.words)
+        facts += [(_("Day"), i18n.date_long(entry.day, language) if entry.day else "")]
+    paragraphs.append(
+        _("We write to you because you handed in this proposal, or signed for it and wished to hear of it.")
+    )
+    return letters.agency_pdf(
+        head=Letterhead.of(municipality),
+        language=language,
+        heading=_("News of a proposal"),
+        reference=news.reference,
+        address=notice.address.split("\n"),
+        facts=facts,
+        paragraphs=[each for each in paragraphs if each],
+        code=(),
+        url=item.url,
+        issued_at=notice.created_at,
+        dated=local_date(notice.created_at),
+    )
+
+
+def _answer(session: Session, news: News) -> evaluation.Answer | None:
+    if news.kind != Kind.ANSWERED.value:
+        return None
+    rows = evaluation.answers_of(session, news.proposal_id)
+    return next((row for row in rows if row.number == news.facts.get("answer")), None)
+
+
+def _entry(session: Session, news: News) -> ImplementationEntry | None:
+    wanted = news.facts.get("entry")
+    return implementation.entry(session, news.proposal_id, int(wanted)) if wanted else None
+
+
+def costs_in_words(lower: int | None, upper: int | None, language: str) -> str:
+    """ "4,000 to 9,000 €"; empty where nobody said."""
+    if lower is None or upper is None:
+        return ""
+    _ = i18n.translations(language).gettext
+    if lower == upper:
+        return f"{i18n.number(lower, language)} €"
+    return _("%(lower)s to %(upper)s €") % {
+        "lower": i18n.number(lower, language),
+        "upper": i18n.number(upper, language),
+    }

@@ -1,0 +1,352 @@
+"""Following a project, a district or a proposal: ask, confirm, change, end with one click; and the feeds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import feedgenerator
+from starlette.responses import Response
+from wtforms import BooleanField, Form, RadioField, SelectField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired
+
+from consultations import contributions, following, places, proposals
+from consultations.following import Rhythm, State, Subscription, Target
+from consultations.permissions import Permission
+from consultations.places import PlaceKind
+from consultations.procedures import Procedure
+from consultations.refusals import Code, Refusal
+from participation import news_messages, security
+from participation.messages import STATUS
+from participation.pages.contributions_list import open_procedure
+from participation.pages.seen_through import title_of
+from participation.security import Action, check_rate
+from participation.web import Visit, page, path_for
+
+#: Marks a message for the catalogues.
+N_ = str
+
+RHYTHMS = {
+    Rhythm.IMMEDIATE: N_("At once"),
+    Rhythm.DAILY: N_("Once a day"),
+    Rhythm.WEEKLY: N_("Once a week"),
+}
+#: What somebody agrees to; kept with their consent as they read it.
+CONSENT = N_("I agree that the town writes to me about this by e-mail until I end it.")
+PER_PAGE = 30
+
+
+class FollowForm(Form):
+    """What, how often, and where to."""
+
+    target = SelectField(N_("What do you want to hear of?"), choices=[], validate_choice=False)
+    rhythm = RadioField(
+        N_("How often?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[SelectChoice(each.value, name) for each, name in RHYTHMS.items()],
+        default=Rhythm.WEEKLY.value,
+    )
+    email = StringField(N_("E-mail address"), [InputRequired(N_("Please enter an e-mail address."))])
+    agrees = BooleanField(CONSENT, [InputRequired(N_("Without your consent we do not write to you."))])
+
+
+class ManageForm(Form):
+    """How often, for somebody who came by their link."""
+
+    rhythm = RadioField(
+        N_("How often?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[SelectChoice(each.value, name) for each, name in RHYTHMS.items()],
+    )
+
+
+@dataclass(frozen=True)
+class FollowPage:
+    """The form, or that a mail is on its way."""
+
+    hearing_title: str
+    slug: str
+    is_asked: bool
+    feed_url: str
+    news_url: str
+
+
+@page("/beteiligungen/{slug}/folgen", name="follow", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def follow(visit: Visit) -> Response:
+    """Ask to be told; a mail asks to confirm it. What the address names is chosen already."""
+    procedure = open_procedure(visit)
+    asked = visit.request.query_params
+    own = _targets(visit, procedure)
+    form = visit.form(FollowForm) if visit.is_post else FollowForm(meta=_meta(visit))
+    form.target.choices = [SelectChoice(target.key, name) for target, name in own]
+    keys = [target.key for target, _ in own]
+    if not visit.is_post:
+        wanted = following.of_district(asked.get("stadtteil", "")).key
+        form.target.data = wanted if wanted in keys else keys[0]
+        return _show(visit, procedure, form, is_asked=bool(asked.get("gefragt")))
+    if form.target.data not in keys:
+        form.target.data = keys[0]
+    if not form.validate():
+        return _show(visit, procedure, form, status=422)
+    try:
+        check_rate(visit.house.limiter, Action.FOLLOW, security.address_of(visit.request.scope))
+        following.ask(
+            visit.session,
+            visit.municipality_id,
+            form.email.data or "",
+            Target.read(form.target.data),
+            rhythm=Rhythm(form.rhythm.data),
+            language=visit.language,
+            words=visit.gettext(CONSENT),
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return _show(visit, open_procedure(visit), form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("follow", slug=procedure.slug, gefragt=1)
+
+
+def _meta(visit: Visit) -> dict[str, object]:
+    """A form's language, where nothing of the address belongs into its fields."""
+    return {"locales": [visit.language], "gettext": visit.gettext}
+
+
+def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
+    """What can be followed from here: the proposal in the address first, the consultation, the districts of the town."""
+    found = []
+    reference = visit.request.query_params.get("vorschlag", "")
+    target = _proposal(visit, procedure, reference)
+    if target is not None:
+        found.append((target, visit.gettext("The proposal %(reference)s", reference=reference)))
+    title = title_of(visit, procedure)
+    found.append(
+        (following.of_procedure(procedure.id or 0), visit.gettext("The project “%(title)s”", title=title))
+    )
+    found += [
+        (
+            following.of_district(place.name),
+            visit.gettext("Everything in the district %(name)s", name=place.name),
+        )
+        for place in places.names(visit.session, visit.municipality_id, PlaceKind.DISTRICT)
+    ]
+    return found
+
+
+def _proposal(visit: Visit, procedure: Procedure, reference: str) -> Target | None:
+    row = contributions.by_reference(visit.session, procedure, reference) if reference else None
+    proposal = proposals.by_contribution(visit.session, row.id or 0) if row else None
+    return (
+        following.of_proposal(proposal.contribution_id)
+        if proposal is not None and proposal.is_listed
+        else None
+    )
+
+
+def _show(
+    visit: Visit, procedure: Procedure, form: FollowForm, *, is_asked: bool = False, status: int = 200
+) -> Response:
+    narrowed = {
+        name: visit.request.query_params[name]
+        for name in ("vorschlag", "stadtteil")
+        if visit.request.query_params.get(name)
+    }
+    return visit.render(
+        "follow/follow.html",
+        FollowPage(
+            title_of(visit, procedure),
+            procedure.slug,
+            is_asked,
+            visit.url("news_feed", slug=procedure.slug, **narrowed),
+            visit.url("news", slug=procedure.slug, **narrowed),
+        ),
+        status=status,
+        form=form,
+    )
+
+
+# --- by the link in a mail -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ManagePage:
+    """One subscription before its owner."""
+
+    what: str
+    is_active: bool
+    is_ended: bool
+    done: str
+    end_url: str
+
+
+@page("/folgen/{token}", name="follow_manage", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def manage(visit: Visit) -> Response:
+    """Confirm, or change how often. A programme that opens links of mails changes nothing: it takes a button."""
+    row = _by_token(visit)
+    said = following.consents_of(visit.session, row.id or 0)
+    known = said[-1].rhythm if row.state == State.ASKED.value and said else row.rhythm
+    form = (
+        visit.form(ManageForm, rhythm=known)
+        if visit.is_post
+        else ManageForm(data={"rhythm": known}, meta=_meta(visit))
+    )
+    if not visit.is_post:
+        done = (
+            visit.gettext("From now on you will hear of it.") if visit.request.query_params.get("ja") else ""
+        )
+        return _show_manage(visit, row, form, done=done)
+    if not form.validate():
+        return _show_manage(visit, row, form, status=422)
+    try:
+        following.confirm(visit.session, row, Rhythm(form.rhythm.data), now=visit.now)
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return _show_manage(visit, _by_token(visit), form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("follow_manage", token=visit.request.path_params["token"], ja=1)
+
+
+@page("/folgen/{token}/ende", name="follow_end", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def end(visit: Visit) -> Response:
+    """End it: one button here, or one click in the mail programme, which sends the POST itself (RFC 8058)."""
+    row = _by_token(visit)
+    if visit.is_post:
+        way = "one_click" if visit.form_data.get("List-Unsubscribe") == "One-Click" else "mail"
+        following.end(visit.session, row, way=way, now=visit.now)
+    return visit.render(
+        "follow/end.html",
+        ManagePage(
+            following.name_of(visit.session, row, visit.language),
+            row.state == State.ACTIVE.value,
+            row.state == State.ENDED.value,
+            "",
+            visit.url("follow_end", token=visit.request.path_params["token"]),
+        ),
+    )
+
+
+def _by_token(visit: Visit) -> Subscription:
+    row = following.by_token(
+        visit.session,
+        visit.municipality_id,
+        str(visit.request.path_params["token"]),
+        key=visit.house.link_key,
+    )
+    if row is None:
+        raise Refusal(Code.NOT_FOUND)
+    return row
+
+
+def _show_manage(
+    visit: Visit, row: Subscription, form: ManageForm, *, done: str = "", status: int = 200
+) -> Response:
+    return visit.render(
+        "follow/manage.html",
+        ManagePage(
+            following.name_of(visit.session, row, visit.language),
+            row.state == State.ACTIVE.value,
+            row.state == State.ENDED.value,
+            done,
+            visit.url("follow_end", token=visit.request.path_params["token"]),
+        ),
+        status=status,
+        form=form,
+    )
+
+
+# --- what happened ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened."""
+
+    title: str
+    words: str
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True)
+class NewsPage:
+    """What happened in a consultation, a district or to a proposal, newest first."""
+
+    hearing_title: str
+    slug: str
+    lines: tuple[Line, ...]
+    older_url: str
+    feed_url: str
+    follow_url: str
+
+
+def _target(visit: Visit, procedure: Procedure) -> tuple[Target, dict[str, str]]:
+    """What the address narrows the news to. Raises Refusal NOT_FOUND for a proposal that nobody can read."""
+    asked = visit.request.query_params
+    if asked.get("vorschlag"):
+        target = _proposal(visit, procedure, asked["vorschlag"])
+        if target is None:
+            visit.not_found()
+        return target, {"vorschlag": asked["vorschlag"]}
+    if asked.get("stadtteil"):
+        name = asked["stadtteil"][:200]
+        return following.of_district(name), {"stadtteil": name}
+    return following.of_procedure(procedure.id or 0), {}
+
+
+@page("/beteiligungen/{slug}/neues", name="news", may=Permission.READ_PUBLIC)
+def news(visit: Visit) -> Response:
+    """What happened, newest first, page by page."""
+    procedure = open_procedure(visit)
+    target, narrowed = _target(visit, procedure)
+    before = visit.request.query_params.get("vor", "")
+    found = following.about(
+        visit.session,
+        visit.municipality_id,
+        target,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
+        limit=PER_PAGE + 1,
+    )
+    own = {"slug": procedure.slug, **narrowed}
+    return visit.render(
+        "follow/news.html",
+        NewsPage(
+            title_of(visit, procedure),
+            procedure.slug,
+            tuple(
+                Line(
+                    each.title,
+                    news_messages.in_words(each, visit.language),
+                    each.at,
+                    visit.url("proposal", slug=each.slug, reference=each.reference),
+                )
+                for each in found[:PER_PAGE]
+            ),
+            visit.url("news", **own, vor=found[PER_PAGE - 1].id) if len(found) > PER_PAGE else "",
+            visit.url("news_feed", **own),
+            visit.url("follow", **own),
+        ),
+    )
+
+
+@page("/beteiligungen/{slug}/neues.atom", name="news_feed", may=Permission.READ_PUBLIC, shared=True)
+def news_feed(visit: Visit) -> Response:
+    """The same as an Atom feed (RFC 4287)."""
+    procedure = open_procedure(visit)
+    target, narrowed = _target(visit, procedure)
+    own = {"slug": procedure.slug, **narrowed}
+    atom = feedgenerator.Atom1Feed(
+        title=visit.gettext("News: %(title)s", title=title_of(visit, procedure)),
+        link=visit.absolute("news", **own),
+        description="",
+        language=visit.language,
+        feed_url=visit.absolute("news_feed", **own),
+        feed_guid=visit.absolute("news_feed", **own),
+    )
+    for each in following.about(visit.session, visit.municipality_id, target):
+        item = news_messages.item_of(each, visit.base, visit.language)
+        atom.add_item(
+            title=f"{item.title}: {item.words}",
+            link=item.url,
+            description=item.words,
+            pubdate=each.at,
+            updateddate=each.at,
+            unique_id=f"{visit.base}{path_for('news', **own)}#{each.id}",
+        )
+    return Response(atom.writeString("utf-8"), media_type="application/atom+xml; charset=utf-8")

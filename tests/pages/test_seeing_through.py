@@ -1,0 +1,314 @@
+"""Support, evaluation, implementation and following through the pages, without JavaScript."""
+
+import re
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from lxml import html
+from PIL import Image
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from consultations import following, happenings, implementation, moderation, procedures, support
+from consultations.contributions import Kind
+from consultations.following import Subscription
+from consultations.moderation import Action, Decision
+from consultations.notices import Notice
+from consultations.permissions import Actor, Role
+from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
+from consultations.proposals import Proposal
+from participation import delivery, identity, mail, security
+from participation.database import unit_of_work
+from participation.identity import COOKIE
+from tests import cast
+from tests.cast import ENDS, NOW, STARTS, Town
+from tests.conftest import Clock, MailServer, NewClient
+
+HERE = "/beteiligungen/ideen"
+THERE = f"{HERE}/vorschlaege/ID-0001"
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    """The cast's town with one proposal that everybody may read."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.found(session)
+        phase = PhaseInput(
+            PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
+        )
+        town.procedure = procedures.create(
+            session,
+            cast.consultation(key="ID", slug="ideen", title="Ideen", phases=(phase,)),
+            municipality_id=town.id,
+            template_key="informal_dialogue",
+            by=town.planner,
+            now=NOW,
+        )
+        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+        row = town.hand_in(
+            session, "Bänke ans Ufer.", kind=Kind.PROPOSAL, title="Bänke", wants_publication=True
+        )
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        return town
+
+
+def tree_of(answer: Any) -> Any:
+    return html.fromstring(answer.content)
+
+
+def words(answer: Any) -> str:
+    return " ".join(" ".join(tree_of(answer).find(".//main").itertext()).split())
+
+
+def signed_in(engine: Engine, actor: Actor, client: TestClient, now: datetime = NOW) -> TestClient:
+    with unit_of_work(engine, write=True) as session:
+        client.cookies.set(COOKIE, identity.sign_in(session, actor.person_id or 0, now=now))
+    client.headers.update({"Sec-Fetch-Site": "same-origin"})
+    return client
+
+
+def proposal_id(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.exec(select(Proposal.contribution_id)).one()
+
+
+def count(engine: Engine) -> int:
+    with Session(engine) as session:
+        return support.counted(session, session.exec(select(Proposal.contribution_id)).one())
+
+
+def test_support_online_and_on_paper(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    there = f"{THERE}/unterstuetzen"
+    assert "Unterstützen" in words(client.get(THERE))
+    for _ in range(2):  # a double click is one support
+        assert client.post(there, data={"do": "give"}).status_code == 303
+    assert count(engine) == 1
+    page = client.get(f"{there}?getan=1")
+    assert "1 Person unterstützt ihn" in words(page)
+    assert "zurücknehmen" in words(page)
+    client.post(there, data={"do": "withdraw"})
+    assert count(engine) == 0
+    # Where cookies are refused, the form itself carries the mark.
+    bare = new_client()
+    once = tree_of(bare.get(f"/en{there}")).xpath("//input[@name='once']/@value")[0]
+    for _ in range(2):
+        bare.cookies.clear()
+        assert bare.post(there, data={"do": "give", "once": once}).status_code == 303
+    assert count(engine) == 1
+
+    with unit_of_work(engine, write=True) as session:
+        phase = session.exec(select(Phase).where(Phase.kind == PhaseKind.CO_CREATION.value)).one()
+        limits = {"minimum_age": 16, "ground": "Satzung §2", "contact": "Frau Kern"}
+        phase.facts = {**phase.facts, "co_creation": {"limits": limits, "counts": "closed"}}
+        session.add(phase)
+    refused = client.post(there, data={"do": "give"})
+    assert (refused.status_code, "Satzung §2" in words(refused), "Frau Kern" in words(refused)) == (
+        422,
+        True,
+        True,
+    )
+    assert "nach dem Ende dieser Phase" in words(refused), "the number stays hidden"
+    assert client.post(there, data={"do": "give", "age": "y"}).status_code == 303
+
+    # On paper: typed in by one, compared by another.
+    clerk, planner = (signed_in(engine, each, new_client()) for each in (town.clerk, town.planner))
+    entry = f"/verwaltung/unterstuetzung/{proposal_id(engine)}"
+    assert clerk.get("/verwaltung/unterstuetzung?q=id-0001").headers["location"] == entry
+    assert "keinen Vorschlag" in words(clerk.get("/verwaltung/unterstuetzung?q=XX-1"))
+    assert "Alt genug" in words(clerk.get(entry))
+    empty = clerk.post(entry, data={"received_on": "2027-02-16"})
+    assert (empty.status_code, "kein" in words(empty)) == (422, True)
+    lines = {"name-1": "Anna Ärmel", "age-1": "1", "name-2": "Bert Bach", "age-2": "1"}
+    sheet = clerk.post(entry, data={"received_on": "2027-02-16", **lines}).headers["location"]
+    assert "Jemand anderes muss es vergleichen" in words(clerk.get(sheet))
+    assert "Vier Augen" in words(clerk.post(sheet, data={"do": "check"}))
+    assert "1 Blatt wartet" in words(planner.get("/verwaltung"))
+    assert planner.post(sheet, data={"do": "check", "struck-2": "1"}).status_code == 422
+    assert "Bert Bach" in words(planner.get(sheet))
+    planner.post(sheet, data={"do": "check", "struck-2": "1", "why-2": "Nicht zu lesen"})
+    assert "gestrichen: Nicht zu lesen" in words(clerk.get(sheet))
+    assert count(engine) == 3
+
+
+def test_a_thousand_supports_from_one_address_wait_and_lock_no_library_out(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town, app: Starlette, clock: Clock
+) -> None:
+    limiter = app.state.house.limiter
+    for _ in range(1000):  # what a thousand browsers behind one address would have asked
+        limiter.count(security.Action.SUPPORT, "testclient")
+    there = f"{THERE}/unterstuetzen"
+    answer = client.post(there, data={"do": "give"})
+    assert (answer.status_code, "in einer Minute" in words(answer)) == (429, True)
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+    assert client.get(THERE).status_code == 200, "everybody reads on"
+    member = signed_in(engine, town.clerk, new_client())
+    assert member.post(there, data={"do": "give"}).status_code == 303, "whoever signs in does not wait"
+    assert count(engine) == 1
+
+
+def test_evaluated_answered_and_built(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town, clock: Clock
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        expert = cast.employ(session, town.municipality, Role.EVALUATOR, "Erika")
+    erika, planner = signed_in(engine, expert, new_client()), signed_in(engine, town.planner, new_client())
+    key = proposal_id(engine)
+    listed, one = f"/verwaltung/bewertung/{town.procedure.id}", f"/verwaltung/bewertung/vorschlaege/{key}"
+    assert "Bewertung der Vorschläge" in words(erika.get("/verwaltung"))
+    assert "1 Vorschlag" in words(erika.get("/verwaltung/bewertung"))
+    assert planner.post(listed, data={"do": "assign"}).status_code == 422
+    kept = planner.post(listed, data={"do": "assign", "chosen": str(key), "offices": "Grünamt"})
+    assert (kept.status_code, "Grünamt" in kept.text) == (422, True), "the day is missing; the office is kept"
+    data = {"do": "assign", "chosen": str(key), "offices": "Grünamt\nTiefbauamt", "due_on": "2027-02-20"}
+    assert planner.post(listed, data=data).status_code == 303
+    assert "bis Samstag, 20. Februar 2027" in words(client.get(THERE))
+    clock.advance(days=6)
+    for actor, browser in ((expert, erika), (town.planner, planner)):
+        signed_in(engine, actor, browser, now=clock.now)
+    assert "verspätet" in words(client.get(THERE))
+    assert "1 Antwort ist überfällig" in words(planner.get("/verwaltung"))
+    assert "ID-0001" in words(planner.get(f"{listed}?stand=overdue&amt=Gr%C3%BCnamt"))
+
+    judged = {"do": "assess", "office": "Tiefbauamt", "criterion": "feasibility", "grade": "medium"}
+    assert erika.post(one, data={**judged, "criterion": "beauty"}).status_code == 422
+    erika.post(one, data={**judged, "judged_from": "4000", "judged_to": "9000", "remark": "Im Winter."})
+    assert "mittel , 4.000 bis 9.000 €" in words(erika.get(one)).replace("mittel,", "mittel ,")
+    answer = {"do": "hand_on", "seen": "0", "outcome": "adopted", "reason": "Die Bänke kommen."}
+    lacking = erika.post(one, data=answer)
+    assert (lacking.status_code, "Die Bänke kommen." in lacking.text) == (422, True)
+    erika.post(one, data={**answer, "cost_from": "4000", "cost_to": "9000", "period": "2028"})
+    assert "eine zweite Person muss zustimmen" in words(erika.get(one))
+    assert "Vier Augen" in words(erika.post(one, data={"do": "approve", "seen": "1"}))
+    assert "Die Bänke kommen" not in words(client.get(THERE)), "nothing is shown before it is published"
+    assert planner.post(one, data={"do": "approve", "seen": "1"}).status_code == 303
+    assert erika.post(listed, data={"do": "publish", "chosen": str(key)}).status_code == 403
+    assert planner.post(listed, data={"do": "publish", "chosen": str(key)}).status_code == 303
+    shown = words(client.get(THERE))
+    for said in ("Es wird umgesetzt", "Die Bänke kommen.", "4.000 bis 9.000 €", "2028"):
+        assert said in shown
+    assert "It will be done" in words(client.get(f"/en{THERE}"))
+
+    built = f"/verwaltung/umsetzung/{key}"
+    assert "Meilenstein" in words(planner.get(built))
+    picture = BytesIO()
+    Image.new("RGB", (40, 30), "green").save(picture, "PNG")
+    news = {"do": "add", "kind": "news", "title": "Der Bagger ist da", "tells": "y"}
+    files = {"picture": ("bagger.png", picture.getvalue(), "image/png")}
+    undescribed = planner.post(built, data=news, files=files)
+    assert (undescribed.status_code, "Der Bagger ist da" in undescribed.text) == (422, True)
+    told = planner.post(built, data={**news, "picture_words": "Ein Bagger am Ufer"}, files=files)
+    assert told.status_code == 303, words(told)
+    council = {"do": "add", "kind": "decision", "title": "Beschluss", "day": "2027-02-22"}
+    assert planner.post(built, data={**council, "address": "javascript:alert(1)"}).status_code == 422
+    planner.post(built, data={**council, "address": "https://rat.example/12"})
+    paid = {"do": "add", "kind": "money", "title": "Holz", "day": "2027-02-22", "amount": "1200"}
+    planner.post(built, data=paid)
+    planner.post(built, data={**paid, "kind": "milestone", "title": "Fertig", "day": "2028-05-01"})
+    page = client.get(THERE)
+    shown = words(page)
+    for said in ("Der Bagger ist da", "Bisher ausgegeben: 1.200 €", "Fertig", "Beschluss: Beschluss"):
+        assert said in shown
+    tree = tree_of(page)
+    (image,) = tree.xpath("//img[@alt='Ein Bagger am Ufer']/@src")
+    assert client.get(image).headers["content-type"] == "image/png"
+    assert "https://rat.example/12" in tree.xpath("//main//a/@href")
+    mistake = re.search(r"take-back-(\d+)", planner.get(built).text)
+    assert mistake
+    assert planner.post(built, data={"do": mistake.group(0)}).status_code == 422
+    planner.post(built, data={"do": mistake.group(0), "why": "Vertippt"})
+    assert "Fertig" not in words(client.get(THERE))
+
+
+def test_followed_told_and_ended_with_one_click(
+    client: TestClient, engine: Engine, town: Town, app: Starlette, clock: Clock, mail_server: MailServer
+) -> None:
+    house = app.state.house
+    house.settings = house.settings.model_copy(
+        update={
+            "smtp_host": mail_server.host,
+            "smtp_port": mail_server.port,
+            "smtp_tls": "none",
+            "mail_from": "town@auenfurt.example",
+        }
+    )
+    there = f"{HERE}/folgen?vorschlag=ID-0001"
+    form = tree_of(client.get(there))
+    chosen = form.xpath("//select[@name='target']/option[@selected]/@value")
+    assert chosen == [f"proposal:{proposal_id(engine)}"]
+    assert form.xpath("//input[@name='rhythm'][@checked]/@value") == ["weekly"]
+    typed = {"target": chosen[0], "rhythm": "immediate", "email": "anna@post.example"}
+    refused = client.post(there, data=typed)
+    assert (refused.status_code, "anna@post.example" in refused.text) == (422, True)
+    assert client.post(there, data={**typed, "agrees": "y"}).status_code == 303
+    assert delivery.deliver_mail(house)
+    (asked,) = mail_server.messages()
+    link = re.search(r"http://\S+(/folgen/\S+)", asked.get_content())
+    assert link
+    assert asked["List-Unsubscribe"] is None
+    assert "Ja, schreiben Sie mir" in words(client.get(link.group(1)))
+    with Session(engine) as session:
+        assert session.exec(select(Subscription.state)).one() == "asked", "opening the link changes nothing"
+    assert client.post(link.group(1), data={"rhythm": "immediate"}).status_code == 303
+
+    with unit_of_work(engine, write=True) as session:
+        row = session.get_one(Proposal, proposal_id(engine))
+        entered = implementation.EntryInput(
+            implementation.EntryKind.DECISION,
+            "Der Rat sagt Ja",
+            day=NOW.date(),
+            address="https://rat.example/1",
+        )
+        implementation.tell(session, row.contribution_id, entered, by=town.planner, now=NOW)
+    assert not delivery.tell_followers(house), "their time has not come"
+    clock.advance(minutes=3)
+    assert delivery.tell_followers(house)
+    assert delivery.deliver_mail(house)
+    told = mail_server.messages()[-1]
+    assert told["Subject"] == "Bänke: Beschlossen: Der Rat sagt Ja"
+    assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    one_click = str(told["List-Unsubscribe"]).strip("<>").split("localhost", 1)[1]
+    one_click = "/" + one_click.split("/", 1)[1]
+    assert one_click in told.get_content()
+    assert "Beenden" in words(client.get(one_click))
+    assert client.post(one_click, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    with Session(engine) as session:
+        assert session.exec(select(Subscription.state)).one() == "ended"
+    assert client.get(one_click + "x").status_code == 404
+    assert "nicht mehr" in words(client.get(link.group(1)))
+
+    feed = client.get(f"{HERE}/neues.atom?vorschlag=ID-0001")
+    assert "Der Rat sagt Ja" in feed.text
+    assert feed.headers["content-type"].startswith("application/atom+xml")
+    assert "Ein neuer Vorschlag" in words(client.get(f"{HERE}/neues"))
+    assert "Noch ist nichts geschehen" in words(client.get(f"{HERE}/neues?stadtteil=Nord"))
+
+
+def test_whoever_signed_on_paper_gets_a_letter(new_client: NewClient, engine: Engine, town: Town) -> None:
+    clerk = signed_in(engine, town.clerk, new_client())
+    with unit_of_work(engine, write=True) as session:
+        proposal = session.get_one(Proposal, proposal_id(engine))
+        happening = happenings.note(
+            session, proposal, happenings.Kind.DECISION, now=NOW, facts={"title": "Der Rat sagt Ja"}
+        )
+        lines = ("Anna Ärmel", "Hauptstr. 3", "89999 Auenfurt")
+        following.tell_by_letter(session, proposal, happening, lines, now=NOW)
+    with Session(engine) as session:
+        number = session.exec(select(Notice.id).where(Notice.kind == "proposal_news")).one()
+    assert "Anna Ärmel" in words(clerk.get("/verwaltung"))
+    letter = clerk.get(f"/verwaltung/briefe/{number}/brief.pdf")
+    assert (letter.status_code, letter.content[:5]) == (200, b"%PDF-")
+    assert clerk.post(f"/verwaltung/briefe/{number}/erledigt").status_code == 303
+    with Session(engine) as session:
+        assert session.get_one(Notice, number).state == "printed"
+
+
+def test_a_mail_without_a_list_bears_no_unsubscribe_head() -> None:
+    smtp = mail.SmtpSettings("localhost", 25, "town@auenfurt.example")
+    plain = mail.build(mail.Message("a@post.example", "S", "T"), smtp, now=NOW + timedelta())
+    assert plain["List-Unsubscribe"] is None
