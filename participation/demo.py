@@ -58,7 +58,7 @@ from consultations.seats import Seat
 from consultations.variants import VariantInput
 from geo.geometry import Located, from_lonlat, from_metres
 from geo.readers.apart import read_here
-from participation import cityscape, demo_proof, identity, layers_import
+from participation import cityscape, demo_courses, demo_proof, identity, layers_import
 from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
 from participation.demo_agencies import Agencies, accounts
@@ -433,6 +433,8 @@ class _Story:
             self._statement(key, number, each)
         for proof in told.get("proof", ()):
             self._proof(key, proof)
+        for each in told.get("change", ()):
+            self._change(key, each)
         if "dialogue" in told:
             self._dialogue(told)
         if "concluded" in told:
@@ -553,6 +555,19 @@ class _Story:
 
     def _conclude(self, session: Session, key: str, note: str, at: datetime) -> None:
         procedures.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)
+
+    def _change(self, key: str, told: dict[str, Any]) -> None:
+        """A phase becomes longer or is repeated."""
+        at, ends = self.moment(told["day"], 11), self._day(told["ends"])
+        assert ends is not None
+
+        def happens(session: Session) -> None:
+            demo_courses.change(
+                session, self.rows[key], told, starts_on=self._day(told.get("starts")),
+                ends_on=self.seat.working_day_from(ends), seat=self.seat, by=self.staff[Role.PLANNER], now=at,
+            )  # fmt: skip
+
+        self.happens(at, happens)
 
     def _proof(self, key: str, told: dict[str, Any]) -> None:
         """A formal phase is frozen before its first day, probed while it runs, and certified."""
