@@ -389,7 +389,8 @@ def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_n
     house = place.client.app.state.house  # type: ignore[attr-defined]
     # The next visitor comes to the first screen: what was open is not to be found any more.
     kept = place.client.cookies.get("digilog_table_since")
-    place.client.cookies.set("digilog_table_since", str(int(NOW.timestamp()) + 60))
+    host = "auenfurt.localhost"
+    place.client.cookies.set("digilog_table_since", str(int(NOW.timestamp()) + 60), domain=host)
     assert kept
     assert place.client.get(receipt.url.path).status_code == 404
     assert place.client.get(draft).status_code == 410
