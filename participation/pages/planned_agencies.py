@@ -116,7 +116,7 @@ class FilterForm(Form):
     """Which lines of the overview, and in which order."""
 
     state = SelectField(N_("Which"), choices=[], validate_choice=False)
-    words = StringField(N_("Name"))
+    words = StringField(N_("Name"), id="filter-words")  # the request on the same page has words too
     order = SelectField(
         N_("Order"),
         choices=[
