@@ -322,7 +322,7 @@ def test_an_area_of_competence_can_be_drawn_beside_the_named_ones(
         session, town, "Bachamt", is_townwide=False, areas=("Altstadt",), drawn=drawn, drawn_from="Bäche"
     )
     only = add(session, town, "Teichamt", is_townwide=False, drawn=drawn)
-    assert (entry.agency.min_x, entry.agency.max_x) == (0.0, 6000.0)
+    assert (entry.agency.min_x, entry.agency.max_x) == (690_000.0, 696_000.0)
     for west, names in ((100, {"Bachamt"}), (5100, {"Bachamt", "Teichamt"}), (9000, set())):
         plan = shapely.to_wkb(square(west, 100, 50))
         found = agencies.propose(agencies.every(session, town.id), plan, ())
@@ -384,10 +384,10 @@ def test_a_workbook_of_somebody_else_needs_only_a_name(session: Session, town: T
     path = tmp_path / "fremd.xlsx"
     book.save(path)
     report = take_in(session, town, bulk.read_table(path, path.name))
-    assert results(report) == [(2, "new", ""), (3, "refused", "name_taken")]
+    assert results(report) == [(2, "new", ""), (3, "refused", "line_doubled")]
     with pytest.raises(Refusal) as refused:
         take_in(session, town, read(tmp_path, b"Titel;Ort\na;b\n"))
-    assert refused.value.code is Code.MAPPING_INVALID
+    assert refused.value.code is Code.TABLE_COLUMN_MISSING
 
 
 # --- whom to ask -----------------------------------------------------------------------------------
