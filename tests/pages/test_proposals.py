@@ -56,8 +56,8 @@ def words(answer: Any) -> str:
 
 
 def fields(answer: Any, number: int = 0) -> dict[str, str]:
-    """What the form with sections would send if nobody changed anything."""
-    forms = [form for form in html.fromstring(answer.content).forms if form.method == "POST"]
+    """What a form of the page itself (not of its head: display, language) would send if nobody changed anything."""
+    forms = html.fromstring(answer.content).xpath("//main//form[@method='post']")
     return dict(forms[number].form_values())
 
 
