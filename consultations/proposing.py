@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from consultations import channels, contributions, journal, moderation, procedures, proposals, wording
 from consultations.cocreation import MOVES as ACTS
 from consultations.cocreation import (
+    SECTIONS,
     TITLE,
     Act,
     Arrangement,
@@ -298,6 +299,9 @@ def _change(
 def patches_of(words: Mapping[str, str], base: ProposalVersion, language: str) -> list[Patch]:
     """What was typed as patches against a version. Raises Refusal SECTION_UNKNOWN, SECTION_REQUIRED, TEXT_TOO_LONG."""
     known = {key for sections in base.texts.values() for key in sections} | {key for key, _ in base.headings}
+    if not base.headings:
+        # It came without sections (a letter, an import, the map): it may get those that are usual.
+        known |= {each.key for each in SECTIONS}
     patches = []
     for key, typed in words.items():
         if key not in known:
@@ -309,7 +313,7 @@ def patches_of(words: Mapping[str, str], base: ProposalVersion, language: str) -
                 raise Refusal(Code.SECTION_REQUIRED, key)
         else:
             typed = normalise(typed, field=key).strip()
-        if typed != before:
+        if typed != before.strip():
             patches.append(Patch(language, key, typed, wording.fingerprint(before)))
     return patches
 

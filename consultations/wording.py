@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from consultations.cocreation import TITLE, WHOLE
+from consultations.cocreation import SECTIONS, TITLE, WHOLE
 from consultations.merging import Clash, merge
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -54,9 +54,15 @@ def compose(passages: Sequence[Passage]) -> str:
 
 
 def passages_of(texts: Texts, language: str, headings: Sequence[Sequence[str]]) -> list[Passage]:
-    """The sections of a language without the title, in the order of their headings; what has none comes last."""
+    """The sections of a language without the title, in the order of their headings; what has none comes last.
+
+    Where a text came whole and got sections later, these stand in the usual order, the whole first.
+    """
     words, named = texts.get(language, {}), {each[0]: each[1] for each in headings}
-    keys = [key for key in named if key in words] + sorted(set(words) - named.keys() - {TITLE})
+    usual = [each.key for each in SECTIONS]
+    nameless = sorted(set(words) - named.keys() - {TITLE})
+    nameless.sort(key=lambda key: usual.index(key) if key in usual else len(usual))
+    keys = [key for key in named if key in words] + nameless
     return [Passage(key, named.get(key, ""), words[key]) for key in keys]
 
 

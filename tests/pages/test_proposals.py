@@ -193,6 +193,34 @@ def test_what_was_not_taken_in_can_stand_for_itself(
     assert "Wurde ein eigener Vorschlag" in words(client.get(THERE))
 
 
+def test_what_came_without_sections_can_be_changed_too(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        row = town.hand_in(
+            session, "Bänke ans Ufer.", kind=Kind.PROPOSAL, title="Bänke", wants_publication=True
+        )
+        code = row.access_code
+    publish_everything(engine, town)
+    form = fields(client.get(f"{THERE}/anders"))
+    assert "Noch ist nichts anders" in words(client.post(f"{THERE}/anders", data=form))
+    form |= {"why": "Es gibt keine.", "cost": "Etwa 9.000 €"}
+    sent = client.post(f"{THERE}/anders", data=form)
+    assert sent.status_code == 303, words(sent)
+    owner = new_client()
+    owner.post("/beitrag", data={"code": code})
+    owner.post("/beitrag/weiterschreiben")
+    form = fields(owner.get("/mitschreiben/vorschlag"))
+    form |= {"why": "Man will sich setzen.", "cost": "Wenig.", "do": "revise"}
+    assert owner.post("/mitschreiben/vorschlag", data=form).status_code == 303
+    publish_everything(engine, town)
+    with Session(engine) as session:
+        ((amendment, _),) = amendments.of_proposal(session, 1)
+        assert [each["section"] for each in amendment.patches] == ["why", "cost"]
+        _, text = proposing.composed(proposals.newest(session, 1))
+    assert text == "Bänke ans Ufer.\n\nMan will sich setzen.\n\nWenig."
+
+
 def test_others_write_along_by_link_or_code_and_may_go(
     client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
