@@ -7,7 +7,7 @@ the owner is silent, the decision passes to the facilitator.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,6 @@ from consultations.proposals import (
     NewVersion,
     Proposal,
     ProposalAuthor,
-    ProposalVersion,
     VersionReason,
 )
 from consultations.refusals import Code, Refusal
@@ -101,6 +100,8 @@ class AmendmentInput:
     reason: str = ""
     wants_credit: bool = True
     renews: Amendment | None = None
+    #: What the fields were called that the version itself gives no heading: the title, sections of a text that came whole.
+    headings: Mapping[str, str] = field(default_factory=dict)
 
 
 def propose(
@@ -141,7 +142,7 @@ def propose(
             kind=Kind.COMMENT,
             parent=parent,
             language=entered.language,
-            text=_in_words(patches, base, reason),
+            text=_in_words(patches, {**entered.headings, **dict(base.headings)}, reason),
         ),
         procedure=procedure,
         by=by,
@@ -172,9 +173,8 @@ def propose(
     return made
 
 
-def _in_words(patches: Sequence[Patch], base: ProposalVersion, reason: str) -> str:
+def _in_words(patches: Sequence[Patch], headings: Mapping[str, str], reason: str) -> str:
     """An amendment as somebody reads it who has only the receipt."""
-    headings = dict(base.headings)
     sections = [
         Passage(each.section, headings.get(each.section) or each.section, each.text or "–")
         for each in patches

@@ -707,6 +707,7 @@ def amend_page(visit: Visit) -> Response:
                 base.language,
                 reason=form.reason.data or "",
                 wants_credit=bool(form.wants_credit.data),
+                headings={key: str(form._fields[key].label.text) for key in keys},
             ),
             _submission(visit, form, token),
             procedure=procedure,

@@ -207,6 +207,7 @@ def test_what_came_without_sections_can_be_changed_too(
     form |= {"why": "Es gibt keine.", "cost": "Etwa 9.000 €"}
     sent = client.post(f"{THERE}/anders", data=form)
     assert sent.status_code == 303, words(sent)
+    assert "Warum? Es gibt keine." in words(client.get(sent.headers["location"]))
     owner = new_client()
     owner.post("/beitrag", data={"code": code})
     owner.post("/beitrag/weiterschreiben")
