@@ -370,8 +370,8 @@ class Things:
     secret: str
 
     def mixed_with(self, other: "Things") -> "Things":
-        """An address that begins with this consultation (or colleague) and goes on to something of another."""
-        firsts = {name: self.names[name] for name in ("slug", "procedure", "colleague")}
+        """An address that begins with this consultation (or colleague, or personal link) and goes on to something of another."""
+        firsts = {name: self.names[name] for name in ("slug", "procedure", "colleague", "agency_link")}
         return replace(self, names=other.names | firsts)
 
 
