@@ -120,7 +120,7 @@ def test_a_folder_with_another_database_is_left_alone(tmp_path: Path) -> None:
 def test_everybody_who_is_named_can_sign_in(settings: Settings, session: Session, now: datetime) -> None:
     told = demo.welcome(8000)
     emails = [line.split()[0] for line in told.splitlines() if "@" in line]
-    assert len(emails) == 9 + 2  # staff, and two clerks of an agency
+    assert len(emails) == 11 + 2  # staff, and two clerks of an agency
     assert demo.PASSWORD in told
     for email in emails[:1] + emails[-1:]:
         assert identity.check_password(session, email, demo.PASSWORD, now=now).is_active
