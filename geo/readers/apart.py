@@ -1,15 +1,21 @@
 """A delivered file read in a process of its own: what reading it costs, or breaks, ends with that process.
 
-The server never opens a foreign map file itself. `read_apart` starts `python -m geo.readers.apart`, which reads the
-file, writes the normalised layer and says in plain JSON what a town needs to know of it: the report, the areas that
-could be a plan area, the plans of an XPlanGML file, and the places that have a name. If the child dies, the file is
-refused and nothing else happens.
+The server never opens a foreign map file itself. `read_apart` starts `python -m geo.readers.apart`, which loads the
+libraries and then forks for each file: the fork reads it, writes the normalised layer and says in plain JSON what a town
+needs to know of it: the report, the areas that could be a plan area, the plans of an XPlanGML file, and the places that
+have a name. If the fork dies, the file is refused and nothing else happens. The process that forks stays a while, since
+loading the libraries takes longer than reading most files, and files come in rows.
 
 Importing this module loads neither geopandas nor shapely.
 """
 
+import atexit
+import contextlib
+import importlib
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TextIO
 
 from pydantic import TypeAdapter
 
@@ -36,6 +42,9 @@ MAX_AREAS: Final = 60
 
 _SECONDS: Final = 300
 _MEMORY: Final = 6_000_000_000
+#: How long the process that forks waits for the next file (seconds).
+_PATIENCE: Final = 120.0
+_LIBRARIES: Final = ("geopandas", "pyogrio", "shapely", "pyproj", "lxml.etree", "geo.readers")
 _AT_ONCE = threading.BoundedSemaphore(1)
 
 
@@ -120,56 +129,118 @@ def read_apart(
             asdict(placement) if placement else None,
         ]
     )
-    with _AT_ONCE, tempfile.TemporaryFile() as said:
-        # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
-        child = subprocess.Popen(
-            [sys.executable, "-m", "geo.readers.apart"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            cwd=Path(__file__).parent.parent.parent,
-        )
-        too_long = threading.Timer(_SECONDS, child.kill)
+    with _AT_ONCE:
+        reader = _Reader.at_hand()
+        too_long = threading.Timer(_SECONDS, reader.kill)
         too_long.start()
         try:
-            answer = _listen(child, order, progress)
+            answer = reader.read(order, progress)
+        except BaseException:
+            reader.end()
+            raise
         finally:
             too_long.cancel()
-            child.kill()
-            child.wait()
-            for file in (child.stdin, child.stdout):
-                if file:
-                    file.close()
-        if answer is None:
-            said.seek(0)
-            last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
-            raise LayerProblem("broken", detail=last[:200] or f"exit {child.returncode}")
+    if "died" in answer:
+        raise LayerProblem("broken", detail=answer["died"])
     if "problem" in answer:
         raise LayerProblem(answer["problem"], **answer["facts"])
     return _READING.validate_python(answer)
 
 
-def _listen(
-    child: "subprocess.Popen[bytes]", order: str, progress: Callable[[float], None]
-) -> dict[str, Any] | None:
-    """Give the child its order and hand on how far it is; its last line is the answer, None if it died."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        child.stdin.write(order.encode())
-        child.stdin.close()
-    except BrokenPipeError:
-        return None
-    for line in child.stdout:
+class _Reader:
+    """The process that forks for each file, from the first file on until nobody has sent one for a while."""
+
+    _waiting: ClassVar["_Reader | None"] = None
+
+    def __init__(self) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
+        # `-m` finds the package in the working directory: the same place in a checkout and in a wheel.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "geo.readers.apart"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            cwd=Path(__file__).parent.parent.parent,
+            start_new_session=True,  # so that it can be ended together with its fork
+        )
+        self._patience: threading.Timer | None = None
+
+    @classmethod
+    def at_hand(cls) -> "_Reader":
+        """The one that waits, or a new one."""
+        found = cls._waiting
+        if found is None or found._process.poll() is not None:
+            found = cls._waiting = cls()
+        if found._patience:
+            found._patience.cancel()
+        return found
+
+    def read(self, order: str, progress: Callable[[float], None]) -> dict[str, Any]:
+        """What the fork answers; {"died": why} if it could not."""
+        self._said.seek(0)
+        self._said.truncate()  # it shares its place in the file with the process
+        answer = self._listen(order, progress)
+        if answer is None:
+            self.kill()
+            self._said.seek(0)
+            last = self._said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            self.end()
+            return {"died": last[:200] or f"exit {self._process.returncode}"}
+        self._patience = threading.Timer(_PATIENCE, self._leave)
+        self._patience.daemon = True
+        self._patience.start()
+        return answer
+
+    def _listen(self, order: str, progress: Callable[[float], None]) -> dict[str, Any] | None:
+        """Hand on how far the fork is; its answer, once the process has said that it ended well."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        answer = None
         try:
-            said = json.loads(line)
-        except json.JSONDecodeError:
-            return None
-        if isinstance(said, float):
-            progress(said)
-        else:
-            return dict(said)
-    return None
+            stdin.write(order.encode() + b"\n")
+            stdin.flush()
+            for line in stdout:
+                said = json.loads(line)
+                if isinstance(said, float):
+                    progress(said)
+                elif isinstance(said, dict):
+                    answer = said
+                else:
+                    return answer if said == _ENDED_WELL else None
+        except (BrokenPipeError, json.JSONDecodeError):
+            pass
+        return None
+
+    def _leave(self) -> None:
+        """Nobody has come: free the memory, unless somebody has come at the last moment."""
+        if _AT_ONCE.acquire(blocking=False):
+            try:
+                self.end()
+            finally:
+                _AT_ONCE.release()
+
+    def kill(self) -> None:
+        """Kill it and its fork, wherever they are; whoever listens hears that."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it, and keep nothing of it."""
+        if _Reader._waiting is self:
+            _Reader._waiting = None
+        self.kill()
+        self._process.wait()
+        for file in (self._process.stdin, self._process.stdout, self._said):
+            if file:
+                with contextlib.suppress(BrokenPipeError):
+                    file.close()
+
+
+@atexit.register
+def _end_the_reader() -> None:
+    if _Reader._waiting:
+        _Reader._waiting.end()
 
 
 def read_here(
@@ -200,11 +271,27 @@ def read_here(
 # ------------------------------------------------------------------------------------------------ inside the process
 
 
+_ENDED_WELL: Final = 0
+
+
 def _main() -> None:
-    _confine()
+    """Fork for each order that comes in, a line each, and say how the fork ended: its exit status, an integer."""
     # Whatever a library prints must not end up in the answer.
     answer_to, sys.stdout = sys.stdout, sys.stderr
-    path, filename, crs, target, model, naming, placement = json.loads(sys.stdin.buffer.read())
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    for order in sys.stdin:
+        if (fork := os.fork()) == 0:
+            _answer(order, answer_to)
+            os._exit(_ENDED_WELL)
+        _, status = os.waitpid(fork, 0)
+        print(status, file=answer_to, flush=True)
+
+
+def _answer(order: str, answer_to: TextIO) -> None:
+    """Read one file, in a process that does nothing else."""
+    _confine()
+    path, filename, crs, target, model, naming, placement = json.loads(order)
     told = 0.0
 
     def progress(share: float) -> None:
@@ -229,18 +316,15 @@ def _main() -> None:
         answer = {"problem": problem.code, "facts": json.loads(json.dumps(problem.facts, default=str))}
     except (MemoryError, RecursionError):
         answer = {"problem": "broken", "facts": {"detail": "not enough memory"}}
-    json.dump(answer, answer_to, default=_hex)
+    print(json.dumps(answer, default=_hex), file=answer_to, flush=True)
 
 
 def _confine() -> None:
-    """Bounded memory and time for what follows. Windows knows no such limits; there the time-out remains."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.nice(5)
+    """Bounded memory (address space, bytes) and time (of the processor, seconds) for what follows."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)
 
 
 def _hex(value: object) -> str:

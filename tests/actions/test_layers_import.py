@@ -1,8 +1,8 @@
 """Map files become layers: read in a process of their own, kept twice, their places searchable, problems in words."""
 
-import contextlib
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
@@ -15,6 +15,7 @@ from consultations.refusals import Code, Refusal
 from geo.city import read_city
 from geo.geometry import GEOMETRY_CODES
 from geo.layers import LAYER_CODES, read_normalised
+from geo.readers import apart
 from participation import jobs, layers_import
 from participation.database import unit_of_work
 from participation.house import House
@@ -211,10 +212,26 @@ def test_a_file_without_a_coordinate_system_is_asked_for_it(tmp_path: Path) -> N
 
 
 def test_the_death_of_the_reader_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geo.readers.apart._Reader._waiting", None)
     monkeypatch.setattr("geo.readers.apart.sys.executable", "/bin/false")
     with pytest.raises(LayerProblem) as refused:
         layers_import.check_layer(delivered(tmp_path, b"x"), "a.gpkg")
     assert refused.value.code == "broken"
+
+
+def test_the_reader_waits_for_the_next_file_and_leaves_when_nobody_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = delivered(tmp_path, citygml().encode())
+    layers_import.check_layer(path, "stadt.gml")
+    reader = apart._Reader._waiting
+    layers_import.check_layer(path, "stadt.gml")
+    assert reader is not None
+    assert apart._Reader._waiting is reader
+    monkeypatch.setattr("geo.readers.apart._PATIENCE", 0.01)
+    layers_import.check_layer(path, "stadt.gml")
+    assert reader._process.wait(timeout=60) != 0
+    assert not psutil.pid_exists(reader._process.pid)
 
 
 def test_every_problem_has_a_sentence_in_both_languages() -> None:
@@ -302,8 +319,6 @@ def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
     house: House, town: cast.Town, tmp_path: Path
 ) -> None:
     """The process that reads is killed, as by a machine that runs out of memory: a refusal, and nothing else."""
-    import psutil
-
     old = layers_import.take_layer(
         house,
         delivered(tmp_path, citygml().encode()),
@@ -318,10 +333,10 @@ def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
     def kill(share: float) -> None:
         seen.append(share)
         if share > 0.3:
-            for child in psutil.Process().children():
-                with contextlib.suppress(psutil.NoSuchProcess):  # killed at the line before
-                    if "geo.readers.apart" in child.cmdline():
-                        child.kill()
+            for reader in psutil.Process().children():
+                if "geo.readers.apart" in reader.cmdline():
+                    for fork in reader.children():
+                        fork.kill()
 
     with pytest.raises(LayerProblem) as found:
         layers_import.take_layer(
