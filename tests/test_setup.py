@@ -79,6 +79,7 @@ class Checkout:
         self.environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
             "CALLS": str(self.calls),
             "BREAK": str(self.broken),
             "REAL_PACKAGES": str(packages),
@@ -111,6 +112,8 @@ def test_the_first_run_sets_up_and_the_second_does_nothing(checkout: Checkout) -
     assert first.returncode == 0, first.stderr
     assert checkout.told() == ["uv venv", "uv pip install", "npm ci"]
     assert (checkout.root / "static/vendor/leaflet/leaflet.js").is_file()
+    assert list((checkout.root / ".cache/bytecode").rglob("*.pyc")), "the next start need not compile again"
+    assert not list(checkout.root.rglob("__pycache__"))
     assert checkout.run("assets").returncode == 0
     assert checkout.told() == []
 
