@@ -44,6 +44,7 @@ from tests import cast, servers
 from tests.databases import KINDS, Databases, share_compiled_statements
 from tests.html import PageReader, Seen
 from tests.live import LiveServer, Served, in_thread
+from tests.passwords import hash_lightly
 from tests.servers import Missing, Server
 
 HOST = "auenfurt.localhost"
@@ -55,6 +56,7 @@ for name in [name for name in os.environ if name.startswith("DIGILOG_") and name
     del os.environ[name]
 
 share_compiled_statements()
+hash_lightly()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -28,6 +28,7 @@ from participation import identity, openid
 from participation.database import unit_of_work
 from participation.identity import Identity, SignIn
 from participation.openid import Claims, Provider
+from tests import passwords
 from tests.conftest import OpenIdProvider
 
 NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
@@ -102,6 +103,11 @@ def test_a_password_opens_the_account_whatever_the_case_of_the_address(session: 
     assert identity.check_password(session, "PETRA@example.ORG", PASSWORD, now=NOW).id == made.id
     assert made.password_hash.startswith("$argon2id$")
     assert PASSWORD not in made.password_hash
+
+
+def test_guessing_passwords_is_dear() -> None:
+    """RFC 9106, section 4, the second recommended option: 64 MiB, three passes, four lanes."""
+    assert passwords.AS_IN_A_TOWN().hash(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_a_wrong_password_and_an_unknown_or_disabled_account_say_the_same(
