@@ -171,6 +171,8 @@ class Clerk:
     email: str
     role: ClerkRole
     is_active: bool
+    #: Another person's account shows this clerk's requests.
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -528,8 +530,13 @@ def clerk_by_id(session: Session, clerk_id: int) -> Clerk:
     """One clerk. Raises NoResultFound for an unknown id."""
     row = session.get_one(AgencyClerk, clerk_id)
     person = session.get_one(Person, row.person_id)
+    return _clerk(row, person)
+
+
+def _clerk(row: AgencyClerk, person: Person) -> Clerk:
     return Clerk(
-        clerk_id, row.person_id, row.organisation_id, person.name, person.email, ClerkRole(row.role), row.is_active
+        row.id or 0, row.person_id, row.organisation_id, person.name, person.email, ClerkRole(row.role),
+        row.is_active, row.account_id is not None,
     )  # fmt: skip
 
 
@@ -563,6 +570,38 @@ def keep_in_account(session: Session, clerk_id: int, person_id: int, *, by: Acto
         session, organisation.municipality_id, organisation.id, "agency_account_kept", by=by, now=now,
         person=row.person_id,
     )  # fmt: skip
+
+
+def leave_account(session: Session, clerk_id: int, *, by: Actor, now: datetime) -> None:
+    """An account shows this clerk's requests no more; the personal links go on working.
+
+    Its owner may do that, and who keeps the register. Raises Refusal NOT_FOUND (nobody keeps them), NOT_ALLOWED.
+    """
+    row = session.get(AgencyClerk, clerk_id)
+    if row is None or row.account_id is None:
+        raise Refusal(Code.NOT_FOUND)
+    organisation = session.get_one(Organisation, row.organisation_id)
+    if by.person_id != row.account_id:
+        _require(by, organisation.municipality_id)
+    facts = {"person": row.person_id, "account": row.account_id}
+    row.account_id = None
+    session.add(row)
+    session.flush()
+    _note(
+        session, organisation.municipality_id, organisation.id, "agency_account_left", by=by, now=now, **facts
+    )  # fmt: skip
+
+
+def kept_by(session: Session, municipality_id: int, person_id: int) -> list[tuple[Clerk, Organisation]]:
+    """The clerks whose requests an account shows though they are other people's rows, with their agencies."""
+    rows = session.exec(
+        select(AgencyClerk, Person, Organisation)
+        .join(Person, col(Person.id) == AgencyClerk.person_id)
+        .join(Organisation, col(Organisation.id) == AgencyClerk.organisation_id)
+        .where(AgencyClerk.account_id == person_id, Organisation.municipality_id == municipality_id)
+        .order_by(col(Organisation.name), col(AgencyClerk.id))
+    ).all()
+    return [(_clerk(row, person), organisation) for row, person, organisation in rows]
 
 
 # --- merging ---------------------------------------------------------------------------------------
@@ -738,12 +777,7 @@ def clerks_of(
     )
     if active is not None:
         question = question.where(AgencyClerk.is_active == active)
-    return [
-        Clerk(
-            row.id or 0, row.person_id, row.organisation_id, person.name, person.email, ClerkRole(row.role), row.is_active
-        )
-        for row, person in session.exec(question).all()
-    ]  # fmt: skip
+    return [_clerk(row, person) for row, person in session.exec(question).all()]
 
 
 # --- whom to ask -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The agencies answer: behind a link they draft, release or give back, say “no concerns”, ask for more time.
 
 What an agency writes is authored apart (`AgencyReply`) and becomes a contribution through the one door. What came
-another way is assigned to whoever was asked.
+another way is assigned to whoever was asked. When the day of a request's receipt is corrected, its answers are judged anew.
 """
 
 import hmac
@@ -15,6 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import agencies, channels, contributions, invitations
 from consultations.agencies import ClerkRole
+from consultations.agency_periods import LETTER_TRAVELS
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.deadlines import local_date
 from consultations.invitations import ASKED, PENDING, Invitation, InvitationLink, InvitationState
@@ -528,11 +529,56 @@ def assign(
     _answered(session, row, contribution, is_no_concerns=False, by=by, now=now)
 
 
-def follow_due(session: Session, row: Invitation, *, by: Actor, now: datetime) -> None:
+# --- when the request was received --------------------------------------------------------------------
+
+
+def posted(session: Session, row: Invitation, *, seat: Seat, by: Actor, now: datetime) -> None:
+    """The letter went into the post today. Later than assumed, the period moves with it: it is never cut short.
+
+    Whether an answer that has come by then is late, is judged by the new last day.
+    """
+    today = local_date(now)
+    assumed = today + LETTER_TRAVELS
+    facts: dict[str, Any] = {"posted_on": today.isoformat()}
+    if not row.is_receipt_noted and (row.received_on is None or assumed > row.received_on):
+        row.received_on = assumed
+        facts |= invitations.never_short(session, row, seat, today)
+    invitations.happened(session, row, "posted", by=by, now=now, **facts)
+    _follow_due(session, row, by=by, now=now)
+
+
+def note_receipt(
+    session: Session, row: Invitation, received_on: date, *, seat: Seat, by: Actor, now: datetime
+) -> None:
+    """On which day the request really reached the agency. Its period counts from there and is never cut short;
+    whether an answer came late is judged by the new last day.
+
+    Raises Refusal NOT_ALLOWED, WRONG_STATE, RECEIVED_IN_FUTURE, DATES_REVERSED (before it was sent).
+    """
+    invitations.require_planner(by, row)
+    if row.state not in ASKED or row.sent_on is None:
+        raise Refusal(Code.WRONG_STATE, state=row.state)
+    today = local_date(now)
+    if received_on > today:
+        raise Refusal(Code.RECEIVED_IN_FUTURE, "received_on")
+    if received_on < row.sent_on:
+        raise Refusal(Code.DATES_REVERSED, "received_on")
+    row.received_on, row.is_receipt_noted = received_on, True
+    facts = invitations.never_short(session, row, seat, today)
+    invitations.happened(
+        session, row, "receipt_noted", by=by, now=now, received_on=received_on.isoformat(), **facts
+    )
+    _follow_due(session, row, by=by, now=now)
+
+
+def _follow_due(session: Session, row: Invitation, *, by: Actor, now: datetime) -> None:
     """The last day has moved after an answer: whether that came late is judged by the new one."""
     phase = session.get_one(Phase, row.phase_id)
     for _reply, contribution in replies_of(session, [row.id or 0]):
         contributions.move_to(session, contribution, phase, due_on=row.due_on, by=by, now=now)
+
+
+# --- questions -------------------------------------------------------------------------------------
 
 
 def replies_of(session: Session, invitation_ids: Sequence[int]) -> list[tuple[AgencyReply, Contribution]]:

@@ -396,6 +396,7 @@ def _write(
 ) -> Contribution:
     """The row itself and its files, under the claimed key and the counted number."""
     located, received_at = submission.located, submission.received_at or now
+    due_on = submission.due_on or (submission.supplements.due_on if submission.supplements else None)
     contribution = insert_object(
         session,
         Contribution,
@@ -415,11 +416,11 @@ def _write(
         recorded_at=now,
         recorded_by=by.label,
         is_late=(
-            not is_in_time(received_at, submission.due_on)
-            if submission.due_on
+            not is_in_time(received_at, due_on)
+            if due_on
             else bool(phase and not phase.is_in_time(received_at))
         ),
-        due_on=submission.due_on,
+        due_on=due_on,
         language=submission.language,
         title=submission.title,
         text=submission.text,
@@ -742,13 +743,18 @@ def move_to(
 ) -> None:
     """It belongs to another phase than was thought at its receipt, and is in time or late by that one's last day.
 
-    `due_on`: a last day of its own, as an agency has. What was handed in stays, and so does its seal.
+    `due_on`: a last day of its own, as an agency has. What was handed in stays, and so does its seal. What was added to
+    it moves along, each part judged by its own receipt; an addition that somebody moved elsewhere stays there.
     Raises Refusal UNKNOWN_REFERENCE (a phase of another consultation).
     """
     if phase.procedure_id != contribution.procedure_id:
         raise Refusal(Code.UNKNOWN_REFERENCE, "reference")
-    if (contribution.phase_id, contribution.due_on) == (phase.id, due_on):
+    was = (contribution.phase_id, contribution.due_on)
+    if was == (phase.id, due_on):
         return
+    for addition in supplements_to(session, contribution.id or 0):
+        if (addition.phase_id, addition.due_on) == was:
+            move_to(session, addition, phase, due_on=due_on, by=by, now=now)
     if contribution.sealed_phase is None and contribution.phase_id != phase.id:
         contribution.sealed_phase = contribution.phase_id or 0
     contribution.phase_id, contribution.due_on = phase.id, due_on

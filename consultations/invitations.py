@@ -679,38 +679,7 @@ def rotate(
     happened(session, row, "links_renewed", by=by, now=now, way=way.value)
 
 
-def posted(session: Session, row: Invitation, *, seat: Seat, by: Actor, now: datetime) -> None:
-    """The letter went into the post today. Later than assumed, the period moves with it: it is never cut short."""
-    today = local_date(now)
-    assumed = today + LETTER_TRAVELS
-    facts: dict[str, Any] = {"posted_on": today.isoformat()}
-    if not row.is_receipt_noted and (row.received_on is None or assumed > row.received_on):
-        row.received_on = assumed
-        facts |= _never_short(session, row, seat, today)
-    happened(session, row, "posted", by=by, now=now, **facts)
-
-
-def note_receipt(
-    session: Session, row: Invitation, received_on: date, *, seat: Seat, by: Actor, now: datetime
-) -> None:
-    """On which day the request really reached the agency. Its period counts from there and is never cut short.
-
-    Raises Refusal NOT_ALLOWED, WRONG_STATE, RECEIVED_IN_FUTURE, DATES_REVERSED (before it was sent).
-    """
-    require_planner(by, row)
-    if row.state not in ASKED or row.sent_on is None:
-        raise Refusal(Code.WRONG_STATE, state=row.state)
-    today = local_date(now)
-    if received_on > today:
-        raise Refusal(Code.RECEIVED_IN_FUTURE, "received_on")
-    if received_on < row.sent_on:
-        raise Refusal(Code.DATES_REVERSED, "received_on")
-    row.received_on, row.is_receipt_noted = received_on, True
-    facts = _never_short(session, row, seat, today)
-    happened(session, row, "receipt_noted", by=by, now=now, received_on=received_on.isoformat(), **facts)
-
-
-def _never_short(session: Session, row: Invitation, seat: Seat, today: date) -> dict[str, Any]:
+def never_short(session: Session, row: Invitation, seat: Seat, today: date) -> dict[str, Any]:
     """Move the end to where the law has it now, if that is later than what was told; never to an earlier day."""
     assert row.received_on is not None
     procedure, phase = matter_of(session, row)

@@ -1,7 +1,9 @@
 """What agencies are told: the same facts for the mail with the personal link and for the letter with the code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from consultations import agency_answers, invitations
 from consultations.agency_overview import Told
@@ -111,7 +113,7 @@ def letter_of(message: AgencyMessage, told: Told) -> bytes:
         (_("Where"), message.place),
         (_("We ask you to answer by"), i18n.date_long(message.due_on, language) if message.due_on else ""),
     ]
-    paragraphs = [_opening(message)]
+    paragraphs = [_("Dear Sir or Madam,"), _opening(message)]
     if message.kind == "extension":
         paragraphs = [_decision(message)]
     if message.words and message.kind == "invitation":
@@ -130,6 +132,7 @@ def letter_of(message: AgencyMessage, told: Told) -> bytes:
             "You may answer online with the code below, or by letter, e-mail or fax. “No concerns” is an answer too."
         )
     )
+    paragraphs.append(_("Kind regards") + "\n" + message.letterhead.authority)
     return letters.agency_pdf(
         head=message.letterhead,
         language=language,
@@ -165,3 +168,8 @@ def _decision(message: AgencyMessage) -> str:
     else:
         said = _("We cannot give you more time.")
     return f"{said}\n{message.answer}" if message.answer else said
+
+
+def steps_of(language: str, proof: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """How a last day was computed, step by step: the sentence and its source."""
+    return tuple((str(step[language]), str(step["source"])) for step in proof.get("steps", ()))

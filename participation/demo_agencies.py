@@ -192,7 +192,9 @@ class Agencies:
 
     def _posted(self, session: Session, at: datetime, key: str, agency: str) -> None:
         clerk = self.story.staff[Role.CLERK]
-        invitations.posted(session, self._row(session, key, agency), seat=self.story.seat, by=clerk, now=at)
+        agency_answers.posted(
+            session, self._row(session, key, agency), seat=self.story.seat, by=clerk, now=at
+        )
 
     def _holder(self, session: Session, key: str, agency: str, *, releases: bool = True) -> Holder:
         found = agency_answers.holders_of(session, self._row(session, key, agency))

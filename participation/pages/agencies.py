@@ -336,6 +336,7 @@ VERBS: dict[str, str] = {
     "agency_clerk_changed": N_("Somebody's name or role changed"),
     "agency_clerk_removed": N_("Somebody no longer works on it"),
     "agency_account_kept": N_("Somebody keeps the requests in an account"),
+    "agency_account_left": N_("An account shows the requests no more"),
     "agency_merged": N_("Merged: %(what)s"),
     "agency_merge_undone": N_("The merge was taken back"),
 }
@@ -568,6 +569,11 @@ def _act(
         return "clerk"
     if asked == "remove":
         agencies.remove_clerk(session, entry, number, **facts)
+        return "clerk"
+    if asked == "detach":
+        if number not in {each.id for each in agencies.clerks_of(session, [entry.id])}:
+            raise Refusal(Code.NOT_FOUND)
+        agencies.leave_account(session, number, **facts)
         return "clerk"
     if asked in ("off", "on"):
         agencies.set_active(session, entry, asked == "on", **facts)

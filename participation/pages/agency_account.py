@@ -25,7 +25,10 @@ N_ = str
 
 PAGE_LENGTH = 20
 
-DONE = {"kept": N_("The requests to you are shown here from now on.")}
+DONE = {
+    "kept": N_("The requests to you are shown here from now on."),
+    "left": N_("Its requests are no longer shown in your account. The links in our e-mails go on working."),
+}
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,23 @@ class MyRequests:
     """Everything that somebody can open who works for agencies; `more`: where older ones are."""
 
     requests: tuple[MyRequest, ...]
+    #: What can be detached from the account again: the clerk's id, the name, the agency.
+    kept: tuple[tuple[int, str, str], ...]
     more: str
     done: str
 
 
-@page("/konto/behoerden", name="agency_account", may=Permission.SEE_OWN_ACCOUNT)
+@page("/konto/behoerden", name="agency_account", may=Permission.SEE_OWN_ACCOUNT, methods=("GET", "POST"))
 def mine(visit: Visit) -> Response:
-    """The requests of all consultations, newest first, with their answers."""
+    """The requests of all consultations, newest first, with their answers; a button detaches an agency's from the account."""
     assert visit.by.person_id is not None
+    kept = agencies.kept_by(visit.session, visit.municipality_id, visit.by.person_id)
+    if visit.is_post:
+        number = row_number(str(visit.form_data.get("leave", "")))
+        if number not in {clerk.id for clerk, _ in kept} or number is None:
+            visit.not_found()
+        agencies.leave_account(visit.session, number, by=visit.by, now=visit.now)
+        return visit.redirect("agency_account", done="left")
     found = agency_overview.requests_of(
         visit.session,
         visit.municipality_id,
@@ -92,6 +104,7 @@ def mine(visit: Visit) -> Response:
         "agency_desk/account.html",
         MyRequests(
             tuple(_request(visit, each, tuple(answers.get(each.invitation.id or 0, ()))) for each in shown),
+            tuple((clerk.id, clerk.name, organisation.name) for clerk, organisation in kept),
             visit.url("agency_account", after=last) if len(found) > PAGE_LENGTH else "",
             visit.gettext(done) if done else "",
         ),

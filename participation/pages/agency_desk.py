@@ -35,6 +35,7 @@ from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts, security
+from participation.agency_messages import steps_of
 from participation.messages import STATUS
 from participation.overview import DOCUMENT_NAMES, phase_name
 from participation.pages import uploads
@@ -240,6 +241,8 @@ class RequestPage:
     is_over: bool
     why: str
     source: str
+    #: The stored computation, step by step, with its sources.
+    steps: tuple[tuple[str, str], ...]
     colleagues: tuple[Colleague, ...]
     answers: tuple[Answer, ...]
     requests: tuple[MoreTime, ...]
@@ -500,6 +503,7 @@ def _draw(
         is_over=left is not None and left < 0,
         why=str(minimum.get(visit.language, "")),
         source=str(minimum.get("source", "")),
+        steps=steps_of(visit.language, row.proof),
         colleagues=tuple(
             Colleague(
                 each.name or holder.organisation.name,

@@ -37,6 +37,7 @@ from consultations.permissions import Permission, may
 from consultations.procedures import Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
+from participation.agency_messages import steps_of
 from participation.i18n import date_short
 from participation.messages import STATUS
 from participation.overview import phase_name
@@ -507,18 +508,13 @@ def _advice(visit: Visit, period: Period) -> Advice:
         period.is_later,
         period.why.get(visit.language, ""),
         period.source,
-        steps_of(visit, period.proof),
+        steps_of(visit.language, period.proof),
         tuple(
             (str(each[visit.language]), str(each["source"]))
             for each in period.proof.get("findings", ())
             if each["severity"] != Severity.INFO.value
         ),
     )
-
-
-def steps_of(visit: Visit, proof: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """A stored computation step by step: the sentence and its source."""
-    return tuple((str(step[visit.language]), str(step["source"])) for step in proof.get("steps", ()))
 
 
 _FILTERS = ("state", "words", "order")

@@ -14,8 +14,9 @@ from consultations.invitations import Invitation, InvitationState
 from consultations.permissions import Permission
 from consultations.procedures import Phase, Procedure
 from consultations.refusals import Code, Refusal
+from participation.agency_messages import steps_of
 from participation.messages import STATUS
-from participation.pages.planned_agencies import Told, in_words, said_done, seat_of, steps_of
+from participation.pages.planned_agencies import Told, in_words, said_done, seat_of
 from participation.pages.planning_forms import Head, head_of, planned
 from participation.web import Visit, page
 
@@ -212,8 +213,7 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
     if wanted == "receipt":
         if form.received_on.data is None:
             raise Refusal(Code.FORM_INCOMPLETE, "received_on")
-        invitations.note_receipt(session, row, form.received_on.data, seat=seat_of(visit), **facts)
-        agency_answers.follow_due(session, row, **facts)
+        agency_answers.note_receipt(session, row, form.received_on.data, seat=seat_of(visit), **facts)
         return "receipt"
     if wanted in ("grant", "refuse"):
         if wanted == "grant" and form.granted_until.data is None:
@@ -278,7 +278,7 @@ def _show_one(
         why=str(said.get(visit.language, "")),
         source=str(said.get("source", "")),
         minimum=date.fromisoformat(minimum["day"]) if minimum else None,
-        steps=steps_of(visit, row.proof),
+        steps=steps_of(visit.language, row.proof),
         links=tuple(
             (
                 each.name or line.organisation.name,

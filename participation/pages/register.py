@@ -10,10 +10,10 @@ from wtforms import Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 
 from consultations import (
+    agency_answers,
     agency_overview,
     channels,
     contributions,
-    invitations,
     journal,
     lateness,
     notices,
@@ -389,7 +389,7 @@ def letter_done(visit: Visit) -> Response:
         told = _told(visit, notice)
         if notice.kind == "agency_invitation":
             seat = Seat.from_data(visit.municipality_row.calendar)
-            invitations.posted(visit.session, told.invitation, seat=seat, by=visit.by, now=visit.now)
+            agency_answers.posted(visit.session, told.invitation, seat=seat, by=visit.by, now=visit.now)
     else:
         _letter(visit)
     notices.settle(visit.session, notice, NoticeState.PRINTED, by=visit.by, now=visit.now)

@@ -204,15 +204,17 @@ def test_a_letter_counts_from_its_receipt_and_a_late_posting_moves_the_end(
     [notice] = told(session, "agency_invitation")
     assert (notice.way, notice.address) == (NoticeWay.LETTER.value, "Pfarramt\nKirchgasse 2\n89999 Auenfurt")
     posted_on = date(2027, 2, 18)
-    invitations.posted(session, row, seat=SEAT, by=town.clerk, now=at(posted_on))
+    agency_answers.posted(session, row, seat=SEAT, by=town.clerk, now=at(posted_on))
     assert (row.received_on, row.due_on) == (date(2027, 2, 22), date(2027, 3, 24))
     # It really came a day earlier than assumed: what was promised stays.
     arrived = date(2027, 2, 19)
-    invitations.note_receipt(session, row, arrived, seat=SEAT, by=town.planner, now=at(date(2027, 2, 25)))
+    agency_answers.note_receipt(session, row, arrived, seat=SEAT, by=town.planner, now=at(date(2027, 2, 25)))
     assert (row.received_on, row.is_receipt_noted, row.due_on) == (arrived, True, date(2027, 3, 24))
     for day, code in ((date(2027, 2, 26), Code.RECEIVED_IN_FUTURE), (date(2027, 2, 15), Code.DATES_REVERSED)):
         with refused(code):
-            invitations.note_receipt(session, row, day, seat=SEAT, by=town.planner, now=at(date(2027, 2, 25)))
+            agency_answers.note_receipt(
+                session, row, day, seat=SEAT, by=town.planner, now=at(date(2027, 2, 25))
+            )
     typed = invitations.code_of(KEY, links(session, row)[0])
     by_code = agency_answers.holder_of_code(session, town.id, f"{typed[:4].lower()} {typed[4:8]}-{typed[8:]}")
     assert by_code is not None
@@ -540,12 +542,19 @@ def test_what_lay_on_the_counter_already_is_judged_by_the_agency_s_own_day(
     late = town.hand_in(
         session, channel="letter", by=town.clerk, received_at=at(other.due_on + timedelta(days=1)), now=over
     )
+    addition = town.hand_in(
+        session, channel="letter", by=town.clerk, supplements=late, received_at=late.received_at, now=over
+    )
     agency_answers.assign(session, other, late, by=town.clerk, now=over)
     assert late.is_late
+    assert addition.is_late
     told_on = TODAY + agency_periods.LETTER_TRAVELS + timedelta(days=3)
-    invitations.note_receipt(session, other, told_on, seat=SEAT, by=town.planner, now=over)
-    agency_answers.follow_due(session, other, by=town.planner, now=over)
+    agency_answers.note_receipt(session, other, told_on, seat=SEAT, by=town.planner, now=over)
     assert (late.is_late, late.due_on) == (False, other.due_on)
+    # What was added to it has moved along; what is added from now on is judged by the agency's own day too.
+    assert (addition.phase_id, addition.due_on, addition.is_late) == (phase.id, other.due_on, False)
+    again = town.hand_in(session, channel="letter", by=town.clerk, supplements=late, now=over)
+    assert (again.phase_id, again.due_on, again.is_late) == (phase.id, other.due_on, True)
     # The receipts' seals stand, and so does everything that the journal says of them.
     session.flush()
     assert [each.code for each in evidence.examine(session, FolderStore(tmp_path))] == []

@@ -715,6 +715,23 @@ def test_a_clerk_opens_an_account_by_the_own_address_and_keeps_another_s_request
     # Somebody else's account shows nothing of it, and nobody's without signing in.
     stranger = enter(town.clerk)
     assert "Bachverband" not in stranger.get("/konto/behoerden").text
+    # Who kept the other agency's requests detaches them again; nobody else can, but who keeps the register.
+    detach = re.search(r'name="leave" value="(\d+)"', both)
+    assert detach is not None
+    assert stranger.post("/konto/behoerden", data={"leave": detach[1]}).status_code == 404
+    assert desk.post("/konto/behoerden", data={"leave": detach[1]}).status_code == 303
+    left = desk.get("/konto/behoerden?done=left").text
+    assert "Bachverband" not in left
+    assert "Wasserwirtschaftsamt" in left
+    assert desk.post(f"{second}/konto").status_code == 303  # kept once more, and detached in the register
+    with unit_of_work(engine) as session:
+        clerk = session.get_one(agencies.AgencyClerk, int(detach[1]))
+        address = f"/verwaltung/behoerden/{clerk.organisation_id}"
+    planner = enter(town.planner)
+    assert f'value="detach-{detach[1]}"' in planner.get(address).text
+    assert planner.post(address, data={"do": f"detach-{detach[1]}"}).status_code == 303
+    assert "Ein Konto zeigt die Anfragen nicht mehr" in planner.get(address).text
+    assert "Bachverband" not in desk.get("/konto/behoerden").text
     desk.cookies.clear()
     assert desk.get("/konto/behoerden").status_code in (303, 401)
 
