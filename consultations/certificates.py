@@ -109,6 +109,10 @@ def issue(
     return certificate
 
 
+#: What became of the phase after it had begun, as far as it has a day: fields of `procedures.Course`.
+COURSE = ("extended_from", "interrupted_on", "began_on", "resumed_on", "ended_early_on", "end_before")
+
+
 def canonical(value: Mapping[str, Any]) -> str:
     """JSON in one spelling: sorted keys, no spaces, nothing escaped that need not be."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -190,6 +194,7 @@ def _content(
             "starts_on": _day(phase.starts_on),
             "ends_on": _day(phase.ends_on),
             "effective_end": _day(phase.effective_end or phase.ends_on),
+            "course": {name: _day(getattr(phase.course, name)) for name in COURSE},
         },
         "computation": _computation(procedure, phase, seat, shown),
         "documents": [_document(each, phase) for each in shown],

@@ -87,6 +87,17 @@ class View:
     sha256: str
 
 
+COURSES: Mapping[str, str] = {
+    "extended_from": N_("Extended; the last day announced first"),
+    "began_on": N_("Began for the first time on"),
+    "interrupted_on": N_("Interrupted on"),
+    "resumed_on": N_("Ran anew from"),
+    "ended_early_on": N_("Ended early on"),
+    "end_before": N_("Last day that had been announced"),
+}
+"""What became of the period after it had begun."""
+
+
 def moment_words(text: str | datetime, language: str) -> str:
     """2. März 2027, 00:00 Uhr (MEZ): to the minute and always with its hour; seconds where there are some."""
     at = datetime.fromisoformat(text) if isinstance(text, str) else text
@@ -187,6 +198,12 @@ class _Words:
                 _("Statements in time until"),
                 _("%(day)s, 24:00") % {"day": day_words(phase["effective_end"], self.language)},
             ),
+        ]
+        course = phase.get("course") or {}  # certificates from before say nothing of it
+        facts += [
+            (_(label), day_words(course[name], self.language))
+            for name, label in COURSES.items()
+            if course.get(name)
         ]
         if computed is None:
             none = _("No law prescribes a period for this step; the dates are those that were announced.")

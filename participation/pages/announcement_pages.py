@@ -28,7 +28,7 @@ from participation.pages.map_ground import base_map
 from participation.web import Visit, language_prefix, page, path_for
 
 #: The plan on a poster, in pixels; drawn with room around it so that people know the streets.
-_POSTER_PLAN = PlanSize(1200, 760, 170)
+_POSTER_PLAN = PlanSize(1560, 620, 120)
 _PAPERS = ("bekanntmachung.pdf", "plakat.pdf", "aushang.pdf", "amtsblatt.txt", "frist.ics")
 
 

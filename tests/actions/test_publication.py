@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlmodel import Session, col, select
 from consultations import (
     availability,
     certificates,
+    changes,
     corrections,
     evidence,
     filing,
@@ -27,6 +29,7 @@ from consultations.permissions import SYSTEM
 from consultations.procedures import Phase
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
+from participation import certificate_view
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 
@@ -373,6 +376,32 @@ def test_a_certificate_says_what_was_on_record_and_goes_on_saying_it(
     filing.withdraw_document(session, town.procedure, document, by=town.planner, now=after, note="überholt")
     session.commit()
     assert certificates.verify(session, second).problems == ()
+
+
+def test_a_certificate_says_that_the_period_was_extended_interrupted_and_ended_early(
+    session: Session, town: Town, files: FolderStore
+) -> None:
+    add(session, town, stored(files, "eins"))
+    freeze(session, town)
+    phase, seat = first_phase(session, town), Seat.from_data(town.municipality.calendar)
+    facts = {"by": town.planner, "now": NOW, "note": "Serverausfall"}
+
+    def told() -> dict[str, Any]:
+        return {**facts, "expected_version": town.procedure.version}
+
+    changes.extend(session, town.procedure, phase, date(2027, 3, 16), seat=seat, **told())
+    changes.interrupt(session, town.procedure, phase, **told())
+    anew = changes.Dates(date(2027, 2, 16), date(2027, 3, 31))
+    changes.resume(session, town.procedure, phase, anew, seat=seat, **told())
+    changes.end_early(session, town.procedure, phase, **told())
+    view = certificate_view.view(certify(session, town, NOW + timedelta(days=2)), "de")
+    [period] = [each for each in view.sections if each.key == "period"]
+    said = dict(period.facts)
+    assert said["Verlängert; zuerst bekannt gemachter letzter Tag"] == "Dienstag, 2. März 2027"
+    assert said["Unterbrochen am"] == said["Vorzeitig beendet am"] == "Dienstag, 16. Februar 2027"
+    assert said["Neu begonnen am"] == "Dienstag, 16. Februar 2027"
+    assert said["Bekannt gemachter letzter Tag davor"] == "Mittwoch, 31. März 2027"
+    assert any(words.startswith("Rechtswidrig:") for words, _ in period.steps)
 
 
 def test_a_number_is_found_however_it_is_typed(session: Session, town: Town, files: FolderStore) -> None:
