@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from starlette.responses import Response
-from wtforms import DateField, Form, StringField, TextAreaField
+from wtforms import Form, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from consultations import channels, other_access, people
@@ -16,7 +16,7 @@ from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS
 from participation.pages.announcing import phase_in
-from participation.pages.planning_forms import Errors, Head, head_of, planned
+from participation.pages.planning_forms import Errors, Head, day_field, head_of, planned
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -26,9 +26,7 @@ N_ = str
 class RequestForm(Form):
     """Somebody asks for another way to the plan."""
 
-    asked_on = DateField(
-        N_("Asked on"), [InputRequired(N_("Please enter the day."))], format=["%Y-%m-%d", "%d.%m.%Y"]
-    )
+    asked_on = day_field(N_("Asked on"), InputRequired(N_("Please enter the day.")))
     wish = TextAreaField(N_("What is asked for?"), [Length(max=1000)])
     reached = StringField(N_("How to reach the person"), [Length(max=300)])
 

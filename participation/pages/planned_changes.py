@@ -10,9 +10,9 @@ from hashlib import sha256
 from typing import Any
 
 from starlette.responses import Response
-from wtforms import BooleanField, DateField, Form, RadioField, StringField, TextAreaField, ValidationError
+from wtforms import BooleanField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from consultations import changes, procedures, schedule
 from consultations.changes import Dates, Repetition
@@ -27,6 +27,7 @@ from participation.pages.planning_forms import (
     Errors,
     Head,
     SectionForm,
+    day_field,
     head_of,
     planned,
     read_version,
@@ -36,14 +37,6 @@ from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
-
-_FORMATS = ["%Y-%m-%d", "%d.%m.%Y"]
-
-
-def _sane(form: Form, field: DateField) -> None:
-    if field.data is not None and not 2000 <= field.data.year <= 2100:
-        raise ValidationError(N_("Please check the year."))
-
 
 _NEEDED = InputRequired(N_("Please enter a day."))
 _REASON = DataRequired(N_("Please give a reason."))
@@ -58,14 +51,14 @@ class ReasonForm(SectionForm):
 class ExtendForm(ReasonForm):
     """A later last day."""
 
-    ends_on = DateField(N_("New last day"), [_NEEDED, _sane], format=_FORMATS)
+    ends_on = day_field(N_("New last day"), _NEEDED)
 
 
 class ResumeForm(ReasonForm):
     """The period anew."""
 
-    starts_on = DateField(N_("New first day"), [_NEEDED, _sane], format=_FORMATS)
-    ends_on = DateField(N_("New last day"), [_NEEDED, _sane], format=_FORMATS)
+    starts_on = day_field(N_("New first day"), _NEEDED)
+    ends_on = day_field(N_("New last day"), _NEEDED)
 
 
 _YES_NO = [SelectChoice("yes", N_("Yes")), SelectChoice("no", N_("No"))]
@@ -88,8 +81,8 @@ class RepeatForm(SectionForm):
     affected_takes_longer = BooleanField(
         N_("To ask only those affected would take longer than to ask everybody")
     )
-    starts_on = DateField(N_("First day"), [Optional(), _sane], format=_FORMATS)
-    ends_on = DateField(N_("Last day"), [Optional(), _sane], format=_FORMATS)
+    starts_on = day_field(N_("First day"))
+    ends_on = day_field(N_("Last day"))
     limited_to = TextAreaField(N_("To which parts are statements limited?"), [Length(max=1000)])
     with_agencies = BooleanField(N_("Ask public agencies once more, too"))
     note = StringField(N_("Why? Everybody can read this."), [_REASON, Length(max=500)])

@@ -16,6 +16,7 @@ from participation.pages.planning_forms import (
     Head,
     SectionForm,
     arranged,
+    day_field,
     entered,
     errors_of,
     head_of,
@@ -59,8 +60,8 @@ class AccessForm(Form):
     hours = StringField(N_("Opening hours"), [Length(max=300)])
     step_free = StringField(N_("Step-free access"), [Length(max=300)])
     note = StringField(N_("Remark for the public"), [Length(max=500)])
-    closed_from = DateField(N_("Closed from"), [Optional()], format=["%Y-%m-%d", "%d.%m.%Y"])
-    closed_until = DateField(N_("Closed until, last day"), [Optional()], format=["%Y-%m-%d", "%d.%m.%Y"])
+    closed_from = day_field(N_("Closed from"))
+    closed_until = day_field(N_("Closed until, last day"))
 
     def validate_closed_until(self, field: DateField) -> None:
         """Both days or none, in their order."""

@@ -13,16 +13,14 @@ from typing import Any
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
-    DateField,
     Form,
     HiddenField,
     SelectField,
     SelectMultipleField,
     StringField,
-    ValidationError,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import Length, Optional
+from wtforms.validators import Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from consultations import procedures, schedule
@@ -55,6 +53,7 @@ from participation.pages.planning_forms import (
     Row,
     SectionForm,
     arranged,
+    day_field,
     entered,
     errors_of,
     head_of,
@@ -70,11 +69,6 @@ from participation.web import Visit, page
 N_ = str
 
 
-def _sane(form: Form, field: DateField) -> None:
-    if field.data is not None and not 2000 <= field.data.year <= 2100:
-        raise ValidationError(N_("Please check the year."))
-
-
 class PhaseForm(Form):
     """One phase."""
 
@@ -86,8 +80,8 @@ class PhaseForm(Form):
         N_("Who is asked"), choices=[SelectChoice(track.value, TRACKS[track]) for track in Track]
     )
     title = StringField(N_("Own title"), [Length(max=200)])
-    starts_on = DateField(N_("First day"), [Optional(), _sane], format=["%Y-%m-%d", "%d.%m.%Y"])
-    ends_on = DateField(N_("Last day"), [Optional(), _sane], format=["%Y-%m-%d", "%d.%m.%Y"])
+    starts_on = day_field(N_("First day"))
+    ends_on = day_field(N_("Last day"))
     opens = SelectMultipleField(
         N_("What people can do"),
         choices=[SelectChoice(way.value, WAYS[way]) for way in Opens],

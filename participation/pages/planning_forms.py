@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from starlette.datastructures import FormData
-from wtforms import Form, HiddenField, StringField
-from wtforms.validators import Length, Regexp
+from wtforms import DateField, Form, HiddenField, StringField
+from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from consultations import procedures
 from consultations.permissions import Permission
@@ -39,6 +39,17 @@ KEY = Regexp(
     r"[A-Za-z0-9ÄÖÜäöü][A-Za-z0-9ÄÖÜäöü./-]{0,19}\Z",
     message=N_("Please use letters, digits and hyphens only, at most 20, such as BP-12."),
 )
+
+
+def sane_year(form: Form, field: DateField) -> None:
+    """A validator: a day of this century, whatever the browser let through."""
+    if field.data is not None and not 2000 <= field.data.year <= 2100:
+        raise ValidationError(N_("Please check the year."))
+
+
+def day_field(label: str, first: Optional | InputRequired | None = None) -> DateField:
+    """A day that is typed or chosen; it may be missing unless `first` says otherwise."""
+    return DateField(label, [first or Optional(), sane_year], format=["%Y-%m-%d", "%d.%m.%Y"])
 
 
 class SectionForm(Form):
