@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from consultations import lateness
 from consultations.checks import Medium
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
@@ -31,7 +32,7 @@ from participation.settings import LANGUAGES
 __all__ = [
     "DOCUMENT_NAMES", "ENTERED_IN", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
     "Deadline", "Difference",
-    "Look", "Pin", "Step", "View", "card", "days_of", "deadline", "differences", "in_order", "is_open", "last_day", "midnight", "phase_name",
+    "Look", "Pin", "Step", "View", "card", "days_of", "deadline", "differences", "in_order", "in_words", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
 
@@ -146,7 +147,10 @@ def phase_name(phase: Phase, language: str) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A consultation in a list, in the reader's language; `standing` is a key of STANDINGS."""
+    """A consultation in a list, in the reader's language; `standing` is a key of STANDINGS.
+
+    `when` says until when or from when one can take part, in the banner's words; empty where nothing can be done.
+    """
 
     slug: str
     reference: str
@@ -162,6 +166,7 @@ class Card:
     ends: date | None
     #: Whole days after today; 0 on the last day, negative once over.
     days_left: int | None
+    when: str
     #: What one can do now.
     ways: tuple[str, ...]
     #: What became of it, as far as it is known: closing words, or the phase that it has come to.
@@ -198,6 +203,7 @@ def card(
         begins=days_of(phase, now)[0] if phase else None,
         ends=days_of(phase, now)[1] if phase else None,
         days_left=phase.days_left(now) if phase else None,
+        when=_when(phase, where, now, language) if phase and where in ("open", "soon") else "",
         ways=tuple(
             say(words, language) for way, words in WAYS.items() if way in now_possible and where == "open"
         ),
@@ -237,7 +243,7 @@ class Deadline:
     """What the banner of a consultation says: states of `deadline_banner` in templates/components/states.html.
 
     `title` says what is possible, `when` until when, `notes` what became of the period (extended, interrupted, moved
-    by a weekend, repeated), in whole sentences.
+    by a weekend, repeated), in whole sentences; `late` what the law says of whatever arrives now, too late.
     """
 
     state: str
@@ -247,6 +253,7 @@ class Deadline:
     title: str = ""
     when: str = ""
     notes: tuple[str, ...] = ()
+    late: str = ""
 
 
 _TITLES: Mapping[str, str] = {
@@ -272,7 +279,9 @@ def _when(phase: Phase, state: str, now: datetime, language: str) -> str:
     if state == "soon":
         if begins and ends:
             return fill(N_("from %(begin)s until %(end)s, 24:00"), begin=begins, end=ends)
-        return fill(N_("from %(date)s"), date=begins) if begins else ""
+        if begins:
+            return fill(N_("from %(date)s"), date=begins)
+        return say(N_("The date is not fixed yet. It will be announced here."), language)
     if state == "open":
         if course.is_interrupted and course.interrupted_on:
             return fill(
@@ -294,31 +303,31 @@ def _when(phase: Phase, state: str, now: datetime, language: str) -> str:
 
 def _notes(phase: Phase, state: str, language: str) -> tuple[str, ...]:
     """What became of the period, in sentences; nothing where it ran as it was announced."""
-    course, ends, effective = phase.course, phase.ends_on, phase.effective_end
+    course, ends, effective, is_over = phase.course, phase.ends_on, phase.effective_end, state == "closed"
     found: list[tuple[str, dict[str, object]]] = []
     if course.is_interrupted:
         found.append((N_("What you have handed in counts. You can go on handing in; it is in time."), {}))
     elif course.resumed_on and course.interrupted_on:
-        found.append(
-            (
-                N_(
-                    "It was interrupted on %(date)s and runs anew from %(begin)s. What was handed in before counts."
-                ),
-                {"date": course.interrupted_on, "begin": course.resumed_on},
-            )
+        words = N_(
+            "It was interrupted on %(date)s and runs anew from %(begin)s. What was handed in before counts."
         )
+        if is_over:
+            words = N_(
+                "It was interrupted on %(date)s and ran anew from %(begin)s. What was handed in before counts."
+            )
+        found.append((words, {"date": course.interrupted_on, "begin": course.resumed_on}))
     if course.ended_early_on and course.end_before:
-        found.append(
-            (
-                N_(
-                    "It ends earlier than announced; the last day was to be %(date)s. What was handed in counts."
-                ),
-                {"date": course.end_before},
-            )
+        words = N_(
+            "It ends earlier than announced; the last day was to be %(date)s. What was handed in counts."
         )
+        if is_over:
+            words = N_(
+                "It ended earlier than announced; the last day was to be %(date)s. What was handed in counts."
+            )
+        found.append((words, {"date": course.end_before}))
     elif course.extended_from and ends and course.extended_from < ends:
         found.append((N_("Extended: the last day was to be %(date)s."), {"date": course.extended_from}))
-    if ends and effective and effective > ends and state != "closed":
+    if ends and effective and effective > ends and not is_over:
         found.append(
             (
                 N_(
@@ -331,14 +340,18 @@ def _notes(phase: Phase, state: str, language: str) -> tuple[str, ...]:
         found.append(
             (
                 N_(
+                    "The draft was changed, so everybody was asked once more. What was handed in before still counts."
+                )
+                if is_over
+                else N_(
                     "The draft was changed, so you are asked once more. What you handed in before still counts."
                 ),
                 {},
             )
         )
-        if phase.limited_to:
+        if phase.limited_to and not is_over:
             found.append((N_("Only this is open to statements: %(what)s"), {"what": phase.limited_to}))
-    if phase.only_affected:
+    if phase.only_affected and not is_over:
         found.append((N_("Asked are all whom this affects, such as the neighbours of the site."), {}))
     return tuple(
         say(words, language)
@@ -375,6 +388,22 @@ _STATES: Mapping[PhaseState, str] = {
 }
 
 
+_LATE: Mapping[str, str] = {
+    "late_statement": N_(
+        "The council does not have to consider what arrives late, unless the town knew of it anyway, should have known of it, or the plan would be unlawful without it (section 4a(5) of the Federal Building Code)."
+    ),
+    "late_objection": N_(
+        "Objections that arrive late are excluded in this procedure, unless they rest on special titles under private law (section 73 of the Administrative Procedure Act). A person decides about each of them."
+    ),
+}
+
+
+def late_words(procedure: Procedure, phase: Phase, language: str) -> str:
+    """What the law says of something that arrives after the end of this phase; empty where it says nothing."""
+    regime = lateness.regime_of(procedure, phase)
+    return say(_LATE[regime.question], language) if regime else ""
+
+
 def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime, language: str) -> Deadline | None:
     """The banner, or None where nothing invites people. The one place that says in words until when one can take part.
 
@@ -398,7 +427,8 @@ def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime, langu
     if state == words.state:
         return words
     when = _when(phase, state, now, language)
-    return replace(words, state=state, title=say(_TITLES[state], language), when=when)
+    late = late_words(procedure, phase, language) if state == "late" else ""
+    return replace(words, state=state, title=say(_TITLES[state], language), when=when, late=late)
 
 
 @dataclass(frozen=True)
@@ -460,6 +490,32 @@ class Difference:
     to_day: date | None = None
 
 
+_COURSE: Mapping[str, str] = {
+    "extended_from": N_("Extended"),
+    "interrupted_on": N_("Interrupted"),
+    "resumed_on": N_("Resumed"),
+    "ended_early_on": N_("Ended early"),
+}
+"""What became of a phase after it had begun."""
+
+#: How many differences a line names before it counts the others.
+_NAMED = 3
+
+
+def in_words(found: Sequence[Difference], language: str) -> str:
+    """What a version changed, in one line; empty where nothing did."""
+    _ = translations(language)
+    named = []
+    for each in found[:_NAMED]:
+        words = f"{each.what}: {each.about}" if each.about else each.what
+        if each.to_day:
+            words += ", " + _.gettext("now %(day)s") % {"day": date_long(each.to_day, language)}
+        named.append(words)
+    if more := len(found) - len(named):
+        named.append(_.ngettext("%(num)s more change", "%(num)s more changes", more) % {"num": more})
+    return "; ".join(named)
+
+
 def differences(
     before: Mapping[str, object], after: Mapping[str, object], language: str
 ) -> tuple[Difference, ...]:
@@ -500,7 +556,14 @@ def _phases_differ(
             days = _day(old[key], part), _day(row, part)
             if days[0] != days[1]:
                 found.append(Difference(label, about=name(row), from_day=days[0], to_day=days[1]))
-        if any(old[key].get(part) != row.get(part) for part in ("title", "note", "opens")):
+        courses = [each.get("course") for each in (old[key], row)]
+        then, now = (each if isinstance(each, Mapping) else {} for each in courses)
+        found += [
+            Difference(label, about=name(row))
+            for part, label in _COURSE.items()
+            if now.get(part) and now.get(part) != then.get(part)
+        ]
+        if any(old[key].get(part) != row.get(part) for part in ("title", "note", "opens", "limited_to")):
             found.append(Difference(N_("Description of the phase"), about=name(row)))
     return found + [
         Difference(N_("Phase taken out"), about=name(row)) for key, row in old.items() if key not in new

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -172,11 +173,11 @@ class FileLink:
 
 @dataclass(frozen=True)
 class Change:
-    """What was changed after publication, in the planner's words."""
+    """What was changed after publication: in the planner's words, or what is different."""
 
     number: int
     at: datetime
-    note: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,8 @@ def hearing(visit: Visit) -> Response:
     phases = procedures.phases_of(visit.session, procedure_id)
     documents = documents_of(visit.session, procedure_id)
     held = frozen.held_versions(visit.session, procedure_id, visit.now)
-    changes = _changes(procedures.versions_of(visit.session, procedure_id))
+    versions = procedures.versions_of(visit.session, procedure_id)
+    changes = _changes(versions[: CHANGES_SHOWN + 1], visit.language)
     outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
@@ -268,7 +270,7 @@ def hearing(visit: Visit) -> Response:
             links=_links(visit, procedure, phases, deadline, published),
             published=published,
             changes=changes[:CHANGES_SHOWN],
-            has_more_changes=len(changes) > CHANGES_SHOWN,
+            has_more_changes=len(versions) - 1 > CHANGES_SHOWN,
             is_draft=procedure.state == ProcedureState.DRAFT.value,
             announcements=_announcements(visit, procedure, phases),
         ),
@@ -313,9 +315,17 @@ def _announcements(
     return tuple(found.values())
 
 
-def _changes(versions: Sequence[ProcedureVersion]) -> tuple[Change, ...]:
-    """The changes since the first publication, newest first; the publication itself is none."""
-    return tuple(Change(version.number, version.at, version.note) for version in versions[:-1])
+def _changes(versions: Sequence[ProcedureVersion], language: str) -> tuple[Change, ...]:
+    """The changes from the last of these versions on, newest first; the first publication itself is none."""
+    return tuple(
+        Change(
+            version.number,
+            version.at,
+            version.note
+            or overview.in_words(overview.differences(before.snapshot, version.snapshot, language), language),
+        )
+        for version, before in pairwise(versions)
+    )
 
 
 def _files(

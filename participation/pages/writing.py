@@ -4,7 +4,7 @@ Every page is drawn from the draft's data, never from what was just sent: so wha
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -51,6 +51,7 @@ from consultations.text import excerpt
 from consultations.wording import Passage
 from participation import overview, receipts, things
 from participation.messages import MESSAGES
+from participation.overview import Deadline
 from participation.pages.place_words import where_in_words
 from participation.pages.proposals import SECTIONS
 from participation.web import PAGES, Visit, row_number
@@ -172,9 +173,8 @@ class Hearing:
     #: open | late | soon | closed | none
     state: str
     is_formal: bool
-    begins: date | None
-    ends: date | None
-    days_left: int | None
+    #: Until when, in words, as on the consultation's own page; None where nothing of this kind is asked for.
+    deadline: Deadline | None
 
 
 #: What, in words, the address where it can be changed, and what is changed there.
@@ -322,10 +322,15 @@ def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
         url=visit.url("hearing", slug=procedure.slug),
         state=state,
         is_formal=bool(phase and phase.is_formal),
-        begins=overview.days_of(phase, visit.now)[0] if phase else None,
-        ends=overview.days_of(phase, visit.now)[1] if phase else None,
-        days_left=phase.days_left(visit.now) if phase else None,
+        deadline=_deadline(visit, procedure, phase, state) if phase else None,
     )
+
+
+def _deadline(visit: Visit, procedure: Procedure, phase: Phase, state: str) -> Deadline:
+    words = overview.words_of(phase, visit.now, visit.language)
+    if state != "late":
+        return words
+    return replace(words, state=state, late=overview.late_words(procedure, phase, visit.language))
 
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:

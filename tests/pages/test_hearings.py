@@ -498,6 +498,25 @@ def test_nothing_that_stayed_is_called_a_change() -> None:
     ]
 
 
+def test_a_change_without_a_reason_says_in_words_what_it_was() -> None:
+    before = {"phases": [{"kind": "publication", "ends_on": "2027-03-02", "course": {}}], "documents": []}
+    after = {
+        "title": "Neu",
+        "summary": "Neu",
+        "phases": [
+            {"kind": "publication", "ends_on": "2027-03-16", "course": {"extended_from": "2027-03-02"}}
+        ],
+        "documents": [{"title": "Plan", "number": 1, "sha256": "a"}],
+    }
+    found = overview.differences(before, after, "de")
+    assert overview.in_words(found[2:], "de") == (
+        "Ende: Veröffentlichung des Entwurfs, jetzt Dienstag, 16. März 2027; "
+        "Verlängert: Veröffentlichung des Entwurfs; Neue Unterlage: Plan"
+    )
+    assert overview.in_words(found, "en").endswith("; 2 more changes")
+    assert overview.in_words((), "de") == ""
+
+
 # --- documents ---------------------------------------------------------------------------------------
 
 

@@ -130,8 +130,8 @@ def test_the_start_page_says_what_is_open_until_when_and_what_one_can_do(
     ("moment", "words"),
     [
         (datetime(2027, 3, 1, 12, tzinfo=UTC), "noch 1 Tag"),
-        (datetime(2027, 3, 1, 23, 30, tzinfo=UTC), "nur noch heute bis 24 Uhr"),
-        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), "nur noch heute bis 24 Uhr"),
+        (datetime(2027, 3, 1, 23, 30, tzinfo=UTC), "nur noch heute, Dienstag, 2. März 2027, bis 24 Uhr"),
+        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), "nur noch heute, Dienstag, 2. März 2027, bis 24 Uhr"),
         (datetime(2027, 3, 2, 23, 0, tzinfo=UTC), "Zurzeit läuft keine Beteiligung"),
     ],
 )

@@ -712,7 +712,7 @@ def test_after_the_end_a_statement_is_taken_and_marked(
 ) -> None:
     clock.now = datetime(2027, 3, 2, 23, 0, tzinfo=UTC)
     visitor.visit(FORMAL)
-    assert "Die Frist endete am Dienstag, 2. März 2027" in visitor.words
+    assert "Die Frist ist vorbei Sie endete gestern, Dienstag, 2. März 2027, um 24 Uhr." in visitor.words
     assert "§ 4a Abs. 5 BauGB" in visitor.words
     visitor.send(text=WORDS).send().send("send")
     (made,) = everything(engine)
@@ -856,7 +856,7 @@ def test_another_site_cannot_hand_in_for_somebody(visitor: Visitor, engine: Engi
 
 def test_the_last_day_is_written_out(visitor: Visitor) -> None:
     assert date(2027, 3, 2) == ENDS
-    assert "Möglich bis Dienstag, 2. März 2027, 24 Uhr." in visitor.visit(FORMAL).words
+    assert "bis Dienstag, 2. März 2027, 24 Uhr, noch" in visitor.visit(FORMAL).words
 
 
 def test_the_way_over_the_map_leads_back_to_what_was_written(visitor: Visitor, engine: Engine) -> None:
