@@ -627,6 +627,7 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
                 "track": phase.track,
                 "limited_to": phase.limited_to,
                 "course": phase.facts.get("course", {}),
+                "waits_for_release": phase.waits_for_release,
             }
             for phase in phases_of(session, procedure.id)
         ],

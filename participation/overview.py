@@ -563,6 +563,9 @@ def _phases_differ(
             for part, label in _COURSE.items()
             if now.get(part) and now.get(part) != then.get(part)
         ]
+        # Versions from before say nothing of releases.
+        if old[key].get("waits_for_release") and row.get("waits_for_release") is False:
+            found.append(Difference(N_("Released after its announcement"), about=name(row)))
         if any(old[key].get(part) != row.get(part) for part in ("title", "note", "opens", "limited_to")):
             found.append(Difference(N_("Description of the phase"), about=name(row)))
     return found + [

@@ -73,8 +73,8 @@ def mine(visit: Visit) -> Response:
     kept = agencies.kept_by(visit.session, visit.municipality_id, visit.by.person_id)
     if visit.is_post:
         number = row_number(str(visit.form_data.get("leave", "")))
-        if number not in {clerk.id for clerk, _ in kept} or number is None:
-            visit.not_found()
+        if number is None or number not in {clerk.id for clerk, _ in kept}:
+            return visit.redirect("agency_account")  # detached already, or never kept here
         agencies.leave_account(visit.session, number, by=visit.by, now=visit.now)
         return visit.redirect("agency_account", done="left")
     found = agency_overview.requests_of(

@@ -167,7 +167,11 @@ def test_consultation_start_page_and_form_say_the_same_in_every_state(
 def test_an_informal_phase_without_an_end_promises_none(
     client: TestClient, engine: Engine, clock: Clock
 ) -> None:
-    phases = (PhaseInput(PhaseKind.CO_CREATION, starts_on=cast.STARTS, opens=(Opens.STATEMENT,)),)
+    closing = date(2027, 6, 1)
+    phases = (
+        PhaseInput(PhaseKind.CO_CREATION, starts_on=cast.STARTS, opens=(Opens.STATEMENT,)),
+        PhaseInput(PhaseKind.DISCUSSION_MEETING, starts_on=closing, ends_on=closing, opens=(Opens.COMMENT,)),
+    )
     with unit_of_work(engine, write=True) as session:
         town = cast.found(session)
         entered = cast.consultation(key="D-1", title="Dialog", phases=phases)

@@ -499,21 +499,24 @@ def test_nothing_that_stayed_is_called_a_change() -> None:
 
 
 def test_a_change_without_a_reason_says_in_words_what_it_was() -> None:
-    before = {"phases": [{"kind": "publication", "ends_on": "2027-03-02", "course": {}}], "documents": []}
+    early = {"kind": "early", "waits_for_release": True}
+    before = {"phases": [{"kind": "publication", "ends_on": "2027-03-02"}, early], "documents": []}
     after = {
         "title": "Neu",
         "summary": "Neu",
         "phases": [
-            {"kind": "publication", "ends_on": "2027-03-16", "course": {"extended_from": "2027-03-02"}}
+            {"kind": "publication", "ends_on": "2027-03-16", "course": {"extended_from": "2027-03-02"}},
+            {**early, "waits_for_release": False},
         ],
         "documents": [{"title": "Plan", "number": 1, "sha256": "a"}],
     }
     found = overview.differences(before, after, "de")
     assert overview.in_words(found[2:], "de") == (
         "Ende: Veröffentlichung des Entwurfs, jetzt Dienstag, 16. März 2027; "
-        "Verlängert: Veröffentlichung des Entwurfs; Neue Unterlage: Plan"
+        "Verlängert: Veröffentlichung des Entwurfs; Bekannt gemacht und freigegeben: Frühzeitige Beteiligung; "
+        "1 weitere Änderung"
     )
-    assert overview.in_words(found, "en").endswith("; 2 more changes")
+    assert overview.in_words(found, "en").endswith("; 3 more changes")
     assert overview.in_words((), "de") == ""
 
 
