@@ -1,19 +1,21 @@
 """CityGML 1.0, 2.0 and 3.0, LoD1 to LoD3, read as a stream: memory of one building, whatever the file weighs.
 
-lxml gives one building after the other; its coordinates are joined and parsed at once by numpy. A face belongs to the
-thematic surface it stands in, or that refers to it by ``xlink:href``; solids that only refer to faces add none. Of
-several levels of detail the highest one of LoD1 to LoD3 is taken for each building. Appearances, rooms, terrain lines
-and objects that are no buildings are counted and left out. Document types, entities and addresses elsewhere are
-refused or left alone: nothing is ever fetched.
+expat tells of one element after the other, and no tree is ever built; the coordinates of many buildings are joined and
+parsed at once by numpy. A face belongs to the thematic surface it stands in, or that refers to it by ``xlink:href``;
+solids that only refer to faces add none. Of several levels of detail the highest one of LoD1 to LoD3 is taken for each
+building. Appearances, rooms, terrain lines and objects that are no buildings are counted and left out. Document types,
+entities and addresses elsewhere are refused or left alone: nothing is ever fetched.
 """
 
 import math
+import mmap
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from xml.parsers import expat
 
 from geo.layers import LayerProblem
 from geo.readers.archive import Delivered
@@ -21,27 +23,22 @@ from geo.readers.citymodel import Building, Findings, Kind, Surface
 
 if TYPE_CHECKING:
     import numpy as np
-    from lxml.etree import _Element
 
 _NAMESPACE: Final = re.compile(r"http://www\.opengis\.net/citygml/(?:(?:building|profiles/base)/)?([123]\.0)")
 _ANYWHERE: Final = re.compile(r"http://www\.opengis\.net/citygml/building/([123]\.0)")
-_HREF: Final = "{http://www.w3.org/1999/xlink}href"
+_XLINK: Final = "http://www.w3.org/1999/xlink"
 _KIND_OF: Final[dict[str, Kind]] = {
     "RoofSurface": "roof",
     "WallSurface": "wall",
     "GroundSurface": "ground",
     "ClosureSurface": "closure",
 }
-_POLYGONS: Final = tuple(
-    f"{{http://www.opengis.net/{space}}}{name}"
-    for space in ("gml", "gml/3.2")
-    for name in ("Polygon", "Triangle", "Rectangle", "PolygonPatch")
-)
-_IDS: Final = ("{http://www.opengis.net/gml}id", "{http://www.opengis.net/gml/3.2}id")
 _BATCH: Final = 40_000
 """Rings that are parsed together."""
+_CHUNK: Final = 1 << 18
+_LONGEST: Final = 10_000_000
+"""Characters of one ring: more than any wall of a town has, and what one ring may cost of memory."""
 
-_MEMBERS: Final = ("cityObjectMember", "featureMember", "member", "appearanceMember")
 _SHAPES: Final = ("Solid", "MultiSurface", "Geometry", "FootPrint", "RoofEdge")
 _NO_SHAPES: Final = (
     "TerrainIntersection",
@@ -58,10 +55,17 @@ _THEMATIC: Final = frozenset(
 )  # fmt: skip
 _INSTALLATIONS: Final = frozenset({"BuildingInstallation", "BuildingConstructiveElement"})
 _PARTS: Final = frozenset({"Building", "BuildingPart"})
-_GEOMETRY: Final = (
-    "Polygon", "PolygonPatch", "Triangle", "Rectangle", "posList", "pos", "coordinates", "OrientableSurface",
+_GROUPS: Final = (
+    "Solid", "CompositeSolid", "MultiSolid", "Shell", "MultiSurface", "CompositeSurface", "Surface", "PolyhedralSurface",
+    "TriangulatedSurface",
+)  # fmt: skip
+_ADDRESS: Final = (
+    "ThoroughfareName", "NameElement", "ThoroughfareNumber", "Number", "PostalCodeNumber", "LocalityName",
 )  # fmt: skip
 _AREAS: Final = frozenset({"Polygon", "PolygonPatch", "Triangle", "Rectangle"})
+_FACTS: Final = frozenset(
+    {"function", "roofType", "name", "storeysAboveGround", "measuredHeight", "height", "address"}
+)
 
 
 @dataclass(slots=True)
@@ -95,45 +99,495 @@ def begins_citygml(file: Delivered) -> bool:
     return file.text.startswith(b"<") and b"opengis.net/citygml" in file.head
 
 
-@dataclass(frozen=True, slots=True)
-class _Tags:
-    """The whole names of what is looked for in one version: libxml2 compares those by address."""
+_Handler = Callable[[dict[str, str]], None]
+_Ending = Callable[[], None]
 
-    events: tuple[str, ...]
-    wanted: tuple[str, ...]
-    facts: tuple[str, ...]
 
-    @classmethod
-    def of(cls, version: str) -> "_Tags":
+_Found = TypeVar("_Found")
+
+
+class _Names(dict[str, _Found]):
+    """What belongs to a name of the file, looked up once for each name that occurs."""
+
+    def __init__(self, find: Callable[[str], _Found]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, name: str) -> _Found:
+        found = self[name] = self._find(name)
+        return found
+
+
+class _Walk:
+    """Goes through a file element by element; buildings that are whole wait in `ready`, with the name of their system.
+
+    Names stay as they are in the file ("bldg:Building") where all prefixes are declared at the root, which expat is
+    much faster with; otherwise it takes them apart ("http://… Building").
+    """
+
+    def __init__(self, findings: Findings, *, takes_apart: bool) -> None:
+        self.ready: list[tuple[_Draft, str]] = []
+        self.version = ""
+        self.others: dict[str, int] = {}
+        self.last = ""
+        self._findings = findings
+        self._takes_apart = takes_apart
+        self.parser = parser = expat.ParserCreate(namespace_separator=" " if takes_apart else None)
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.StartNamespaceDeclHandler = self._declare
+        self._spaces: dict[str, str] = {}
+        self._stack: list[str] = []
+        self._local = _Names[str](lambda name: self._apart(name)[1])
+        self._words: list[str] = []
+        self._hear = self._words.append
+        # Of the file
+        self._building_space = self._gml = self._href = ""
+        self._ids: tuple[str, ...] = ()
+        self._places: frozenset[str] = frozenset()
+        self._system = ""
+        # Of the building that is gone through
+        self._whole: _Draft | None = None
+        self._owners: list[tuple[int, _Draft]] = []
+        self._own_system = self._first_system = ""
+        self._order: list[_Face] = []
+        self._known: dict[str, _Face] = {}
+        self._groups: dict[str, tuple[int, int]] = {}
+        self._open_groups: list[tuple[str, int]] = []
+        self._links: list[tuple[str, Kind]] = []
+        # Of the property and the face
+        self._is_property = False
+        self._into: list[_Face] | None = None
+        self._face: _Face | None = None
+        self._lod = 0
+        self._kind: Kind = ""
+        self._turned = 0
+        self._is_3d = True
+        self._is_heard = False
+        self._ring = self._ring_of_points = 0
+        self._address: dict[str, str] | None = None
+        self._wants_height = False
+
+    # ------------------------------------------------------------------------------------------ names
+
+    def _apart(self, name: str) -> tuple[str, str]:
+        """Namespace and local name."""
+        if self._takes_apart:
+            space, _, local = name.rpartition(" ")
+            return space, local
+        prefix, _, local = name.rpartition(":")
+        return self._spaces.get(prefix, ""), local
+
+    def _attribute(self, space: str, local: str) -> str:
+        """How an attribute is called in this file; "" where its namespace is not declared."""
+        if self._takes_apart:
+            return f"{space} {local}"
+        return next(
+            (f"{prefix}:{local}" for prefix, each in self._spaces.items() if each == space and prefix), ""
+        )
+
+    def _declare(self, prefix: str | None, space: str | None) -> None:
+        if not self._stack:  # those of the root
+            self._spaces[prefix or ""] = space or ""
+
+    def _refuse(self, *_: object) -> None:
+        raise LayerProblem("xml_entities")
+
+    def _root(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._takes_apart:
+            for key, space in attributes.items():
+                if key == "xmlns" or key.startswith("xmlns:"):
+                    self._spaces[key[6:]] = space
+        space, local = self._apart(name)
+        found = [
+            match[1] for each in (space, *self._spaces.values()) if (match := _NAMESPACE.fullmatch(each))
+        ]
+        if not found:
+            raise LayerProblem("unknown_format", looks_like=f"XML ({local})")
+        self.version = found[0]
+        self._stack.append(name)
+        self._href = self._attribute(_XLINK, "href")
+        spaces = ("http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2")
+        self._ids = tuple(key for each in spaces if (key := self._attribute(each, "id")))
+
+    def begin(self, version: str) -> None:
+        """Take names for those of this version of the module of buildings; to be called before the first chunk."""
         base = "http://www.opengis.net/citygml"
-        building, core, gml = f"{base}/building/{version}", f"{base}/{version}", _gml_of(version)
-        spaces = (building,) if version != "3.0" else (building, core, f"{base}/construction/{version}")
-        members = (
-            f"{{{core}}}cityObjectMember",
-            f"{{{core}}}featureMember",
-            f"{{{base}/appearance/{version}}}appearanceMember",
-            f"{{{core}}}appearanceMember",
-            f"{{{gml}}}featureMember",
-            *(f"{{http://www.opengis.net/wfs{wfs}}}member" for wfs in ("", "/2.0")),
+        self._building_space, core = f"{base}/building/{version}", f"{base}/{version}"
+        self._gml = "http://www.opengis.net/gml" + ("/3.2" if version == "3.0" else "")
+        self._places = frozenset(
+            {self._building_space, *((core, f"{base}/construction/{version}") if version == "3.0" else ())}
         )
-        return cls(
-            (f"{{{building}}}Building", *members),
-            (
-                *(f"{{{space}}}{name}" for space in spaces for name in _PROPERTIES),
-                *(f"{{{gml}}}{name}" for name in _GEOMETRY),
-                f"{{{building}}}BuildingPart",
-                *(f"{{{space}}}{name}" for space in spaces for name in sorted(_THEMATIC)),
-            ),
-            (
-                *(f"{{{space}}}{name}" for space in spaces for name in _FACTS),
-                f"{{{gml}}}name",
-                f"{{{gml}}}boundedBy",
-            ),
-        )
+        members = {
+            (core, "cityObjectMember"), (core, "featureMember"), (core, "appearanceMember"),
+            (f"{base}/appearance/{version}", "appearanceMember"), (self._gml, "featureMember"),
+            ("http://www.opengis.net/wfs", "member"), ("http://www.opengis.net/wfs/2.0", "member"),
+        }  # fmt: skip
+        stack, push, pop, parser = self._stack, self._stack.append, self._stack.pop, self.parser
 
+        def outside(name: str) -> _Handler | None:
+            space, local = self._apart(name)
+            if local == "Building" and space == self._building_space:
+                return enter
+            if local == "Envelope":
+                return self._envelope
+            return member if (space, local) in members else None
 
-def _gml_of(version: str) -> str:
-    return "http://www.opengis.net/gml/3.2" if version == "3.0" else "http://www.opengis.net/gml"
+        def at_end(name: str) -> _Ending | None:
+            is_building = self._apart(name) == (self._building_space, "Building")
+            return leave if is_building else self._at_end(name)
+
+        outer, inner = _Names[_Handler | None](outside), _Names[_Handler | None](self._at_start)
+        ends = _Names[_Ending | None](at_end)
+
+        def enter(attributes: dict[str, str]) -> None:
+            self._begin_building(attributes)
+            parser.StartElementHandler = start_inside
+            parser.EndElementHandler = end_inside
+
+        def member(attributes: dict[str, str]) -> None:
+            parser.StartElementHandler = start_in_member
+
+        def start_outside(name: str, attributes: dict[str, str]) -> None:
+            push(name)
+            action = outer[name]
+            if action is not None:
+                action(attributes)
+
+        def start_in_member(name: str, attributes: dict[str, str]) -> None:
+            local = self._local[name]
+            if local not in ("Building", "Appearance"):
+                self.others[local] = self.others.get(local, 0) + 1
+            parser.StartElementHandler = start_outside
+            start_outside(name, attributes)
+
+        def end_outside(name: str) -> None:
+            pop()
+            if parser.StartElementHandler is start_in_member:
+                parser.StartElementHandler = start_outside  # a member with nothing in it
+
+        def start_inside(name: str, attributes: dict[str, str]) -> None:
+            push(name)
+            action = inner[name]
+            if action is not None:
+                action(attributes)
+            if attributes and self._href in attributes and self._is_property:
+                self._links.append((attributes[self._href], self._kind))
+
+        def end_inside(name: str) -> None:
+            pop()
+            action = ends[name]
+            if action is not None:
+                action()
+
+        def leave() -> None:
+            if len(stack) < self._owners[0][0]:
+                self._end_building()
+                parser.StartElementHandler = start_outside
+                parser.EndElementHandler = end_outside
+
+        def root(name: str, attributes: dict[str, str]) -> None:
+            self._root(name, attributes)
+            parser.StartElementHandler = start_outside
+
+        parser.StartElementHandler = root
+        parser.EndElementHandler = end_outside
+
+    def _at_start(self, name: str) -> _Handler | None:
+        space, local = self._apart(name)
+        found: _Handler | None = None
+        if space in self._places:
+            if local in _PROPERTIES:
+                lod, what = _PROPERTIES[local]
+                found = lambda attributes: self._begin_property(lod, what)  # noqa: E731
+            elif local in _THEMATIC:
+                found = lambda attributes: self._begin_thematic(local, attributes)  # noqa: E731
+            elif local in _FACTS:
+                found = lambda attributes: self._begin_fact(local)  # noqa: E731
+        if found is None and space == self._building_space and local == "BuildingPart":
+            found = self._begin_part
+        if found is None and space == self._gml:
+            found = {
+                **dict.fromkeys(_AREAS, self._begin_area),
+                **dict.fromkeys(_GROUPS, self._begin_group),
+                "posList": self._begin_numbers,
+                "pos": self._begin_numbers,
+                "coordinates": self._begin_numbers,
+                "LinearRing": self._begin_ring,
+                "OrientableSurface": self._begin_orientable,
+                "name": lambda attributes: self._begin_fact("name"),
+            }.get(local)
+        if found is None and local == "Envelope":
+            found = self._own_envelope
+        if found is None and local in _ADDRESS:
+            found = self._begin_address_word
+        if found is None and local == "value" and self._gml.endswith("3.2"):
+            found = self._begin_height
+        return found
+
+    def _at_end(self, name: str) -> _Ending | None:
+        space, local = self._apart(name)
+        found: _Ending | None = None
+        if space in self._places:
+            if local in _PROPERTIES:
+                found = self._end_property
+            elif local in _THEMATIC:
+                found = self._end_group
+            elif local in _FACTS:
+                found = lambda: self._end_fact(local)  # noqa: E731
+        if found is None and space == self._building_space and local == "BuildingPart":
+            found = self._end_part
+        if found is None and space == self._gml:
+            found = {
+                **dict.fromkeys(_GROUPS, self._end_group),
+                "posList": self._end_list,
+                "pos": self._end_point,
+                "coordinates": self._end_coordinates,
+                "OrientableSurface": self._end_orientable,
+                "name": lambda: self._end_fact("name"),
+            }.get(local)
+        if found is None and local in _ADDRESS:
+            found = lambda: self._end_address_word(local)  # noqa: E731
+        if found is None and local == "value" and self._gml.endswith("3.2"):
+            found = self._end_height
+        return found
+
+    # ------------------------------------------------------------------------------------------ buildings
+
+    def _begin_building(self, attributes: dict[str, str]) -> None:
+        self._whole = self._draft(attributes, "")
+        self._owners = [(len(self._stack), self._whole)]
+        self._own_system = self._first_system = ""
+        self._order, self._known, self._groups = [], {}, {}
+        self._open_groups, self._links = [], []
+        self._into = self._face = self._address = None
+        self._is_property = self._wants_height = False
+        self._turned = 0
+
+    def _end_building(self) -> None:
+        assert self._whole is not None
+        self._link(self._whole)
+        self.last = self._whole.building.id
+        self.ready.append((self._whole, self._own_system or self._system or self._first_system))
+        self._whole = None
+
+    def _draft(self, attributes: dict[str, str], parent: str) -> _Draft:
+        identifier = self._id(attributes) or f"line {self.parser.CurrentLineNumber}"
+        return _Draft(Building(identifier, parent=parent))
+
+    def _id(self, attributes: dict[str, str]) -> str:
+        for key in self._ids:
+            if found := attributes.get(key):
+                return found
+        return ""
+
+    def _begin_part(self, attributes: dict[str, str]) -> None:
+        assert self._whole is not None
+        part = self._draft(attributes, self._whole.building.id)
+        self._whole.parts.append(part)
+        self._owners.append((len(self._stack), part))
+
+    def _end_part(self) -> None:
+        self._owners.pop()
+
+    def _envelope(self, attributes: dict[str, str]) -> None:
+        if len(self._stack) == 3 and self._local[self._stack[1]] == "boundedBy":
+            self._system = self._system or attributes.get("srsName", "")
+
+    def _own_envelope(self, attributes: dict[str, str]) -> None:
+        """The envelope of a building or part itself."""
+        if len(self._stack) == self._owners[-1][0] + 2 and self._apart(self._stack[-2]) == (
+            self._gml,
+            "boundedBy",
+        ):
+            self._own_system = attributes.get("srsName") or self._own_system
+
+    # ------------------------------------------------------------------------------------------ faces
+
+    def _begin_thematic(self, local: str, attributes: dict[str, str]) -> None:
+        self._findings.thematic[local] += 1
+        self._begin_group(attributes)
+
+    def _begin_property(self, lod: int, what: str) -> None:
+        self._face = self._into = None
+        self._is_property = True
+        kind = self._kind_here()
+        draft = self._owners[-1][1]
+        self._kind, self._lod = kind or "", lod
+        whole = self._owners[0][1].building.id
+        if kind is None or lod == 4:
+            self._findings.leave_out("interior", whole)
+        elif what in _NO_SHAPES:
+            if what == "ImplicitRepresentation":
+                self._findings.leave_out("template", whole)
+        elif lod or (what != "RoofEdge" and not draft.outline):
+            self._into = draft.faces if lod else draft.outline
+
+    def _end_property(self) -> None:
+        self._is_property = False
+        self._face = self._into = None
+
+    def _kind_here(self) -> Kind | None:
+        """What faces are whose property begins; None for what lies inside a building."""
+        stack, local = self._stack, self._local
+        name = local[stack[-2]]
+        if name in _THEMATIC:
+            found = local[stack[-4]]
+            if found not in _PARTS:
+                # A dormer's roof is the dormer's; a window is its wall's; a room's wall is nobody's business.
+                return "other" if found in _INSTALLATIONS or found in _THEMATIC else None
+            return _KIND_OF.get(name, "other")
+        if name in _PARTS:
+            return ""
+        return "other" if name in _INSTALLATIONS else None
+
+    def _begin_group(self, attributes: dict[str, str]) -> None:
+        if not self._first_system:
+            self._first_system = attributes.get("srsName", "")
+        self._open_groups.append((self._id(attributes), len(self._order)))
+
+    def _end_group(self) -> None:
+        name, first = self._open_groups.pop()
+        if name:
+            self._groups[name] = (first, len(self._order))
+
+    def _begin_orientable(self, attributes: dict[str, str]) -> None:
+        # An orientation counts for all that is within it, as deep as it lies.
+        turns = attributes.get("orientation") == "-"
+        self._open_groups.append(("", -1 if turns else 0))
+        self._turned += turns
+
+    def _end_orientable(self) -> None:
+        self._turned -= self._open_groups.pop()[1] == -1
+
+    def _begin_area(self, attributes: dict[str, str]) -> None:
+        if not self._first_system:
+            self._first_system = attributes.get("srsName", "")
+        into = self._into
+        if into is None:
+            self._face = None
+            return
+        face = self._face = _Face(self._lod, self._kind, [], self._turned > 0)
+        into.append(face)
+        self._order.append(face)
+        if attributes and (name := self._id(attributes)):
+            self._known[name] = face
+
+    def _begin_ring(self, attributes: dict[str, str]) -> None:
+        self._ring += 1
+
+    def _begin_numbers(self, attributes: dict[str, str]) -> None:
+        if self._face is not None:
+            self._is_3d = not attributes or attributes.get("srsDimension", "3") == "3"
+            self._is_heard = True
+            self._words.clear()
+            self.parser.CharacterDataHandler = self._hear
+
+    def _heard(self) -> str:
+        """What stands in the element that ends."""
+        self.parser.CharacterDataHandler = None
+        self._is_heard = False
+        words = self._words
+        return words[0] if len(words) == 1 else "".join(words)
+
+    def _end_list(self) -> None:
+        if self._is_heard and self._face is not None:
+            text = self._heard()
+            if len(text) > _LONGEST:
+                self._findings.leave_out("too_detailed", self._owners[-1][1].building.id)
+                text = ""
+            self._face.rings.append(text if self._is_3d else "")
+
+    def _end_coordinates(self) -> None:
+        if self._is_heard and self._face is not None:
+            self._face.rings.append(self._heard().replace(",", " "))
+
+    def _end_point(self) -> None:
+        if self._is_heard and self._face is not None:
+            text = self._heard()
+            if self._face.rings and self._ring == self._ring_of_points:
+                self._face.rings[-1] += " " + text
+            else:
+                self._ring_of_points = self._ring
+                self._face.rings.append(text)
+
+    def _link(self, whole: _Draft) -> None:
+        """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
+        for target, kind in self._links:
+            name = target[1:]
+            if not target.startswith("#"):
+                self._findings.leave_out("remote_link", whole.building.id)
+            elif name in self._known:
+                self._known[name].kind = self._known[name].kind or kind
+            elif name in self._groups:
+                for face in self._order[slice(*self._groups[name])]:
+                    face.kind = face.kind or kind
+            else:
+                self._findings.leave_out("unresolved_link", whole.building.id)
+
+    # ------------------------------------------------------------------------------------------ attributes
+
+    def _begin_fact(self, local: str) -> None:
+        if len(self._stack) != self._owners[-1][0] + 1:
+            return
+        if local == "address":
+            self._address = {}
+        elif local == "height":
+            self._wants_height = True
+        else:
+            self._listen()
+
+    def _listen(self) -> None:
+        self._is_heard = True
+        self._words.clear()
+        self.parser.CharacterDataHandler = self._hear
+
+    def _end_fact(self, local: str) -> None:
+        depth, draft = self._owners[-1]
+        if len(self._stack) != depth:
+            return
+        building = draft.building
+        if local == "address":
+            if self._address is not None and not building.address:
+                building.address = _address(self._address)
+            self._address = None
+        elif local == "height":
+            self._wants_height = False
+        elif self._is_heard:
+            text = self._heard()
+            words = " ".join(text.split())[:200]
+            if local == "function":
+                building.function = building.function or words
+            elif local == "roofType":
+                building.roof_type = words
+            elif local == "name":
+                building.name = building.name or words
+            elif local == "storeysAboveGround":
+                building.storeys = int(_number(text, 0.0))
+            else:
+                building.measured = _number(text, math.nan)
+
+    def _begin_height(self, attributes: dict[str, str]) -> None:
+        if self._wants_height:
+            self._listen()
+
+    def _end_height(self) -> None:
+        if self._wants_height and self._is_heard:
+            building = self._owners[-1][1].building
+            text = self._heard()
+            if math.isnan(building.measured):
+                building.measured = _number(text, math.nan)
+            self._wants_height = False
+
+    def _begin_address_word(self, attributes: dict[str, str]) -> None:
+        if self._address is not None:
+            self._listen()
+
+    def _end_address_word(self, local: str) -> None:
+        if self._address is not None and self._is_heard:
+            words = " ".join(self._heard().split())[:200]
+            if words:
+                self._address.setdefault(local, words)
 
 
 class CityGmlFile:
@@ -145,11 +599,6 @@ class CityGmlFile:
         self.others: dict[str, int] = {}
         self._findings = findings
         self._progress = progress
-        self._last = ""
-        self._system = self._own_system = ""
-        self._names: dict[Any, str] = {}
-        self._tags = _Tags.of("2.0")
-        self._hrefs = _href_finder()
 
     def sources(self) -> Iterator[Source]:
         """Buildings in the order of the file.
@@ -169,231 +618,36 @@ class CityGmlFile:
     # -------------------------------------------------------------------------------------------- elements
 
     def _drafts(self) -> Iterator[tuple[_Draft, str]]:
-        from lxml import etree
-
         size = max(1, self.path.stat().st_size)
-        root = None
         with self.path.open("rb") as file:
-            head = file.read(65_536).decode("latin-1")
-            found = _ANYWHERE.search(head)
-            self._tags = tags = _Tags.of(found[1] if found else "2.0")
+            head = file.read(65_536)
             file.seek(0)
-            # Only what has to be known is reported to Python; all else stays with libxml2.
-            events = etree.iterparse(
-                file, events=("end",), tag=tags.events, resolve_entities=False, no_network=True, load_dtd=False,
-                remove_comments=True, remove_pis=True, remove_blank_text=True, collect_ids=False,
-            )  # fmt: skip
-            try:
-                for _, element in events:
-                    if root is None:
-                        root = element.getroottree().getroot()
-                        self._begin(root)
-                    name = self._name(element.tag)
-                    parent = element.getparent()
-                    if name == "Building":
-                        draft = self._building(element)
-                        yield draft, self._own_system or self._system or _system_within(element)
-                        if parent is not None and self._name(parent.tag) not in _MEMBERS:
-                            _forget(
-                                element
-                            )  # many in one featureMembers; otherwise its member goes as a whole
-                    else:
-                        self._note_other(element)
-                        _forget(element)
-                        self._progress(file.tell() / size)
-            except etree.XMLSyntaxError as problem:
-                raise self._broken(problem, events.error_log) from problem
-            if root is None:
-                self._begin(events.root)
+            found = _ANYWHERE.search(head.decode("latin-1"))
+            walk = _Walk(self._findings, takes_apart=not _declares_at_root(file.fileno(), head))
+            walk.begin(found[1] if found else "2.0")
+            self.others = walk.others
+            parse, ready = walk.parser.Parse, walk.ready
+            chunk = b" "
+            while chunk:
+                chunk = file.read(_CHUNK)
+                try:
+                    parse(chunk, not chunk)
+                except expat.ExpatError as problem:
+                    yield from ready
+                    raise self._broken(problem, walk) from problem
+                except (LookupError, UnicodeError) as problem:  # an encoding that nobody knows
+                    raise LayerProblem("broken", line=1, detail=str(problem)[:200]) from problem
+                self.version = walk.version
+                yield from ready
+                ready.clear()
+                self._progress(file.tell() / size)
 
-    def _begin(self, root: "_Element") -> None:
-        self.version = self._version_of(root)
-        envelope = root.find("{*}boundedBy/{*}Envelope")
-        if envelope is not None:
-            self._system = envelope.get("srsName") or ""
-
-    def _broken(self, problem: Any, log: Any) -> LayerProblem:
-        first = next(iter(log), None)
-        line = first.line if first is not None else problem.lineno or 1
-        words = str(first.message if first is not None else problem.msg)[:200]
-        if "ntity" in words:
+    def _broken(self, problem: expat.ExpatError, walk: _Walk) -> LayerProblem:
+        words = expat.errors.messages[problem.code]
+        if "entity" in words:
             return LayerProblem("xml_entities")
-        after = f"; after building {self._last}" if self._last else ""
-        return LayerProblem("broken", line=line, detail=f"{words}{after}")
-
-    def _version_of(self, root: "_Element") -> str:
-        from lxml import etree
-
-        info = root.getroottree().docinfo
-        if info.internalDTD is not None or info.externalDTD is not None:
-            raise LayerProblem("xml_entities")
-        spaces = (str(etree.QName(root).namespace), *(str(each) for each in root.nsmap.values()))
-        found = [match[1] for space in spaces if (match := _NAMESPACE.fullmatch(space))]
-        if not found:
-            raise LayerProblem("unknown_format", looks_like=f"XML ({_local(root.tag)})")
-        return found[0]
-
-    def _name(self, tag: Any) -> str:
-        """The local name of a tag; each tag is looked at once."""
-        name = self._names.get(tag)
-        if name is None:
-            name = self._names[tag] = _local(tag)
-        return name
-
-    def _note_other(self, member: "_Element") -> None:
-        for child in member:
-            name = self._name(child.tag)
-            if name not in ("Building", "Appearance", ""):
-                self.others[name] = self.others.get(name, 0) + 1
-
-    def _building(self, element: "_Element") -> _Draft:
-        """All faces of a building and its parts, in one walk over the elements that matter."""
-        whole = self._draft(element, "")
-        self._last = whole.building.id
-        self._own_system = ""
-        drafts = {element: whole}
-        known: dict[str, _Face] = {}
-        turned: set[_Element] = set()
-        into: list[_Face] | None = None
-        face: _Face | None = None
-        ring: _Element | None = None
-        lod, kind, names = 0, "", self._names
-        self._facts(element, whole.building)
-        for node in element.iter(*self._tags.wanted):
-            name = names.get(node.tag) or self._name(node.tag)
-            if name == "posList":
-                if face is not None:
-                    face.rings.append((node.text or "") if node.get("srsDimension", "3") == "3" else "")
-            elif name in _AREAS:
-                face = None
-                if into is not None:
-                    face = _Face(lod, kind, [], node in turned)  # type: ignore[arg-type]
-                    into.append(face)
-                    if identifier := node.get(_IDS[0]) or node.get(_IDS[1]):
-                        known[identifier] = face
-            elif name in _PROPERTIES:
-                face = into = None
-                lod, what = _PROPERTIES[name]
-                parent = node.getparent()
-                found = self._kind_in(parent)
-                if found is None or parent is None or lod == 4:
-                    self._findings.leave_out("interior", whole.building.id)
-                    continue
-                kind = found
-                if what in _NO_SHAPES:
-                    if what == "ImplicitRepresentation":
-                        self._findings.leave_out("template", whole.building.id)
-                    continue
-                draft = whole if len(drafts) == 1 else _owner(parent, drafts)
-                if lod or (what != "RoofEdge" and not draft.outline):
-                    into = draft.faces if lod else draft.outline
-            elif name in _THEMATIC:
-                self._findings.thematic[name] += 1
-            elif name == "BuildingPart":
-                part = drafts[node] = self._draft(node, whole.building.id)
-                whole.parts.append(part)
-                self._facts(node, part.building)
-            elif name == "OrientableSurface":
-                if node.get("orientation") == "-":
-                    turned.update(node.iter(*_POLYGONS))
-            elif face is not None:  # GML 2's coordinates, or a ring of single points
-                words = node.text or ""
-                if name == "coordinates":
-                    face.rings.append(words.replace(",", " "))
-                elif (its_ring := node.getparent()) is ring and face.rings:
-                    face.rings[-1] += " " + words
-                else:
-                    ring = its_ring
-                    face.rings.append(words)
-        self._link(element, whole, known)
-        return whole
-
-    def _draft(self, element: "_Element", parent: str) -> _Draft:
-        identifier = element.get(_IDS[0]) or element.get(_IDS[1]) or f"line {element.sourceline}"
-        return _Draft(Building(identifier, parent=parent))
-
-    def _kind_in(self, parent: "_Element | None") -> Kind | None:
-        """What faces are that stand in `parent`; None for what lies inside a building."""
-        if parent is None:
-            return None
-        name = self._name(parent.tag)
-        if name in _THEMATIC:
-            above = parent.getparent()
-            above = above.getparent() if above is not None else None
-            if above is not None and (found := self._name(above.tag)) not in _PARTS:
-                # A dormer's roof is the dormer's; a window is its wall's; a room's wall is nobody's business.
-                return "other" if found in _INSTALLATIONS or found in _THEMATIC else None
-            return _KIND_OF.get(name, "other")
-        if name in _PARTS:
-            return ""
-        return "other" if name in _INSTALLATIONS else None
-
-    def _facts(self, element: "_Element", building: Building) -> None:
-        for child in element.iterchildren(*self._tags.facts):
-            name = self._name(child.tag)
-            if name in _FACTS:
-                self._fact(name, child, building)
-            elif len(child) and self._name(child[0].tag) == "Envelope":
-                self._own_system = child[0].get("srsName") or self._own_system
-
-    def _link(self, element: "_Element", whole: _Draft, known: dict[str, _Face]) -> None:
-        """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
-        targets = {str(target) for target in self._hrefs(element)}
-        if not targets:
-            return
-        told = {f"#{name}" for name, face in known.items() if face.kind}
-        if targets <= told:
-            return
-        groups: dict[str, _Element] | None = None
-        for node in element.iter("{*}*"):
-            target = node.get(_HREF)
-            if not target:
-                continue
-            prop = next(
-                (up for up in (node, *node.iterancestors()) if self._name(up.tag) in _PROPERTIES), None
-            )
-            if prop is None:
-                continue  # an address, a group, whatever else may refer to something
-            kind = self._kind_in(prop.getparent())
-            if not target.startswith("#"):
-                self._findings.leave_out("remote_link", whole.building.id)
-                continue
-            faces = [known[target[1:]]] if target[1:] in known else []
-            if not faces:
-                if groups is None:
-                    every = ((each.get(_IDS[0]) or each.get(_IDS[1]), each) for each in element.iter("{*}*"))
-                    groups = {name: each for name, each in every if name}
-                if target[1:] not in groups:
-                    self._findings.leave_out("unresolved_link", whole.building.id)
-                    continue
-                inner = (
-                    each.get(_IDS[0]) or each.get(_IDS[1]) for each in groups[target[1:]].iter(*_POLYGONS)
-                )
-                faces = [known[name] for name in inner if name in known]
-            for face in faces:
-                face.kind = face.kind or kind or ""
-
-    # ------------------------------------------------------------------------------------------- attributes
-
-    def _fact(self, name: str, element: "_Element", building: Building) -> None:
-        if name in ("function", "roofType"):
-            value = _words(element)
-            if name == "function":
-                building.function = building.function or value
-            else:
-                building.roof_type = value
-        elif name == "name":
-            building.name = building.name or _words(element)
-        elif name == "storeysAboveGround":
-            building.storeys = int(_number(element.text, 0.0))
-        elif name == "measuredHeight":
-            building.measured = _number(element.text, math.nan)
-        elif name == "height":  # CityGML 3
-            value_element = element.find(".//{*}value")
-            if value_element is not None and math.isnan(building.measured):
-                building.measured = _number(value_element.text, math.nan)
-        elif name == "address" and not building.address:
-            building.address = _address(element)
+        after = f"; after building {walk.last}" if walk.last else ""
+        return LayerProblem("broken", line=problem.lineno, detail=f"{words}{after}")
 
     # ------------------------------------------------------------------------------------------ coordinates
 
@@ -440,8 +694,9 @@ class CityGmlFile:
         kept = [face for face in draft.faces if face.lod == best]
         if len(kept) < len(draft.faces):
             self._findings.leave_out("other_lod", draft.building.id, len(draft.faces) - len(kept))
-        told = {tuple(face.rings) for face in kept if face.kind}
-        if told:
+        if any(not face.kind for face in kept) and (
+            told := {tuple(face.rings) for face in kept if face.kind}
+        ):
             once = [face for face in kept if face.kind or tuple(face.rings) not in told]
             if len(once) < len(kept):
                 self._findings.leave_out("repeated_face", draft.building.id, len(kept) - len(once))
@@ -464,25 +719,6 @@ class CityGmlFile:
         return LayerProblem("broken", detail="coordinates")
 
 
-_FACTS: Final = frozenset(
-    {"function", "roofType", "name", "storeysAboveGround", "measuredHeight", "height", "address"}
-)
-
-
-def _href_finder() -> Any:
-    """All references of a building, found without an element object for each."""
-    from lxml import etree
-
-    return etree.XPath(
-        "descendant::*/@x:href", namespaces={"x": _HREF[1:].partition("}")[0]}, smart_strings=False
-    )
-
-
-def _owner(element: "_Element", drafts: "dict[_Element, _Draft]") -> _Draft:
-    """The building or part in which an element stands."""
-    return next(drafts[each] for each in (element, *element.iterancestors()) if each in drafts)
-
-
 def parsed(text: str) -> "np.ndarray[Any, Any] | None":
     """The numbers of a text, blanks between them; as far as they are numbers, or None, when something else is there."""
     import numpy as np
@@ -496,27 +732,6 @@ def parsed(text: str) -> "np.ndarray[Any, Any] | None":
     return numbers
 
 
-def _local(tag: Any) -> str:
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _system_within(element: "_Element") -> str:
-    """The name of a coordinate system at any geometry of a building, for files that do not say it at their head."""
-    return next((name for each in element.iter("{*}*") if (name := each.get("srsName"))), "")
-
-
-def _forget(element: "_Element") -> None:
-    """Free an element and what stands before it."""
-    element.clear()
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]
-
-
-def _words(element: "_Element") -> str:
-    return " ".join((element.text or "").split())[:200]
-
-
 def _number(text: str | None, otherwise: float) -> float:
     try:
         value = float(text or "")
@@ -525,17 +740,26 @@ def _number(text: str | None, otherwise: float) -> float:
     return value if math.isfinite(value) and abs(value) < 1e9 else otherwise
 
 
-def _address(element: "_Element") -> str:
+def _address(words: dict[str, str]) -> str:
     """Street and number, postcode and town, as xAL 2 and 3 write them."""
 
     def first(*names: str) -> str:
-        for name in names:
-            for found in element.iter(f"{{*}}{name}"):
-                if text := _words(found):
-                    return text
-        return ""
+        return next((words[name] for name in names if name in words), "")
 
     street = first("ThoroughfareName", "NameElement")
     number = first("ThoroughfareNumber", "Number")
     place = " ".join(part for part in (first("PostalCodeNumber"), first("LocalityName")) if part)
     return ", ".join(part for part in (f"{street} {number}".strip(), place) if part)[:200]
+
+
+def _declares_at_root(file: int, head: bytes) -> bool:
+    """Whether all namespaces of a file are declared at its root, whose tag `head` holds, each with one prefix."""
+    root = re.search(rb"<[A-Za-z_][^<>]*>", head)
+    if root is None or b"\0" in head:
+        return False
+    declared = re.findall(rb"xmlns(?::[^=\s]+)?\s*=\s*[\"']([^\"']*)[\"']", root[0])
+    shared = {_XLINK.encode(), b"http://www.opengis.net/gml", b"http://www.opengis.net/gml/3.2"}
+    if any(declared.count(space) > 1 for space in shared):
+        return False
+    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as whole:
+        return whole.find(b"xmlns", root.end()) == -1

@@ -226,6 +226,15 @@ def test_what_a_model_gets_wrong_is_repaired_or_left_out_by_name(tmp_path: Path)
     )
 
 
+def test_a_ring_that_never_ends_costs_its_face_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geo.readers.citygml._LONGEST", 400)
+    ring = " ".join(f"{X0 + n} {Y0 + n % 2} 512.0" for n in range(60))
+    text = re.sub(r'srsDimension="3">[^<]*512.0[^<]*<', f'srsDimension="3">{ring}<', citygml(), count=1)
+    report = read(tmp_path, text).report
+    assert ("too_detailed", ("haus",)) in {(each.reason, each.identifiers) for each in report.skipped}
+    assert report.features == 2
+
+
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
     """A server that only remembers what it was asked."""
