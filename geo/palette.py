@@ -56,6 +56,9 @@ COLOURS: Final[dict[str, tuple[str, str]]] = {
     "shade-new": ("#7b3fa8", "#c08bf0"),
     "shade-gone": ("#d99a00", "#ffd166"),
     "planned": ("#c2542d", "#f0a078"),
+    # single trees: crowns from above, and their middle
+    "tree": ("#93bd7f", "#3f6b48"),
+    "tree-middle": ("#4c7d3f", "#86bd86"),
     # layers that are neither base map nor plan: told apart by colour and by their lines
     "other0": ("#6d3a94", "#c9a0e4"),
     "other1": ("#00657f", "#66c7de"),

@@ -6,7 +6,7 @@ Importing this module loads neither numpy nor shapely.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from geo.styles import LayerStyle, Look
+from geo.styles import TREE, LayerStyle, Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,18 @@ def strokes_of(style: LayerStyle) -> tuple[Stroke, ...]:
 
 def _of_look(rank: int, look: Look) -> tuple[Stroke, ...]:
     colour, ranks = look.colour, (rank,)
+    if look == TREE:
+        return (
+            Stroke(
+                "other",
+                13,
+                line="tree",
+                widths=((13, 1.2), (16, 4), (18, 13), (20, 44)),
+                dots=True,
+                ranks=ranks,
+            ),
+            Stroke("other", 16.5, line="tree-middle", widths=((16.5, 1.5), (20, 8)), dots=True, ranks=ranks),
+        )
     hatch = "" if look.pattern == "plain" else look.pattern
     return (
         Stroke("other", 8, fill=colour, opacity=0.1 if hatch else 0.22, ranks=ranks),

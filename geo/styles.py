@@ -34,6 +34,10 @@ class Look:
         return DASHES[self.pattern]
 
 
+TREE: Final = Look("tree")
+"""A layer of single trees where nobody chose another look: crowns from above, nearly as wide as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class StyleClass:
     """What one value of the attribute looks like, and what the legend calls it."""

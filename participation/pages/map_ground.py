@@ -17,7 +17,7 @@ from consultations.procedures import Procedure
 from geo import tiles
 from geo.drawn_layers import MapSource
 from geo.geometry import GERMANY, degrees_of
-from geo.styles import LayerStyle, read_style
+from geo.styles import TREE, LayerStyle, read_style
 from geo.views import MAX_ZOOM
 from participation import layer_files
 from participation.web import Visit, page
@@ -120,7 +120,9 @@ def spelled_choice(chosen: Choice | None) -> str:
 
 
 def style_of(layer: Layer) -> LayerStyle:
-    """How the layer is drawn if it is neither base map nor plan."""
+    """How the layer is drawn if it is neither base map nor plan. Trees look like trees until somebody wants otherwise."""
+    if layer.role == LayerRole.TREES.value and not layer.style.get("colour"):
+        return LayerStyle(TREE)
     return read_style(layer.style, layer.position)
 
 
