@@ -5,7 +5,7 @@ What no plan needs any more is thrown away after some days.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 from sqlmodel import Session
 
 from consultations import places, procedures, variants
+from consultations.deadlines import LEGAL_TIME
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from consultations.variants import Variant
-from participation import cityscape, jobs
+from participation import cityscape, jobs, sun_hours
 from participation.database import unit_of_work
 from participation.house import House
 from participation.jobs import Job
@@ -40,6 +41,7 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
     with unit_of_work(house.engine) as session:
         wanted = _wanted(session)
         bodies = _variants(session)
+        grounds = places.in_force(session, sun_hours.OPEN_GROUND)
         session.expunge_all()
     folder = cityscape.scenes(house)
     scenes = {
@@ -55,9 +57,33 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
             made += 1
             for variant in bodies.get(procedure.id or 0, ()):
                 cityscape.variant_glb(house, scape, variant)
+    if not missing:
+        counted = _count_sun(house, scenes.values(), bodies, grounds)
+        if counted:
+            _clear(folder, set(scenes), house.clock())
+            return {"made": made, "counted": counted, "waiting": 1}
     _clear(folder, set(scenes), house.clock())
     # Without success, what waits behind is not asked for again at once: the file store has lost something.
     return {"made": made, "waiting": len(missing[AT_ONCE:]) if made else 0}
+
+
+def _count_sun(
+    house: House,
+    scenes: Iterable[tuple[Procedure, Mapping[LayerRole, Layer]]],
+    bodies: Mapping[int, Sequence[Variant]],
+    grounds: Sequence[Layer],
+) -> int:
+    """Count the hours of sun of the ready-made days for one plan that lacks some: how many days that were."""
+    year = house.clock().astimezone(LEGAL_TIME).year
+    for procedure, layers in scenes:
+        built = sun_hours.built_of(house, bodies.get(procedure.id or 0, ()))
+        scape = cityscape.scape_of(house, procedure, layers) if built else None
+        if scape is None:
+            continue
+        counted = sun_hours.count_ahead(scape, built, _layers_for(procedure, grounds), house, year)
+        if counted:
+            return counted
+    return 0
 
 
 def _has_all(folder: Path, of: Sequence[Variant]) -> bool:

@@ -23,12 +23,12 @@ from consultations.procedures import Procedure, localised
 from consultations.published import Wanted
 from consultations.variants import FIGURES, Variant, Viewpoint
 from geo.geometry import metres_of, tile_of
-from participation import cityscape, i18n, things
+from participation import cityscape, i18n, sun_hours, things
 from participation.cityscape import Building, Cityscape
 from participation.pages.contributions_list import KINDS, open_procedure
 from participation.pages.map_ground import FOR_EVER, BaseMap, base_map, compressed, local_copy
 from participation.pages.maps import ways_of
-from participation.pages.sunlight import SPECIAL_DAYS, WINDS, moments_of
+from participation.pages.sunlight import SPECIAL_DAYS, WINDS
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -417,7 +417,7 @@ def _days(visit: Visit, scape: Cityscape) -> list[dict[str, Any]]:
 
     found = []
     for key, words, month, day in SPECIAL_DAYS:
-        moments = moments_of(visit.today.year, month, day, step=10)
+        moments = sun_hours.moments_of(visit.today.year, month, day, step=10)
         towards = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
         up = math.sin(math.radians(sun.LOWEST))
         found.append(

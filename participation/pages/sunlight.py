@@ -4,10 +4,7 @@ Shadows are areas computed here (`geo.shadows`), the same for the picture of thi
 three dimensions.
 """
 
-import gzip
-import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -24,17 +21,16 @@ from wtforms.validators import Optional
 from consultations import places, variants
 from consultations.deadlines import LEGAL_TIME
 from consultations.permissions import Permission
-from consultations.places import LayerRole
 from consultations.procedures import Procedure, localised
 from consultations.variants import Variant
 from geo.geometry import wkb_to_geojson
 from geo.plans import Tint, static_plan_svg
 from geo.views import View
-from participation import cityscape, i18n
+from participation import cityscape, i18n, sun_hours
 from participation.cityscape import Cityscape
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, colours_url
-from participation.pages.map_ground import base_map, in_degrees, local_copy, sources_at
+from participation.pages.map_ground import base_map, in_degrees, sources_at
 from participation.web import Visit, page
 
 if TYPE_CHECKING:
@@ -44,17 +40,23 @@ if TYPE_CHECKING:
 #: Marks a message for the catalogues.
 N_ = str
 
-SPECIAL_DAYS = (
-    ("maerz", N_("21 March, day and night are equally long"), 3, 21),
-    ("juni", N_("21 June, the longest day"), 6, 21),
-    ("september", N_("23 September, day and night are equally long"), 9, 23),
-    ("dezember", N_("21 December, the shortest day"), 12, 21),
+#: The days of `sun_hours.DAYS`, by name and in words.
+SPECIAL_DAYS = tuple(
+    (name, words, *day)
+    for (name, words), day in zip(
+        (
+            ("maerz", N_("21 March, day and night are equally long")),
+            ("juni", N_("21 June, the longest day")),
+            ("september", N_("23 September, day and night are equally long")),
+            ("dezember", N_("21 December, the shortest day")),
+        ),
+        sun_hours.DAYS,
+        strict=True,
+    )
 )
 SIZE = (960, 640)
 #: Metres around the plan area that the picture shows.
 AROUND = 90.0
-#: Hours between the moments that hours of sun are counted from.
-STEP = 0.25
 #: Rows of the table at most: those that lose most.
 ROWS = 25
 #: Less than this is not told, in hours: no more than the steps can say.
@@ -70,15 +72,6 @@ WINDS = (
 def wind(visit: Visit, degrees: float) -> str:
     """A bearing in words."""
     return visit.gettext(WINDS[round(degrees / 45) % 8])
-
-
-def moments_of(year: int, month: int, day: int, *, step: int) -> list[datetime]:
-    """All moments of a day, `step` minutes apart, in legal time."""
-    start = datetime(year, month, day, 0, 0, tzinfo=LEGAL_TIME)
-    return [
-        datetime.combine(start.date(), time(minute // 60, minute % 60), LEGAL_TIME)
-        for minute in range(0, 24 * 60, step)
-    ]
 
 
 class SunForm(Form):
@@ -167,14 +160,14 @@ def sunlight(visit: Visit) -> Response:
     ]
     form.variante.data = str(asked.variant.id) if asked.variant else "heute"
     form.tag.data, form.uhr.data = day, asked.moment.time()
-    earliest, latest = _daylight(scape, day)
+    earliest, latest = sun_hours.daylight(scape, day)
     chosen = form.variante.data
 
     def at(**more: object) -> str:
         here = {"variante": chosen, "tag": day.isoformat(), "uhr": asked.moment.strftime("%H:%M"), **more}
         return visit.url("sunlight", slug=procedure.slug, **here)
 
-    hours = range(math.ceil(earliest / 60), latest // 60 + 1)
+    hours = sun_hours.full_hours(scape, day)
     return visit.render(
         "city/sunlight.html",
         SunPage(
@@ -408,34 +401,18 @@ def _picture_view(scape: Cityscape) -> View:
     return View.around(box, *SIZE, margin=4)
 
 
-def _daylight(scape: Cityscape, day: date) -> tuple[int, int]:
-    """The first and the last quarter of an hour, in minutes after midnight, at which a shadow is offered."""
-    from geo import sun
-
-    moments = moments_of(day.year, day.month, day.day, step=15)
-    high = sun.position(moments, scape.lon, scape.lat).elevation >= sun.LOWEST
-    shown = [
-        moment.hour * 60 + moment.minute for moment, is_high in zip(moments, high, strict=True) if is_high
-    ]
-    return (shown[0], shown[-1]) if shown else (720, 720)
-
-
 # --- a day -----------------------------------------------------------------------------------------
 
 
 def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> tuple[Loss, ...]:
     """Façades and open areas that lose sun on this day, those that lose most first."""
-
-    built = tuple(
-        (row.model_sha256, tuple(row.replaces), path)
-        for row in asked.rows
-        if (path := bodies_key(visit, row)) is not None
-    )
+    built = sun_hours.built_of(visit.house, asked.rows)
     if not built:
         return ()
-    spaces = _open_spaces(visit, procedure, scape)
-    day = asked.moment.date()
-    found = _hours(scape, built, spaces, day)
+    own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
+    towns = places.layers_of(visit.session, visit.municipality_id)
+    spaces = sun_hours.open_spaces(visit.house, (*own, *towns), scape)
+    found = sun_hours.hours_of(scape, built, spaces, asked.moment.date())
     rows = []
     for what, facing, now, then in found:
         if max(now - each for each in then) < WORTH_TELLING:
@@ -472,14 +449,10 @@ def _course(
     visit: Visit, scape: Cityscape, asked: _Asked, hours: Sequence[int]
 ) -> tuple[tuple[str, ...], ...]:
     """Newly shaded ground at the full hours of the day."""
-    built = tuple(
-        (row.model_sha256, tuple(row.replaces), path)
-        for row in asked.rows
-        if (path := bodies_key(visit, row)) is not None
-    )
+    built = sun_hours.built_of(visit.house, asked.rows)
     if not built:
         return ()
-    found = _areas_of(scape, built, asked.moment.date(), tuple(hours))
+    found = sun_hours.areas_of(scape, built, asked.moment.date(), tuple(hours))
     return tuple(
         (
             visit.gettext("%(hour)s:00", hour=hour),
@@ -489,156 +462,5 @@ def _course(
     )
 
 
-@lru_cache(maxsize=32)
-def _areas_of(
-    scape: Cityscape,
-    built: tuple[tuple[str, tuple[str, ...], Path], ...],
-    day: date,
-    hours: tuple[int, ...],
-) -> tuple[tuple[float, ...], ...]:
-    """Square metres newly shaded, by hour and variant, kept with the scene."""
-
-    def count() -> bytes:
-        from geo import shadows, sun
-        from geo.city import kept_city
-
-        moments = [datetime.combine(day, time(hour), LEGAL_TIME) for hour in hours]
-        suns = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
-        plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
-        return json.dumps(shadows.newly(scape.near, plans, suns)).encode()
-
-    asked = repr(([each[:2] for each in built], day.isoformat(), hours)).encode()
-    name = f"course-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
-    rows = json.loads(gzip.decompress(scape.keep(name, count)))
-    return tuple(tuple(float(area) for area in row) for row in rows)
-
-
 def _hours_in_words(visit: Visit, hours: float) -> str:
     return visit.gettext("%(hours)s h", hours=i18n.number(round(hours * 4) / 4, visit.language))
-
-
-_Space = tuple[str, bytes]
-
-
-def _open_spaces(visit: Visit, procedure: Procedure, scape: Cityscape) -> tuple[_Space, ...]:
-    """Named green and open areas near the plan, and those that it lays down itself: names and WKB."""
-    own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
-    towns = places.layers_of(visit.session, visit.municipality_id)
-    found: list[_Space] = []
-    for layer in (*own, *towns):
-        if layer.role in (LayerRole.GREEN.value, LayerRole.PLAN.value) and layer.is_visible:
-            path = local_copy(visit, layer)
-            if path is not None:
-                found += _spaces_in(path, layer.normalised_sha256, scape.box, scape.area)
-    return tuple(dict(found).items())
-
-
-@lru_cache(maxsize=32)
-def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> tuple[_Space, ...]:
-    import shapely
-    from pyogrio import raw
-
-    meta, _, shapes, data = raw.read(path, bbox=box)
-    table = dict(zip(meta["fields"], data, strict=True))
-    names = table.get("name")
-    if names is None:
-        return ()
-    signs = table.get("sign")
-    near = shapely.from_wkb(area).buffer(60)
-    found = []
-    for number, name in enumerate(names):
-        shape = shapely.from_wkb(shapes[number])
-        if not name or shapely.get_dimensions(shape) != 2:
-            continue
-        if signs is not None and signs[number] not in (
-            "green",
-            "traffic_special",
-            "public_use",
-            "playground",
-        ):
-            continue
-        part = shapely.intersection(shape, near)
-        if shapely.area(part) > 40:
-            found.append((str(name), shapely.to_wkb(part)))
-    return tuple(found)
-
-
-_Hours = tuple[tuple[str, float | None, float, tuple[float, ...]], ...]
-
-
-@lru_cache(maxsize=32)
-def _hours(
-    scape: Cityscape,
-    built: tuple[tuple[str, tuple[str, ...], Path], ...],
-    spaces: tuple[_Space, ...],
-    day: date,
-) -> _Hours:
-    """`_count_hours`, kept with the scene: it takes a second or two, and every visitor of a day asks for the same."""
-    asked = repr(([each[:2] for each in built], spaces, day.isoformat())).encode()
-    name = f"hours-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
-    rows = json.loads(
-        gzip.decompress(
-            scape.keep(name, lambda: json.dumps(_count_hours(scape, built, spaces, day)).encode())
-        )
-    )
-    return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)
-
-
-def _count_hours(
-    scape: Cityscape,
-    built: tuple[tuple[str, tuple[str, ...], Path], ...],
-    spaces: tuple[_Space, ...],
-    day: date,
-) -> _Hours:
-    """What, the bearing it faces (None: open ground), its hours of sun on the day now, and with each variant.
-
-    Windows of the ground floor, and a grid of points on open ground, looked at every quarter of an hour.
-    """
-    import numpy as np
-    import shapely
-
-    from geo import shadows, sun
-    from geo.city import kept_city
-
-    moments = moments_of(day.year, day.month, day.day, step=round(STEP * 60))
-    seen = sun.position(moments, scape.lon, scape.lat)
-    suns = sun.towards(seen, scape.lon, scape.lat)[seen.elevation >= sun.LOWEST]
-    now = scape.near
-    plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
-    around = shapely.union_all([shapely.union_all(bodies.footprints) for _, bodies in plans])
-    windows = [
-        each for each in shadows.windows(now) if shapely.dwithin(around, shapely.Point(each.at[:2]), 90)
-    ]
-    groups: list[tuple[str, float | None, Any]] = [
-        (label, each.facing, slice(number, number + 1))
-        for number, (each, label) in enumerate(zip(windows, _labels(now, windows), strict=True))
-    ]
-    points = list(windows)
-    for name, wkb in spaces:
-        grid = shadows.grid_on(shapely.from_wkb(wkb), scape.ground.at)
-        groups.append((name, None, slice(len(points), len(points) + len(grid))))
-        points += grid
-    was = shadows.hours_of_sun(now, points, suns, STEP)
-    becomes = [
-        shadows.hours_of_sun(now.without(replaces).joined(bodies), points, suns, STEP)
-        for replaces, bodies in plans
-    ]
-    gone = [set(replaces) for replaces, _ in plans]
-    found = []
-    for number, (name, facing, where) in enumerate(groups):
-        if where.stop == where.start:
-            continue
-        before = float(np.mean(was[where]))
-        after = tuple(
-            before
-            if facing is not None and windows[number].building in replaced
-            else float(np.mean(hours[where]))
-            for hours, replaced in zip(becomes, gone, strict=True)
-        )
-        found.append((name, facing, before, after))
-    return tuple(found)
-
-
-def _labels(city: "City", windows: Sequence[Any]) -> list[str]:
-    label_of = dict(zip(city.ids, city.labels, strict=True))
-    return [str(label_of.get(each.building, "")) for each in windows]

@@ -25,7 +25,7 @@ from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from geo.geometry import degrees_of, from_lonlat, read_geojson_geometry
 from geo.terrain import Terrain, write_terrain
-from participation import cityscape, identity, jobs, scenes
+from participation import cityscape, identity, jobs, scenes, sun_hours
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.jobs import Job
@@ -202,7 +202,9 @@ def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_r
     engine.dispose()
 
 
-def test_scenes_are_made_before_anybody_asks_and_a_terrain_carries_what_is_planned(place: Place) -> None:
+def test_scenes_are_made_before_anybody_asks_and_a_terrain_carries_what_is_planned(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Last but for the planner's: the terrain stays."""
     # Files bear the machine's time.
     house = replace(place.client.app.state.house, clock=lambda: datetime.now(UTC))  # type: ignore[attr-defined]
@@ -213,7 +215,13 @@ def test_scenes_are_made_before_anybody_asks_and_a_terrain_carries_what_is_plann
     assert work(house, job) == {"made": 1, "waiting": 0}
     [made] = folder.iterdir()
     assert len(list(made.glob("variant-*.glb.gz"))) == 2
+    # With the scene there, the hours of sun of the ready-made days are counted too; a visitor then only reads them.
+    assert work(house, job) == {"made": 0, "counted": 4, "waiting": 1}
     assert work(house, job) == {"made": 0, "waiting": 0}
+    with monkeypatch.context() as patched:
+        patched.setattr(sun_hours, "_count_hours", None)
+        sun_hours.hours_of.cache_clear()
+        assert "Sonnenstunden" in place.get("/schatten", tag=f"{datetime.now(UTC).year}-06-21")
     x, y = place.scape.middle
     heights = np.full((61, 61), 493.5)
     heights[:, 40:] += np.arange(21) * 0.5

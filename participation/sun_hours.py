@@ -1,0 +1,245 @@
+"""Hours of sun on façades and open ground, and what is newly shaded hour by hour: counted once and kept with the scene.
+
+The work that makes scenes (`participation.scenes`) counts the ready-made days of this year before anybody asks; any other
+day is counted by whoever asks for it first.
+"""
+
+import gzip
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from consultations.deadlines import LEGAL_TIME
+from consultations.places import Layer, LayerRole
+from consultations.variants import Variant
+from participation import cityscape, layer_files
+from participation.cityscape import Cityscape
+from participation.house import House
+
+if TYPE_CHECKING:
+    from geo.city import City
+
+#: The ready-made days: month and day of the equinoxes and solstices.
+DAYS = ((3, 21), (6, 21), (9, 23), (12, 21))
+#: Hours between the moments that hours of sun are counted from.
+STEP = 0.25
+#: What a layer must be for its named areas to be open ground.
+OPEN_GROUND = (LayerRole.GREEN, LayerRole.PLAN)
+
+#: The variants that can be drawn: hash of the model, the buildings it replaces, where it lies.
+Built = tuple[tuple[str, tuple[str, ...], Path], ...]
+
+
+def built_of(house: House, rows: Sequence[Variant]) -> Built:
+    """The variants whose buildings are at hand."""
+    return tuple(
+        (row.model_sha256, tuple(row.replaces), path)
+        for row in rows
+        if (path := cityscape.local_copy(house, row.model_sha256)) is not None
+    )
+
+
+def moments_of(year: int, month: int, day: int, *, step: int) -> list[datetime]:
+    """All moments of a day, `step` minutes apart, in legal time."""
+    start = datetime(year, month, day, 0, 0, tzinfo=LEGAL_TIME)
+    return [
+        datetime.combine(start.date(), time(minute // 60, minute % 60), LEGAL_TIME)
+        for minute in range(0, 24 * 60, step)
+    ]
+
+
+def daylight(scape: Cityscape, day: date) -> tuple[int, int]:
+    """The first and the last quarter of an hour, in minutes after midnight, at which a shadow is offered."""
+    from geo import sun
+
+    moments = moments_of(day.year, day.month, day.day, step=15)
+    high = sun.position(moments, scape.lon, scape.lat).elevation >= sun.LOWEST
+    shown = [
+        moment.hour * 60 + moment.minute for moment, is_high in zip(moments, high, strict=True) if is_high
+    ]
+    return (shown[0], shown[-1]) if shown else (720, 720)
+
+
+def full_hours(scape: Cityscape, day: date) -> range:
+    """The full hours of a day at which a shadow is offered."""
+    earliest, latest = daylight(scape, day)
+    return range(math.ceil(earliest / 60), latest // 60 + 1)
+
+
+def count_ahead(scape: Cityscape, built: Built, layers: Iterable[Layer], house: House, year: int) -> int:
+    """Count the ready-made days of a year, and say how many had not been counted before."""
+    if not built:
+        return 0
+    spaces = open_spaces(house, layers, scape)
+    counted = 0
+    for month, number in DAYS:
+        day = date(year, month, number)
+        hours = tuple(full_hours(scape, day))
+        names = (_hours_name(built, spaces, day), _course_name(built, day, hours))
+        if not all((scape.folder / name).is_file() for name in names):
+            hours_of(scape, built, spaces, day)
+            areas_of(scape, built, day, hours)
+            counted += 1
+    return counted
+
+
+@lru_cache(maxsize=32)
+def areas_of(
+    scape: Cityscape,
+    built: Built,
+    day: date,
+    hours: tuple[int, ...],
+) -> tuple[tuple[float, ...], ...]:
+    """Square metres newly shaded, by hour and variant, kept with the scene."""
+
+    def count() -> bytes:
+        from geo import shadows, sun
+        from geo.city import kept_city
+
+        moments = [datetime.combine(day, time(hour), LEGAL_TIME) for hour in hours]
+        suns = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
+        plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+        return json.dumps(shadows.newly(scape.near, plans, suns)).encode()
+
+    rows = json.loads(gzip.decompress(scape.keep(_course_name(built, day, hours), count)))
+    return tuple(tuple(float(area) for area in row) for row in rows)
+
+
+def _course_name(built: Built, day: date, hours: tuple[int, ...]) -> str:
+    asked = repr(([each[:2] for each in built], day.isoformat(), hours)).encode()
+    return f"course-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
+
+
+Space = tuple[str, bytes]
+
+
+def open_spaces(house: House, layers: Iterable[Layer], scape: Cityscape) -> tuple[Space, ...]:
+    """Named green and open areas near the plan, and those that it lays down itself, of its layers and then of the town's:
+    names and WKB."""
+    found: list[Space] = []
+    for layer in layers:
+        if layer.role in OPEN_GROUND and layer.is_visible:
+            path = layer_files.local_copy(house, layer)
+            if path is not None:
+                found += _spaces_in(path, layer.normalised_sha256, scape.box, scape.area)
+    return tuple(dict(found).items())
+
+
+@lru_cache(maxsize=32)
+def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> tuple[Space, ...]:
+    import shapely
+    from pyogrio import raw
+
+    meta, _, shapes, data = raw.read(path, bbox=box)
+    table = dict(zip(meta["fields"], data, strict=True))
+    names = table.get("name")
+    if names is None:
+        return ()
+    signs = table.get("sign")
+    near = shapely.from_wkb(area).buffer(60)
+    found = []
+    for number, name in enumerate(names):
+        shape = shapely.from_wkb(shapes[number])
+        if not name or shapely.get_dimensions(shape) != 2:
+            continue
+        if signs is not None and signs[number] not in (
+            "green",
+            "traffic_special",
+            "public_use",
+            "playground",
+        ):
+            continue
+        part = shapely.intersection(shape, near)
+        if shapely.area(part) > 40:
+            found.append((str(name), shapely.to_wkb(part)))
+    return tuple(found)
+
+
+Hours = tuple[tuple[str, float | None, float, tuple[float, ...]], ...]
+
+
+@lru_cache(maxsize=32)
+def hours_of(
+    scape: Cityscape,
+    built: Built,
+    spaces: tuple[Space, ...],
+    day: date,
+) -> Hours:
+    """`_count_hours`, kept with the scene: it takes a second or two, and every visitor of a day asks for the same."""
+    name = _hours_name(built, spaces, day)
+    rows = json.loads(
+        gzip.decompress(
+            scape.keep(name, lambda: json.dumps(_count_hours(scape, built, spaces, day)).encode())
+        )
+    )
+    return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)
+
+
+def _hours_name(built: Built, spaces: tuple[Space, ...], day: date) -> str:
+    asked = repr(([each[:2] for each in built], spaces, day.isoformat())).encode()
+    return f"hours-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
+
+
+def _count_hours(
+    scape: Cityscape,
+    built: Built,
+    spaces: tuple[Space, ...],
+    day: date,
+) -> Hours:
+    """What, the bearing it faces (None: open ground), its hours of sun on the day now, and with each variant.
+
+    Windows of the ground floor, and a grid of points on open ground, looked at every quarter of an hour.
+    """
+    import numpy as np
+    import shapely
+
+    from geo import shadows, sun
+    from geo.city import kept_city
+
+    moments = moments_of(day.year, day.month, day.day, step=round(STEP * 60))
+    seen = sun.position(moments, scape.lon, scape.lat)
+    suns = sun.towards(seen, scape.lon, scape.lat)[seen.elevation >= sun.LOWEST]
+    now = scape.near
+    plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+    around = shapely.union_all([shapely.union_all(bodies.footprints) for _, bodies in plans])
+    windows = [
+        each for each in shadows.windows(now) if shapely.dwithin(around, shapely.Point(each.at[:2]), 90)
+    ]
+    groups: list[tuple[str, float | None, Any]] = [
+        (label, each.facing, slice(number, number + 1))
+        for number, (each, label) in enumerate(zip(windows, _labels(now, windows), strict=True))
+    ]
+    points = list(windows)
+    for name, wkb in spaces:
+        grid = shadows.grid_on(shapely.from_wkb(wkb), scape.ground.at)
+        groups.append((name, None, slice(len(points), len(points) + len(grid))))
+        points += grid
+    was = shadows.hours_of_sun(now, points, suns, STEP)
+    becomes = [
+        shadows.hours_of_sun(now.without(replaces).joined(bodies), points, suns, STEP)
+        for replaces, bodies in plans
+    ]
+    gone = [set(replaces) for replaces, _ in plans]
+    found = []
+    for number, (name, facing, where) in enumerate(groups):
+        if where.stop == where.start:
+            continue
+        before = float(np.mean(was[where]))
+        after = tuple(
+            before
+            if facing is not None and windows[number].building in replaced
+            else float(np.mean(hours[where]))
+            for hours, replaced in zip(becomes, gone, strict=True)
+        )
+        found.append((name, facing, before, after))
+    return tuple(found)
+
+
+def _labels(city: "City", windows: Sequence[Any]) -> list[str]:
+    label_of = dict(zip(city.ids, city.labels, strict=True))
+    return [str(label_of.get(each.building, "")) for each in windows]
