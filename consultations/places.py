@@ -269,6 +269,16 @@ def style_layer(session: Session, layer: Layer, style: dict[str, Any], *, by: Ac
     _write_down(session, layer, "layer_styled", by=by, now=now, by_attribute=style.get("by", ""))
 
 
+def change_service(
+    session: Session, layer: Layer, service: dict[str, Any], *, by: Actor, now: datetime
+) -> None:
+    """Change where the service of a layer is, and what is wanted of it. Raises Refusal NOT_ALLOWED."""
+    _require(by, layer)
+    layer.service = service
+    session.add(layer)
+    _write_down(session, layer, "layer_changed", by=by, now=now, url=service.get("url", ""))
+
+
 def move_layer(session: Session, layer: Layer, steps: int, *, by: Actor, now: datetime) -> None:
     """Draw a layer so many places later (on top of others) or, with a negative number, earlier.
 

@@ -76,6 +76,7 @@ ROOMS: tuple[str, ...] = (
     "planned_access",
     "planned_area",
     "planned_layers",
+    "planned_services",
     "layer_looks",
     "layer_links",
     "announcing",

@@ -1,5 +1,5 @@
-"""The catalogue of map layers, of the town and of a consultation: take files and services in, say what they are, replace
-them with newer ones, order them, take them off the map.
+"""The catalogue of map layers, of the town and of a consultation: take files in, say what they are, replace them with
+newer ones, order them, take them off the map. Services of others are in `planned_services`.
 
 A file becomes a layer in a job (`participation.layers_import`); the pages say how far it is and what came of it.
 """
@@ -18,9 +18,9 @@ from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.responses import Response, StreamingResponse
-from wtforms import BooleanField, DateField, FileField, HiddenField, IntegerField, SelectField, StringField
+from wtforms import BooleanField, DateField, FileField, HiddenField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from consultations import attached, places, procedures
 from consultations.files import MissingFile, clean_filename
@@ -28,7 +28,7 @@ from consultations.permissions import Permission, may
 from consultations.places import Layer, LayerRole, LayerWords
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
-from participation import i18n, layer_files, layers_import, map_services
+from participation import i18n, layer_files, layers_import
 from participation.layers_import import LayerJob, LayerWish
 from participation.pages.map_files import SYSTEMS, Report, report_of
 from participation.pages.planned_documents import done_words
@@ -104,28 +104,6 @@ class FileForm(LayerDetails):
     role = SelectField(N_("What it is"), choices=[])
 
 
-class ServiceForm(LayerDetails):
-    """A map service that becomes a layer."""
-
-    kind = SelectField(
-        N_("Kind of service"),
-        choices=[
-            SelectChoice("wms", "WMS"),
-            SelectChoice("wmts", "WMTS"),
-            SelectChoice("xyz", N_("Tiles (XYZ)")),
-        ],
-    )
-    url = StringField(N_("Address"), [DataRequired(N_("Please enter the address.")), Length(max=1000)])
-    layers = StringField(N_("Layers"), [Length(max=300)])
-    style = StringField(N_("Style"), [Length(max=100)])
-    matrix_set = StringField(N_("Set of tile matrices (WMTS)"), [Length(max=100)])
-    image_format = SelectField(
-        N_("Format"), choices=[SelectChoice("image/png", "PNG"), SelectChoice("image/jpeg", "JPEG")]
-    )
-    min_zoom = IntegerField(N_("Shown from zoom"), [NumberRange(0, 20)], default=0)
-    max_zoom = IntegerField(N_("Pictures up to zoom"), [NumberRange(0, 20)], default=19)
-
-
 # --- whose layers ----------------------------------------------------------------------------------
 
 
@@ -179,7 +157,7 @@ def record(visit: Visit, owner: Owner, note: str) -> None:
         procedures.record_change(visit.session, owner.procedure, by=visit.by, now=visit.now, note=note)
 
 
-def _to_layers(visit: Visit, owner: Owner, done: str = "") -> Response:
+def to_layers(visit: Visit, owner: Owner, done: str = "") -> Response:
     if owner.procedure is None:
         return visit.redirect("town_layers", done=done)
     return visit.redirect("planning_layers", id=owner.id, done=done)
@@ -260,7 +238,7 @@ async def _layers(visit: Visit, owner: Callable[[], Owner]) -> Response:
     moved = re.fullmatch(r"(up|down)-(\d{1,9})", str(visit.form_data.get("do", "")))
     if moved:
         await visit.in_thread(lambda: _move_layer(visit, owner(), int(moved[2]), moved[1]), write=True)
-        return _to_layers(visit, whose)
+        return to_layers(visit, whose)
     sent = await visit.house.inspections.run(partial(keep_sent, visit))
     return await visit.in_thread(lambda: _begin_import(visit, owner(), sent, None), write=True)
 
@@ -568,7 +546,7 @@ def layer(visit: Visit) -> Response:
                     places.change_layer(visit.session, row, _words(form, row), by=visit.by, now=visit.now)
                 record(visit, owner, note)
                 if removes:
-                    return _to_layers(visit, owner, "removed")
+                    return to_layers(visit, owner, "removed")
                 return visit.redirect("layer", layer=row.id, done="saved")
             except Refusal as refusal:
                 visit.session.rollback()
@@ -729,91 +707,3 @@ def _show_replacing(
     )
     status = 422 if visit.is_post else 200
     return visit.render("planning/layer_replace.html", shown, status=status, form=form)
-
-
-# --- map services ----------------------------------------------------------------------------------
-
-_SERVICE_WORDS: Mapping[str, tuple[str, str]] = {
-    "address": (
-        N_("Please enter an address that begins with https://, without a name or a password."),
-        "url",
-    ),
-    "places": (N_("The address of tiles needs {z}, {x} and {y} in it."), "url"),
-    "layers": (N_("Please say which layers of the service are meant."), "layers"),
-    "host": (
-        N_("This server may not fetch anything from there. Who runs it can allow it: DIGILOG_MAP_HOSTS."),
-        "url",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class ServicePage:
-    """A map service as a layer."""
-
-    owner: Owner
-    hosts: tuple[str, ...]
-    errors: Errors
-
-
-@page("/verwaltung/ebenen/dienst", name="layer_service", may=Permission.PLAN, methods=("GET", "POST"))
-def layer_service(visit: Visit) -> Response:
-    """Add a map service (WMS, WMTS, XYZ) to the town's layers, or to those of a consultation (`verfahren`)."""
-    number = visit.request.query_params.get("verfahren", "")
-    procedure = None
-    if number:
-        known = int(number) if number.isdecimal() and len(number) < 10 else 0
-        procedure = procedures.by_id(visit.session, visit.municipality_id, known)
-        if procedure is None:
-            visit.not_found()
-    owner = owner_of(visit, procedure)
-    form = visit.form(ServiceForm, sent=None if visit.is_post else FormData(), is_visible=True)
-    errors: Errors = ()
-    status = 200
-    if visit.is_post:
-        status = 422
-        if form.validate():
-            try:
-                note = note_of(owner, form)
-                _add_service(visit, owner, form)
-                record(visit, owner, note)
-                return _to_layers(visit, owner, "saved")
-            except _WrongService as wrong:
-                words, field = _SERVICE_WORDS[wrong.problem]
-                form[field].errors = [*form[field].errors, words]
-            except Refusal as refusal:
-                visit.session.rollback()
-                errors, status = refused(visit, form, refusal)
-    shown = ServicePage(owner, tuple(visit.house.settings.map_hosts), errors)
-    return visit.render("planning/layer_service.html", shown, status=status, form=form)
-
-
-class _WrongService(Exception):
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-def _add_service(visit: Visit, owner: Owner, form: ServiceForm) -> None:
-    names = ("kind", "url", "layers", "style", "matrix_set", "image_format", "min_zoom", "max_zoom")
-    stored = {name: form[name].data for name in names}
-    stored = {name: value.strip() if isinstance(value, str) else value for name, value in stored.items()}
-    service = map_services.read_service(stored)
-    problem = map_services.problem_of(service, visit.house.settings) if service else "address"
-    if problem:
-        raise _WrongService(problem)
-    layer = Layer(
-        municipality_id=visit.municipality_id,
-        procedure_id=owner.id,
-        role=LayerRole.OTHER.value,
-        title=(form.title.data or "").strip(),
-        source=(form.source.data or "").strip(),
-        licence=(form.licence.data or "").strip(),
-        attribution=(form.attribution.data or "").strip(),
-        dated=form.dated.data,
-        is_visible=bool(form.is_visible.data),
-        service=stored,
-        position=len(places.layers_of(visit.session, visit.municipality_id, owner.id)),
-        imported_at=visit.now,
-    )
-    places.add_layer(visit.session, layer, [], by=visit.by, now=visit.now)

@@ -292,6 +292,7 @@ TABLE: dict[str, Rule] = {
     "layer_file": there(PLANNERS, layer="layer"),
     "layer_import": there(PLANNERS, job="import"),
     "layer_service": for_the_town(PLANNERS),
+    "layer_service_change": there(PLANNERS, layer="service"),
     "planning_publish": there(PLANNERS, id="procedure"),
     "planning_release": there(PLANNERS, id="procedure", phase="phase"),
     "planning_announcement": there(PLANNERS, id="procedure", phase="phase"),
