@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Index, func
+from sqlalchemy import Index, and_, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
@@ -76,6 +76,33 @@ def about(session: Session, layer: Layer) -> list[tuple[Contribution, LayerLink 
         .order_by(col(Contribution.id))
     ).all()
     return [(each, link) for each, link in rows if link is None or link.state != LinkState.GONE.value]
+
+
+def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 50) -> list[int]:
+    """The ids of the newest contributions about one object of the delivery in force, by its number there."""
+    thing = cast(Any, Contribution.thing)
+    as_handed_in = and_(
+        col(LayerLink.contribution_id).is_(None),
+        thing["delivery"].as_integer() == layer.id,
+        thing["feature"].as_integer() == feature,
+    )
+    as_held = and_(
+        col(LayerLink.state) == LinkState.HELD.value,
+        col(LayerLink.layer_id) == layer.id,
+        col(LayerLink.feature) == feature,
+    )
+    rows = session.exec(
+        select(col(Contribution.id))
+        .join(LayerLink, col(LayerLink.contribution_id) == col(Contribution.id), isouter=True)
+        .where(
+            Contribution.municipality_id == layer.municipality_id,
+            thing["layer"].as_integer() == layer.series,
+            or_(as_handed_in, as_held),
+        )
+        .order_by(col(Contribution.id).desc())
+        .limit(limit)
+    ).all()
+    return [number for number in rows if number is not None]
 
 
 def carry_over(

@@ -4,12 +4,14 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 from starlette.responses import Response
 
+from consultations import attached, published
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure, localised
@@ -149,6 +151,8 @@ class ObjectPage:
     styles: tuple[str, ...]
     attribution: str
     ways: tuple[Way, ...]
+    #: What is published about it: its title, its address, and when it came in.
+    said: tuple[tuple[str, str, datetime], ...]
 
 
 @page(
@@ -195,7 +199,23 @@ def map_object(visit: Visit) -> Response:
             styles=(colours_url(visit), visit.static("css/map.css")),
             attribution=ground.attribution,
             ways=with_thing(ways_of(visit, procedure), place.lon, place.lat, choice),
+            said=_said(visit, procedure, layer, number),
         ),
+    )
+
+
+def _said(
+    visit: Visit, procedure: Procedure, layer: Layer, number: int
+) -> tuple[tuple[str, str, datetime], ...]:
+    """What everybody may read about an object, the newest first."""
+    ids = attached.about_object(visit.session, layer, number)
+    return tuple(
+        (
+            each.heading,
+            visit.url("published_contribution", slug=procedure.slug, reference=each.reference),
+            each.received_at,
+        )
+        for each in published.by_ids(visit.session, procedure.id or 0, ids)
     )
 
 

@@ -12,14 +12,17 @@ from wtforms.fields import SelectChoice
 from consultations import (
     agency_answers,
     agency_overview,
+    attached,
     channels,
     contributions,
     journal,
     lateness,
     notices,
+    places,
     procedures,
 )
 from consultations.agency_overview import Told
+from consultations.attached import LinkState
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
 from consultations.files import serving_headers
 from consultations.lateness import Outcome
@@ -147,6 +150,9 @@ class Entry:
     additions: tuple[tuple[str, str], ...]
     sha256: str
     may_moderate: bool
+    #: What became of the object of a layer that it is about, and where that is; empty where it is about none.
+    thing_words: str
+    thing_url: str
     #: What was decided about its lateness, and where to decide; empty where nothing is to be decided.
     lateness: str
     late_url: str
@@ -227,6 +233,7 @@ def show(visit: Visit) -> Response:
     context = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
     past = journal.about(visit.session, f"contribution:{row.id}")
     additions = contributions.supplements_to(visit.session, row.id)
+    thing_words, thing_url = _thing(visit, record)
     return visit.render(
         "register/entry.html",
         Entry(
@@ -254,6 +261,8 @@ def show(visit: Visit) -> Response:
                 )
                 if value
             ),
+            thing_words=thing_words,
+            thing_url=thing_url,
             files=files(visit, record.attachments),
             events=_events(visit, past),
             additions=tuple((each.reference, visit.url("register_entry", id=each.id)) for each in additions),
@@ -265,6 +274,28 @@ def show(visit: Visit) -> Response:
             else "",
         ),
     )
+
+
+def _thing(visit: Visit, record: Record) -> tuple[str, str]:
+    """Whether the object of a layer that it is about is still on the map, in words, and where it is to be seen."""
+    row = record.contribution
+    if not row.thing.get("layer") or row.thing.get("feature") is None:
+        return "", ""
+    link = attached.link_of(visit.session, row.id or 0)
+    if link is not None and link.state == LinkState.GONE.value:
+        return visit.gettext("The object that it is about is not on the map any more."), ""
+    if link is not None and link.state == LinkState.LOOSE.value:
+        words = visit.gettext(
+            "The object that it is about was not found again in the newer data: please decide which it is."
+        )
+        newest = places.newest_of(visit.session, visit.municipality_id, link.series)
+        decides = newest is not None and visit.may(Permission.PLAN, record.procedure)
+        return words, visit.url("layer_links", layer=newest.id) if newest and decides else ""
+    layer, feature = (
+        (link.layer_id, link.feature) if link is not None else (row.thing["delivery"], row.thing["feature"])
+    )
+    url = visit.url("map_object", slug=record.procedure.slug, layer=layer, number=feature)
+    return visit.gettext("The object that it is about, on the map"), url
 
 
 def _is_to_decide(record: Record) -> bool:

@@ -135,6 +135,11 @@ def the_layer(session: Session, town: Town) -> Layer:
     return layer
 
 
+def places_of(house: House, town: Town) -> list[Layer]:
+    with Session(house.engine) as session:
+        return list(places.layers_of(session, town.id))
+
+
 def about(session: Session, town: Town, house: House, layer: Layer, name: str) -> Contribution:
     """A published statement about the object of this name."""
     from geo import features
@@ -324,6 +329,13 @@ def test_contributions_stay_with_their_objects_when_a_layer_is_replaced_or_wait_
     newer = geopandas.GeoDataFrame(
         {name: [*newer[name], *far[name]] for name in ("uuid", "name", "art", "geometry")}, crs=25832
     )
+    book = "/verwaltung/eingangsbuch"
+    there = f"{MAP}/ebenen/{old.id}/{by_id.thing['feature']}"
+    assert there in html.fromstring(paula.get(f"{book}/{by_id.id}").content).xpath("//main//a/@href")
+    on_object = paula.get(there)
+    assert by_id.reference in "".join(html.fromstring(on_object.content).xpath("//main//a/@href"))
+    assert by_shape.reference not in on_object.text, "another object's"
+    session.commit()
     url = f"/verwaltung/ebenen/{old.id}/ersetzen"
     assert "4 Beiträge beziehen sich" in words(paula.get(url))
     take_in(paula, house, url, packed(newer, tmp_path))
@@ -342,6 +354,10 @@ def test_contributions_stay_with_their_objects_when_a_layer_is_replaced_or_wait_
     assert (again.thing.name, again.thing.delivery) == ("A neu", layer.id), "chosen before, sent after"
     session.commit()
 
+    moved = f"{MAP}/ebenen/{layer.id}/{links[by_id.id or 0].feature}"
+    assert moved in html.fromstring(paula.get(f"{book}/{by_id.id}").content).xpath("//main//a/@href")
+    assert by_id.reference in "".join(html.fromstring(paula.get(moved).content).xpath("//main//a/@href"))
+    assert "nicht wiedergefunden" in words(paula.get(f"{book}/{gone.id}"))
     assert "2 Beiträge warten" in words(paula.get(TOWN_LAYERS))
     page = paula.get(f"/verwaltung/ebenen/{layer.id}/zuordnen")
     assert (gone.reference in words(page), astray.reference in words(page)) == (True, True)
@@ -360,6 +376,8 @@ def test_contributions_stay_with_their_objects_when_a_layer_is_replaced_or_wait_
     }
     assert (states[gone.id or 0], states[astray.id or 0][0]) == (("held", "person"), "gone")
     assert attached.loose_counts(session, (layer.series or 0,)) == {}
+    session.commit()
+    assert "nicht mehr auf der Karte" in words(paula.get(f"{book}/{astray.id}"))
     verbs = {entry.verb for entry in journal.about(session, f"contribution:{gone.id}")}
     assert "layer_link_decided" in verbs
     layer_id, old_id = layer.id, old.id
@@ -441,6 +459,17 @@ def test_a_service_is_asked_by_this_server_only_and_only_where_that_is_allowed(
         assert client.get(picture).headers["content-type"] == "image/png"
         assert len(asked) == 1, "the second time it is kept"
         assert "CRS=EPSG%3A3857" in asked[0]
+        # It moved: the same layer, another address; where this server may not fetch is refused here too.
+        (row,) = places_of(house, town)
+        change = f"{TOWN_LAYERS}/{row.id}/dienst"
+        assert change in client.get(f"{TOWN_LAYERS}/{row.id}").text
+        known = filled(client.get(change), "url")
+        assert (known["url"], known["layers"]) == (f"http://{host}/wms", "dop")
+        assert wrong(client.post(change, data=known | {"url": "https://elsewhere.example/wms"})) == ["url"]
+        assert client.post(change, data=known | {"url": f"http://{host}/neu"}).status_code == 303
+        assert client.get(picture).content == PIXEL
+        assert asked[-1].startswith("/neu?")
+        assert [(each.id, each.title) for each in places_of(house, town)] == [(row.id, "Luftbild")]
         far = re.sub(r"/\d+/\d+/\d+$", "/17/10/10", picture)
         assert client.get(far).status_code == 404, "nobody fetches the whole world through us"
         for path in ("svg", "redirect"):
