@@ -3,15 +3,21 @@
 import re
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import shapely
 from playwright.sync_api import Page, expect
+from sqlmodel import Session, select
 
-from consultations import procedures
+from consultations import moderation, places, procedures
+from consultations.contributions import Contribution
 from consultations.files import FolderStore
+from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from geo.geometry import from_metres, metres_of
+from geo.readers.apart import read_here
+from participation import layers_import
 from participation.database import unit_of_work
 from tests import cast, scapes
 from tests.cast import NOW, Town
@@ -73,6 +79,36 @@ def open_city(page: Page, town: Town) -> None:
     expect(page.locator("[data-city]")).to_have_attribute("data-state", "ready", timeout=60_000)
 
 
+def write(page: Page, text: str, *, by_keyboard: bool = False) -> None:
+    """From the chosen place to the receipt: the words, the name left out, published without it."""
+    way = page.locator("#chosen-heading ~ ul a").first
+    if by_keyboard:
+        way.focus()
+        page.keyboard.press("Enter")
+    else:
+        way.click()
+    words = page.get_by_label("Ihre Stellungnahme")
+    words.focus()
+    page.keyboard.type(text)
+    for label in ("Ja, ohne meinen Namen veröffentlichen", None):
+        go_on = page.get_by_role("button", name="Weiter", exact=True)
+        go_on.focus()
+        page.keyboard.press("Enter")
+        if label:
+            choice = page.get_by_label(label)
+            choice.focus()
+            page.keyboard.press("Space")
+    send = page.get_by_role("button", name="Absenden", exact=True)
+    send.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Wir haben Ihre Stellungnahme erhalten")
+
+
+def handed_in(live_server: Served) -> Contribution:
+    with Session(live_server.engine) as session:
+        return session.exec(select(Contribution)).one()
+
+
 def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
     new_page: NewPage, town: Town, scape: scapes.Scape
 ) -> None:
@@ -109,7 +145,7 @@ def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
 
 
 def test_a_building_is_chosen_by_keyboard_and_commented_on(
-    new_page: NewPage, town: Town, scape: scapes.Scape, axe: Axe
+    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe
 ) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce", color_scheme="dark")
     open_city(page, town)
@@ -125,6 +161,11 @@ def test_a_building_is_chosen_by_keyboard_and_commented_on(
     page.keyboard.press("Enter")
     expect(page.locator("#chosen-heading + p")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
     axe(page)
+    write(page, "Bitte ein Geschoss weniger.", by_keyboard=True)
+    expect(page.locator("main")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
+    made = handed_in(live_server)
+    assert (made.thing["id"], made.thing["variant"]) == ("P0", scape.variants[0].id)
+    assert 490 < made.elevation < 508
     page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
     before = page.locator("[data-sun-words]").inner_text()
     page.get_by_label("Durch den Tag schieben").press("ArrowLeft")
@@ -133,7 +174,7 @@ def test_a_building_is_chosen_by_keyboard_and_commented_on(
 
 
 def test_without_webgl_the_page_says_so_and_the_lists_do_the_same(
-    new_page: NewPage, town: Town, scape: scapes.Scape
+    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe
 ) -> None:
     page = new_page()
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
@@ -145,10 +186,15 @@ def test_without_webgl_the_page_says_so_and_the_lists_do_the_same(
     page.get_by_label("Stockwerk").select_option(label="1. Stock")
     page.get_by_role("button", name="Auswählen").click()
     expect(page.locator("#chosen-heading + p")).to_contain_text("am Haus Färbergasse 2, 1. Stock")
+    axe(page)
+    write(page, "Im ersten Stock wird es dunkel.")
+    expect(page.locator("main")).to_contain_text("am Haus Färbergasse 2, 1. Stock")
+    made = handed_in(live_server)
+    assert (made.thing["name"], made.thing["storey"], made.thing.get("variant")) == ("Färbergasse 2", 1, None)
 
 
 def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shadow(
-    new_page: NewPage, town: Town, scape: scapes.Scape, axe: Axe
+    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe
 ) -> None:
     page = new_page(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
     open_city(page, town)
@@ -158,6 +204,23 @@ def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shado
     expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
     page.locator("[data-picked-way] a").click()
     expect(page.locator("#chosen-heading + p")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
+    write(page, "Die Fassade ist zu hoch.")
+    # Once it is published its pin stands in the picture at its height, with its link; and it is in the list in words.
+    with unit_of_work(live_server.engine, write=True) as session:
+        made = session.exec(select(Contribution)).one()
+        moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        elevation = made.elevation
+    open_city(page, town)
+    (pin,) = page.evaluate(
+        "fetch(document.querySelector('[data-city]').dataset.scene).then((a) => a.json()).then((s) => s.pins)"
+    )
+    origin = page.evaluate(FETCHED, f"/beteiligungen/{town.procedure.slug}/3d/szene.json")["origin"]
+    assert elevation is not None
+    assert abs(pin["at"][2] + origin[2] - elevation) < 0.02
+    page.get_by_text("Was zu sehen ist").click()
+    expect(page.locator("[data-sight] a").first).to_have_attribute("href", pin["url"])
+    page.goto(f"/beteiligungen/{town.procedure.slug}/beitraege")
+    expect(page.locator("main")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
     page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
     page.get_by_role("button", name="Auf einer beweglichen Karte").click()
     live = page.locator("[data-sun-map]")
@@ -190,3 +253,57 @@ def test_a_touch_table_begins_anew_when_nobody_touches_it(new_page: NewPage, tow
     expect(dialog).to_be_visible()
     page.clock.run_for(32_000)
     page.wait_for_url(f"**{start}")
+
+
+HOSTILE = "<img src=x onerror=\"document.title='ran'\">"
+
+
+def test_legend_object_and_slider_work_and_run_nobodys_script(
+    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe, tmp_path: Path
+) -> None:
+    """A layer whose attributes are scripts: switched in the legend, chosen as an object, told in words; and variants
+    compared under a slider. At 360 pixels in the dark, where things break first."""
+    x, y = scape.middle
+    beds = geopandas.GeoDataFrame(
+        {"uuid": ["id-1", "id-2"], "name": [HOSTILE, "Beet 2"], "art": [HOSTILE, "Rosen"]},
+        geometry=[shapely.box(x - 20, y + 15, x, y + 35), shapely.box(x + 5, y + 15, x + 25, y + 35)],
+        crs=25832,
+    )
+    beds.to_file(tmp_path / "beete.gpkg")
+    files = FolderStore(tmp_path / "live-data" / "files")
+    read = layers_import.read_layer(files, tmp_path / "beete.gpkg", "beete.gpkg", read=read_here)
+    with unit_of_work(live_server.engine, write=True) as session:
+        layer, named = layers_import.layer_of(
+            read, municipality_id=town.id, procedure_id=town.procedure.id, title=HOSTILE, source="", licence="",
+            attribution=HOSTILE, is_open=True, now=NOW,
+        )  # fmt: skip
+        number = places.add_layer(session, layer, named, by=SYSTEM, now=NOW).id
+    page = new_page(viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce")
+    slug = town.procedure.slug
+    page.goto(f"/beteiligungen/{slug}/karte")
+    expect(page.locator(".d-map__canvas[data-ready]")).to_be_attached()
+    switch = page.get_by_role("checkbox", name=HOSTILE)
+    over = page.locator(f".leaflet-tile-pane img[src*='/auflage/{number}/']")
+    expect(over.first).to_be_attached()
+    axe(page)
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(over).to_have_count(0)
+    page.keyboard.press("Space")
+    expect(over.first).to_be_attached()
+    page.goto(f"/beteiligungen/{slug}/karte/ebenen/{number}")
+    axe(page)
+    page.get_by_role("link", name=HOSTILE).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    axe(page)
+    page.goto(f"/beteiligungen/{slug}/vergleich")
+    page.get_by_role("button", name="Übereinander, mit Schieber").click()
+    slider = page.get_by_label("Wie viel vom rechten zu sehen ist")
+    before = page.locator(".m-compare .m-plan__frame").nth(1).get_attribute("style")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".m-compare .m-plan__frame").nth(1)).not_to_have_attribute("style", before or "")
+    axe(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert "ran" not in page.title()
+    assert page.locator("img[src=x]").count() == 0
