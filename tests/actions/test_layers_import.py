@@ -341,7 +341,7 @@ def test_a_reader_killed_in_the_middle_leaves_the_old_layer_standing(
     with pytest.raises(LayerProblem) as found:
         layers_import.take_layer(
             house,
-            delivered(tmp_path, many_houses(400), "neu.gml"),
+            delivered(tmp_path, many_houses(1500), "neu.gml"),
             "neu.gml",
             layers_import.LayerWish("Stadtmodell", LayerRole.CITY_MODEL, attribution="Stadt"),
             municipality_id=town.id,
