@@ -372,7 +372,7 @@ def _area_words(visit: Visit, row: Variant, cast: "Cast") -> str:
     words = visit.gettext("“%(title)s”: %(area)s m² of ground are newly shaded.", title=title, area=new)
     if cast.gone_area >= 1:
         words += " " + visit.gettext("%(area)s m² get sun that they do not have today.", area=gone)
-    return words
+    return words.replace(" m²", "\u00a0m²")  # never at the end of a line
 
 
 @lru_cache(maxsize=256)

@@ -143,7 +143,7 @@ def test_a_higher_building_shades_more_and_no_shadow_is_shown_at_night(place: Pl
     assert night["square_metres"] is None
     assert "unter dem Horizont" in night["words"]
     page = place.get("/schatten", variante=high.id, tag="2027-03-21", uhr="15:00")
-    assert f"„Hoch“: {round(found['Hoch'])} m² Boden" in page
+    assert f"„Hoch“: {round(found['Hoch'])}\u00a0m² Boden" in page
     assert page.count("<path") > 3
     assert "ebenem Boden" in page
     assert "Färbergasse" in page.partition("Sonnenstunden am")[2]  # somebody loses an hour
