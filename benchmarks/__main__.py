@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import city, drawing, pages, reading, scene, submitting, weight
+from benchmarks import city, drawing, pages, proposing, reading, scene, submitting, weight
 from benchmarks.measuring import Result, table
 from benchmarks.town import Place, fill, new_database, postgresql_cluster, settle
 
@@ -46,6 +46,12 @@ def _reading(folder: Path, quick: bool) -> Iterator[Result]:
     yield from reading.list_pages(place, pages=10 if quick else 30)
 
 
+def _proposing(folder: Path, quick: bool) -> Iterator[Result]:
+    yield from proposing.measure(
+        _sqlite(folder, "many-proposals"), _sqlite(folder, "few-proposals"), quick=quick
+    )
+
+
 def _weight(folder: Path, quick: bool) -> Iterator[Result]:
     place = _sqlite(folder, "weight")
     fill(place, 300)
@@ -74,6 +80,7 @@ PARTS: dict[str, Callable[[Path, bool], Iterator[Result]]] = {
     "pages": _pages,
     "submit": _submit,
     "reading": _reading,
+    "proposing": _proposing,
     "weight": _weight,
     "drawing": _drawing,
     "city": _city,

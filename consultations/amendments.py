@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Column, Index
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, journal, procedures, proposals, proposing, wording
+from consultations import contributions, procedures, proposals, proposing, wording
 from consultations.cocreation import (
     Act,
     AmendmentAct,
@@ -166,9 +165,9 @@ def propose(
     if entered.renews is not None:
         _renewed(session, entered.renews, made, now=now)
     proposals.notice_taken(session, proposal_id)
-    _note(
-        session, proposal, made, "amendment_proposed", by=by, now=now,
-        facts={"base": made.base_number, "sections": sorted({patch.section for patch in patches})},
+    proposals.note(
+        session, proposal, "amendment_proposed", by=by, now=now, subject=_subject(made),
+        base=made.base_number, sections=sorted({patch.section for patch in patches}),
     )  # fmt: skip
     return made
 
@@ -182,6 +181,10 @@ def _in_words(patches: Sequence[Patch], headings: Mapping[str, str], reason: str
     return wording.compose([*sections, Passage("", "", reason)])
 
 
+def _subject(amendment: Amendment) -> str:
+    return f"amendment:{amendment.id}"
+
+
 def _phase_of(session: Session, proposal: Proposal) -> Phase | None:
     return procedures.phase_of(session, proposal.phase_id) if proposal.phase_id else None
 
@@ -193,28 +196,6 @@ def _renewed(session: Session, old: Amendment, new: Amendment, *, now: datetime)
     # The renewed one takes its place; its own words stay on file.
     old.state, old.decided_at = AmendmentState.WITHDRAWN.value, now
     session.add(old)
-
-
-def _note(
-    session: Session,
-    proposal: Proposal,
-    amendment: Amendment,
-    verb: str,
-    *,
-    by: Actor,
-    now: datetime,
-    facts: dict[str, Any],
-) -> None:
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"amendment:{amendment.id}",
-        facts={"proposal": proposal.contribution_id, **facts},
-    )
 
 
 # --- deciding --------------------------------------------------------------------------------------
@@ -279,9 +260,9 @@ def accept(
         if applied.clashes:
             amendment.state = AmendmentState.OUTDATED.value
             session.add(amendment)
-            _note(
-                session, proposal, amendment, "amendment_outdated", by=by, now=now,
-                facts={"sections": sorted(applied.clashes), "number": current.number},
+            proposals.note(
+                session, proposal, "amendment_outdated", by=by, now=now, subject=_subject(amendment),
+                sections=sorted(applied.clashes), number=current.number,
             )  # fmt: skip
             return amendment
     else:
@@ -373,9 +354,9 @@ def _decide(
     amendment.decision_words = normalise(words, field="words", limit=proposing.NOTE_LIMIT).strip()
     session.add(amendment)
     session.flush()
-    _note(
-        session, proposal, amendment, "amendment_decided", by=by, now=now,
-        facts={"state": after.value, "part": part.value, "decision": decision},
+    proposals.note(
+        session, proposal, "amendment_decided", by=by, now=now, subject=_subject(amendment),
+        state=after.value, part=part.value, decision=decision,
     )  # fmt: skip
 
 
@@ -416,7 +397,7 @@ def withdraw(session: Session, amendment: Amendment, *, by: Actor, now: datetime
         raise Refusal(Code.AMENDMENT_CLOSED)
     amendment.state, amendment.decided_at = after.value, now
     session.add(amendment)
-    _note(session, proposal, amendment, "amendment_withdrawn", by=by, now=now, facts={})
+    proposals.note(session, proposal, "amendment_withdrawn", by=by, now=now, subject=_subject(amendment))
     return amendment
 
 
@@ -468,7 +449,9 @@ def promote(
     proposals.relate(
         session, handed_in.id, proposal.contribution_id, RelationKind.PROMOTED_FROM, by=by.label, now=now
     )
-    _note(session, proposal, amendment, "amendment_promoted", by=by, now=now, facts={"to": handed_in.id})
+    proposals.note(
+        session, proposal, "amendment_promoted", by=by, now=now, subject=_subject(amendment), to=handed_in.id
+    )
     return session.get_one(Proposal, handed_in.id)
 
 
@@ -484,6 +467,13 @@ def by_id(session: Session, proposal_id: int, amendment_id: int) -> Amendment | 
 def by_contribution(session: Session, contribution_id: int) -> Amendment | None:
     """The amendment that this contribution handed in, or None."""
     return session.exec(select(Amendment).where(Amendment.contribution_id == contribution_id)).first()
+
+
+def is_one(session: Session, contribution: Contribution) -> bool:
+    """Whether a contribution is an amendment and not just a comment."""
+    if contribution.kind != Kind.COMMENT.value:
+        return False
+    return by_contribution(session, contribution.id or 0) is not None
 
 
 def of_proposal(session: Session, proposal_id: int) -> list[tuple[Amendment, Contribution]]:

@@ -154,21 +154,6 @@ def _require(by: Actor, proposal: Proposal, permission: Permission) -> None:
         raise Refusal(Code.NOT_ALLOWED)
 
 
-def _note(
-    session: Session, proposal: Proposal, verb: str, *, by: Actor, now: datetime, **facts: object
-) -> None:
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"proposal:{proposal.contribution_id}",
-        facts=dict(facts),
-    )
-
-
 def _move(session: Session, proposal: Proposal, after: Evaluation) -> None:
     before = Evaluation(proposal.evaluation)
     if after not in EVALUATION_MOVES[before]:
@@ -225,7 +210,7 @@ def assign(
         task.due_on = due_on
         session.add(task)
         session.flush()
-        _note(session, proposal, "evaluation_assigned", by=by, now=now, offices=names, due_on=due_on)
+        proposals.note(session, proposal, "evaluation_assigned", by=by, now=now, offices=names, due_on=due_on)
     return len(set(proposal_ids))
 
 
@@ -258,7 +243,7 @@ def release_office(session: Session, proposal_id: int, office: str, *, by: Actor
         raise Refusal(Code.NOT_FOUND)
     row.ended_at, row.is_lead = now, False
     session.add(row)
-    _note(session, proposal, "evaluation_office_released", by=by, now=now, office=office)
+    proposals.note(session, proposal, "evaluation_office_released", by=by, now=now, office=office)
 
 
 def _assignments(session: Session, proposal_id: int) -> list[EvaluationAssignment]:
@@ -327,7 +312,7 @@ def assess(
     )
     session.add(row)
     session.flush()
-    _note(
+    proposals.note(
         session, proposal, "evaluation_assessed", by=by, now=now,
         office=office, criterion=criterion.value, grade=grade.value,
     )  # fmt: skip
@@ -401,7 +386,9 @@ def draft(
     row.drafted_by, row.drafted_at = by.label, now
     session.add(row)
     session.flush()
-    _note(session, proposal, "answer_drafted", by=by, now=now, number=row.number, revision=row.revision)
+    proposals.note(
+        session, proposal, "answer_drafted", by=by, now=now, number=row.number, revision=row.revision
+    )
     return row
 
 
@@ -424,7 +411,7 @@ def hand_on(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> 
     _move(session, proposal, Evaluation.SECOND_READER)
     row.second_words = ""
     session.add(row)
-    _note(session, proposal, "answer_handed_on", by=by, now=now, number=row.number)
+    proposals.note(session, proposal, "answer_handed_on", by=by, now=now, number=row.number)
     return row
 
 
@@ -438,7 +425,9 @@ def approve(session: Session, proposal_id: int, *, seen: int, by: Actor, now: da
     _move(session, proposal, Evaluation.APPROVED)
     row.second_by, row.second_at, row.second_words = by.label, now, ""
     session.add(row)
-    _note(session, proposal, "answer_approved", by=by, now=now, number=row.number, revision=row.revision)
+    proposals.note(
+        session, proposal, "answer_approved", by=by, now=now, number=row.number, revision=row.revision
+    )
     return row
 
 
@@ -453,7 +442,7 @@ def send_back(session: Session, proposal_id: int, words: str, *, by: Actor, now:
     _move(session, proposal, Evaluation.DRAFTED)
     row.second_words, row.second_by, row.second_at = said, by.label, now
     session.add(row)
-    _note(session, proposal, "answer_returned", by=by, now=now, number=row.number)
+    proposals.note(session, proposal, "answer_returned", by=by, now=now, number=row.number)
     return row
 
 
@@ -491,7 +480,7 @@ def publish(session: Session, proposal_ids: Sequence[int], *, by: Actor, now: da
             task.answered_at = now
             session.add(task)
         session.flush()
-        _note(
+        proposals.note(
             session, proposal, "answer_published", by=by, now=now,
             number=row.number, outcome=row.outcome, sha256=seal(row), together_with=len(wanted),
         )  # fmt: skip

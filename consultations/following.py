@@ -19,7 +19,7 @@ from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, happenings, journal, notices
+from consultations import contributions, happenings, notices, proposals
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import LEGAL_TIME
 from consultations.happenings import Happening
@@ -37,6 +37,8 @@ ADDRESS_LIMIT = 254
 ASK_AGAIN = timedelta(minutes=10)
 #: A link to confirm counts for so long; what was never confirmed is forgotten then.
 CONFIRM_WITHIN = timedelta(days=7)
+#: What was ended is kept for so long, to show that nobody was written to without consent (three years, as claims lapse).
+KEPT = timedelta(days=3 * 365)
 #: When daily and weekly mails go out, in legal time; the weekly one on Mondays.
 HOUR = 8
 #: How long those who want to hear at once wait at most for the next look.
@@ -333,6 +335,41 @@ def forget_unconfirmed(session: Session, now: datetime) -> int:
     return gone
 
 
+def forget_ended(session: Session, now: datetime, *, limit: int = 500) -> int:
+    """Delete what was ended long ago, with its consents: nothing is to be shown with it any more. Returns how many."""
+    last = (
+        select(func.max(Consent.at))
+        .where(Consent.subscription_id == Subscription.id)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+    rows = session.exec(
+        select(Subscription).where(Subscription.state == State.ENDED.value, last < now - KEPT).limit(limit)
+    ).all()
+    for row in rows:
+        for said in consents_of(session, row.id or 0):
+            session.delete(said)
+        session.flush()
+        session.delete(row)
+    session.flush()
+    return len(rows)
+
+
+def of_address(session: Session, row: Subscription) -> list[Subscription]:
+    """Everything that the owner of a subscription follows in this municipality and has not ended, oldest first."""
+    return list(
+        session.exec(
+            select(Subscription)
+            .where(
+                Subscription.municipality_id == row.municipality_id,
+                Subscription.address == row.address,
+                Subscription.state == State.ACTIVE.value,
+            )
+            .order_by(col(Subscription.id))
+        ).all()
+    )
+
+
 # --- telling ---------------------------------------------------------------------------------------
 
 
@@ -583,13 +620,6 @@ def note_telling(
     session: Session, proposal: Proposal, happening: Happening, *, by: Actor, now: datetime
 ) -> None:
     """Write into the journal that people are told, without saying whom."""
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb="proposal_told",
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"proposal:{proposal.contribution_id}",
-        facts={"happening": happening.id, "kind": happening.kind},
+    proposals.note(
+        session, proposal, "proposal_told", by=by, now=now, happening=happening.id, kind=happening.kind
     )

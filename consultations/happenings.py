@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MONEY = "money"
     DECISION = "decision"
     PLAN = "plan"
+    MERGED = "merged"  # it went into another, or took another in
 
 
 class Happening(SQLModel, table=True):

@@ -290,18 +290,10 @@ def take_back(
 def _note(
     session: Session, proposal: Proposal, row: ImplementationEntry, verb: str, *, by: Actor, now: datetime
 ) -> None:
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"proposal:{proposal.contribution_id}",
-        facts={
-            "entry": row.id, "kind": row.kind, "state": row.state, "amount": row.amount, "cancels": row.cancels_id,
-            "sha256": journal.digest([row.title, row.words, row.address, row.picture_sha256, row.picture_words]),
-        },
+    proposals.note(
+        session, proposal, verb, by=by, now=now, entry=row.id, kind=row.kind, state=row.state, amount=row.amount,
+        cancels=row.cancels_id,
+        sha256=journal.digest([row.title, row.words, row.address, row.picture_sha256, row.picture_words]),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import cocreation, journal, places, whereabouts, wording
 from consultations.cocreation import Authoring, Evaluation, RelationKind
+from consultations.permissions import Actor
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row
 from consultations.wording import Passage
@@ -460,6 +461,30 @@ def relations_of(session: Session, proposal_id: int) -> list[ProposalRelation]:
 
 
 # --- evidence --------------------------------------------------------------------------------------
+
+
+def note(
+    session: Session,
+    proposal: Proposal,
+    verb: str,
+    *,
+    by: Actor,
+    now: datetime,
+    subject: str = "",
+    **facts: Any,
+) -> None:
+    """Write into the journal what was done with a proposal, or with something that belongs to it (`subject`)."""
+    about = {"proposal": proposal.contribution_id} if subject else {}
+    journal.append(
+        session,
+        municipality_id=proposal.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=proposal.procedure_id,
+        subject=subject or f"proposal:{proposal.contribution_id}",
+        facts={**about, **facts},
+    )
 
 
 def broken(versions: Sequence[ProposalVersion]) -> list[tuple[int, str]]:

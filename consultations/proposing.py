@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, journal, moderation, procedures, proposals, wording
+from consultations import channels, contributions, moderation, procedures, proposals, wording
 from consultations.cocreation import MOVES as ACTS
 from consultations.cocreation import (
     SECTIONS,
@@ -173,21 +173,6 @@ def require(
     return said.state, phase
 
 
-def _note(
-    session: Session, proposal: Proposal, verb: str, *, by: Actor, now: datetime, facts: dict[str, object]
-) -> None:
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"proposal:{proposal.contribution_id}",
-        facts=facts,
-    )
-
-
 # --- words -----------------------------------------------------------------------------------------
 
 
@@ -328,12 +313,9 @@ def note_version(
     now: datetime,
 ) -> None:
     """Write into the journal that there is a new version, with its receipt."""
-    _note(
-        session, proposal, "proposal_revised", by=by, now=now,
-        facts={
-            "number": version.number, "reason": version.reason, "channel": version.channel,
-            "sections": list(touched), "receipt": version.receipt,
-        },
+    proposals.note(
+        session, proposal, "proposal_revised", by=by, now=now, number=version.number, reason=version.reason,
+        channel=version.channel, sections=list(touched), receipt=version.receipt,
     )  # fmt: skip
 
 
@@ -510,7 +492,7 @@ def invite(
     )
     session.add(asked)
     session.flush()
-    _note(session, proposal, "coauthor_invited", by=by, now=now, facts={"author": asked.id, "way": way})
+    proposals.note(session, proposal, "coauthor_invited", by=by, now=now, author=asked.id, way=way)
     return Asked(asked, secret, code)
 
 
@@ -581,7 +563,7 @@ def reply(
     asked.since = now if accepts else None
     session.add(asked)
     verb = "coauthor_joined" if accepts else "coauthor_declined"
-    _note(session, proposal, verb, by=by, now=now, facts={"author": asked.id})
+    proposals.note(session, proposal, verb, by=by, now=now, author=asked.id)
     return asked
 
 
@@ -599,10 +581,9 @@ def leave(
     require(session, proposal, Act.LEAVE, by=by, author=author, now=now)
     author.state, author.until, author.keeps_credit = AuthorState.LEFT.value, now, keeps_credit
     session.add(author)
-    _note(
-        session, proposal, "coauthor_left", by=by, now=now,
-        facts={"author": author.id, "keeps_credit": keeps_credit},
-    )  # fmt: skip
+    proposals.note(
+        session, proposal, "coauthor_left", by=by, now=now, author=author.id, keeps_credit=keeps_credit
+    )
     return author
 
 
@@ -622,7 +603,9 @@ def hand_over(
     owner.role, to.role = AuthorRole.COAUTHOR.value, AuthorRole.OWNER.value
     session.add(owner)
     session.add(to)
-    _note(session, proposal, "proposal_handed_over", by=by, now=now, facts={"from": owner.id, "to": to.id})
+    proposals.note(
+        session, proposal, "proposal_handed_over", by=by, now=now, **{"from": owner.id, "to": to.id}
+    )
     return to
 
 
@@ -675,7 +658,7 @@ def _move(
     after, _phase = require(session, proposal, act, by=by, author=author, channel=channel, now=now)
     proposal.authoring = after.value
     session.add(proposal)
-    _note(session, proposal, _VERBS[act], by=by, now=now, facts={**facts, "state": after.value})
+    proposals.note(session, proposal, _VERBS[act], by=by, now=now, **facts, state=after.value)
     session.flush()
     return proposal
 

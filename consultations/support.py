@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, Index, UniqueConstraint, func
+from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, func
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal, procedures, proposals, proposing
+from consultations import procedures, proposals, proposing
 from consultations.cocreation import Act, Audience, Counts, Limits, Opening
 from consultations.deadlines import PhaseState
-from consultations.people import Person
 from consultations.permissions import Actor
 from consultations.procedures import Phase
 from consultations.proposals import Proposal
@@ -219,16 +219,10 @@ def _add(
         supports=int(stands) - int(was),
         attention=1 if act is SupportAct.GIVEN else 0,
     )
-    journal.append(
-        session,
-        municipality_id=proposal.municipality_id,
-        verb=f"support_{act.value}",
-        by=by,
-        at=now,
-        procedure_id=proposal.procedure_id,
-        subject=f"proposal:{proposal.contribution_id}",
-        facts={"support": row.id, "channel": supporter.channel, "phase": phase_id},
-    )
+    proposals.note(
+        session, proposal, f"support_{act.value}", by=by, now=now,
+        support=row.id, channel=supporter.channel, phase=phase_id,
+    )  # fmt: skip
     return row
 
 
@@ -266,25 +260,26 @@ def standing_of(session: Session, phase_id: int, party: str) -> int:
     return sum(row.act in STANDING for row in {row.proposal_id: row for row in rows}.values())
 
 
+def stand(proposal_id: int) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which a row of `support` is one that stands, for questions of others."""
+    later = aliased(Support)
+    return (
+        col(Support.proposal_id) == proposal_id,
+        col(Support.act).in_(STANDING),
+        ~select(later.id)
+        .where(
+            later.proposal_id == Support.proposal_id,
+            later.phase_id == Support.phase_id,
+            later.party == Support.party,
+            later.turn > Support.turn,
+        )
+        .exists(),
+    )
+
+
 def counted(session: Session, proposal_id: int) -> int:
     """How many supports stand, counted from the rows; `Proposal.supports` is the same number, kept."""
-    newest = (
-        select(Support.phase_id, Support.party, func.max(Support.turn).label("turn"))
-        .where(Support.proposal_id == proposal_id)
-        .group_by(col(Support.phase_id), col(Support.party))
-        .subquery()
-    )
-    return session.exec(
-        select(func.count())
-        .select_from(Support)
-        .join(
-            newest,
-            (newest.c.phase_id == Support.phase_id)
-            & (newest.c.party == Support.party)
-            & (newest.c.turn == Support.turn),
-        )
-        .where(Support.proposal_id == proposal_id, col(Support.act).in_(STANDING))
-    ).one()
+    return session.exec(select(func.count()).select_from(Support).where(*stand(proposal_id))).one()
 
 
 def standing_row(session: Session, proposal_id: int, party: str) -> Support | None:
@@ -292,40 +287,12 @@ def standing_row(session: Session, proposal_id: int, party: str) -> Support | No
     return next((row for row in _lasts(session, proposal_id, party) if row.act in STANDING), None)
 
 
-def _standing(session: Session, proposal_id: int) -> list[Support]:
-    """The rows that stand, of all parties."""
-    rows = session.exec(
-        select(Support)
-        .where(Support.proposal_id == proposal_id)
-        .order_by(col(Support.phase_id), col(Support.party), col(Support.turn))
-    ).all()
-    newest = {(row.phase_id, row.party): row for row in rows}
-    return [row for row in newest.values() if row.act in STANDING]
-
-
-def standing_parties(session: Session, proposal_id: int) -> set[str]:
-    """Who supports a proposal."""
-    return {row.party for row in _standing(session, proposal_id)}
-
-
-def accounts_of(session: Session, proposal_id: int) -> list[tuple[str, Person]]:
-    """The signed-in people who support a proposal: party and person."""
-    rows = [row for row in _standing(session, proposal_id) if row.person_id is not None]
-    people = {
-        person.id: person
-        for person in session.exec(
-            select(Person).where(col(Person.id).in_([row.person_id for row in rows]))
-        ).all()
-    }
-    return [(row.party, people[row.person_id]) for row in rows if row.person_id in people]
-
-
 def by_channel(session: Session, proposal_id: int) -> dict[str, int]:
     """How many supports stand by the channel that they came by, for people at work."""
-    counts: dict[str, int] = {}
-    for row in _standing(session, proposal_id):
-        counts[row.channel] = counts.get(row.channel, 0) + 1
-    return counts
+    rows = session.exec(
+        select(Support.channel, func.count()).where(*stand(proposal_id)).group_by(col(Support.channel))
+    ).all()
+    return dict(rows)
 
 
 def shown_count(proposal: Proposal, phase: Phase | None, *, now: datetime, is_opened: bool) -> int | None:

@@ -6,19 +6,22 @@ away. The names stay at the counter: `support` itself knows a party only by a ke
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, following, journal, proposals, support
+from consultations.deadlines import local_date
 from consultations.happenings import Happening
 from consultations.people import Person
 from consultations.permissions import Actor, Permission, may
 from consultations.places import fold
+from consultations.procedures import Phase
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.support import Support, Supporter
@@ -27,6 +30,8 @@ from consultations.text import normalise
 
 #: Lines of one list as it is typed in, and characters of each of their fields.
 LINES_LIMIT = 200
+#: The names of a sheet are kept for so long after its phase, for whoever wants to check it; the numbers stay.
+NAMES_KEPT = timedelta(days=365)
 FIELD_LIMIT = 200
 
 
@@ -301,26 +306,43 @@ class Candidate:
 def candidates(session: Session, row: SupportList) -> list[Candidate]:
     """Lines of a checked list whose name or e-mail address is that of an account that supports the proposal too.
 
-    Equal names are a reason to look, not an identity (law-and-standards R-6.2): a person decides (`link`).
+    Equal names are a reason to look, not an identity (law-and-standards R-6.2): a person decides (`link`). Two queries;
+    the accounts that support the proposal are gone through once, however many lines there are.
     """
-    lines = [each for each in lines_of(session, row.id or 0) if each.outcome == Outcome.COUNTED.value]
+    lines = session.exec(
+        select(SupportLine).where(
+            SupportLine.list_id == row.id,
+            SupportLine.outcome == Outcome.COUNTED.value,
+            col(SupportLine.party).in_(select(Support.party).where(*support.stand(row.proposal_id))),
+        )
+    ).all()
+    if not lines:
+        return []
+    by_email: dict[str, list[SupportLine]] = {}
+    by_name: dict[str, list[SupportLine]] = {}
+    for line in lines:
+        if line.email:
+            by_email.setdefault(line.email.casefold(), []).append(line)
+        by_name.setdefault(fold(line.name), []).append(line)
+    accounts = session.exec(
+        select(Support.party, Person.name, Person.email, Person.postcode)
+        .join(Person, col(Person.id) == Support.person_id)
+        .where(*support.stand(row.proposal_id))
+        .order_by(col(Support.id))
+    )
     found = []
-    for party, person in support.accounts_of(session, row.proposal_id):
-        for line in lines:
-            why = _same(line, person)
-            if why and support.standing_row(session, row.proposal_id, line.party):
-                found.append(Candidate(line.id or 0, line.number, line.name, party, person.name, why))
+    for party, name, email, postcode in accounts:
+        same = {line.number: (line, "email") for line in by_email.get(email.casefold(), ())} if email else {}
+        for line in by_name.get(fold(name), ()) if name else ():
+            if line.postcode and postcode and line.postcode != postcode:
+                continue
+            why = "address" if line.postcode and postcode else "name"
+            same.setdefault(line.number, (line, why))
+        found += [
+            Candidate(line.id or 0, line.number, line.name, party, name, why)
+            for line, why in (same[number] for number in sorted(same))
+        ]
     return found
-
-
-def _same(line: SupportLine, person: Person) -> str:
-    if line.email and line.email.casefold() == person.email.casefold():
-        return "email"
-    if not person.name or fold(line.name) != fold(person.name):
-        return ""
-    if line.postcode and person.postcode:
-        return "address" if line.postcode == person.postcode else ""
-    return "name"
 
 
 def link(
@@ -341,6 +363,19 @@ def link(
     line.outcome, line.support_id = Outcome.DOUBLE.value, known.id
     session.add(line)
     session.flush()
+
+
+def move(
+    session: Session, row: SupportList, line: SupportLine, into_id: int, *, by: Actor, now: datetime
+) -> None:
+    """Whoever signed comes along to the proposal that took this one in, because they said so at the counter.
+
+    Raises Refusal NOT_ALLOWED, NOT_FOUND for a line of another list or one that does not count.
+    """
+    _require(by, row.municipality_id, row.procedure_id)
+    if line.list_id != row.id or line.outcome != Outcome.COUNTED.value:
+        raise Refusal(Code.NOT_FOUND)
+    support.move(session, row.proposal_id, into_id, Supporter(line.party, row.channel), by=by, now=now)
 
 
 # --- questions --------------------------------------------------------------------------------------
@@ -384,21 +419,33 @@ def waiting(
     return list(session.exec(question.order_by(col(SupportList.id)).limit(limit)).all())
 
 
-def to_be_told(session: Session, proposal_id: int) -> list[SupportLine]:
-    """The lines of those who still support a proposal on paper, wish to hear of it and gave an address, each once."""
-    rows = session.exec(
-        select(SupportLine)
-        .join(SupportList, col(SupportList.id) == SupportLine.list_id)
-        .where(
-            SupportList.proposal_id == proposal_id,
-            col(SupportLine.wants_news).is_(True),
-            SupportLine.street != "",
-            SupportLine.outcome == Outcome.COUNTED.value,
-        )
-        .order_by(col(SupportLine.id))
-    ).all()
-    standing = support.standing_parties(session, proposal_id)
-    return list({row.party: row for row in rows if row.party in standing}.values())
+def to_be_told(session: Session, proposal_id: int, *, batch: int = 500) -> Iterator[SupportLine]:
+    """The lines of those who still support a proposal on paper, wish to hear of it and gave an address, each once.
+
+    Read `batch` by batch, so that no sheet is too long for the memory.
+    """
+    told: set[str] = set()
+    last = 0
+    while True:
+        rows = session.exec(
+            select(SupportLine)
+            .join(SupportList, col(SupportList.id) == SupportLine.list_id)
+            .where(
+                SupportList.proposal_id == proposal_id,
+                col(SupportLine.id) > last,
+                col(SupportLine.wants_news).is_(True),
+                SupportLine.street != "",
+                SupportLine.outcome == Outcome.COUNTED.value,
+                col(SupportLine.party).in_(select(Support.party).where(*support.stand(proposal_id))),
+            )
+            .order_by(col(SupportLine.id))
+            .limit(batch)
+        ).all()
+        yield from (row for row in rows if row.party not in told)
+        if len(rows) < batch:
+            return
+        told |= {row.party for row in rows}
+        last = rows[-1].id or 0
 
 
 def tell(session: Session, proposal: Proposal, happening: Happening, *, by: Actor, now: datetime) -> None:
@@ -408,6 +455,44 @@ def tell(session: Session, proposal: Proposal, happening: Happening, *, by: Acto
         lines = (line.name, line.street, f"{line.postcode} {line.city}".strip())
         following.tell_by_letter(session, proposal, happening, lines, now=now)
     following.note_telling(session, proposal, happening, by=by, now=now)
+
+
+def are_names_due(session: Session, now: datetime) -> bool:
+    """A cheap look that takes no writer's turn: is there a name on a sheet that is kept for too long?"""
+    return session.exec(_with_old_names(now).limit(1)).first() is not None
+
+
+def _with_old_names(now: datetime) -> Any:
+    return (
+        select(SupportLine)
+        .join(SupportList, col(SupportList.id) == SupportLine.list_id)
+        .join(Proposal, col(Proposal.contribution_id) == SupportList.proposal_id)
+        .join(Phase, col(Phase.id) == Proposal.phase_id)
+        .where(
+            SupportLine.name != "",
+            SupportList.state != ListState.ENTERED.value,
+            col(Phase.ends_on) < local_date(now - NAMES_KEPT),
+        )
+        .order_by(col(SupportLine.id))
+    )
+
+
+def forget_names(session: Session, *, by: Actor, now: datetime, limit: int = 500) -> int:
+    """Erase who signed, a year after the phase: what counts stays, as a support knows a party only by its hash.
+
+    Who still wishes to hear of it is told no more. Returns how many lines.
+    """
+    rows = session.exec(_with_old_names(now).limit(limit)).all()
+    for line in rows:
+        line.name = line.street = line.postcode = line.city = line.email = ""
+        line.wants_news = False
+        session.add(line)
+    session.flush()
+    for list_id in sorted({line.list_id for line in rows}):
+        row = session.get_one(SupportList, list_id)
+        count = sum(line.list_id == list_id for line in rows)
+        _note(session, row, "support_names_erased", by=by, now=now, lines=count)
+    return len(rows)
 
 
 def proposal_of(session: Session, row: SupportList) -> Proposal:

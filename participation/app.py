@@ -54,6 +54,7 @@ ROOMS: tuple[str, ...] = (
     "contributions",
     "proposals",
     "proposal_writing",
+    "proposal_unions",
     "seen_through",
     "support",
     "follow",
@@ -93,6 +94,7 @@ ROOMS: tuple[str, ...] = (
     "evaluation",
     "implementation",
     "support_counter",
+    "paper_amendments",
     "intake",
     "register",
 )

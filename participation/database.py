@@ -53,6 +53,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     support,
     support_lists,
     town_templates,
+    unions,
 )
 from consultations.prepared import as_usual
 from consultations.refusals import Code, Refusal

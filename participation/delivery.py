@@ -14,6 +14,7 @@ from functools import partial
 
 from consultations import (
     agency_overview,
+    amendments,
     contributions,
     drafts,
     following,
@@ -21,6 +22,7 @@ from consultations import (
     loose_files,
     municipalities,
     notices,
+    support_lists,
 )
 from consultations.agency_overview import Told
 from consultations.contributions import Record
@@ -62,6 +64,8 @@ class Outgoing:
     #: Public address of the town.
     base: str
     record: Record | None
+    #: Whether what was handed in is an amendment.
+    is_amendment: bool = False
     #: What an agency is told, and the key from which its link is made.
     told: Told | None = None
     link_key: bytes = b""
@@ -102,6 +106,7 @@ def _take(house: House) -> Outgoing | None:
             municipality,
             base,
             contributions.record_of(session, contribution) if contribution and not tells_news else None,
+            contribution is not None and amendments.is_one(session, contribution),
             agency_overview.told(session, notice) if notice.kind.startswith("agency_") else None,
             house.link_key,
             news_messages.prepare(session, notice, municipality, key=house.link_key, base=base)
@@ -156,9 +161,13 @@ def _receipt(outgoing: Outgoing) -> Message:
     assert outgoing.record is not None
     notice = outgoing.notice
     receipt = receipts.receipt_of(
-        outgoing.record, outgoing.municipality, base=outgoing.base, language=notice.language
+        outgoing.record,
+        outgoing.municipality,
+        base=outgoing.base,
+        language=notice.language,
+        is_amendment=outgoing.is_amendment,
     )
-    heading = letters.receipt_heading(receipt.kind, notice.language)
+    heading = letters.receipt_heading(receipt.kind, notice.language, is_amendment=outgoing.is_amendment)
     subject, text = mail.compose("receipt", notice.language, receipt=receipt, heading=heading)
     sheet = mail.Attachment(f"{receipt.reference}.pdf", "application/pdf", letters.receipt_pdf(receipt))
     return _message(outgoing, subject, text, attachments=(sheet,))
@@ -279,6 +288,15 @@ def mind_agencies(house: House) -> bool:
         return invitations.keep_time(session, by=SYSTEM, now=house.clock()) > 0
 
 
+def forget_supporters(house: House) -> bool:
+    """Erase the names on sheets of signatures and what people followed once they are no longer needed."""
+    with unit_of_work(house.engine) as session:
+        if not support_lists.are_names_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return support_lists.forget_names(session, by=SYSTEM, now=house.clock()) > 0
+
+
 def tell_followers(house: House) -> bool:
     """Leave mails for those who follow something and whose time has come."""
     with unit_of_work(house.engine) as session:
@@ -286,7 +304,8 @@ def tell_followers(house: House) -> bool:
             return False
     with unit_of_work(house.engine, write=True) as session:
         following.forget_unconfirmed(session, house.clock())
+        following.forget_ended(session, house.clock())
         return following.tell_due(session, house.clock()) > 0
 
 
-jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files, tell_followers]
+jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files, tell_followers, forget_supporters]

@@ -216,7 +216,7 @@ def fill(
             if story.told["key"] == TOWNS[0]:
                 Agencies(story, _told("agencies"), key=link_key, password=PASSWORD).gather()
                 dialogue = next(each["key"] for each in story.told["procedure"] if "dialogue" in each)
-                Proposals(story, dialogue, _told("proposals")).gather()
+                Proposals(story, dialogue, _told("proposals"), key=link_key).gather()
         events = [event for story in stories for event in story.events]
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):

@@ -1,16 +1,40 @@
-"""The proposals of the demo town: handed in by several ways, revised, amended, talked about, in the order of time."""
+"""The proposals of the demo town: handed in by several ways, improved, supported, merged, answered, built; as time went.
 
-from datetime import datetime
+What happens to each stands in `demo_data/proposals.toml`, with its days.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from consultations import amendments, channels, contributions, discussion, moderation, proposals, proposing
+from consultations import (
+    amendments,
+    channels,
+    contributions,
+    discussion,
+    evaluation,
+    implementation,
+    moderation,
+    proposals,
+    proposing,
+    support,
+    support_lists,
+    unions,
+)
 from consultations.amendments import AmendmentInput, Rejection
+from consultations.cocreation import Outcome
 from consultations.contributions import Contribution, Kind, Submission
+from consultations.deadlines import local_date
 from consultations.discussion import Stance
+from consultations.evaluation import AnswerInput, Criterion, Grade
+from consultations.implementation import EntryInput, EntryKind, MilestoneState
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Role
+from consultations.support import Supporter
+from consultations.support_lists import LineInput
+from consultations.unions import UnionInput
 from consultations.wording import Passage
 
 HEADINGS = {
@@ -24,9 +48,12 @@ HEADINGS = {
 class Proposals:
     """What happens to the told proposals in one consultation of a story."""
 
-    def __init__(self, story: Any, key: str, told: dict[str, Any]) -> None:
-        self.story, self.key, self.told = story, key, told["proposal"]
+    def __init__(self, story: Any, name: str, told: dict[str, Any], *, key: bytes) -> None:
+        """`name` of the consultation in the story; `key` makes the hashes of those who sign on paper."""
+        self.story, self.key, self.told = story, name, told["proposal"]
+        self.link_key = key
         self.rows: dict[int, Contribution] = {}
+        self.milestones: dict[tuple[int, str], int] = {}
 
     def gather(self) -> None:
         """Note all that happens, with its day."""
@@ -50,6 +77,28 @@ class Proposals:
                     15,
                     lambda session, at, n=number, w=which, e=wish: self._amend(session, n, w, e, at),
                 )
+
+            self._through(number, each)
+
+    def _through(self, number: int, told: dict[str, Any]) -> None:
+        """Supports, sheets, the merge, the answer, what is built."""
+        for each in told.get("supports", []):
+            self._later(each["day"], 14, self._support, number, each)
+        for each in told.get("sheets", []):
+            self._later(each["day"], 10, self._sheet, number, each)
+        if "joins" in told:
+            self._later(told["joins"]["day"], 16, self._join, number, told["joins"])
+        if "asked" in told:
+            self._later(told["asked"]["day"], 9, self._ask_offices, number, told["asked"])
+        if "answer" in told:
+            self._later(told["answer"]["day"], 11, self._answer, number, told["answer"])
+        for each in told.get("built", []):
+            self._later(each["day"], 13, self._tell, number, each)
+
+    def _later(
+        self, day: int, hour: int, what: Callable[..., None], number: int, told: dict[str, Any]
+    ) -> None:
+        self._at(day, hour, lambda session, at: what(session, number, told, at))
 
     def _at(self, day: int, hour: int, what: Any) -> None:
         at = self.story.moment(day, hour)
@@ -142,3 +191,114 @@ class Proposals:
             amendments.reject(
                 session, made, Rejection.OTHER_AIM, told["reject"], by=PUBLIC, author=owner, now=at
             )
+
+    # -- seen through
+
+    def _support(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        for each in range(told["number"]):
+            who = Supporter(f"browser:demo-{number}-{told['day']}-{each}")
+            support.give(session, self.rows[number].id or 0, who, by=PUBLIC, now=at)
+
+    def _sheet(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        staff = self.story.staff
+        proposal = proposals.by_contribution(session, self.rows[number].id or 0)
+        assert proposal is not None
+        lines = [
+            LineInput(name, street, "89999", "Auenfurt", wants_news=wants)
+            for name, street, wants in told["lines"]
+        ]
+        sheet = support_lists.enter(
+            session,
+            proposal,
+            lines,
+            received_on=local_date(at),
+            filed=told["filed"],
+            by=staff[Role.CLERK],
+            now=at,
+        )
+        if "struck" in told:
+            struck = {int(line): why for line, why in told["struck"].items()}
+            checked = at + timedelta(hours=3)
+            support_lists.check(
+                session,
+                sheet,
+                struck,
+                key=self.link_key,
+                by=staff[Role.PLANNER],
+                now=min(checked, self.story.now),
+            )
+
+    def _join(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        """It goes into another, both owners agree; some of those who support it come along."""
+        goes, stays = self.rows[number], self.rows[told["into"]]
+        goes_id, stays_id = goes.id or 0, stays.id or 0
+        base = proposals.newest(session, stays_id).number
+        union = unions.ask(
+            session,
+            UnionInput(goes_id, stays_id, told["reason"], told["words"], base),
+            by=PUBLIC,
+            author=proposing.owner_with_code(session, goes),
+            now=at,
+        )
+        owner = proposing.owner_with_code(session, stays)
+        unions.decide(session, union, stays_id, agrees=True, by=PUBLIC, author=owner, now=at)
+        newest = proposals.newest(session, stays_id)
+        proposing.show(session, stays, newest, by=self.story.staff[Role.MODERATOR], now=at)
+        for each in range(told["along"]):
+            who = Supporter(f"browser:demo-{number}-{told['supported']}-{each}")
+            support.move(session, goes_id, stays_id, who, by=PUBLIC, now=at)
+
+    def _ask_offices(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        key, staff = self.rows[number].id or 0, self.story.staff
+        due = local_date(at) + timedelta(days=told["due"])
+        evaluation.assign(session, [key], told["offices"], due_on=due, by=staff[Role.PLANNER], now=at)
+        for criterion, (grade, words) in told.get("judged", {}).items():
+            cost_from, cost_to = told.get("cost", (None, None))
+            evaluation.assess(
+                session,
+                key,
+                told["offices"][0],
+                Criterion(criterion),
+                Grade(grade),
+                words=words,
+                cost_from=cost_from,
+                cost_to=cost_to,
+                by=staff[Role.EVALUATOR],
+                now=at,
+            )
+
+    def _answer(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        """Written by the office, read by the planner, published."""
+        key, staff = self.rows[number].id or 0, self.story.staff
+        cost_from, cost_to = told.get("cost", (None, None))
+        answer = AnswerInput(
+            Outcome(told["outcome"]),
+            told["reason"],
+            legal_ground=told.get("legal_ground", ""),
+            cost_from=cost_from,
+            cost_to=cost_to,
+            period=told.get("period", ""),
+        )
+        row = evaluation.draft(session, key, answer, by=staff[Role.EVALUATOR], now=at)
+        evaluation.hand_on(session, key, by=staff[Role.EVALUATOR], now=at)
+        if told.get("waits"):
+            return  # with the second reader
+        evaluation.approve(session, key, seen=row.revision, by=staff[Role.PLANNER], now=at)
+        evaluation.publish(session, [key], by=staff[Role.PLANNER], now=at)
+
+    def _tell(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        kind, title = EntryKind(told["kind"]), told["title"]
+        entry = EntryInput(
+            kind=kind,
+            title=title,
+            words=told.get("words", ""),
+            day=local_date(at) + timedelta(days=told.get("on", 0)),
+            state=MilestoneState(told.get("state", "planned")),
+            milestone_id=self.milestones.get((number, title)),
+            amount=told.get("amount"),
+            address=told.get("address", ""),
+        )
+        key = self.rows[number].id or 0
+        row = implementation.tell(session, key, entry, by=self.story.staff[Role.PLANNER], now=at)
+        if kind is EntryKind.MILESTONE:
+            self.milestones.setdefault((number, title), row.id or 0)

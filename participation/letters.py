@@ -126,6 +126,9 @@ class ReceiptContext:
         """What happens next, in sentences."""
         return _next_steps(self, i18n.translations(self.language).gettext)
 
+    #: Whether it is other words for a proposal (its kind is a comment).
+    is_amendment: bool = False
+
 
 @dataclass(frozen=True)
 class FormContext:
@@ -145,9 +148,11 @@ class FormContext:
 # ------------------------------------------------------------------------------------------------------------ receipt
 
 
-def receipt_heading(kind: Kind, language: str) -> str:
+def receipt_heading(kind: Kind, language: str, *, is_amendment: bool = False) -> str:
     """What the receipt is for, as a heading."""
     _ = i18n.translations(language).gettext
+    if is_amendment:
+        return _("We have received your amendment")
     return {
         Kind.STATEMENT: _("We have received your statement"),
         Kind.PROPOSAL: _("We have received your proposal"),
@@ -160,6 +165,7 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
     words = i18n.translations(receipt.language)
     _ = words.gettext
     language = receipt.language
+    heading = receipt_heading(receipt.kind, language, is_amendment=receipt.is_amendment)
     facts: list[tuple[str, Any]] = [
         (_("Reference number"), receipt.reference),
         (_("Received"), i18n.datetime_exact(receipt.received_at, language)),
@@ -178,8 +184,8 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
     copy = _copy(receipt.text)
     data = {
         **common(receipt.letterhead, language),
-        "title": f"{receipt_heading(receipt.kind, language)}: {receipt.reference}",
-        "heading": receipt_heading(receipt.kind, language),
+        "title": f"{heading}: {receipt.reference}",
+        "heading": heading,
         "footer": _("Receipt %(reference)s") % {"reference": receipt.reference},
         "address": list(receipt.address),
         "aside": _aside(receipt, _),

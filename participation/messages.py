@@ -115,6 +115,11 @@ MESSAGES: dict[Code, str] = {
     Code.PROPOSAL_CLOSED: N_("This proposal takes nothing more in."),
     Code.AMENDMENT_CLOSED: N_("This amendment has been decided on already."),
     Code.OWNER_DECIDES: N_("Until %(until)s its author decides."),
+    Code.UNION_SAME: N_("Please name another proposal of the same consultation."),
+    Code.UNION_ASKED: N_(
+        "One of the two is asked already whether it wants to be merged. Please wait for the answer."
+    ),
+    Code.UNION_CLOSED: N_("This has been decided on already."),
     Code.SUPPORT_LIMIT: N_(
         "You have already supported %(limit)s proposals here. You can take one back first."
     ),

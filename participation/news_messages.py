@@ -86,6 +86,12 @@ def in_words(news: News, language: str) -> str:
         return _("Decided: %(title)s") % {"title": title}
     if news.kind == Kind.PLAN.value:
         return _("It went into a plan: %(title)s") % {"title": title}
+    if news.kind == Kind.MERGED.value:
+        if facts.get("into"):
+            return _(
+                "It has become part of the proposal %(reference)s. Whoever supports it can take the support along"
+            ) % {"reference": facts["into"]}
+        return _("It has taken in the proposal %(reference)s") % {"reference": facts.get("took_in", "")}
     return title
 
 

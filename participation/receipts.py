@@ -8,12 +8,18 @@ from participation.web import language_prefix, path_for
 
 
 def receipt_of(
-    record: Record, municipality: Municipality, *, base: str, language: str, as_letter: bool = False
+    record: Record,
+    municipality: Municipality,
+    *,
+    base: str,
+    language: str,
+    as_letter: bool = False,
+    is_amendment: bool = False,
 ) -> ReceiptContext:
     """The receipt of a contribution in a language.
 
     `base` is the public address of the town (`web.public_address`); `as_letter` puts the submitter's address where
-    a window envelope shows it.
+    a window envelope shows it; `is_amendment`: it is headed as one (`amendments.is_one`).
     """
     contribution, person, phase = record.contribution, record.person, record.phase
     ended = contribution.due_on or ((phase.effective_end or phase.ends_on) if phase else None)
@@ -57,6 +63,7 @@ def receipt_of(
             EnclosedFile(each.filename, each.size, each.sha256, each.pages) for each in record.attachments
         ),
         address=postal if as_letter else (),
+        is_amendment=is_amendment,
     )
 
 

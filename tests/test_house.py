@@ -47,6 +47,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "amendments",
                 "support",
                 "support_lists",
+                "unions",
                 "following",
                 "evaluation",
                 "implementation",

@@ -80,7 +80,13 @@ class ReceiptPage:
 def _receipt(visit: Visit, record: Record) -> ReceiptContext:
     hosts = municipalities.hosts_of(visit.session, visit.municipality_id)
     base = public_address(visit.house.settings, hosts)
-    return receipts.receipt_of(record, visit.municipality_row, base=base, language=visit.language)
+    return receipts.receipt_of(
+        record,
+        visit.municipality_row,
+        base=base,
+        language=visit.language,
+        is_amendment=amendments.is_one(visit.session, record.contribution),
+    )
 
 
 def _rows(visit: Visit, receipt: ReceiptContext) -> tuple[tuple[str, str], ...]:
@@ -149,7 +155,7 @@ def receipt(visit: Visit) -> Response:
     )
     content = ReceiptPage(
         receipt=shown,
-        heading=letters.receipt_heading(shown.kind, visit.language),
+        heading=letters.receipt_heading(shown.kind, visit.language, is_amendment=shown.is_amendment),
         rows=_rows(visit, shown),
         files=files,
         pdf_url=visit.url("receipt_pdf", token=token),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import (
     DateField,
@@ -18,7 +20,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, evaluation, people, procedures, proposals, published
+from consultations import evaluation, people, procedures, proposals, published
 from consultations.cocreation import Evaluation, Outcome
 from consultations.contributions import Contribution
 from consultations.evaluation import AnswerInput, Criterion, Grade
@@ -28,6 +30,7 @@ from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
 from participation.news_messages import OUTCOMES, costs_in_words
+from participation.pages.seen_through import proposal_at_work
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -169,11 +172,7 @@ def _procedure(visit: Visit) -> Procedure:
 def list_page(visit: Visit) -> Response:
     """Proposals with their states; ask offices for several at once, publish several answers in one moment."""
     procedure = _procedure(visit)
-    form = (
-        visit.form(BatchForm)
-        if visit.is_post
-        else BatchForm(meta={"locales": [visit.language], "gettext": visit.gettext})
-    )
+    form = visit.form(BatchForm) if visit.is_post else visit.form(BatchForm, sent=FormData())
     if not visit.is_post:
         return _list(visit, procedure, form)
     chosen = [number for each in visit.form_data.getlist("chosen") if (number := row_number(str(each)))]
@@ -219,10 +218,7 @@ def _list(
 ) -> Response:
     asked = visit.request.query_params
     offices = evaluation.office_names(visit.session, visit.municipality_id)
-    filters = ListForm(
-        data={"stand": asked.get("stand", ""), "amt": asked.get("amt", "")},
-        meta={"locales": [visit.language], "gettext": visit.gettext},
-    )
+    filters = visit.form(ListForm, sent=FormData(), stand=asked.get("stand", ""), amt=asked.get("amt", ""))
     filters.amt.choices = [SelectChoice("", N_("All")), *(SelectChoice(name, name) for name in offices)]
     stand = filters.stand.data or ""
     states = [Evaluation(stand)] if stand in {each.value for each in Evaluation} else []
@@ -390,7 +386,7 @@ class ProposalPage:
 )
 def proposal_page(visit: Visit) -> Response:
     """Judge (`do=assess`), write (`do=draft`, `do=hand_on`), read second (`do=approve`, `do=return`)."""
-    procedure, proposal, row = _load(visit)
+    procedure, proposal, row = proposal_at_work(visit, Permission.EVALUATE)
     forms = _forms(visit, proposal)
     if not visit.is_post:
         return _show(visit, procedure, proposal, row, *forms)
@@ -403,7 +399,8 @@ def proposal_page(visit: Visit) -> Response:
         _act(visit, proposal.contribution_id, do, *forms)
     except Refusal as refusal:
         visit.reject(form, refusal)
-        return _show(visit, *_load(visit), *forms, status=STATUS.get(refusal.code, 422))
+        again = proposal_at_work(visit, Permission.EVALUATE)
+        return _show(visit, *again, *forms, status=STATUS.get(refusal.code, 422))
     except ValueError:  # a choice that the form does not offer
         form.form_errors.append(visit.gettext("Please choose one."))
         return _show(visit, procedure, proposal, row, *forms, status=422)
@@ -452,24 +449,12 @@ def _act(
             evaluation.hand_on(visit.session, proposal_id, by=visit.by, now=visit.now)
 
 
-def _load(visit: Visit) -> tuple[Procedure, Proposal, Contribution]:
-    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
-    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
-    if row is None or procedure is None:
-        visit.not_found()
-    visit.require(Permission.EVALUATE, procedure)
-    proposal = proposals.by_contribution(visit.session, row.id or 0)
-    if proposal is None or not proposal.is_listed:
-        visit.not_found()
-    return procedure, proposal, row
-
-
 def _forms(visit: Visit, proposal: Proposal) -> tuple[AssessForm, AnswerForm, SecondForm]:
     """The three forms of the page; only the one that was sent is filled with what was sent."""
     do = str(visit.form_data.get("do", "")) if visit.is_post else ""
     draft = evaluation.open_answer(visit.session, proposal.contribution_id)
-    meta = {"locales": [visit.language], "gettext": visit.gettext}
-    known = {
+    nothing = FormData()
+    known: dict[str, Any] = {
         "seen": str(draft.revision if draft else 0),
         "outcome": draft.outcome if draft else "",
         "reason": draft.reason if draft else "",
@@ -478,15 +463,19 @@ def _forms(visit: Visit, proposal: Proposal) -> tuple[AssessForm, AnswerForm, Se
         "cost_to": draft.cost_to if draft else None,
         "period": draft.period if draft else "",
     }
-    assess = visit.form(AssessForm) if do == "assess" else AssessForm(meta=meta)
+    assess = visit.form(AssessForm) if do == "assess" else visit.form(AssessForm, sent=nothing)
     names = [row.office for row in evaluation.offices_of(visit.session, proposal.contribution_id)]
     assess.office.choices = [SelectChoice(name, name) for name in names]
     second = (
         visit.form(SecondForm)
         if do in ("approve", "return")
-        else SecondForm(data={"seen": known["seen"]}, meta=meta)
+        else visit.form(SecondForm, sent=nothing, seen=known["seen"])
     )
-    answer = visit.form(AnswerForm) if do in ("draft", "hand_on") else AnswerForm(data=known, meta=meta)
+    answer = (
+        visit.form(AnswerForm)
+        if do in ("draft", "hand_on")
+        else visit.form(AnswerForm, sent=nothing, **known)
+    )
     return assess, answer, second
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import feedgenerator
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
@@ -76,7 +77,7 @@ def follow(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     asked = visit.request.query_params
     own = _targets(visit, procedure)
-    form = visit.form(FollowForm) if visit.is_post else FollowForm(meta=_meta(visit))
+    form = visit.form(FollowForm) if visit.is_post else visit.form(FollowForm, sent=FormData())
     form.target.choices = [SelectChoice(target.key, name) for target, name in own]
     keys = [target.key for target, _ in own]
     if not visit.is_post:
@@ -103,11 +104,6 @@ def follow(visit: Visit) -> Response:
         visit.reject(form, refusal)
         return _show(visit, open_procedure(visit), form, status=STATUS.get(refusal.code, 422))
     return visit.redirect("follow", slug=procedure.slug, gefragt=1)
-
-
-def _meta(visit: Visit) -> dict[str, object]:
-    """A form's language, where nothing of the address belongs into its fields."""
-    return {"locales": [visit.language], "gettext": visit.gettext}
 
 
 def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
@@ -175,6 +171,8 @@ class ManagePage:
     is_ended: bool
     done: str
     end_url: str
+    #: Everything else that the same address follows: what, how often, where it is changed.
+    others: tuple[tuple[str, str, str], ...] = ()
 
 
 @page("/folgen/{token}", name="follow_manage", may=Permission.TAKE_PART, methods=("GET", "POST"))
@@ -186,7 +184,7 @@ def manage(visit: Visit) -> Response:
     form = (
         visit.form(ManageForm, rhythm=known)
         if visit.is_post
-        else ManageForm(data={"rhythm": known}, meta=_meta(visit))
+        else visit.form(ManageForm, sent=FormData(), rhythm=known)
     )
     if not visit.is_post:
         done = (
@@ -234,6 +232,18 @@ def _by_token(visit: Visit) -> Subscription:
     return row
 
 
+def _others(visit: Visit, row: Subscription) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (
+            following.name_of(visit.session, each, visit.language),
+            visit.gettext(RHYTHMS[Rhythm(each.rhythm)]),
+            visit.url("follow_manage", token=following.token_of(visit.house.link_key, each)),
+        )
+        for each in following.of_address(visit.session, row)
+        if each.id != row.id
+    )
+
+
 def _show_manage(
     visit: Visit, row: Subscription, form: ManageForm, *, done: str = "", status: int = 200
 ) -> Response:
@@ -245,6 +255,8 @@ def _show_manage(
             row.state == State.ENDED.value,
             done,
             visit.url("follow_end", token=visit.request.path_params["token"]),
+            # Only for the owner of the mailbox: before it is confirmed nobody knows whose address it is.
+            _others(visit, row) if row.state == State.ACTIVE.value else (),
         ),
         status=status,
         form=form,

@@ -190,6 +190,7 @@ class Links:
     map: str
     contributions: str
     proposals: str
+    follow: str
     slip: str
     dates: str
     plan: str
@@ -438,6 +439,7 @@ def _links(
         comment=address("hearing_map", is_open(Opens.COMMENT)),
         map=address("hearing_map"),
         contributions=address("contributions_list", bool(published)),
+        follow=address("follow", bool(published)),
         proposals=address(
             "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))
         ),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
@@ -18,7 +19,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, implementation, people, procedures, proposals, published
+from consultations import implementation, people, procedures, published
 from consultations.contributions import Contribution
 from consultations.files import MB, AcceptedFile, Limits, accept_upload
 from consultations.implementation import EntryInput, EntryKind, MilestoneState, Picture
@@ -28,6 +29,7 @@ from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
 from participation.news_messages import MILESTONES
+from participation.pages.seen_through import proposal_at_work
 from participation.pages.uploads import body_limit
 from participation.web import Visit, page, row_number
 
@@ -119,11 +121,11 @@ class ImplementationPage:
 async def implementation_page(visit: Visit) -> Response:
     """Add an entry (`do=add`), or take one back (`do=take-back-7`). A picture is looked at before any transaction."""
     if not visit.is_post:
-        return await visit.in_thread(lambda: _show(visit, *_load(visit), _form(visit)))
+        return await visit.in_thread(lambda: _blank(visit))
     do = str(visit.form_data.get("do", "add"))
     if do.startswith("take-back-"):
         return await visit.in_thread(lambda: _take_back(visit, do), write=True)
-    await visit.in_thread(lambda: _load(visit))
+    await visit.in_thread(lambda: proposal_at_work(visit, Permission.PLAN))
     uploads = visit.uploads("picture")
     taken: list[AcceptedFile] = []
     refused: list[Refusal] = []
@@ -146,8 +148,9 @@ async def implementation_page(visit: Visit) -> Response:
 
 
 def _add(visit: Visit, taken: list[AcceptedFile], refused: list[Refusal]) -> Response:
-    procedure, proposal, row = _load(visit)
-    form = _form(visit)
+    procedure, proposal, row = proposal_at_work(visit, Permission.PLAN)
+    form = visit.form(EntryForm)
+    _choices(visit, proposal, form)
     if not form.validate():
         return _show(visit, procedure, proposal, row, form, status=422)
     try:
@@ -163,7 +166,8 @@ def _add(visit: Visit, taken: list[AcceptedFile], refused: list[Refusal]) -> Res
         )
     except Refusal as refusal:
         visit.reject(form, refusal)
-        return _show(visit, *_load(visit), form, status=STATUS.get(refusal.code, 422))
+        again = proposal_at_work(visit, Permission.PLAN)
+        return _show(visit, *again, form, status=STATUS.get(refusal.code, 422))
     return visit.redirect("implementation", id=proposal.contribution_id, getan="add")
 
 
@@ -199,7 +203,7 @@ def _entered(visit: Visit, form: EntryForm, taken: list[AcceptedFile]) -> EntryI
 
 
 def _take_back(visit: Visit, do: str) -> Response:
-    _procedure, proposal, _row = _load(visit)
+    _procedure, proposal, _row = proposal_at_work(visit, Permission.PLAN)
     entry_id = row_number(do.removeprefix("take-back-")) or 0
     form = visit.form(TakeBackForm)
     try:
@@ -213,37 +217,22 @@ def _take_back(visit: Visit, do: str) -> Response:
         )
     except Refusal as refusal:
         visit.session.rollback()
-        blank = EntryForm(meta={"locales": [visit.language], "gettext": visit.gettext})
+        blank = visit.form(EntryForm, sent=FormData())
         blank.form_errors.append(visit.explain(refusal))
-        _choices(visit, *_load(visit)[:2], blank)
-        return _show(visit, *_load(visit), blank, status=STATUS.get(refusal.code, 422))
+        procedure, proposal, row = proposal_at_work(visit, Permission.PLAN)
+        _choices(visit, proposal, blank)
+        return _show(visit, procedure, proposal, row, blank, status=STATUS.get(refusal.code, 422))
     return visit.redirect("implementation", id=proposal.contribution_id, getan="back")
 
 
-def _load(visit: Visit) -> tuple[Procedure, Proposal, Contribution]:
-    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
-    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
-    if row is None or procedure is None:
-        visit.not_found()
-    visit.require(Permission.PLAN, procedure)
-    proposal = proposals.by_contribution(visit.session, row.id or 0)
-    if proposal is None or not proposal.is_listed:
-        visit.not_found()
-    return procedure, proposal, row
+def _blank(visit: Visit) -> Response:
+    procedure, proposal, row = proposal_at_work(visit, Permission.PLAN)
+    form = visit.form(EntryForm, sent=FormData())
+    _choices(visit, proposal, form)
+    return _show(visit, procedure, proposal, row, form)
 
 
-def _form(visit: Visit) -> EntryForm:
-    form = (
-        visit.form(EntryForm)
-        if visit.is_post
-        else EntryForm(meta={"locales": [visit.language], "gettext": visit.gettext})
-    )
-    procedure, proposal, _ = _load(visit)
-    _choices(visit, procedure, proposal, form)
-    return form
-
-
-def _choices(visit: Visit, procedure: Procedure, proposal: Proposal, form: EntryForm) -> None:
+def _choices(visit: Visit, proposal: Proposal, form: EntryForm) -> None:
     story = implementation.story(visit.session, proposal.contribution_id, visit.today)
     form.milestone.choices = [
         SelectChoice("", N_("A new one")),

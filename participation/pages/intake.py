@@ -29,6 +29,7 @@ from wtforms.validators import InputRequired, Optional
 from consultations import (
     agency_answers,
     agency_overview,
+    amendments,
     channels,
     contributions,
     drafts,
@@ -486,7 +487,12 @@ def receipt(visit: Visit) -> Response:
     """The receipt as a letter for a window envelope."""
     record = contributions.record_of(visit.session, _load(visit))
     context = receipts.receipt_of(
-        record, visit.municipality_row, base=visit.base, language=record.contribution.language, as_letter=True
+        record,
+        visit.municipality_row,
+        base=visit.base,
+        language=record.contribution.language,
+        as_letter=True,
+        is_amendment=amendments.is_one(visit.session, record.contribution),
     )
     filename = f"{record.contribution.reference}.pdf"
     return Response(letters.receipt_pdf(context), headers=serving_headers(filename, "application/pdf"))

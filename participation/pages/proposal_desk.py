@@ -8,7 +8,7 @@ from wtforms import Form, HiddenField, RadioField, SelectField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from consultations import amendments, contributions, permissions, procedures, proposals, proposing
+from consultations import amendments, contributions, permissions, procedures, proposals, proposing, unions
 from consultations.amendments import Amendment
 from consultations.comparison import Part
 from consultations.contributions import Contribution
@@ -54,6 +54,8 @@ class DeskPage:
     versions: tuple[VersionItem, ...]
     older: str
     amendments: tuple[AmendmentItem, ...]
+    #: Wishes to merge whose owners were silent.
+    unions: tuple[AmendmentItem, ...]
 
 
 @page("/verwaltung/vorschlaege", name="proposal_desk", may=Permission.MODERATE)
@@ -67,7 +69,14 @@ def desk(visit: Visit) -> Response:
     waiting = amendments.waiting_for_facilitator(
         visit.session, visit.municipality_id, by=visit.by, now=visit.now
     )
-    references = contributions.references(visit.session, [each.contribution_id for each, _ in waiting])
+    joining = unions.waiting_for_facilitator(visit.session, visit.municipality_id, by=visit.by, now=visit.now)
+    references = contributions.references(
+        visit.session,
+        [
+            *(each.contribution_id for each, _ in waiting),
+            *(key for each in joining for key in (each.from_id, each.into_id)),
+        ],
+    )
     return visit.render(
         "proposals/moderation.html",
         DeskPage(
@@ -89,6 +98,14 @@ def desk(visit: Visit) -> Response:
                     visit.url("proposal_facilitate", id=each.contribution_id),
                 )
                 for each, _ in waiting
+            ),
+            tuple(
+                AmendmentItem(
+                    f"{references[each.from_id]} → {references[each.into_id]}",
+                    each.owners_until,
+                    visit.url("proposal_union", id=each.into_id, number=each.id),
+                )
+                for each in joining
             ),
         ),
     )

@@ -28,6 +28,8 @@ from consultations import (
     procedures,
     proposals,
     proposing,
+    published,
+    unions,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import SECTIONS as USUAL
@@ -41,6 +43,7 @@ from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.proposals import AuthorState, Proposal, ProposalAuthor, ProposalVersion
 from consultations.refusals import Code, Refusal
+from consultations.unions import UnionState
 from participation import security
 from participation.messages import STATUS
 from participation.pages import contributions as own
@@ -86,7 +89,8 @@ def _signer(visit: Visit) -> URLSafeSerializer:
     return URLSafeSerializer(secret, salt="author", signer_kwargs={"digest_method": hashlib.sha256})
 
 
-def _enter(visit: Visit, author: ProposalAuthor) -> Response:
+def enter_desk(visit: Visit, author: ProposalAuthor) -> Response:
+    """Open the desk of an author in this browser."""
     _keep_open(visit, author)
     return visit.redirect("author_desk")
 
@@ -97,7 +101,7 @@ def _keep_open(visit: Visit, author: ProposalAuthor) -> None:
     visit.set_cookie(COOKIE, str(signed), max_age=int(OPEN_FOR.total_seconds()))
 
 
-def _author(visit: Visit) -> ProposalAuthor | None:
+def author_here(visit: Visit) -> ProposalAuthor | None:
     """The author whose desk this browser has open, in this town."""
     try:
         municipality_id, author_id, until = _signer(visit).loads(visit.request.cookies.get(COOKIE, ""))
@@ -119,7 +123,7 @@ def author_link(visit: Visit) -> Response:
     )
     if author is None or author.state not in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
         visit.not_found()
-    return _enter(visit, author)
+    return enter_desk(visit, author)
 
 
 class CodeForm(Form):
@@ -140,7 +144,7 @@ def author_door(visit: Visit) -> Response:
             security.check_code(visit.house.limiter, address, "")
             author = proposing.author_by_code(visit.session, visit.municipality_id, form.code.data or "")
             if author is not None and author.state in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
-                return _enter(visit, author)
+                return enter_desk(visit, author)
             security.code_was_wrong(visit.house.limiter, address, "")
             raise Refusal(Code.LINK_UNKNOWN, "code")
         except Refusal as refusal:
@@ -154,7 +158,7 @@ def author_own(visit: Visit) -> Response:
     """From one's own contribution, opened with its access code, to the desk of the proposal."""
     mine = own.opened(visit)
     author = proposing.owner_with_code(visit.session, mine) if mine is not None else None
-    return visit.redirect("lookup") if author is None else _enter(visit, author)
+    return visit.redirect("lookup") if author is None else enter_desk(visit, author)
 
 
 # --- the desk --------------------------------------------------------------------------------------
@@ -212,12 +216,17 @@ class DeskPage:
     #: An invitation that was just made: the link and the code, shown once.
     link: str
     code: str
+    #: What was typed and could not be kept, for whoever can no longer send it.
+    typed: tuple[tuple[str, str], ...]
+    #: Wishes to merge it with another: title of the other, state in words, whether it waits for this owner, address.
+    unions: tuple[tuple[str, str, bool, str], ...]
+    can_join: bool
+    #: Whether this author writes along in the proposal that took this one in.
+    goes_on: bool
     done: str
 
 
-def _sections_form(
-    visit: Visit, version: ProposalVersion, language: str
-) -> tuple[type[Form], dict[str, str]]:
+def sections_form(visit: Visit, version: ProposalVersion, language: str) -> tuple[type[Form], dict[str, str]]:
     """A form with a field per section of a version, and the words in them."""
     words = version.texts.get(language, {})
     keys = [each[0] for each in version.headings] or [key for key in words if key != TITLE]
@@ -238,6 +247,9 @@ _DONE = {
     "dabei": N_("You are writing along now."),
     "uebergeben": N_("You have handed it over."),
     "entschieden": N_("Your decision is kept, and everybody can read it."),
+    "gefragt": N_("The other author is asked. You read here what becomes of it."),
+    "vereint": N_("The two proposals are one now."),
+    "nicht": N_("Your answer is kept. Both proposals stay as they are."),
 }
 
 
@@ -257,7 +269,8 @@ def _desk(
     row = visit.session.get_one(Contribution, author.proposal_id)
     procedure = visit.session.get_one(Procedure, proposal.procedure_id)
     newest = proposals.newest(visit.session, proposal.contribution_id)
-    kind, words = _sections_form(visit, newest, newest.language)
+    kind, words = sections_form(visit, newest, newest.language)
+    sent = form
     form = form or visit.form(kind, sent=FormData(), base=str(newest.number), **words)
     phases = procedures.phases_of(visit.session, proposal.procedure_id)
     opened = proposing.phase_that_opens(phases, Opening.REVISE, visit.now) is not None
@@ -310,10 +323,46 @@ def _desk(
         clashes=clashes,
         link=visit.absolute("author_link", token=asked.secret) if asked else "",
         code=f"{asked.code[:4]} {asked.code[4:]}" if asked else "",
+        typed=tuple(
+            (str(each.label.text), str(each.data))
+            for name, each in (sent._fields.items() if sent is not None else ())
+            if name != "base" and each.data and each.data != words.get(name)
+        ),
+        unions=_unions(visit, proposal),
+        can_join=is_active and author.role == "owner" and is_open and proposal.is_listed,
+        goes_on=proposal.authoring == Authoring.MERGED.value
+        and unions.continued_as(visit.session, author) is not None,
         done=visit.gettext(done) if done else "",
     )
     return visit.render(
         "proposals/desk.html", content, form=form, note=note, errors=tuple(errors), status=status
+    )
+
+
+UNIONS: Mapping[str, str] = {
+    UnionState.ASKED.value: N_("Waits for an answer"),
+    UnionState.JOINED.value: N_("Merged"),
+    UnionState.REFUSED.value: N_("Not agreed to"),
+    UnionState.WITHDRAWN.value: N_("Taken back"),
+}
+
+
+def _unions(visit: Visit, proposal: Proposal) -> tuple[tuple[str, str, bool, str], ...]:
+    own = proposal.contribution_id
+    found = unions.of_proposals(visit.session, (own,))
+    others = {each.into_id if each.from_id == own else each.from_id for each in found}
+    titles = {
+        entry.id: entry.heading
+        for entry in published.by_ids(visit.session, proposal.procedure_id, sorted(others))
+    }
+    return tuple(
+        (
+            titles.get(each.into_id if each.from_id == own else each.from_id, "–"),
+            visit.gettext(UNIONS[each.state]),
+            each.state == UnionState.ASKED.value and own not in unions.agreed(visit.session, each),
+            visit.url("author_union", number=each.id),
+        )
+        for each in found
     )
 
 
@@ -338,7 +387,7 @@ AUTHOR_STATES: Mapping[str, str] = {
 @page("/mitschreiben/vorschlag", name="author_desk", may=Permission.TAKE_PART, methods=("GET", "POST"))
 def author_desk(visit: Visit) -> Response:
     """The desk of whoever writes a proposal: change it, ask others to write along, decide on amendments."""
-    author = _author(visit)
+    author = author_here(visit)
     if author is None:
         return visit.redirect("author_door")
     if not visit.is_post:
@@ -347,6 +396,9 @@ def author_desk(visit: Visit) -> Response:
     try:
         if wanted == "revise":
             return _revise(visit, author)
+        if wanted == "continue":
+            joined = unions.continued_as(visit.session, author)
+            return enter_desk(visit, joined) if joined is not None else visit.redirect("author_desk")
         if wanted == "invite":
             name = str(visit.form_data.get("name", ""))[: proposing.NAME_LIMIT]
             asked = proposing.invite(
@@ -377,7 +429,7 @@ def author_desk(visit: Visit) -> Response:
         if refusal.code is Code.NOT_FOUND:
             raise
         visit.session.rollback()
-        again = _author(visit)
+        again = author_here(visit)
         assert again is not None
         status = STATUS.get(refusal.code, 422)
         return _desk(visit, again, errors=[visit.explain(refusal)], status=status)
@@ -386,7 +438,7 @@ def author_desk(visit: Visit) -> Response:
 
 def _revise(visit: Visit, author: ProposalAuthor) -> Response:
     newest = proposals.newest(visit.session, author.proposal_id)
-    kind, _words = _sections_form(visit, newest, newest.language)
+    kind, _words = sections_form(visit, newest, newest.language)
     form = visit.form(kind)
     note = str(visit.form_data.get("note", ""))
     if not form.validate():
@@ -407,15 +459,17 @@ def _revise(visit: Visit, author: ProposalAuthor) -> Response:
         )
     except Refusal as refusal:
         if refusal.code is not Code.TEXT_MOVED_ON:
-            if refusal.field == "note" or refusal.field in form._fields:
-                visit.reject(form, refusal)
-                again = _author(visit)
-                assert again is not None
-                errors = [visit.explain(refusal)] if refusal.field == "note" else []
-                return _desk(visit, again, form, note=note, errors=errors, status=422)
-            raise
+            if refusal.code is Code.NOT_FOUND:
+                raise
+            # Whatever stands against it, what was typed comes back: the words and the note.
+            visit.reject(form, refusal)
+            again = author_here(visit)
+            assert again is not None
+            errors = [visit.explain(refusal)] if refusal.field == "note" else []
+            status = STATUS.get(refusal.code, 422)
+            return _desk(visit, again, form, note=note, errors=errors, status=status)
         visit.reject(form, refusal)
-        again = _author(visit)
+        again = author_here(visit)
         assert again is not None
         latest = proposals.newest(visit.session, author.proposal_id)
         # Both are there now: what stands beside what was typed; sending it once more is a decision.
@@ -458,7 +512,7 @@ class DecidePage:
 )
 def author_decide(visit: Visit) -> Response:
     """One amendment: how the text would read with it; take it in, or not, with a reason."""
-    author = _author(visit)
+    author = author_here(visit)
     if author is None:
         return visit.redirect("author_door")
     number = row_number(str(visit.request.path_params["number"])) or 0
@@ -474,7 +528,7 @@ def author_decide(visit: Visit) -> Response:
                 raise
             visit.session.rollback()
             error = visit.explain(refusal)
-            author = _author(visit)
+            author = author_here(visit)
             assert author is not None
             amendment = amendments.by_id(visit.session, author.proposal_id, number)
             assert amendment is not None
@@ -552,7 +606,7 @@ def amendment_own(visit: Visit) -> Response:
             by=visit.by,
             now=visit.now,
         )
-        return _receipt(visit, procedure, token, made.contribution_id)
+        return to_receipt(visit, procedure, token, made.contribution_id)
     amendments.withdraw(visit.session, amendment, by=visit.by, now=visit.now)
     return visit.redirect("contribution", erledigt="zurueckgenommen")
 
@@ -634,7 +688,7 @@ def _submission(visit: Visit, form: Any, token: str) -> Submission:
     )
 
 
-def _receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: int) -> Response:
+def to_receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: int) -> Response:
     """Lead to the receipt, which stands at the secret of the form."""
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     if draft is None:
@@ -674,7 +728,7 @@ def amend_page(visit: Visit) -> Response:
     )
     if base is None:
         visit.not_found()
-    sections, words = _sections_form(visit, base, base.language)
+    sections, words = sections_form(visit, base, base.language)
     kind = type(
         "AmendForm",
         (sections, WhoForm),
@@ -717,7 +771,7 @@ def amend_page(visit: Visit) -> Response:
     except Refusal as refusal:
         visit.reject(form, refusal)
         return visit.render("proposals/amend.html", content, form=form, status=STATUS.get(refusal.code, 422))
-    return _receipt(visit, procedure, token, made.contribution_id)
+    return to_receipt(visit, procedure, token, made.contribution_id)
 
 
 @page(
@@ -769,4 +823,4 @@ def comment_page(visit: Visit) -> Response:
         return visit.render(
             "proposals/comment.html", content, form=form, status=STATUS.get(refusal.code, 422)
         )
-    return _receipt(visit, procedure, token, made.id or 0)
+    return to_receipt(visit, procedure, token, made.id or 0)

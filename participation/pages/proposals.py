@@ -300,6 +300,8 @@ class ProposalPage:
     amendments: tuple[AmendmentRow, ...]
     talk: tuple[SaidRow, ...]
     said: int
+    #: Arguments for and against, as their authors marked them, a few of each by chance; empty unless there are both.
+    arguments: tuple[tuple[str, tuple[SaidRow, ...], int], ...]
     relations: tuple[RelationRow, ...]
     pictures: tuple[tuple[str, str], ...]
     amend_url: str
@@ -383,6 +385,7 @@ def proposal_page(visit: Visit) -> Response:
             amendments=_amendments(visit, proposal, current, here),
             talk=_said(visit, procedure, talk, row.reference if opens(Opening.COMMENT) else ""),
             said=said,
+            arguments=_arguments(visit, procedure, proposal),
             relations=_relations(visit, procedure, proposal),
             pictures=tuple(
                 (
@@ -484,6 +487,25 @@ STANCES: Mapping[str, str] = {
     "question": N_("Question"),
     "remark": N_("Remark"),
 }
+
+
+#: Arguments of each column.
+ARGUMENTS = 3
+
+
+def _arguments(
+    visit: Visit, procedure: Procedure, proposal: Proposal
+) -> tuple[tuple[str, tuple[SaidRow, ...], int], ...]:
+    """For and against side by side: as many of each, drawn by the visitor's chance, so that no side looks louder."""
+    columns = []
+    for stance in (discussion.Stance.FOR, discussion.Stance.AGAINST):
+        talk, number = discussion.talk(
+            visit.session, proposal.contribution_id, seed=seed_of(visit), stance=stance, limit=ARGUMENTS
+        )
+        if not talk:
+            return ()
+        columns.append((visit.gettext(STANCES[stance.value]), _said(visit, procedure, talk, ""), number))
+    return tuple(columns)
 
 
 def _said(

@@ -12,6 +12,7 @@ from wtforms.fields import SelectChoice
 from consultations import (
     agency_answers,
     agency_overview,
+    amendments,
     attached,
     channels,
     contributions,
@@ -400,7 +401,12 @@ def letter(visit: Visit) -> Response:
         return Response(paper, headers=serving_headers(f"{row.reference}.pdf", "application/pdf"))
     record = contributions.record_of(visit.session, row)
     context = receipts.receipt_of(
-        record, visit.municipality_row, base=visit.base, language=notice.language, as_letter=True
+        record,
+        visit.municipality_row,
+        base=visit.base,
+        language=notice.language,
+        as_letter=True,
+        is_amendment=amendments.is_one(visit.session, row),
     )
     return Response(
         letters.receipt_pdf(context), headers=serving_headers(f"{row.reference}.pdf", "application/pdf")

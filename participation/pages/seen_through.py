@@ -29,6 +29,25 @@ def shown_proposal(visit: Visit) -> tuple[Procedure, Proposal, Contribution]:
     return procedure, proposal, row
 
 
+def proposal_at_work(
+    visit: Visit, permission: Permission, contribution_id: int | None = None
+) -> tuple[Procedure, Proposal, Contribution]:
+    """The proposal with the number in the address (or another) before somebody at work who may do this with it.
+
+    Raises Refusal NOT_FOUND, also for one that nobody can read, and NOT_ALLOWED.
+    """
+    wanted = contribution_id or int(visit.request.path_params["id"])
+    row = contributions.by_id(visit.session, visit.municipality_id, wanted)
+    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
+    if row is None or procedure is None:
+        visit.not_found()
+    visit.require(permission, procedure)
+    proposal = proposals.by_contribution(visit.session, row.id or 0)
+    if proposal is None or not proposal.is_listed:
+        visit.not_found()
+    return procedure, proposal, row
+
+
 @dataclass(frozen=True)
 class AnswerShown:
     """An official answer as everybody reads it."""

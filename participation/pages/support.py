@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from wtforms import BooleanField, Form, HiddenField
 
-from consultations import procedures, proposing, published, support
+from consultations import procedures, proposing, published, support, unions
 from consultations.cocreation import Audience, Limits, Opening
 from consultations.permissions import Permission
 from consultations.procedures import Procedure
@@ -46,6 +46,9 @@ class SupportPage:
     title: str
     supports: bool
     is_open: bool
+    #: The proposal that took this one in: its title and its page of support; empty if none did.
+    joined: str
+    joined_url: str
     needs_account: bool
     count: int | None
     asked: tuple[str, ...]
@@ -67,7 +70,7 @@ class SupportPage:
     methods=("GET", "POST"),
 )
 def support_page(visit: Visit) -> Response:
-    """Support a proposal (`do=give`) or take it back (`do=withdraw`); who cannot do it online reads how else."""
+    """Support a proposal (`do=give`), take it back (`do=withdraw`) or along to the one that took it in (`do=move`)."""
     procedure, proposal, row = shown_proposal(visit)
     browser = _browser(visit)
     form = visit.form(SupportForm, once=browser)
@@ -80,6 +83,12 @@ def support_page(visit: Visit) -> Response:
             for supporter in _supporters(visit, browser):
                 support.withdraw(
                     visit.session, proposal.contribution_id, supporter, by=visit.by, now=visit.now
+                )
+        elif visit.form_data.get("do") == "move":
+            into = unions.gone_into(visit.session, proposal.contribution_id)
+            for supporter in _supporters(visit, browser) if into is not None else ():
+                support.move(
+                    visit.session, proposal.contribution_id, into, supporter, by=visit.by, now=visit.now
                 )
         else:
             _give(visit, proposal, browser, form)
@@ -155,6 +164,8 @@ def _show(
     limits = arrangement.limits if not arrangement.limits.missing else Limits()
     entry = published.one(visit.session, procedure.id or 0, reference)
     known = _supporters(visit, browser)
+    into = unions.gone_into(visit.session, proposal.contribution_id)
+    other = next(iter(published.by_ids(visit.session, procedure.id or 0, [into] if into else [])), None)
     here = {"slug": procedure.slug, "reference": reference}
     return visit.render(
         "support/support.html",
@@ -166,7 +177,9 @@ def _show(
             supports=any(
                 support.supports(visit.session, proposal.contribution_id, each.party) for each in known
             ),
-            is_open=phase is not None,
+            is_open=phase is not None and proposal.authoring in ("open", "locked"),
+            joined=other.heading if other else "",
+            joined_url=visit.url("support", slug=procedure.slug, reference=other.reference) if other else "",
             needs_account=arrangement.audience is Audience.SIGNED_IN and visit.by.person_id is None,
             count=support.shown_count(
                 proposal,

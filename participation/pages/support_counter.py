@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import DateField, Form, StringField
 from wtforms.validators import InputRequired, Length
@@ -16,6 +17,7 @@ from consultations import (
     published,
     support,
     support_lists,
+    unions,
 )
 from consultations.contributions import Contribution
 from consultations.permissions import Permission, reach
@@ -24,6 +26,7 @@ from consultations.proposals import Proposal
 from consultations.refusals import Refusal
 from consultations.support_lists import LineInput, ListState, Outcome, SupportList
 from participation.messages import STATUS
+from participation.pages.seen_through import proposal_at_work
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -97,6 +100,7 @@ class EntryPage:
     asks_age: bool
     asks_residence: bool
     by_channel: tuple[tuple[str, int], ...]
+    amend_url: str
     sheets: tuple[SheetLine, ...]
 
 
@@ -144,6 +148,9 @@ class SheetPage:
     is_mine: bool
     lines: tuple[LineShown, ...]
     candidates: tuple[CandidateShown, ...]
+    #: The proposal that took this one in, and the lines whose support can be taken along.
+    joined: str
+    movable: tuple[tuple[int, str], ...]
     errors: tuple[tuple[str, str | None], ...]
     done: str
 
@@ -184,18 +191,6 @@ def _sheets(visit: Visit, rows: list[SupportList]) -> tuple[SheetLine, ...]:
     )
 
 
-def _load(visit: Visit, contribution_id: int) -> tuple[Procedure, Proposal, Contribution]:
-    row = contributions.by_id(visit.session, visit.municipality_id, contribution_id)
-    procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
-    if row is None or procedure is None:
-        visit.not_found()
-    visit.require(Permission.RECORD_INTAKE, procedure)
-    proposal = proposals.by_contribution(visit.session, row.id or 0)
-    if proposal is None or not proposal.is_listed:
-        visit.not_found()
-    return procedure, proposal, row
-
-
 @page(
     "/verwaltung/unterstuetzung/{id:int}",
     name="support_entry",
@@ -204,14 +199,11 @@ def _load(visit: Visit, contribution_id: int) -> tuple[Procedure, Proposal, Cont
 )
 def entry(visit: Visit) -> Response:
     """Type a sheet in for a proposal."""
-    number = int(visit.request.path_params["id"])
-    procedure, proposal, row = _load(visit, number)
+    procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
     form = (
         visit.form(SheetForm)
         if visit.is_post
-        else SheetForm(
-            data={"received_on": visit.today}, meta={"locales": [visit.language], "gettext": visit.gettext}
-        )
+        else visit.form(SheetForm, sent=FormData(), received_on=visit.today)
     )
     typed = _typed(visit)
     if not visit.is_post:
@@ -230,7 +222,8 @@ def entry(visit: Visit) -> Response:
         )
     except Refusal as refusal:
         visit.reject(form, refusal)
-        return _entry(visit, *_load(visit, number), form, typed, status=STATUS.get(refusal.code, 422))
+        again = proposal_at_work(visit, Permission.RECORD_INTAKE)
+        return _entry(visit, *again, form, typed, status=STATUS.get(refusal.code, 422))
     return visit.redirect("support_sheet", id=made.id)
 
 
@@ -283,6 +276,7 @@ def _entry(
                 (visit.gettext(channels.by_key(name).label), number)
                 for name, number in sorted(counts.items())
             ),
+            amend_url=visit.url("amendment_intake", id=proposal.contribution_id),
             sheets=_sheets(visit, support_lists.lists_of(visit.session, proposal.contribution_id)),
         ),
         status=status,
@@ -297,11 +291,14 @@ def _entry(
     methods=("GET", "POST"),
 )
 def sheet(visit: Visit) -> Response:
-    """Compare a sheet with the paper (`do=check`), cancel it (`do=cancel`), link a line with an account (`do=link-…`)."""
+    """Compare a sheet with the paper (`do=check`), cancel it (`do=cancel`), link a line with an account (`do=link-…`).
+
+    `do=move-…` takes a support along to the proposal that took this one in.
+    """
     row = support_lists.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
     if row is None:
         visit.not_found()
-    procedure, _proposal, _contribution = _load(visit, row.proposal_id)
+    procedure, _proposal, _contribution = proposal_at_work(visit, Permission.RECORD_INTAKE, row.proposal_id)
     if not visit.is_post:
         return _sheet(visit, procedure, row)
     do = str(visit.form_data.get("do", ""))
@@ -314,6 +311,8 @@ def sheet(visit: Visit) -> Response:
         if do == "cancel":
             why = str(visit.form_data.get("why", ""))
             support_lists.cancel(visit.session, row, why=why, by=visit.by, now=visit.now)
+        elif do.startswith("move-"):
+            _move(visit, row, do.removeprefix("move-"))
         elif do.startswith("link-"):
             _link(visit, row, do.removeprefix("link-"))
         else:
@@ -333,6 +332,15 @@ def sheet(visit: Visit) -> Response:
             status=STATUS.get(refusal.code, 422),
         )
     return visit.redirect("support_sheet", id=row.id, getan=1)
+
+
+def _move(visit: Visit, row: SupportList, number: str) -> None:
+    """Somebody who signed comes along to the proposal that took this one in. Raises Refusal NOT_FOUND."""
+    into = unions.gone_into(visit.session, row.proposal_id)
+    lines = {str(each.number): each for each in support_lists.lines_of(visit.session, row.id or 0)}
+    if into is None or number not in lines:
+        visit.not_found()
+    support_lists.move(visit.session, row, lines[number], into, by=visit.by, now=visit.now)
 
 
 def _link(visit: Visit, row: SupportList, value: str) -> None:
@@ -361,6 +369,8 @@ def _sheet(
     names = people.names(visit.session, {row.entered_by, row.checked_by} - {""})
     (shown,) = published.by_ids(visit.session, procedure.id or 0, [row.proposal_id])
     is_checked = row.state == ListState.CHECKED.value
+    into = unions.gone_into(visit.session, row.proposal_id)
+    other = next(iter(published.by_ids(visit.session, procedure.id or 0, [into] if into else [])), None)
     return visit.render(
         "support/sheet.html",
         SheetPage(
@@ -402,6 +412,14 @@ def _sheet(
             )
             if is_checked
             else (),
+            joined=other.heading if other else "",
+            movable=tuple(
+                (line.number, line.name)
+                for line in support_lists.lines_of(visit.session, row.id or 0)
+                if other is not None
+                and line.outcome == Outcome.COUNTED.value
+                and support.supports(visit.session, row.proposal_id, line.party)
+            ),
             errors=errors,
             done=visit.gettext("Done. It is on file with your name.")
             if visit.request.query_params.get("getan")

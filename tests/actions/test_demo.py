@@ -27,6 +27,7 @@ from consultations.corrections import Correction
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import documents_of
 from consultations.files import FolderStore
+from consultations.implementation import ImplementationEntry
 from consultations.invitations import InvitationState
 from consultations.journal import JournalEntry
 from consultations.lateness import LateDecision
@@ -36,6 +37,7 @@ from consultations.places import Layer, Place, PlaceKind
 from consultations.procedures import Phase, PhaseKind, Procedure, ProcedureState
 from consultations.proposals import Proposal
 from consultations.seats import Seat
+from consultations.support_lists import SupportList
 from participation import demo, demo_town, identity
 from participation.app import open_files
 from participation.database import make_engine, unit_of_work
@@ -172,9 +174,23 @@ def test_every_channel_and_everything_that_can_become_of_a_contribution(session:
     waiting = [row for row in rows if row.publication == PublicationState.PENDING]
     assert 20 <= len(waiting) <= 50
     dialogue = [row for row in rows if row.kind == Kind.PROPOSAL]
-    assert len(dialogue) == 150 + 3
+    assert len(dialogue) == 150 + 5
     assert {row.state for row in session.exec(select(Amendment))} == {"accepted", "rejected", "proposed"}
-    assert max(proposal.newest_number for proposal in session.exec(select(Proposal))) == 3
+    told = session.exec(select(Proposal)).all()
+    assert max(proposal.newest_number for proposal in told) == 3
+    # The whole way from the idea to the built thing, and every step of the offices in between.
+    assert {proposal.evaluation for proposal in told} >= {"assigned", "second_reader", "published"}
+    assert {proposal.authoring for proposal in told} == {"open", "merged"}
+    built = {(entry.kind, entry.state) for entry in session.exec(select(ImplementationEntry))}
+    assert built >= {
+        ("milestone", "planned"),
+        ("milestone", "reached"),
+        ("money", ""),
+        ("decision", ""),
+        ("news", ""),
+    }
+    assert {sheet.state for sheet in session.exec(select(SupportList))} == {"entered", "checked"}
+    assert sum(proposal.supports for proposal in told) == 14 + 9 + 11 + 5 + 6 + 8 + 4
     assert max(Counter(row.text for row in dialogue).values()) <= 2
 
 

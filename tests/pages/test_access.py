@@ -44,6 +44,7 @@ from consultations import (
     proposals,
     proposing,
     support_lists,
+    unions,
 )
 from consultations.amendments import AmendmentInput
 from consultations.announcements import Entered, Proof
@@ -59,6 +60,7 @@ from consultations.permissions import PUBLIC, SYSTEM, Role
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Phase, PhaseKind, Procedure
 from consultations.seats import Seat
+from consultations.unions import UnionInput
 from geo.geometry import read_geojson_geometry
 from geo.layers import write_normalised
 from participation import cityscape, identity, layers_import
@@ -202,6 +204,9 @@ TABLE: dict[str, Rule] = {
     "author_desk": open_to(EVERYBODY),
     "amendment_own": open_to(EVERYBODY),
     "author_decide": open_to(EVERYBODY, number="one"),
+    "author_merge": open_to(EVERYBODY),
+    "author_union": open_to(EVERYBODY, number="one"),
+    "author_divide": open_to(EVERYBODY),
     "receipt": open_to(EVERYBODY, token="receipt"),
     "receipt_pdf": open_to(EVERYBODY, token="receipt"),
     "receipt_file": open_to(EVERYBODY, token="receipt", position="first_file"),
@@ -253,6 +258,8 @@ TABLE: dict[str, Rule] = {
     "proposal_desk": open_to(MODERATORS),
     "proposal_version": there(MODERATORS, id="proposal_id"),
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
+    "amendment_intake": there(COUNTER, id="proposal_id"),
+    "proposal_union": there(MODERATORS, id="proposal_id", number="union"),
     "moderation": open_to(MODERATORS),
     "moderation_next": open_to(MODERATORS),
     "moderation_decided": open_to(MODERATORS),
@@ -707,7 +714,13 @@ def _proposed(
     moderation.decide(session, handed_in, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     owner = proposing.owner_with_code(session, row)
     asked = proposing.invite(session, row.id or 0, by=PUBLIC, author=owner, now=NOW)
+    like = town.hand_in(
+        session, "Sitze.", kind=Kind.PROPOSAL, title="Sitze", procedure=procedure, wants_publication=True
+    )
+    moderation.decide(session, like, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    wish = UnionInput(like.id or 0, row.id or 0, "Beide wünschen Bänke.", {}, 1)
     return {
+        "union": unions.ask(session, wish, by=PUBLIC, author=owner, now=NOW).id,
         "proposal": row.reference,
         "proposal_id": row.id,
         "amendment": made.id,

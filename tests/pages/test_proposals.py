@@ -269,3 +269,98 @@ def test_whoever_writes_is_shown_what_resembles_it(client: TestClient, engine: E
     checked = words(client.get(f"{HERE}/stellungnahme/{token}/pruefen"))
     assert "etwas Ähnliches vorgeschlagen Bänke am Mühlbach" in checked
     assert "Spielplatz" not in checked
+
+
+def test_two_proposals_become_one_with_consent_and_one_is_divided(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    propose(client, title="Stühle am Mühlbach", text="Am Mühlbach sollen Stühle stehen.", pseudonym="Ben")
+    publish_everything(engine, town)
+    with Session(engine) as session:
+        codes = [session.get_one(Contribution, number).access_code for number in (1, 2)]
+    rosa, ben, fan = (new_client() for _ in range(3))
+    for owner, code in zip((rosa, ben), codes, strict=True):
+        owner.post("/beitrag", data={"code": code})
+        owner.post("/beitrag/weiterschreiben")
+    other = f"{HERE}/vorschlaege/ID-0002"
+    fan.post(f"{other}/unterstuetzen", data={"do": "give"})
+
+    # Ben asks that his goes into Rosa's: which two, then the joint words and why.
+    assert "Mit einem anderen zusammenlegen" in words(ben.get("/mitschreiben/vorschlag"))
+    assert words(ben.get("/mitschreiben/zusammenlegen")).startswith("Mit einem anderen zusammenlegen")
+    for wrong in ("ID-0002", "ID-9999"):
+        assert ben.get(f"/mitschreiben/zusammenlegen?vorschlag={wrong}").status_code == 422
+    chosen = "/mitschreiben/zusammenlegen?vorschlag=id-0001&richtung=hinein"
+    form = fields(ben.get(chosen))
+    assert form["title"] == "Bänke am Mühlbach"
+    form |= {"what": form["what"].replace("Bänke", "Bänke und Stühle")}
+    silent = ben.post(chosen, data=form)
+    assert silent.status_code == 422
+    assert "Bänke und Stühle" in fields(silent)["what"], "what was typed comes back"
+    asked = ben.post(chosen, data=form | {"reason": "Beide wollen sitzen."})
+    assert "Die andere Seite ist gefragt" in words(ben.get(asked.headers["location"]))
+    assert "Bitte antworten Sie" in words(rosa.get("/mitschreiben/vorschlag"))
+
+    # Rosa reads both, sees what the joint words change, and agrees; a refusal would need words.
+    wish = "/mitschreiben/zusammenlegen/1"
+    read = rosa.get(wish)
+    for expected in ("Beide wollen sitzen.", "Am Mühlbach sollen Stühle stehen.", "eingefügt: und Stühle"):
+        assert expected in words(read)
+    assert "eingefügt" not in words(ben.get(wish)) or "Anfrage zurücknehmen" in words(ben.get(wish))
+    assert rosa.post(wish, data={"do": "refuse"}).status_code == 422
+    assert "einer" in words(rosa.get(rosa.post(wish, data={"do": "agree"}).headers["location"]))
+    gone = words(client.get(other))
+    assert "Teil eines anderen Vorschlags" in gone
+    assert "Bänke am Mühlbach" in gone
+    assert client.get(f"{other}/anders").status_code in (404, 409, 422) or "takes nothing" not in gone
+
+    # Whoever supports it is asked, and only then comes along.
+    assert "mitnehmen" in words(fan.get(f"{other}/unterstuetzen"))
+    fan.post(f"{other}/unterstuetzen", data={"do": "move"})
+    with Session(engine) as session:
+        kept = [session.get_one(proposals.Proposal, number).supports for number in (1, 2)]
+    assert kept == [1, 0]
+    assert "Dort mitschreiben" in words(ben.get("/mitschreiben/vorschlag"))
+    assert ben.post("/mitschreiben/vorschlag", data={"do": "continue"}).status_code == 303
+    assert "Bänke am Mühlbach" in words(ben.get("/mitschreiben/vorschlag"))
+
+    # Rosa divides hers: a title of its own is needed; what comes of it has a receipt.
+    form = fields(rosa.get("/mitschreiben/teilen"))
+    assert rosa.post("/mitschreiben/teilen", data=form).status_code == 422
+    part = form | {"title": "Schatten am Mühlbach", "what": "Bäume pflanzen."}
+    receipt = rosa.post("/mitschreiben/teilen", data=part)
+    assert "Bäume pflanzen." in words(rosa.get(receipt.headers["location"]))
+    publish_everything(engine, town)
+    assert "ging hervor aus" in words(
+        client.get(f"{HERE}/vorschlaege/ID-0003")
+    ) or "Bänke am Mühlbach" in words(client.get(f"{HERE}/vorschlaege/ID-0003"))
+
+
+def test_nothing_typed_is_lost_when_the_phase_ends_meanwhile_and_a_receipt_says_what_it_is_for(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    form = fields(client.get(f"{THERE}/anders")) | {"what": "Bänke mit Lehne.", "reason": "Bequemer."}
+    receipt = client.post(f"{THERE}/anders", data=form).headers["location"]
+    assert "Wir haben Ihren Änderungsvorschlag erhalten" in words(client.get(receipt))
+    assert client.get(f"{receipt}/beleg.pdf").content.startswith(b"%PDF-")
+    comment = fields(client.get(f"{THERE}/kommentar")) | {"stance": "for", "text": "Ja!"}
+    receipt = client.post(f"{THERE}/kommentar", data=comment).headers["location"]
+    assert "Wir haben Ihren Kommentar erhalten" in words(client.get(receipt))
+    with unit_of_work(engine, write=True) as session:
+        code = session.get_one(Contribution, 1).access_code
+    owner = new_client()
+    owner.post("/beitrag", data={"code": code})
+    owner.post("/beitrag/weiterschreiben")
+    form = fields(owner.get("/mitschreiben/vorschlag"))
+    with unit_of_work(engine, write=True) as session:
+        (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+        phase.opens = ["comment"]
+        session.add(phase)
+    typed = form | {"cost": "Etwa 9.000 €", "note": "Die Kosten fehlten.", "do": "revise"}
+    late = owner.post("/mitschreiben/vorschlag", data=typed)
+    assert late.status_code >= 400
+    for kept in ("Etwa 9.000 €", "Die Kosten fehlten."):
+        assert kept in words(late)

@@ -1,0 +1,171 @@
+"""An amendment on a paper slip, or told at the counter: typed in for whoever brought it, section by section."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+from wtforms import BooleanField, DateField, Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Length
+
+from consultations import amendments, channels, contributions, drafts, proposals, proposing
+from consultations.amendments import AmendmentInput
+from consultations.channels import Entry
+from consultations.cocreation import TITLE
+from consultations.contributions import Kind, Submission
+from consultations.deadlines import LEGAL_TIME
+from consultations.people import PersonInput
+from consultations.permissions import Permission
+from consultations.proposals import ProposalVersion
+from consultations.refusals import Refusal
+from participation.messages import STATUS
+from participation.pages.proposal_writing import sections_form
+from participation.pages.seen_through import proposal_at_work
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+
+class SlipForm(Form):
+    """Who brought it, how and when."""
+
+    key = HiddenField()
+    channel = SelectField(
+        N_("How did it reach us?"),
+        [InputRequired(N_("Please choose how it reached us."))],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(channel.key, channel.label) for channel in channels.entered_by(Entry.CLERK)),
+        ],
+    )
+    received_on = DateField(
+        N_("Day of receipt"),
+        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
+    )
+    name = StringField(N_("Name"), [Length(max=contributions.SHORT_LIMIT)])
+    street = StringField(N_("Street and number"), [Length(max=contributions.SHORT_LIMIT)])
+    postcode = StringField(N_("Postcode"), [Length(max=contributions.SHORT_LIMIT)])
+    city = StringField(N_("Town"), [Length(max=contributions.SHORT_LIMIT)])
+    pseudonym = StringField(N_("Name that others may see"), [Length(max=contributions.SHORT_LIMIT)])
+    wants_publication = BooleanField(N_("May be published without the name"))
+    wants_letter = BooleanField(N_("Send the receipt by post"))
+    wants_credit = BooleanField(N_("Name this person as a co-author if it is taken in"))
+
+
+@dataclass(frozen=True)
+class SlipPage:
+    """The form of a slip."""
+
+    reference: str
+    title: str
+    number: int
+    keys: tuple[str, ...]
+    url: str
+    back: str
+
+
+@page(
+    "/verwaltung/eingang/aenderung/{id:int}",
+    name="amendment_intake",
+    may=Permission.RECORD_INTAKE,
+    methods=("GET", "POST"),
+)
+def slip(visit: Visit) -> Response:
+    """Other words for a proposal as they stand on a slip, against the version that everybody reads."""
+    _procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    shown = proposing.shown(visit.session, row)
+    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
+    base = (
+        proposals.version(visit.session, proposal.contribution_id, sent or 0)
+        if sent in shown.readable
+        else None
+    )
+    if base is None:
+        visit.not_found()
+    sections, words = sections_form(visit, base, base.language)
+    kind = type(
+        "PaperForm",
+        (sections, SlipForm),
+        {"reason": TextAreaField(visit.gettext("Why is that better?"), [Length(max=proposing.NOTE_LIMIT)])},
+    )
+    keys = (TITLE, *(key for key in words if key != TITLE))
+    if not visit.is_post:
+        form: Any = visit.form(
+            kind,
+            sent=FormData(),
+            **words,
+            base=str(base.number),
+            key=drafts.new_secret(),
+            received_on=visit.today,
+        )
+        return _show(visit, base, words, keys, form)
+    form = visit.form(kind)
+    if not form.validate():
+        return _show(visit, base, words, keys, form, status=422)
+    try:
+        made = _take_in(visit, base, keys, form)
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return _show(visit, base, words, keys, form, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("intake_done", id=made.contribution_id)
+
+
+def _take_in(visit: Visit, base: ProposalVersion, keys: tuple[str, ...], form: Any) -> amendments.Amendment:
+    """Hand it in through the one door. Raises what `amendments.propose` raises."""
+    procedure, proposal, _row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    token = form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
+    day = form.received_on.data
+    return amendments.propose(
+        visit.session,
+        proposal.contribution_id,
+        AmendmentInput(
+            {key: str(form._fields[key].data or "") for key in keys},
+            base.number,
+            base.language,
+            reason=form.reason.data or "",
+            wants_credit=bool(form.wants_credit.data),
+            headings={key: str(form._fields[key].label.text) for key in keys},
+        ),
+        Submission(
+            kind=Kind.COMMENT,
+            channel=form.channel.data or "",
+            key=drafts.key_of(token),
+            person=PersonInput(
+                name=form.name.data or "",
+                street=form.street.data or "",
+                postcode=form.postcode.data or "",
+                city=form.city.data or "",
+            ),
+            pseudonym=form.pseudonym.data or "",
+            wants_publication=bool(form.wants_publication.data),
+            received_at=visit.now if day == visit.today else datetime.combine(day, time(), LEGAL_TIME),
+            wants_letter=bool(form.wants_letter.data),
+        ),
+        procedure=procedure,
+        by=visit.by,
+        now=visit.now,
+    )
+
+
+def _show(
+    visit: Visit,
+    base: ProposalVersion,
+    words: dict[str, str],
+    keys: tuple[str, ...],
+    form: Form,
+    *,
+    status: int = 200,
+) -> Response:
+    _procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    content = SlipPage(
+        row.reference,
+        words[TITLE] or row.reference,
+        base.number,
+        keys,
+        visit.url("amendment_intake", id=proposal.contribution_id),
+        visit.url("support_entry", id=proposal.contribution_id),
+    )
+    return visit.render("intake/amendment.html", content, form=form, status=status)

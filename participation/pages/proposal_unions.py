@@ -1,0 +1,404 @@
+"""Merging and dividing proposals: an owner asks, the other owner answers; the facilitator where an owner is silent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+from wtforms import Form, HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Length
+
+from consultations import channels, contributions, drafts, proposals, proposing, published, unions
+from consultations.cocreation import TITLE, Authoring
+from consultations.comparison import Part
+from consultations.contributions import Contribution, Kind, Submission
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.proposals import Proposal, ProposalAuthor
+from consultations.refusals import Code, Refusal
+from consultations.unions import Union, UnionInput, UnionState
+from consultations.wording import Passage
+from participation import security
+from participation.messages import STATUS
+from participation.pages.proposal_writing import UNIONS, author_here, sections_form, to_receipt
+from participation.pages.proposals import ChangedSection, changed_sections, heading_of
+from participation.pages.seen_through import proposal_at_work
+from participation.security import Action, check_rate
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+
+class WhichForm(Form):
+    """Which two, and which goes into which."""
+
+    vorschlag = StringField(
+        N_("Reference number of the other proposal"),
+        [InputRequired(N_("Please enter the reference number."))],
+    )
+    richtung = RadioField(
+        N_("Which one stays?"),
+        choices=[
+            SelectChoice("hinein", N_("The other one: mine goes into it")),
+            SelectChoice("auf", N_("Mine: it takes the other one in")),
+        ],
+        default="hinein",
+    )
+
+
+@dataclass(frozen=True)
+class TextShown:
+    """One of the two as everybody reads it."""
+
+    title: str
+    reference: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class MergePage:
+    """Ask for a merge. `stays` and `goes`: None until both are chosen; `keys`: the fields of the joint words."""
+
+    title: str
+    reference: str
+    stays: TextShown | None
+    goes: TextShown | None
+    keys: tuple[str, ...]
+
+
+def _own(visit: Visit) -> tuple[ProposalAuthor, Proposal, Contribution, Procedure] | None:
+    author = author_here(visit)
+    if author is None:
+        return None
+    proposal = visit.session.get_one(Proposal, author.proposal_id)
+    row = visit.session.get_one(Contribution, author.proposal_id)
+    return author, proposal, row, visit.session.get_one(Procedure, proposal.procedure_id)
+
+
+def _shown(visit: Visit, procedure: Procedure, proposal_id: int) -> TextShown | None:
+    """One of the two, if everybody can read it."""
+    entry = next(iter(published.by_ids(visit.session, procedure.id or 0, [proposal_id])), None)
+    if entry is None:
+        return None
+    url = visit.url("proposal", slug=procedure.slug, reference=entry.reference)
+    return TextShown(entry.heading, entry.reference, entry.text, url)
+
+
+@page("/mitschreiben/zusammenlegen", name="author_merge", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def merge_page(visit: Visit) -> Response:
+    """First which two and which stays (as addresses say it), then how the joint words read, and why."""
+    own = _own(visit)
+    if own is None:
+        return visit.redirect("author_door")
+    author, proposal, _row, procedure = own
+    asked = visit.request.query_params
+    which = visit.form(WhichForm, sent=FormData(dict(asked)) if asked else FormData(), richtung="hinein")
+    other = None
+    if asked.get("vorschlag"):
+        reference = asked["vorschlag"].strip().upper()[: contributions.SHORT_LIMIT]
+        found = contributions.by_reference(visit.session, procedure, reference)
+        other = proposals.by_contribution(visit.session, found.id or 0) if found else None
+        if other is None or not other.is_listed or other.contribution_id == proposal.contribution_id:
+            visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))
+            return _merge(visit, which, None, status=422)
+    if other is None:
+        return _merge(visit, which, None)
+    goes_in = which.richtung.data != "auf"
+    pair = (proposal, other) if goes_in else (other, proposal)
+    taking = proposals.newest(visit.session, pair[1].contribution_id)
+    shown = proposing.shown(visit.session, visit.session.get_one(Contribution, pair[1].contribution_id))
+    number = taking.number if not goes_in else (shown.number or 0)
+    base = proposals.version(visit.session, pair[1].contribution_id, number)
+    if base is None:
+        visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))
+        return _merge(visit, which, None, status=422)
+    sections, words = sections_form(visit, base, base.language)
+    kind = type(
+        "MergeForm",
+        (sections,),
+        {
+            "reason": TextAreaField(
+                visit.gettext("Why should they be one?"), [Length(max=proposing.NOTE_LIMIT)]
+            )
+        },
+    )
+    keys = (TITLE, *(key for key in words if key != TITLE))
+    if not visit.is_post:
+        form: Any = visit.form(kind, sent=FormData(), **words, base=str(base.number))
+        return _merge(visit, which, form, pair=pair, keys=keys)
+    form = visit.form(kind)
+    if not form.validate():
+        return _merge(visit, which, form, pair=pair, keys=keys, status=422)
+    try:
+        unions.ask(
+            visit.session,
+            UnionInput(
+                pair[0].contribution_id,
+                pair[1].contribution_id,
+                form.reason.data or "",
+                {key: str(form._fields[key].data or "") for key in keys},
+                row_number(str(form._fields["base"].data)) or base.number,
+            ),
+            by=visit.by,
+            author=author,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return _merge(visit, which, form, pair=pair, keys=keys, status=STATUS.get(refusal.code, 422))
+    return visit.redirect("author_desk", erledigt="gefragt")
+
+
+def _merge(
+    visit: Visit,
+    which: WhichForm,
+    form: Form | None,
+    *,
+    pair: tuple[Proposal, Proposal] | None = None,
+    keys: tuple[str, ...] = (),
+    status: int = 200,
+) -> Response:
+    own = _own(visit)
+    if own is None:
+        return visit.redirect("author_door")
+    _author, proposal, row, procedure = own
+    title = proposing.composed(proposals.newest(visit.session, proposal.contribution_id))[0]
+    goes, stays = (
+        (_shown(visit, procedure, each.contribution_id) for each in pair)
+        if pair is not None
+        else (None, None)
+    )
+    content = MergePage(title or row.reference, row.reference, stays, goes, keys)
+    return visit.render("proposals/merge.html", content, which=which, form=form, status=status)
+
+
+# --- one wish --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class UnionPage:
+    """A wish to merge before somebody who answers. `sections`: how the joint words differ from what stands."""
+
+    stays: TextShown | None
+    goes: TextShown | None
+    reason: str
+    state: str
+    kind: str
+    words: str
+    until: date
+    #: For which of the two proposals an answer is owed here: id and title.
+    owed: tuple[tuple[int, str], ...]
+    can_withdraw: bool
+    sections: tuple[ChangedSection, ...]
+    language: str
+    earlier: str
+    later: str
+    side_by_side: bool = False
+    parts: type[Part] = Part
+
+
+KINDS: Mapping[str, str] = {"asked": "waiting", "joined": "done", "refused": "closed", "withdrawn": "closed"}
+
+
+def _union_page(visit: Visit, union: Union, owed: tuple[int, ...], *, can_withdraw: bool) -> UnionPage:
+    taking = visit.session.get_one(Proposal, union.into_id)
+    procedure = visit.session.get_one(Procedure, taking.procedure_id)
+    base = proposals.version(visit.session, union.into_id, union.base_number)
+    assert base is not None
+    wished = {language: dict(words) for language, words in base.texts.items()}
+    wished.setdefault(union.language, {}).update(union.words)
+    sections, _, _ = changed_sections(visit, base, base.texts, wished)
+    goes, stays = _shown(visit, procedure, union.from_id), _shown(visit, procedure, union.into_id)
+    titles = {union.from_id: goes, union.into_id: stays}
+    return UnionPage(
+        stays=stays,
+        goes=goes,
+        reason=union.reason,
+        state=visit.gettext(UNIONS[union.state]),
+        kind=KINDS[union.state],
+        words=union.decision_words,
+        until=union.owners_until,
+        owed=tuple((each, shown.title if (shown := titles[each]) else "–") for each in owed),
+        can_withdraw=can_withdraw,
+        sections=sections,
+        language=union.language,
+        earlier=visit.gettext("As it stands"),
+        later=visit.gettext("As the joint proposal is to read"),
+    )
+
+
+@page(
+    "/mitschreiben/zusammenlegen/{number:int}",
+    name="author_union",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def union_page(visit: Visit) -> Response:
+    """One wish: both texts, the joint words, why; agree, refuse with words, or take it back."""
+    own = _own(visit)
+    if own is None:
+        return visit.redirect("author_door")
+    author, proposal, _row, _procedure = own
+    union = unions.by_id(
+        visit.session, proposal.contribution_id, row_number(str(visit.request.path_params["number"])) or 0
+    )
+    if union is None:
+        visit.not_found()
+    words, error, status = str(visit.form_data.get("words", "")) if visit.is_post else "", "", 200
+    if visit.is_post:
+        try:
+            return _answer(visit, union, proposal.contribution_id, author, words)
+        except Refusal as refusal:
+            visit.session.rollback()
+            error, status = visit.explain(refusal), STATUS.get(refusal.code, 422)
+            again = _own(visit)
+            assert again is not None
+            author, proposal, _row, _procedure = again
+            visit.session.refresh(union)
+    is_owner = author.role == "owner" and author.state == "active"
+    has_agreed = proposal.contribution_id in unions.agreed(visit.session, union)
+    waits = union.state == UnionState.ASKED.value and is_owner and proposal.authoring == Authoring.OPEN.value
+    content = _union_page(
+        visit,
+        union,
+        (proposal.contribution_id,) if waits and not has_agreed else (),
+        can_withdraw=waits and has_agreed,
+    )
+    return visit.render(
+        "proposals/union.html",
+        content,
+        error=error,
+        words=words,
+        status=status,
+        back=visit.url("author_desk"),
+    )
+
+
+def _answer(
+    visit: Visit, union: Union, proposal_id: int, author: ProposalAuthor | None, words: str
+) -> Response:
+    """Do what the form says. Raises what `unions.decide` and `unions.withdraw` raise."""
+    do = str(visit.form_data.get("do", ""))
+    there = "author_desk" if author is not None else "proposal_desk"
+    if do == "withdraw":
+        unions.withdraw(visit.session, union, by=visit.by, author=author, now=visit.now)
+        return visit.redirect(there, erledigt="nicht")
+    decided = unions.decide(
+        visit.session,
+        union,
+        proposal_id,
+        agrees=do == "agree",
+        words=words,
+        by=visit.by,
+        author=author,
+        now=visit.now,
+    )
+    done = "vereint" if decided.state == UnionState.JOINED.value else "nicht" if do != "agree" else "gefragt"
+    return visit.redirect(there, erledigt=done)
+
+
+@page(
+    "/verwaltung/vorschlaege/zusammenlegen/{id:int}/{number:int}",
+    name="proposal_union",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def facilitate(visit: Visit) -> Response:
+    """The same before the facilitator, once an owner was silent for too long; `id` is the proposal that stays."""
+    proposal = proposal_at_work(visit, Permission.MODERATE)[1]
+    union = unions.by_id(
+        visit.session, proposal.contribution_id, row_number(str(visit.request.path_params["number"])) or 0
+    )
+    if union is None:
+        visit.not_found()
+    words, error, status = str(visit.form_data.get("words", "")) if visit.is_post else "", "", 200
+    if visit.is_post:
+        try:
+            about = row_number(str(visit.form_data.get("about", ""))) or union.into_id
+            return _answer(visit, union, about, None, words)
+        except Refusal as refusal:
+            visit.session.rollback()
+            error, status = visit.explain(refusal), STATUS.get(refusal.code, 422)
+            visit.session.refresh(union)
+    waits = union.state == UnionState.ASKED.value and union.owners_until < visit.today
+    given = unions.agreed(visit.session, union)
+    owed = tuple(each for each in (union.from_id, union.into_id) if each not in given) if waits else ()
+    return visit.render(
+        "proposals/union.html",
+        _union_page(visit, union, owed, can_withdraw=False),
+        error=error, words=words, status=status, back=visit.url("proposal_desk"),
+    )  # fmt: skip
+
+
+# --- dividing --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DividePage:
+    """The form of the part that becomes a proposal of its own."""
+
+    title: str
+    reference: str
+    hearing_title: str
+    keys: tuple[str, ...]
+
+
+@page("/mitschreiben/teilen", name="author_divide", may=Permission.TAKE_PART, methods=("GET", "POST"))
+def divide_page(visit: Visit) -> Response:
+    """Make a part of one's own proposal a proposal of its own: its title and its words, begun with those that stand."""
+    own = _own(visit)
+    if own is None:
+        return visit.redirect("author_door")
+    author, proposal, row, procedure = own
+    newest = proposals.newest(visit.session, proposal.contribution_id)
+    sections, words = sections_form(visit, newest, newest.language)
+    kind = type("DivideForm", (sections,), {"key": HiddenField()})
+    keys = (TITLE, *(key for key in words if key != TITLE))
+    content = DividePage(
+        words[TITLE] or row.reference, row.reference, localised(procedure, visit.language, "title"), keys
+    )
+    if not visit.is_post:
+        # Its title is to be its own; the words begin as they stand, so that one only takes away.
+        started = {**words, TITLE: ""}
+        form: Any = visit.form(kind, sent=FormData(), **started, key=drafts.new_secret())
+        return visit.render("proposals/divide.html", content, form=form)
+    form = visit.form(kind)
+    if not form.validate():
+        return visit.render("proposals/divide.html", content, form=form, status=422)
+    token = form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
+    typed = {key: str(form._fields[key].data or "") for key in keys}
+    try:
+        if not typed[TITLE].strip():
+            raise Refusal(Code.SECTION_REQUIRED, TITLE)
+        check_rate(visit.house.limiter, Action.SUBMIT, security.address_of(visit.request.scope))
+        made = unions.divide(
+            visit.session,
+            proposal.contribution_id,
+            Submission(
+                kind=Kind.PROPOSAL,
+                channel=channels.WEB.key,
+                key=drafts.key_of(token),
+                title=typed[TITLE],
+                passages=tuple(
+                    Passage(key, heading_of(visit, newest, key), text)
+                    for key, text in typed.items()
+                    if key != TITLE
+                ),
+                pseudonym=author.name,
+                language=newest.language,
+                wants_publication=True,
+            ),
+            procedure=procedure,
+            by=visit.by,
+            author=author,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return visit.render("proposals/divide.html", content, form=form, status=STATUS.get(refusal.code, 422))
+    return to_receipt(visit, procedure, token, made.contribution_id)
