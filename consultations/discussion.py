@@ -6,6 +6,7 @@ The order is by chance and stays the same for a visitor, so that nobody wins by 
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +18,10 @@ from consultations import contributions, proposals, proposing
 from consultations.amendments import Amendment
 from consultations.cocreation import Act
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
+from consultations.deadlines import PhaseState
 from consultations.permissions import Actor
-from consultations.procedures import Procedure
+from consultations.procedures import Phase, Procedure, Track
+from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 
 
@@ -98,6 +101,34 @@ def _answered(session: Session, proposal_id: int, answers_id: int) -> int:
             return above.id
         above = session.get(Contribution, above.parent_id) if above is not None and above.parent_id else None
     raise Refusal(Code.UNKNOWN_REFERENCE)
+
+
+def formal_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
+    """The formal period that runs beside the talk and takes statements in, or None."""
+    return next(
+        (
+            phase
+            for phase in phases
+            if phase.is_formal
+            and phase.track != Track.AGENCIES.value
+            and Kind.STATEMENT.value in phase.opens
+            and phase.state(now) is PhaseState.OPEN
+        ),
+        None,
+    )
+
+
+def note_informal(
+    session: Session, proposal: Proposal, made: Contribution, said: str, *, by: Actor, now: datetime
+) -> None:
+    """Write down, for the planner, that a comment was made while a formal period ran, and what its author said when asked.
+
+    `said`: "no", or "" without an answer: it stays informal then.
+    """
+    proposals.note(
+        session, proposal, "comment_in_formal_period", by=by, now=now,
+        subject=f"contribution:{made.id}", said=said or "nothing",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

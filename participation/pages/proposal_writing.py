@@ -7,7 +7,7 @@ is a signed cookie for half an hour; no secret stands in the addresses of the pa
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -639,6 +639,16 @@ class CommentForm(WhoForm):
         choices=[SelectChoice(key, name) for key, name in STANCES.items()],
     )
     text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
+    #: Asked only while a formal period runs beside it; no answer is the informal one.
+    formal = RadioField(
+        N_("A formal period is running. Shall this count as a formal statement?"),
+        [Optional()],
+        choices=[
+            SelectChoice("yes", N_("Yes, hand it in as a formal statement")),
+            SelectChoice("no", N_("No, it is a comment on this proposal")),
+        ],
+        validate_choice=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -653,6 +663,8 @@ class SayPage:
     action: str
     #: The fields of the sections, for an amendment.
     keys: tuple[str, ...] = ()
+    #: The last day of the formal period that runs beside it; None: there is none.
+    formal_until: date | None = None
 
 
 def _say_page(
@@ -787,8 +799,13 @@ def comment_page(visit: Visit) -> Response:
     shown = proposing.shown(visit.session, row)
     version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
     name = proposing.composed(version)[0] if version is not None else ""
-    content = _say_page(
-        visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
+    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    formal = discussion.formal_phase(phases, visit.now)
+    content = replace(
+        _say_page(
+            visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
+        ),
+        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
     )
     if not visit.is_post:
         return visit.render(
@@ -807,17 +824,35 @@ def comment_page(visit: Visit) -> Response:
     token = _token(form)
     try:
         check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
-        submission = _submission(visit, form, token)
+        submission = replace(_submission(visit, form, token), text=form.text.data or "")
+        if formal is not None and form.formal.data == "yes":
+            # What counts as a statement goes the statements' way, whole: one receipt, one entry.
+            made = contributions.submit(
+                visit.session,
+                replace(
+                    submission,
+                    kind=Kind.STATEMENT,
+                    title=visit.gettext("On the proposal %(reference)s", reference=row.reference),
+                ),
+                procedure=procedure,
+                by=visit.by,
+                now=visit.now,
+            )
+            return to_receipt(visit, procedure, token, made.id or 0)
         made = discussion.comment(
             visit.session,
             proposal.contribution_id,
             Stance(form.stance.data),
-            Submission(**{**vars(submission), "text": form.text.data or ""}),
+            submission,
             answers_id=row_number(form.antwort.data or ""),
             procedure=procedure,
             by=visit.by,
             now=visit.now,
         )
+        if formal is not None:
+            discussion.note_informal(
+                visit.session, proposal, made, form.formal.data or "", by=visit.by, now=visit.now
+            )
     except Refusal as refusal:
         visit.reject(form, refusal)
         return visit.render(

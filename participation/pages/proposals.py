@@ -17,6 +17,7 @@ from consultations import (
     channels,
     contributions,
     discussion,
+    places,
     procedures,
     proposal_lists,
     proposals,
@@ -99,6 +100,14 @@ def seed_of(visit: Visit) -> str:
 
 # --- the list --------------------------------------------------------------------------------------
 
+#: Proposals in a frame on another site.
+EMBEDDED = 8
+#: What a frame may do: show words in the town's look, and nothing else. Any site may frame it: it is the same for all.
+EMBED_POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none';"
+    " frame-ancestors *"
+)
+
 
 class ListForm(Form):
     """What the list can be narrowed to, and how it is sorted."""
@@ -108,6 +117,7 @@ class ListForm(Form):
     stand = SelectField(N_("State"), choices=[], validate_choice=False)
     weg = SelectField(N_("Handed in as"), choices=[], validate_choice=False)
     sprache = SelectField(N_("Language"), choices=[], validate_choice=False)
+    nahe = StringField(N_("Near a street or place"), [Optional(), Length(max=200)])
     sortierung = SelectField(
         N_("Order"),
         choices=[
@@ -133,6 +143,11 @@ class ListPage:
     first_url: str
     map_url: str
     propose_url: str
+    #: The place that "near" was understood as; empty where none was asked for.
+    near: str
+    #: Whether a place was asked for that the town does not know.
+    is_nowhere: bool
+    embed_url: str
 
 
 @page("/beteiligungen/{slug}/vorschlaege", name="proposals", may=Permission.READ_PUBLIC)
@@ -148,7 +163,13 @@ def list_page(visit: Visit) -> Response:
     _choices(form.sprache, offered.languages, lambda name: name)
     asked = visit.request.query_params
     order = Order(form.sortierung.data) if form.sortierung.data in set(Order) else Order.CHANCE
+    asked_near = (form.nahe.data or "").strip()[:200]
+    places_found = (
+        places.find(visit.session, visit.municipality_id, asked_near, limit=1) if asked_near else []
+    )
+    place = places_found[0] if places_found else None
     wanted = Wanted(
+        near=(place.lon, place.lat) if place is not None else None,
         words=(form.q.data or "")[:200],
         district=_of(form.stadtteil.data, offered.districts),
         authoring=_of(form.stand.data, offered.states),
@@ -183,9 +204,57 @@ def list_page(visit: Visit) -> Response:
                 if proposing.phase_that_opens(phases, Opening.PROPOSE, visit.now)
                 else ""
             ),
+            near=place.name if place is not None else "",
+            is_nowhere=bool(asked_near) and place is None,
+            embed_url=visit.absolute("proposals_embed", **here),
         ),
         form=form,
     )
+
+
+@dataclass(frozen=True)
+class EmbedPage:
+    """A few proposals for the page of somebody else."""
+
+    hearing_title: str
+    total: int
+    lines: tuple[tuple[str, str, str], ...]
+    list_url: str
+
+
+@page("/beteiligungen/{slug}/vorschlaege/einbetten", name="proposals_embed", may=Permission.READ_PUBLIC)
+def embed(visit: Visit) -> Response:
+    """The list for a frame in another site: no script, no form, no cookie; other sites may frame this page only."""
+    procedure = open_procedure(visit)
+    found = proposal_lists.listed(
+        visit.session,
+        procedure.id or 0,
+        Wanted(),
+        order=Order.CHANCE,
+        seed=f"{visit.today:%G-%V}",
+        limit=EMBEDDED,
+    )
+    lines = tuple(
+        (
+            entry.heading,
+            entry.text[:200],
+            visit.absolute("proposal", slug=procedure.slug, reference=entry.reference),
+        )
+        for entry in published.by_ids(visit.session, procedure.id or 0, found.ids)
+    )
+    response = visit.render(
+        "proposals/embed.html",
+        EmbedPage(
+            localised(procedure, visit.language, "title"),
+            found.total,
+            lines,
+            visit.absolute("proposals", slug=procedure.slug),
+        ),
+    )
+    response.headers["Content-Security-Policy"] = EMBED_POLICY
+    # What is framed elsewhere must open its links in a window of its own, which needs no opener of ours.
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 @page("/beteiligungen/{slug}/vorschlaege.json", name="proposals_similar", may=Permission.READ_PUBLIC)
@@ -560,6 +629,8 @@ class ChangedSection:
     heading: str
     places: tuple[Place, ...]
     skipped: int
+    #: Too long to be compared word by word: that it changed is said all the same.
+    is_too_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -595,11 +666,12 @@ def changed_sections(
     several = len({*before, *after}) > 1
     for place in wording.changed(before, after):
         language, _, key = place.partition("/")
+        heading = heading_of(visit, version, key)
         try:
             found = compare(before.get(language, {}).get(key, ""), after.get(language, {}).get(key, ""))
         except TooLong:
+            sections.append(ChangedSection(f"{heading} ({language})" if several else heading, (), 0, True))
             continue
-        heading = heading_of(visit, version, key)
         sections.append(
             ChangedSection(f"{heading} ({language})" if several else heading, found.places, found.skipped)
         )

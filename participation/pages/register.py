@@ -63,6 +63,7 @@ VERBS: dict[str, str] = {
     "moderation_withhold": N_("Kept from the public"),
     "moderation_undo": N_("Decision taken back"),
     "lateness_decided": N_("Decided about its lateness"),
+    "comment_in_formal_period": N_("Made while a formal period ran; its author left it a comment"),
 }
 
 

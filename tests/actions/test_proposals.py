@@ -478,3 +478,20 @@ def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town
     by: Actor = town.clerk
     assert revise(session, row, {"cost": "9 €"}, channel="letter", by=by, note="Auf Papier") == 2
     refused(Code.NOT_ALLOWED, lambda: revise(session, row, {"cost": "8 €"}, base=2, channel="letter"))
+
+
+def test_a_very_long_text_from_right_to_left_with_emoji_is_kept_amended_and_merged(
+    session: Session, town: Town
+) -> None:
+    """Bad input: 200,000 characters, Hebrew and Arabic, emoji that several code points make; nothing is lost."""
+    long = " ".join(f"ספסל {number} مقعد 👩‍👩‍👧 Bank." for number in range(8_000))
+    assert len(long) > 200_000
+    row = propose(session, town, passages=(Passage("what", "Was?", long), Passage("why", "Warum?", WHY)))
+    assert proposals.newest(session, row.id or 0).texts["de"]["what"] == long
+    made = amend(session, town, row, {"what": long.replace("ספסל 7999", "כיסא 7999")})
+    revise(session, row, {"what": long.replace("مقعد 👩‍👩‍👧", "كرسي 👩‍👩‍👧", 1)})
+    amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)
+    words = proposals.newest(session, row.id or 0).texts["de"]["what"]
+    assert words.count("كرسي") == 1
+    assert "כיסא 7999 مقعد 👩‍👩‍👧" in words
+    assert len(words) == len(long) + len("כיסא") - len("ספסל")

@@ -28,7 +28,7 @@ from consultations.implementation import EntryInput, EntryKind, MilestoneState, 
 from consultations.moderation import Action, Decision, Reason
 from consultations.notices import Notice
 from consultations.people import PersonInput
-from consultations.permissions import PUBLIC, Role
+from consultations.permissions import PUBLIC, SYSTEM, Role
 from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
@@ -466,3 +466,30 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
     } == {other.contribution_id}
     assert happenings.newest(session, town.id) > 0
     assert notices.is_mail_waiting(session, NOW)
+
+
+def test_names_on_sheets_and_ended_subscriptions_are_forgotten_in_time(session: Session, town: Town) -> None:
+    proposal = propose(session, town)
+    row = sheet(session, town, proposal, LineInput("Ida Kern", "Gasse 3", "89999", email="ida@post.example"))
+    check(session, town, row)
+    later = NOW + timedelta(days=2 * 365)
+    assert not support_lists.are_names_due(session, NOW)
+    assert support_lists.are_names_due(session, later)
+    assert support_lists.forget_names(session, by=SYSTEM, now=later) == 1
+    assert support_lists.forget_names(session, by=SYSTEM, now=later) == 0
+    (line,) = support_lists.lines_of(session, row.id or 0)
+    assert (line.name, line.street, line.email, line.outcome) == ("", "", "", "counted")
+    assert count(session, proposal) == 1, "the number stays"
+    target = following.of_procedure(town.procedure.id or 0)
+    facts: dict[str, Any] = {"words": "Ja", "now": NOW}
+    first, second = (
+        following.ask(session, town.id, "nora@post.example", each, **facts)
+        for each in (target, following.of_proposal(proposal.contribution_id))
+    )
+    for each in (first, second):
+        following.confirm(session, each, Rhythm.WEEKLY, now=NOW)
+    assert [each.id for each in following.of_address(session, first)] == [first.id, second.id]
+    following.end(session, first, way="mail", now=NOW)
+    assert following.forget_ended(session, later) == 0
+    assert following.forget_ended(session, NOW + timedelta(days=4 * 365)) == 1
+    assert [each.id for each in following.of_address(session, second)] == [second.id]

@@ -19,7 +19,7 @@ from consultations.support import STANDING, Support, Supporter
 from consultations.support_lists import LineInput
 from consultations.unions import Union, UnionInput, UnionState
 from consultations.wording import Passage
-from tests.actions.test_proposals import NOW, WHAT, owner, propose, refused, revise, town
+from tests.actions.test_proposals import NOW, WHAT, amend, owner, propose, refused, revise, town
 from tests.cast import Town
 
 __all__ = ["town"]
@@ -82,6 +82,8 @@ def test_two_become_one_when_both_owners_agree_and_nothing_is_lost(
     for late in (
         lambda: support.give(session, goes.id or 0, Supporter("account:9"), by=PUBLIC, now=NOW),
         lambda: ask(session, goes, stays),
+        lambda: amend(session, town, goes, {"what": "Anders."}),
+        lambda: revise(session, goes, {"what": "Anders."}),
     ):
         assert refused(Code.PROPOSAL_CLOSED, late).facts["state"] == "merged"
     support.move(session, goes.id or 0, stays.id or 0, anna, by=PUBLIC, now=NOW)

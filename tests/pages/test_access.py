@@ -153,6 +153,7 @@ TABLE: dict[str, Rule] = {
     "published_contribution": open_to(EVERYBODY, slug="slug", reference="published"),
     "published_file": open_to(EVERYBODY, slug="slug", reference="published", position="first_file"),
     "proposals": open_to(EVERYBODY, slug="slug"),
+    "proposals_embed": open_to(EVERYBODY, slug="slug"),
     "proposals_similar": open_to(EVERYBODY, slug="slug"),
     "proposal": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "proposal_changes": open_to(EVERYBODY, slug="slug", reference="proposal", earlier="one", later="one"),

@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from consultations import amendments, drafts, moderation, procedures, proposals, proposing
+from consultations import amendments, drafts, journal, moderation, procedures, proposals, proposing
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -364,3 +364,28 @@ def test_nothing_typed_is_lost_when_the_phase_ends_meanwhile_and_a_receipt_says_
     assert late.status_code >= 400
     for kept in ("Etwa 9.000 €", "Die Kosten fehlten."):
         assert kept in words(late)
+
+
+def test_a_comment_beside_a_formal_period_asks_whether_it_is_a_statement(
+    client: TestClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    assert "formal" not in fields(client.get(f"{THERE}/kommentar"))
+    assert "förmliche Frist" not in words(client.get(f"{THERE}/kommentar"))
+    with unit_of_work(engine, write=True) as session:
+        formal = Phase(
+            procedure_id=town.procedure.id or 0, kind=PhaseKind.PUBLICATION.value, position=9, starts_on=STARTS,
+            ends_on=ENDS, opens=["statement"], is_formal=True, effective_end=ENDS,
+        )  # fmt: skip
+        session.add(formal)
+    asked = client.get(f"{THERE}/kommentar")
+    assert "Gerade läuft eine förmliche Frist" in words(asked)
+    for said, kind in (("yes", "statement"), ("no", "comment"), ("", "comment")):
+        form = fields(client.get(f"{THERE}/kommentar")) | {"stance": "remark", "text": f"Gesagt: {said}."}
+        sent = client.post(f"{THERE}/kommentar", data=form | ({"formal": said} if said else {}))
+        assert sent.status_code == 303, words(sent)
+        with Session(engine) as session:
+            row = session.exec(select(Contribution).where(Contribution.text == f"Gesagt: {said}.")).one()
+            past = [each.verb for each in journal.about(session, f"contribution:{row.id}")]
+        assert (row.kind, "comment_in_formal_period" in past) == (kind, kind == "comment")

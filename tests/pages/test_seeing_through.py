@@ -13,12 +13,21 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import following, happenings, implementation, moderation, procedures, support
-from consultations.contributions import Kind
+from consultations import (
+    amendments,
+    discussion,
+    following,
+    happenings,
+    implementation,
+    moderation,
+    procedures,
+    support,
+)
+from consultations.contributions import Contribution, Kind, Submission
 from consultations.following import Subscription
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
-from consultations.permissions import Actor, Role
+from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
 from consultations.proposals import Proposal
 from participation import delivery, identity, mail, security
@@ -312,3 +321,55 @@ def test_a_mail_without_a_list_bears_no_unsubscribe_head() -> None:
     smtp = mail.SmtpSettings("localhost", 25, "town@auenfurt.example")
     plain = mail.build(mail.Message("a@post.example", "S", "T"), smtp, now=NOW + timedelta())
     assert plain["List-Unsubscribe"] is None
+
+
+def test_an_amendment_on_paper_goes_the_same_way(new_client: NewClient, engine: Engine, town: Town) -> None:
+    clerk = signed_in(engine, town.clerk, new_client())
+    there = f"/verwaltung/eingang/aenderung/{proposal_id(engine)}"
+    assert there in clerk.get(f"/verwaltung/unterstuetzung/{proposal_id(engine)}").text
+    form = tree_of(clerk.get(there)).xpath("//main//form[@method='post']")[0]
+    typed = dict(form.form_values()) | {
+        "what": "Acht Bänke ans Ufer.",
+        "reason": "Genauer.",
+        "name": "Ida Kern",
+    }
+    missing = clerk.post(there, data=typed)
+    assert (missing.status_code, "Acht Bänke ans Ufer." in missing.text) == (422, True)
+    done = clerk.post(there, data=typed | {"channel": "letter", "wants_publication": "y"})
+    assert done.status_code == 303, words(done)
+    assert "ID-0002" in words(clerk.get(done.headers["location"]))
+    with Session(engine) as session:
+        ((made, row),) = session.exec(
+            select(amendments.Amendment, Contribution).join(
+                Contribution, Contribution.id == amendments.Amendment.contribution_id
+            )
+        ).all()
+        assert (made.patches[0]["text"], row.channel, row.publication) == (
+            "Acht Bänke ans Ufer.", "letter", "pending",
+        )  # fmt: skip
+
+
+def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
+    client: TestClient, engine: Engine, town: Town
+) -> None:
+    assert "kennen wir nicht" in words(client.get(f"{HERE}/vorschlaege?nahe=Nirgendwo"))
+    framed = client.get(f"{HERE}/vorschlaege/einbetten")
+    policy = framed.headers["content-security-policy"]
+    assert "frame-ancestors *" in policy
+    assert "script" not in policy, "nothing runs in the frame"
+    assert not tree_of(framed).xpath("//script | //form")
+    assert tree_of(framed).xpath("//a[contains(@href, '/vorschlaege/ID-0001')]/@rel") == ["noopener"]
+    assert "frame-ancestors 'none'" in client.get(f"{HERE}/vorschlaege").headers["content-security-policy"]
+    assert not tree_of(client.get(THERE)).xpath("//h3[.='Dafür']")
+    with unit_of_work(engine, write=True) as session:
+        for stance, said in (("for", "Endlich sitzen."), ("against", "Zu laut.")):
+            town.keys += 1
+            form = Submission(Kind.COMMENT, "web", f"said-{town.keys}", text=said, wants_publication=True)
+            made = discussion.comment(
+                session, proposal_id(engine), discussion.Stance(stance), form, procedure=town.procedure,
+                by=PUBLIC, now=NOW,
+            )  # fmt: skip
+            moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    sides = tree_of(client.get(THERE)).xpath("//*[@class='d-comparison__sides']/div")
+    assert ["Endlich sitzen." in side.text_content() for side in sides] == [True, False]
+    assert "Zu laut." in sides[1].text_content()
