@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
@@ -603,6 +604,7 @@ def hand_over(
     owner.role, to.role = AuthorRole.COAUTHOR.value, AuthorRole.OWNER.value
     session.add(owner)
     session.add(to)
+    moved: dict[str, Any] = {"from": owner.id, "to": to.id}
     proposals.note(
         session, proposal, "proposal_handed_over", by=by, now=now, **{"from": owner.id, "to": to.id}
     )
@@ -652,7 +654,7 @@ def _move(
     author: ProposalAuthor | None,
     channel: str = "web",
     now: datetime,
-    facts: dict[str, object],
+    facts: dict[str, Any],
 ) -> Proposal:
     proposal = proposals.lock(session, proposal_id)
     after, _phase = require(session, proposal, act, by=by, author=author, channel=channel, now=now)

@@ -86,7 +86,9 @@ def support_page(visit: Visit) -> Response:
                 )
         elif visit.form_data.get("do") == "move":
             into = unions.gone_into(visit.session, proposal.contribution_id)
-            for supporter in _supporters(visit, browser) if into is not None else ():
+            if into is None:
+                visit.not_found()
+            for supporter in _supporters(visit, browser):
                 support.move(
                     visit.session, proposal.contribution_id, into, supporter, by=visit.by, now=visit.now
                 )
