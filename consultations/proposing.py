@@ -605,9 +605,7 @@ def hand_over(
     session.add(owner)
     session.add(to)
     moved: dict[str, Any] = {"from": owner.id, "to": to.id}
-    proposals.note(
-        session, proposal, "proposal_handed_over", by=by, now=now, **{"from": owner.id, "to": to.id}
-    )
+    proposals.note(session, proposal, "proposal_handed_over", by=by, now=now, **moved)
     return to
 
 
