@@ -473,7 +473,6 @@ def _with_old_names(now: datetime) -> Any:
             SupportList.state != ListState.ENTERED.value,
             col(Phase.ends_on) < local_date(now - NAMES_KEPT),
         )
-        .order_by(col(SupportLine.id))
     )
 
 

@@ -134,6 +134,9 @@ def merge_page(visit: Visit) -> Response:
     form = visit.form(kind)
     if not form.validate():
         return _merge(visit, which, form, pair=pair, keys=keys, status=422)
+    # The words of somebody else's proposal are held against a version that everybody may read, and no other.
+    sent = row_number(str(form._fields["base"].data)) or base.number
+    number = sent if not goes_in or sent in shown.readable else base.number
     try:
         unions.ask(
             visit.session,
@@ -142,7 +145,7 @@ def merge_page(visit: Visit) -> Response:
                 pair[1].contribution_id,
                 form.reason.data or "",
                 {key: str(form._fields[key].data or "") for key in keys},
-                row_number(str(form._fields["base"].data)) or base.number,
+                number,
             ),
             by=visit.by,
             author=author,

@@ -307,13 +307,12 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
     read = rosa.get(wish)
     for expected in ("Beide wollen sitzen.", "Am Mühlbach sollen Stühle stehen.", "eingefügt: und Stühle"):
         assert expected in words(read)
-    assert "eingefügt" not in words(ben.get(wish)) or "Anfrage zurücknehmen" in words(ben.get(wish))
+    assert "Anfrage zurücknehmen" in words(ben.get(wish))
     assert rosa.post(wish, data={"do": "refuse"}).status_code == 422
     assert "einer" in words(rosa.get(rosa.post(wish, data={"do": "agree"}).headers["location"]))
     gone = words(client.get(other))
     assert "Teil eines anderen Vorschlags" in gone
     assert "Bänke am Mühlbach" in gone
-    assert client.get(f"{other}/anders").status_code in (404, 409, 422) or "takes nothing" not in gone
 
     # Whoever supports it is asked, and only then comes along.
     assert "mitnehmen" in words(fan.get(f"{other}/unterstuetzen"))
@@ -332,9 +331,7 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
     receipt = rosa.post("/mitschreiben/teilen", data=part)
     assert "Bäume pflanzen." in words(rosa.get(receipt.headers["location"]))
     publish_everything(engine, town)
-    assert "ging hervor aus" in words(
-        client.get(f"{HERE}/vorschlaege/ID-0003")
-    ) or "Bänke am Mühlbach" in words(client.get(f"{HERE}/vorschlaege/ID-0003"))
+    assert "entstand aus" in words(client.get(f"{HERE}/vorschlaege/ID-0003"))
 
 
 def test_nothing_typed_is_lost_when_the_phase_ends_meanwhile_and_a_receipt_says_what_it_is_for(
