@@ -164,7 +164,7 @@ def ask(
     `words`: the sentence that they agreed to. Whether the address follows already is told to nobody but its owner: the
     same happens, at most once in ten minutes. Raises Refusal EMAIL_INVALID ("email").
     """
-    clean = _clean(address)
+    clean = clean_address(address)
     row = session.exec(
         select(Subscription).where(
             Subscription.municipality_id == municipality_id,
@@ -211,7 +211,8 @@ def ask(
     return row
 
 
-def _clean(address: str) -> str:
+def clean_address(address: str) -> str:
+    """An e-mail address as it is kept. Raises Refusal EMAIL_INVALID ("email")."""
     try:
         valid = validate_email(
             address.strip()[: ADDRESS_LIMIT + 1], check_deliverability=False, test_environment=True

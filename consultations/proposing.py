@@ -4,7 +4,9 @@ Every verb asks `cocreation.answer` once, locks the proposal, writes a version w
 in the journal in the same transaction. What the public reads follows by moderation (`moderation.decide_on_version`).
 """
 
+import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,16 @@ from typing import Any
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, moderation, procedures, proposals, wording
+from consultations import (
+    channels,
+    contributions,
+    following,
+    moderation,
+    notices,
+    procedures,
+    proposals,
+    wording,
+)
 from consultations.cocreation import MOVES as ACTS
 from consultations.cocreation import (
     SECTIONS,
@@ -31,6 +42,7 @@ from consultations.cocreation import (
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import PhaseState
 from consultations.moderation import Action, Decision, LaterVersion, ModerationDecision, Redaction
+from consultations.notices import NoticeWay
 from consultations.permissions import SYSTEM, Actor, Permission, may
 from consultations.procedures import Phase, Procedure, ProcedureState, Track
 from consultations.proposals import (
@@ -468,15 +480,17 @@ def invite(
     *,
     name: str = "",
     way: str = "link",
+    email: str = "",
     by: Actor,
     author: ProposalAuthor | None = None,
     channel: str = "web",
     now: datetime,
 ) -> Asked:
-    """Ask somebody to write along: by a link to hand on, by mail, or by a code on paper (`way`).
+    """Ask somebody to write along: by a link to hand on, by mail (with an `email`), or by a code on paper (`way`).
 
-    Raises what `require` raises.
+    Raises what `require` raises, and EMAIL_INVALID ("email").
     """
+    address = following.clean_address(email) if email.strip() else ""
     proposal = proposals.lock(session, proposal_id)
     require(session, proposal, Act.INVITE, by=by, author=author, channel=channel, now=now)
     secret, code = secrets.token_urlsafe(24), contributions.new_access_code()
@@ -487,13 +501,27 @@ def invite(
         name=normalise(name, field="name", limit=NAME_LIMIT).strip(),
         invited_at=now,
         invited_by=author.name if author else by.label,
-        way=way,
+        way="mail" if address else way,
         key_sha256=hashed(secret),
         code_sha256=hashed(code),
     )
     session.add(asked)
     session.flush()
-    proposals.note(session, proposal, "coauthor_invited", by=by, now=now, author=asked.id, way=way)
+    proposals.note(session, proposal, "coauthor_invited", by=by, now=now, author=asked.id, way=asked.way)
+    if address:
+        # The address is kept with the mail alone: whoever is asked has agreed to nothing yet.
+        notices.leave(
+            session,
+            municipality_id=proposal.municipality_id,
+            contribution_id=proposal_id,
+            kind="author_invitation",
+            way=NoticeWay.MAIL,
+            address=address,
+            to_name=asked.name,
+            language=asked.language,
+            facts={"author": asked.id},
+            now=now,
+        )
     return Asked(asked, secret, code)
 
 
@@ -505,6 +533,26 @@ def hashed(secret: str) -> str:
 def author_by_secret(session: Session, municipality_id: int, secret: str) -> ProposalAuthor | None:
     """Whose personal link this is, in this municipality, or None."""
     return _author_by(session, municipality_id, key_sha256=hashed(secret)) if secret else None
+
+
+def mailed_secret(key: bytes, author: ProposalAuthor) -> str:
+    """The secret in the link of a mailed invitation: made anew when the mail leaves, from the installation's `key`."""
+    made = hmac.digest(key, b"writing along\0" + author.key_sha256.encode(), "sha256")
+    return f"{author.id}.{base64.urlsafe_b64encode(made[:18]).decode()}"
+
+
+def author_by_mail(
+    session: Session, municipality_id: int, secret: str, *, key: bytes
+) -> ProposalAuthor | None:
+    """Whose mailed link this is, in this municipality, or None."""
+    number, _, rest = secret.partition(".")
+    if not (rest and number.isascii() and number.isdigit() and len(number) < 18):
+        return None
+    author = session.get(ProposalAuthor, int(number))
+    proposal = proposals.by_contribution(session, author.proposal_id) if author else None
+    if author is None or proposal is None or proposal.municipality_id != municipality_id:
+        return None
+    return author if hmac.compare_digest(mailed_secret(key, author).encode(), secret.encode()) else None
 
 
 def author_by_code(session: Session, municipality_id: int, typed: str) -> ProposalAuthor | None:

@@ -52,7 +52,7 @@ AT_ONCE = 20
 
 
 #: Kinds of notices that tell news of proposals.
-NEWS = ("follow_confirm", "follow_news", "proposal_news")
+NEWS = ("follow_confirm", "follow_news", "proposal_news", "author_invitation")
 
 
 @dataclass(frozen=True)

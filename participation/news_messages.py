@@ -6,14 +6,16 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import evaluation, following, implementation
+from consultations import evaluation, following, implementation, proposing
 from consultations.cocreation import Outcome
+from consultations.contributions import Contribution
 from consultations.deadlines import local_date
 from consultations.following import News, Subscription
 from consultations.happenings import Kind
 from consultations.implementation import ImplementationEntry
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
+from consultations.proposals import AuthorState, ProposalAuthor
 from participation import i18n, letters, mail
 from participation.letters import Letterhead
 from participation.web import language_prefix, path_for
@@ -62,6 +64,8 @@ class NewsMessage:
     manage_url: str
     end_url: str
     privacy_url: str
+    #: Who asks to write along; may be empty.
+    inviter: str = ""
 
 
 def in_words(news: News, language: str) -> str:
@@ -107,9 +111,16 @@ def prepare(
     """What a notice says; None if there is nothing left to tell, or whoever it is for no longer wants to hear of it."""
     facts, language = notice.facts, notice.language
     prefix = base + language_prefix(language)
-    manage = end = what = rhythm = ""
+    manage = end = what = rhythm = inviter = ""
     items: tuple[Item, ...] = ()
-    if notice.kind == "proposal_news":
+    if notice.kind == "author_invitation":
+        author = session.get(ProposalAuthor, facts["author"])
+        if author is None or author.state != AuthorState.INVITED.value:
+            return None
+        proposed = session.get_one(Contribution, author.proposal_id)
+        manage = prefix + path_for("author_link", token=proposing.mailed_secret(key, author))
+        what, inviter = proposed.title or proposed.reference, author.invited_by
+    elif notice.kind == "proposal_news":
         items = tuple(item_of(each, base, language) for each in following.read(session, [facts["happening"]]))
     else:
         row = session.get(Subscription, facts["subscription"])
@@ -125,7 +136,7 @@ def prepare(
             items = tuple(
                 item_of(each, base, language) for each in following.read(session, facts["happenings"])
             )
-    if not items and notice.kind != "follow_confirm":
+    if not items and notice.kind not in ("follow_confirm", "author_invitation"):
         return None
     return NewsMessage(
         kind=notice.kind,
@@ -138,6 +149,7 @@ def prepare(
         manage_url=manage,
         end_url=end,
         privacy_url=prefix + path_for("privacy"),
+        inviter="" if ":" in inviter or inviter == "public" else inviter,
     )
 
 

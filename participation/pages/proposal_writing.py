@@ -120,6 +120,8 @@ def author_link(visit: Visit) -> Response:
     check_rate(visit.house.limiter, Action.AGENCY_LINK, address_of(visit.request.scope))
     author = proposing.author_by_secret(
         visit.session, visit.municipality_id, visit.request.path_params["token"]
+    ) or proposing.author_by_mail(
+        visit.session, visit.municipality_id, visit.request.path_params["token"], key=visit.house.link_key
     )
     if author is None or author.state not in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
         visit.not_found()
@@ -247,6 +249,7 @@ _DONE = {
     "dabei": N_("You are writing along now."),
     "uebergeben": N_("You have handed it over."),
     "entschieden": N_("Your decision is kept, and everybody can read it."),
+    "eingeladen": N_("The invitation is on its way by mail."),
     "gefragt": N_("The other author is asked. You read here what becomes of it."),
     "vereint": N_("The two proposals are one now."),
     "nicht": N_("Your answer is kept. Both proposals stay as they are."),
@@ -401,9 +404,20 @@ def author_desk(visit: Visit) -> Response:
             return enter_desk(visit, joined) if joined is not None else visit.redirect("author_desk")
         if wanted == "invite":
             name = str(visit.form_data.get("name", ""))[: proposing.NAME_LIMIT]
+            email = str(visit.form_data.get("email", ""))
+            if email.strip():
+                check_rate(visit.house.limiter, Action.FOLLOW, address_of(visit.request.scope))
             asked = proposing.invite(
-                visit.session, author.proposal_id, name=name, by=visit.by, author=author, now=visit.now
+                visit.session,
+                author.proposal_id,
+                name=name,
+                email=email,
+                by=visit.by,
+                author=author,
+                now=visit.now,
             )
+            if asked.author.way == "mail":
+                return visit.redirect("author_desk", erledigt="eingeladen")
             return _desk(visit, author, asked=asked)
         if wanted in ("accept", "decline"):
             name = str(visit.form_data.get("name", ""))[: proposing.NAME_LIMIT]

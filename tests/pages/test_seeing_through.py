@@ -373,3 +373,42 @@ def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
     sides = tree_of(client.get(THERE)).xpath("//*[@class='d-comparison__sides']/div")
     assert ["Endlich sitzen." in side.text_content() for side in sides] == [True, False]
     assert "Zu laut." in sides[1].text_content()
+
+
+def test_a_coauthor_is_asked_by_mail(
+    client: TestClient,
+    new_client: NewClient,
+    engine: Engine,
+    town: Town,
+    app: Starlette,
+    mail_server: MailServer,
+) -> None:
+    house = app.state.house
+    house.settings = house.settings.model_copy(
+        update={
+            "smtp_host": mail_server.host,
+            "smtp_port": mail_server.port,
+            "smtp_tls": "none",
+            "mail_from": "town@auenfurt.example",
+        }
+    )
+    with Session(engine) as session:
+        code = session.get_one(Contribution, proposal_id(engine)).access_code
+    client.post("/beitrag", data={"code": code})
+    client.post("/beitrag/weiterschreiben")
+    desk = "/mitschreiben/vorschlag"
+    wrong = client.post(desk, data={"do": "invite", "name": "Ayşe", "email": "keine Adresse"})
+    assert wrong.status_code == 422
+    sent = client.post(desk, data={"do": "invite", "name": "Ayşe", "email": "ayse@post.example"})
+    assert "per E-Mail unterwegs" in words(client.get(sent.headers["location"]))
+    assert delivery.deliver_mail(house)
+    (asked,) = mail_server.messages()
+    assert asked["Subject"] == "Schreiben Sie mit? Bänke"
+    link = re.search(r"http://\S+(/mitschreiben/einladung/\S+)", asked.get_content())
+    assert link
+    guest = new_client()
+    assert guest.get(link.group(1) + "x").status_code == 404
+    assert guest.get(link.group(1)).headers["location"] == desk
+    assert "Sie sind eingeladen" in words(guest.get(desk))
+    assert guest.post(desk, data={"do": "decline"}).status_code == 303
+    assert new_client().get(link.group(1)).status_code == 404, "who declined is not asked again"
