@@ -288,7 +288,7 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
 
     # Ben asks that his goes into Rosa's: which two, then the joint words and why.
     assert "Mit einem anderen zusammenlegen" in words(ben.get("/mitschreiben/vorschlag"))
-    assert words(ben.get("/mitschreiben/zusammenlegen")).startswith("Mit einem anderen zusammenlegen")
+    assert "Welcher bleibt bestehen?" in words(ben.get("/mitschreiben/zusammenlegen"))
     for wrong in ("ID-0002", "ID-9999"):
         assert ben.get(f"/mitschreiben/zusammenlegen?vorschlag={wrong}").status_code == 422
     chosen = "/mitschreiben/zusammenlegen?vorschlag=id-0001&richtung=hinein"
@@ -305,7 +305,7 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
     # Rosa reads both, sees what the joint words change, and agrees; a refusal would need words.
     wish = "/mitschreiben/zusammenlegen/1"
     read = rosa.get(wish)
-    for expected in ("Beide wollen sitzen.", "Am Mühlbach sollen Stühle stehen.", "eingefügt: und Stühle"):
+    for expected in ("Beide wollen sitzen.", "Am Mühlbach sollen Stühle stehen.", "neu: und Stühle"):
         assert expected in words(read)
     assert "Anfrage zurücknehmen" in words(ben.get(wish))
     assert rosa.post(wish, data={"do": "refuse"}).status_code == 422
