@@ -373,7 +373,7 @@ def test_a_comment_beside_a_formal_period_asks_whether_it_is_a_statement(
     with unit_of_work(engine, write=True) as session:
         formal = Phase(
             procedure_id=town.procedure.id or 0, kind=PhaseKind.PUBLICATION.value, position=9, starts_on=STARTS,
-            ends_on=ENDS, opens=["statement"], is_formal=True, effective_end=ENDS,
+            ends_on=ENDS, opens=["statement"], is_formal=True, effective_end=ENDS, released_at=NOW,
         )  # fmt: skip
         session.add(formal)
     asked = client.get(f"{THERE}/kommentar")
