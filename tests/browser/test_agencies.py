@@ -74,7 +74,7 @@ def test_an_agency_answers_by_link(
 
     dora = new_page(**NARROW_DARK_PLAIN)
     dora.goto(drafting)
-    expect(dora.get_by_text("bis Donnerstag, 18. März 2027, 24 Uhr")).to_be_visible()
+    expect(dora.get_by_text("bis Donnerstag, 18. März 2027, 24 Uhr, noch 30 Tage")).to_be_visible()
     dora.locator(".d-deadline summary").click()  # the computation, step by step, each with its source
     expect(dora.locator(".d-deadline .d-law__source").first).to_be_visible()
     fine(dora)
