@@ -207,6 +207,17 @@ def citygml(
 {extra}</core:CityModel>"""
 
 
+def citygml_face(points: list[tuple[float, float, float]], *, close: bool = True) -> str:
+    """A face of CityGML 2 beside the houses of `citygml`, as the content of a lodXMultiSurface."""
+    ring = [*points, points[0]] if close else points
+    text = " ".join(f"{X0 + x} {Y0 + y} {z}" for x, y, z in ring)
+    return (
+        "<gml:MultiSurface><gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing>"
+        f'<gml:posList srsDimension="3">{text}</gml:posList>'
+        "</gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember></gml:MultiSurface>"
+    )
+
+
 def cityjson(version: str = "2.0", *, sequence: bool = False, system: str = "EPSG/0/25832") -> str:
     """The same two boxes without the hole, as CityJSON or as a sequence of it."""
     head: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Reading the layers a town delivers, and refusing what cannot be one."""
 
+import gzip
 import json
 import random
 import re
@@ -353,6 +354,8 @@ def test_archives_that_blow_up(problem: Callable[..., LayerProblem]) -> None:
     size = (900_000).to_bytes(4, "little")
     assert lying.count(size) == 2
     assert problem(lying.replace(size, (1000).to_bytes(4, "little")), "a.zip").code in {"broken", "zip_bomb"}
+    packed = gzip.compress(b"<" + b" " * 900_000)
+    assert problem(packed, "a.gml.gz", limits=Limits(unpacked_bytes=1000)).code == "zip_bomb"
 
 
 def test_a_password_and_a_name_twice(problem: Callable[..., LayerProblem]) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -291,3 +292,40 @@ def test_an_extract_of_openstreetmap_has_all_its_layers() -> None:
     assert (counts["points"], counts["lines"], counts["multipolygons"]) == (897, 2384, 5412)
     assert read.frame["building"].notna().sum() == 4267
     assert read.report.crs == "EPSG:4326"
+
+
+def test_the_table_in_the_documentation_says_what_the_reports_say() -> None:
+    """Format, version, coordinate and height system of every row, and each of its numbers under its own name."""
+    text = (ROOT / "docs" / "geo.md").read_text(encoding="utf-8").partition("## Samples")[2]
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert len(rows) == 21
+    for name, kind, objects, system in rows:
+        read = sample(name)
+        report = read.report
+        assert kind.startswith(report.format.removesuffix("Seq")), (name, report.format)
+        assert report.format == "OpenStreetMap" or kind in (
+            report.format,
+            f"{report.format} {report.version}",
+        ), name
+        assert system.startswith(report.crs), name
+        assert ("outside Germany" in system) == (("outside_germany", "") in report.notes), name
+        assert not report.vertical or report.vertical.split()[0] in system, name
+        layers = Counter({layer.name: layer.features for layer in report.layers})
+        classes = Counter(read.frame["klass"]) if "klass" in read.frame else Counter()
+        classes.update({left.layer: left.count for left in report.skipped})
+        for number, word in re.findall(r"(\d[\d,]*) (\w+)", re.sub(r"LoD\d", "", objects)):
+            told = {
+                "buildings": report.features,
+                "building": report.features,
+                "parts": report.parts,
+                "part": report.parts,
+                **(report.thematic or {}),
+                **classes,
+            }
+            if report.format == "OpenStreetMap":
+                told |= {
+                    "points": layers["points"],
+                    "lines": layers["lines"],
+                    "areas": layers["multipolygons"],
+                }
+            assert int(number.replace(",", "")) == told.get(word, report.features), (name, word)
