@@ -151,9 +151,10 @@ class _Walk:
         self._owners: list[tuple[int, _Draft]] = []
         self._own_system = self._first_system = ""
         self._order: list[_Face] = []
-        self._known: dict[str, _Face] = {}
-        self._groups: dict[str, tuple[int, int]] = {}
-        self._open_groups: list[tuple[str, int]] = []
+        #: With the attributes that name them; names are only looked up where something refers to one.
+        self._named: list[tuple[dict[str, str], _Face]] = []
+        self._groups: list[tuple[dict[str, str], int, int]] = []
+        self._open_groups: list[tuple[dict[str, str], int]] = []
         self._links: list[tuple[str, Kind]] = []
         # Of the property and the face
         self._is_property = False
@@ -358,7 +359,7 @@ class _Walk:
         self._whole = self._draft(attributes, "")
         self._owners = [(len(self._stack), self._whole)]
         self._own_system = self._first_system = ""
-        self._order, self._known, self._groups = [], {}, {}
+        self._order, self._named, self._groups = [], [], []
         self._open_groups, self._links = [], []
         self._into = self._face = self._address = None
         self._is_property = self._wants_height = False
@@ -442,26 +443,26 @@ class _Walk:
         return "other" if name in _INSTALLATIONS else None
 
     def _begin_group(self, attributes: dict[str, str]) -> None:
-        if not self._first_system:
+        if not (self._system or self._first_system):
             self._first_system = attributes.get("srsName", "")
-        self._open_groups.append((self._id(attributes), len(self._order)))
+        self._open_groups.append((attributes, len(self._order)))
 
     def _end_group(self) -> None:
-        name, first = self._open_groups.pop()
-        if name:
-            self._groups[name] = (first, len(self._order))
+        attributes, first = self._open_groups.pop()
+        if attributes:
+            self._groups.append((attributes, first, len(self._order)))
 
     def _begin_orientable(self, attributes: dict[str, str]) -> None:
         # An orientation counts for all that is within it, as deep as it lies.
         turns = attributes.get("orientation") == "-"
-        self._open_groups.append(("", -1 if turns else 0))
+        self._open_groups.append(({}, -1 if turns else 0))
         self._turned += turns
 
     def _end_orientable(self) -> None:
         self._turned -= self._open_groups.pop()[1] == -1
 
     def _begin_area(self, attributes: dict[str, str]) -> None:
-        if not self._first_system:
+        if not (self._system or self._first_system):
             self._first_system = attributes.get("srsName", "")
         into = self._into
         if into is None:
@@ -470,8 +471,8 @@ class _Walk:
         face = self._face = _Face(self._lod, self._kind, [], self._turned > 0)
         into.append(face)
         self._order.append(face)
-        if attributes and (name := self._id(attributes)):
-            self._known[name] = face
+        if attributes:
+            self._named.append((attributes, face))
 
     def _begin_ring(self, attributes: dict[str, str]) -> None:
         self._ring += 1
@@ -513,14 +514,18 @@ class _Walk:
 
     def _link(self, whole: _Draft) -> None:
         """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
+        if not self._links:
+            return
+        known = {self._id(attributes): face for attributes, face in self._named}
+        groups = {self._id(attributes): span for attributes, *span in self._groups}
         for target, kind in self._links:
             name = target[1:]
             if not target.startswith("#"):
                 self._findings.leave_out("remote_link", whole.building.id)
-            elif name in self._known:
-                self._known[name].kind = self._known[name].kind or kind
-            elif name in self._groups:
-                for face in self._order[slice(*self._groups[name])]:
+            elif name and name in known:
+                known[name].kind = known[name].kind or kind
+            elif name and name in groups:
+                for face in self._order[slice(*groups[name])]:
                     face.kind = face.kind or kind
             else:
                 self._findings.leave_out("unresolved_link", whole.building.id)
