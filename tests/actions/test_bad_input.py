@@ -166,13 +166,14 @@ def test_every_kind_of_bad_file_is_refused_or_repaired_by_name_and_never_half_a_
         assert set(row.said) <= set(said), row.name
 
     # The command says it in words, names each file, and goes on with the next.
-    code, printed = run("layers", "check", *paths, "--json")
+    some = list(zip(rows, paths, strict=True))[::6]
+    code, printed = run("layers", "check", *(path for _, path in some), "--json")
     told = json.loads(printed)
     assert code == 2
-    assert [each["file"] for each in told] == [row.name for row in rows]
-    assert [row.name for row, each in zip(rows, told, strict=True) if "refused" in each] == [
-        row.name for row in rows if row.refused
+    assert [(each["file"], "refused" in each) for each in told] == [
+        (row.name, bool(row.refused)) for row, _ in some
     ]
+    assert {"refused" in each for each in told} == {True, False}
 
     # As a job over a layer of the same title: what is refused leaves the old one, what is repaired takes its place.
     old = {}
