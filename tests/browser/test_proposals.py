@@ -67,11 +67,11 @@ def write(page: Page, fine: Callable[[Page], None], title: str, what: str) -> st
     page.locator("[name=title]").fill(title)
     page.locator("[name=text]").fill(what)
     while page.get_by_role("button", name="Weiter", exact=True).count():
+        public = page.locator("[name=publish][value=yes]")
+        if public.count():
+            public.check()
         press(page, "Weiter")
         fine(page)
-    publish = page.locator("[name=publish][value=yes]")
-    if publish.count():
-        publish.check()
     press(page, "Absenden")
     expect(page.locator("main")).to_contain_text("ID-000")
     fine(page)
