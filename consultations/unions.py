@@ -441,6 +441,12 @@ def by_id(session: Session, proposal_id: int, union_id: int) -> Union | None:
     return found if found is not None and proposal_id in (found.from_id, found.into_id) else None
 
 
+def in_town(session: Session, municipality_id: int, union_id: int) -> Union | None:
+    """The wish with this number, if it belongs to the municipality."""
+    found = session.get(Union, union_id)
+    return found if found is not None and found.municipality_id == municipality_id else None
+
+
 def of_proposals(session: Session, proposal_ids: tuple[int, ...]) -> list[Union]:
     """All wishes to merge one of these proposals, newest first."""
     return list(

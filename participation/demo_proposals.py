@@ -33,7 +33,7 @@ from consultations.implementation import EntryInput, EntryKind, MilestoneState
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Role
 from consultations.support import Supporter
-from consultations.support_lists import LineInput
+from consultations.support_lists import LineInput, SupportList
 from consultations.unions import UnionInput
 from consultations.wording import Passage
 
@@ -54,6 +54,7 @@ class Proposals:
         self.link_key = key
         self.rows: dict[int, Contribution] = {}
         self.milestones: dict[tuple[int, str], int] = {}
+        self.sheets: dict[tuple[int, int], SupportList] = {}
 
     def gather(self) -> None:
         """Note all that happens, with its day."""
@@ -86,6 +87,8 @@ class Proposals:
             self._later(each["day"], 14, self._support, number, each)
         for each in told.get("sheets", []):
             self._later(each["day"], 10, self._sheet, number, each)
+            if "struck" in each:
+                self._later(each["day"], 17, self._check, number, each)
         if "joins" in told:
             self._later(told["joins"]["day"], 16, self._join, number, told["joins"])
         if "asked" in told:
@@ -216,17 +219,14 @@ class Proposals:
             by=staff[Role.CLERK],
             now=at,
         )
-        if "struck" in told:
-            struck = {int(line): why for line, why in told["struck"].items()}
-            checked = at + timedelta(hours=3)
-            support_lists.check(
-                session,
-                sheet,
-                struck,
-                key=self.link_key,
-                by=staff[Role.PLANNER],
-                now=min(checked, self.story.now),
-            )
+        self.sheets[number, told["day"]] = sheet
+
+    def _check(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        struck = {int(line): why for line, why in told["struck"].items()}
+        sheet = self.sheets[number, told["day"]]
+        support_lists.check(
+            session, sheet, struck, key=self.link_key, by=self.story.staff[Role.PLANNER], now=at
+        )
 
     def _join(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
         """It goes into another, both owners agree; some of those who support it come along."""

@@ -103,7 +103,7 @@ def desk(visit: Visit) -> Response:
                 AmendmentItem(
                     f"{references[each.from_id]} → {references[each.into_id]}",
                     each.owners_until,
-                    visit.url("proposal_union", id=each.into_id, number=each.id),
+                    visit.url("proposal_union", number=each.id),
                 )
                 for each in joining
             ),

@@ -306,19 +306,18 @@ def _answer(
 
 
 @page(
-    "/verwaltung/vorschlaege/zusammenlegen/{id:int}/{number:int}",
+    "/verwaltung/vorschlaege/zusammenlegen/{number:int}",
     name="proposal_union",
     may=Permission.MODERATE,
     methods=("GET", "POST"),
 )
 def facilitate(visit: Visit) -> Response:
-    """The same before the facilitator, once an owner was silent for too long; `id` is the proposal that stays."""
-    proposal = proposal_at_work(visit, Permission.MODERATE)[1]
-    union = unions.by_id(
-        visit.session, proposal.contribution_id, row_number(str(visit.request.path_params["number"])) or 0
-    )
+    """The same before the facilitator, once an owner was silent for too long."""
+    number = row_number(str(visit.request.path_params["number"])) or 0
+    union = unions.in_town(visit.session, visit.municipality_id, number)
     if union is None:
         visit.not_found()
+    proposal_at_work(visit, Permission.MODERATE, union.into_id)
     words, error, status = str(visit.form_data.get("words", "")) if visit.is_post else "", "", 200
     if visit.is_post:
         try:

@@ -260,7 +260,7 @@ TABLE: dict[str, Rule] = {
     "proposal_version": there(MODERATORS, id="proposal_id"),
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
     "amendment_intake": there(COUNTER, id="proposal_id"),
-    "proposal_union": there(MODERATORS, id="proposal_id", number="union"),
+    "proposal_union": there(MODERATORS, number="union"),
     "moderation": open_to(MODERATORS),
     "moderation_next": open_to(MODERATORS),
     "moderation_decided": open_to(MODERATORS),
