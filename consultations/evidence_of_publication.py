@@ -8,9 +8,11 @@ from consultations import certificates
 from consultations.certificates import Certificate
 from consultations.documents import DocumentVersion
 from consultations.frozen import FrozenDocument
+from consultations.implementation import ImplementationEntry
 from consultations.journal import JournalEntry
 from consultations.lateness import LateDecision, decision_sha256
 from consultations.places import Layer
+from consultations.variants import Variant
 
 BATCH = 500
 
@@ -106,6 +108,14 @@ def files(session: Session) -> Iterator[tuple[str, str]]:
         for sha256, part in ((original, "original"), (normalised, "normalised")):
             if sha256:
                 yield sha256, f"layer:{layer_id}/{part}"
+    for variant_id, sha256 in session.exec(select(Variant.id, Variant.model_sha256)).all():
+        yield sha256, f"variant:{variant_id}"
+    for entry_id, sha256 in session.exec(
+        select(ImplementationEntry.id, ImplementationEntry.picture_sha256).where(
+            ImplementationEntry.picture_sha256 != ""
+        )
+    ).all():
+        yield sha256, f"implementation:{entry_id}"
 
 
 def _entries(session: Session, verb: str) -> Iterator[JournalEntry]:
