@@ -1,7 +1,7 @@
 """Contributions from other systems: tables and GeoJSON through the one door, line by line.
 
 A mapping says which column is what. Nothing is half-imported: a run is one transaction, each line is created, known
-already (by its source id) or refused with a reason, and the caller commits or rolls back.
+already (by its source id) or refused with a reason, and the caller commits or rolls back. A rehearsal only reads.
 """
 
 import csv
@@ -254,9 +254,44 @@ def take_in(
     earlier in this file or in an earlier import. `progress` is told how many lines are done, now and then.
     Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
     """
+
+    def hand_in(submission: Submission) -> Contribution:
+        row = contributions.submit(session, submission, procedure=procedure, by=by, now=now)
+        if mapping.publish and mapping.wants_publication:
+            moderation.publish_imported(session, row, source=mapping.source, by=by, now=now)
+        return row
+
+    return _go_through(session, table, mapping, hand_in, procedure=procedure, now=now, progress=progress)
+
+
+def rehearse(
+    session: Session, table: Table, mapping: FieldMap, *, procedure: Procedure, by: Actor, now: datetime
+) -> Report:
+    """What `take_in` would do, line by line. Nothing is written, so nobody waits for it; nothing has a number yet.
+
+    Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
+    """
+
+    def look(submission: Submission) -> None:
+        contributions.check(session, submission, procedure=procedure, by=by, now=now)
+
+    return _go_through(session, table, mapping, look, procedure=procedure, now=now)
+
+
+def _go_through(
+    session: Session,
+    table: Table,
+    mapping: FieldMap,
+    door: Callable[[Submission], Contribution | None],
+    *,
+    procedure: Procedure,
+    now: datetime,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Report:
+    """Bring every line to the door, and note what becomes of it."""
     check_columns(table, mapping)
     assert procedure.id is not None
-    known = dict(
+    known: dict[str, int | None] = dict(
         session.exec(
             select(Contribution.source_id, Contribution.id).where(
                 Contribution.procedure_id == procedure.id, Contribution.source_id != ""
@@ -265,20 +300,18 @@ def take_in(
     )
     report = Report()
     for done, line in enumerate(table.lines, start=1):
-        report.outcomes.append(_take_line(session, line, mapping, known, procedure=procedure, by=by, now=now))
+        report.outcomes.append(_bring(session, line, mapping, known, door, now))
         if done % 100 == 0:
             progress(done)
     return report
 
 
-def _take_line(
+def _bring(
     session: Session,
     line: Line,
     mapping: FieldMap,
     known: dict[str, int | None],
-    *,
-    procedure: Procedure,
-    by: Actor,
+    door: Callable[[Submission], Contribution | None],
     now: datetime,
 ) -> Outcome:
     if any(line.values.get(column, "") in values for column, values in mapping.leave_out.items()):
@@ -287,15 +320,13 @@ def _take_line(
         submission = _submission(session, line, mapping, known, now)
         if submission.source_id in known:
             return Outcome(line.number, "known")
-        row = contributions.submit(session, submission, procedure=procedure, by=by, now=now)
-        known[row.source_id] = row.id
-        if mapping.publish and mapping.wants_publication:
-            moderation.publish_imported(session, row, source=mapping.source, by=by, now=now)
+        row = door(submission)
     except Refusal as refusal:
         if refusal.code is Code.NOT_ALLOWED:
             raise
         return Outcome(line.number, "refused", refusal=refusal)
-    return Outcome(line.number, "created", row.reference)
+    known[submission.source_id] = row.id if row else None
+    return Outcome(line.number, "created", row.reference if row else "")
 
 
 def _submission(
@@ -309,10 +340,12 @@ def _submission(
     source_id = mapping.id_prefix + value("source_id")
     parent = None
     if value("parent"):
-        parent_id = known.get(mapping.parent_prefix + value("parent"))
-        parent = session.get(Contribution, parent_id) if parent_id else None
-        if parent is None:
+        wanted = mapping.parent_prefix + value("parent")
+        if wanted not in known:
             raise Refusal(Code.PARENT_UNKNOWN, "parent", parent=value("parent"))
+        # In a rehearsal a line of the same file has no row yet.
+        parent_id = known[wanted]
+        parent = session.get(Contribution, parent_id) if parent_id else None
     return Submission(
         kind=mapping.kind,
         channel=channels.IMPORT.key,

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, bindparam, func, or_, text
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -22,7 +22,6 @@ from consultations import (
     locations,
     notices,
     people,
-    places,
     procedures,
     proposals,
     search,
@@ -31,7 +30,7 @@ from consultations import (
 from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
 from consultations.notices import Notice
-from consultations.people import Organisation, Person, PersonInput
+from consultations.people import Person, PersonInput
 from consultations.permissions import Actor, Permission, may
 from consultations.prepared import Prepared, at_once, together
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track
@@ -323,9 +322,7 @@ def submit(
     _check_channel(submission, procedure, by)
     received_at = submission.received_at or now
     try:
-        submission = _normalised(submission)
-        _check_content(session, submission, procedure, received_at, now)
-        phase = _phase(session, submission, procedure, received_at)
+        submission, phase = _checked(session, submission, procedure, now)
     except Refusal:
         # What was taken in once stays taken in, whatever has been closed since.
         earlier = by_key(session, procedure.id, submission.key)
@@ -380,6 +377,24 @@ def submit(
         files = [(file.sha256, file.description) for file in submission.attachments]
         proposals.take_up(session, contribution, submission.passages, files, by=by.label)
     return contribution
+
+
+def check(
+    session: Session, submission: Submission, *, procedure: Procedure, by: Actor, now: datetime
+) -> None:
+    """Raise what `submit` would raise; nothing is written, so that nobody has to wait for it."""
+    _check_channel(submission, procedure, by)
+    _checked(session, submission, procedure, now)
+
+
+def _checked(
+    session: Session, submission: Submission, procedure: Procedure, now: datetime
+) -> tuple[Submission, Phase | None]:
+    """As it is stored, and the phase it belongs to."""
+    received_at = submission.received_at or now
+    submission = _normalised(submission)
+    _check_content(session, submission, procedure, received_at, now)
+    return submission, _phase(session, submission, procedure, received_at)
 
 
 def _write(
@@ -732,6 +747,17 @@ def withdraw(session: Session, contribution: Contribution, *, by: Actor, now: da
     _note(session, contribution, "contribution_withdrawn", by=by, now=now)
 
 
+def supplements_to(session: Session, contribution_id: int) -> list[Contribution]:
+    """What was added later, oldest first."""
+    return list(
+        session.exec(
+            select(Contribution)
+            .where(Contribution.supplements_id == contribution_id)
+            .order_by(col(Contribution.id))
+        ).all()
+    )
+
+
 def move_to(
     session: Session,
     contribution: Contribution,
@@ -783,19 +809,7 @@ def _note(
     )
 
 
-# --- questions -------------------------------------------------------------------------------------
-
-
-def by_access_code(session: Session, municipality_id: int, typed: str) -> Contribution | None:
-    """The contribution that this code belongs to, in this municipality, or None."""
-    code = read_access_code(typed)
-    if code is None:
-        return None
-    return session.exec(
-        select(Contribution).where(
-            Contribution.access_code == code, Contribution.municipality_id == municipality_id
-        )
-    ).first()
+# --- what is asked before something is written ------------------------------------------------------
 
 
 def by_key(session: Session, procedure_id: int, submission_key: str) -> Contribution | None:
@@ -823,195 +837,3 @@ _BEFORE = Prepared(
         next_key(Notice),
     )
 )
-
-
-def by_id(session: Session, municipality_id: int, contribution_id: int) -> Contribution | None:
-    """The contribution with this id, if it belongs to the municipality."""
-    contribution = session.get(Contribution, contribution_id)
-    return contribution if contribution and contribution.municipality_id == municipality_id else None
-
-
-def by_reference(session: Session, procedure: Procedure, typed: str) -> Contribution | None:
-    """The contribution of a procedure with this reference ("BP-12-0031"), in whatever case, or None."""
-    return session.exec(
-        select(Contribution).where(
-            Contribution.procedure_id == procedure.id,
-            Contribution.entry_number == _entry_number(procedure, typed),
-        )
-    ).first()
-
-
-def by_number(session: Session, municipality_id: int, typed: str) -> Contribution | None:
-    """The contribution with this reference, of whatever consultation of the municipality, however it was typed."""
-    key = typed.strip().upper().rpartition("-")[0]
-    procedure = procedures.by_key(session, municipality_id, key) if key else None
-    return by_reference(session, procedure, typed) if procedure else None
-
-
-def _entry_number(procedure: Procedure, typed: str) -> int:
-    """The number at the end of a reference of this procedure; 0, which none has, for anything else."""
-    key, _, number = typed.strip().rpartition("-")
-    fits = key.casefold() == procedure.key.casefold() and number.isascii() and number.isdigit()
-    return int(number) if fits and len(number) < 10 else 0
-
-
-def references(session: Session, contribution_ids: Sequence[int]) -> dict[int, str]:
-    """Reference numbers by id, in one query."""
-    rows = session.exec(
-        select(Contribution.id, Contribution.reference).where(col(Contribution.id).in_(contribution_ids))
-    ).all()
-    return {number: reference for number, reference in rows if number is not None}
-
-
-def attachments_of(session: Session, contribution_id: int) -> list[Attachment]:
-    """The files of a contribution in their order."""
-    return list(
-        session.exec(
-            select(Attachment)
-            .where(Attachment.contribution_id == contribution_id)
-            .order_by(col(Attachment.position))
-        ).all()
-    )
-
-
-def receipt_of(session: Session, contribution_id: int) -> Receipt:
-    """The receipt of a contribution; there always is one. Raises Refusal NOT_FOUND otherwise."""
-    receipt = session.get(Receipt, contribution_id)
-    if receipt is None:
-        raise Refusal(Code.NOT_FOUND)
-    return receipt
-
-
-def submitter_of(session: Session, contribution: Contribution) -> tuple[Person | None, Organisation | None]:
-    """Who handed it in, as far as they said."""
-    person = session.get(Person, contribution.submitter_id) if contribution.submitter_id else None
-    organisation = (
-        session.get(Organisation, person.organisation_id) if person and person.organisation_id else None
-    )
-    return person, organisation
-
-
-def supplements_to(session: Session, contribution_id: int) -> list[Contribution]:
-    """What was added later, oldest first."""
-    return list(
-        session.exec(
-            select(Contribution)
-            .where(Contribution.supplements_id == contribution_id)
-            .order_by(col(Contribution.id))
-        ).all()
-    )
-
-
-def published_count(session: Session, procedure_id: int) -> int:
-    """How many contributions of a procedure the public can read."""
-    return session.exec(
-        select(func.count()).where(
-            Contribution.procedure_id == procedure_id,
-            Contribution.publication == PublicationState.PUBLISHED.value,
-        )
-    ).one()
-
-
-def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
-    """The topics that published contributions of a procedure name, in alphabetical order."""
-    found = session.connection().execute(_TOPICS, {"procedure": procedure_id}).scalars()
-    return tuple(sorted(found, key=str.casefold))
-
-
-# From one topic to the next in the index: as many steps as there are topics, however many contributions.
-_TOPICS = text(
-    "WITH RECURSIVE topic (name) AS ("
-    " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != ''"
-    " UNION ALL SELECT ("
-    " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != '' AND category > topic.name)"
-    " FROM topic WHERE topic.name IS NOT NULL"
-    ") SELECT name FROM topic WHERE name IS NOT NULL"
-)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A contribution with everything that its receipt tells, read once. The rows are not to be changed."""
-
-    contribution: Contribution
-    procedure: Procedure
-    phase: Phase | None
-    receipt: Receipt
-    person: Person | None
-    organisation: Organisation | None
-    attachments: tuple[Attachment, ...]
-    document: Document | None
-    #: The chosen place of the list, if there was one.
-    place_name: str
-    supplements: Contribution | None
-
-
-def record_of(session: Session, contribution: Contribution) -> Record:
-    """Everything about a contribution in a fixed number of reads. Raises Refusal NOT_FOUND without a receipt."""
-    assert contribution.id is not None
-    person, organisation = submitter_of(session, contribution)
-    place = (
-        places.by_id(session, contribution.municipality_id, contribution.place_id)
-        if contribution.place_id
-        else None
-    )
-    return Record(
-        contribution=contribution,
-        procedure=session.get_one(Procedure, contribution.procedure_id),
-        phase=session.get(Phase, contribution.phase_id) if contribution.phase_id else None,
-        receipt=receipt_of(session, contribution.id),
-        person=person,
-        organisation=organisation,
-        attachments=tuple(attachments_of(session, contribution.id)),
-        document=session.get(Document, contribution.document_id) if contribution.document_id else None,
-        place_name=place.name if place else "",
-        supplements=(
-            session.get(Contribution, contribution.supplements_id) if contribution.supplements_id else None
-        ),
-    )
-
-
-def register(
-    session: Session,
-    municipality_id: int,
-    *,
-    words: str = "",
-    procedure_id: int | None = None,
-    procedure_ids: Sequence[int] | None = None,
-    channel: str = "",
-    is_late: bool | None = None,
-    condition: ColumnElement[bool] | None = None,
-    before_id: int | None = None,
-    limit: int = 25,
-) -> list[Contribution]:
-    """Everything received by a municipality, newest first, `limit` rows before `before_id`; for staff.
-
-    `words` may be a reference, an access code, or words of the original. `procedure_ids` are those that somebody
-    may read; None means all. `condition`: what a room above asks for in addition (`lateness.standing`).
-    """
-    question = (
-        select(Contribution)
-        .where(Contribution.municipality_id == municipality_id)
-        .order_by(col(Contribution.id).desc())
-        .limit(limit)
-    )
-    if words.strip():
-        code, reference = read_access_code(words), words.strip()
-        exact = or_(col(Contribution.reference) == reference.upper(), col(Contribution.access_code) == code)
-        found = search.matching(session, words, Scope.ORIGINAL)
-        question = question.where(exact if found is None else or_(exact, found))
-    if procedure_id is not None:
-        question = question.where(Contribution.procedure_id == procedure_id)
-    if procedure_ids is not None:
-        question = question.where(col(Contribution.procedure_id).in_(procedure_ids))
-    if channel:
-        question = question.where(Contribution.channel == channel)
-    if condition is not None:
-        question = question.where(condition)
-    if is_late is not None:
-        question = question.where(Contribution.is_late == is_late)
-    if before_id is not None:
-        question = question.where(col(Contribution.id) < before_id)
-    return list(session.exec(question).all())

@@ -61,15 +61,23 @@ def is_secret(value: str) -> bool:
     return _SECRET.fullmatch(value) is not None
 
 
+def _limit(name: str) -> int:
+    return TEXT_LIMIT if name == "text" else FIELD_LIMIT
+
+
+def holds(name: str, value: str) -> bool:
+    """Whether a draft has room for what was typed into a field."""
+    return len(value) <= _limit(name)
+
+
 def _storable(data: dict[str, Any]) -> dict[str, Any]:
     """What was typed without what no database keeps (NUL, lone surrogates); never shortened.
 
     Raises Refusal TEXT_TOO_LONG for a value that is longer than a draft holds.
     """
     for name, value in data.items():
-        limit = TEXT_LIMIT if name == "text" else FIELD_LIMIT
-        if isinstance(value, str) and len(value) > limit:
-            raise Refusal(Code.TEXT_TOO_LONG, name, limit=limit)
+        if isinstance(value, str) and not holds(name, value):
+            raise Refusal(Code.TEXT_TOO_LONG, name, limit=_limit(name))
     return {
         name: normalise(value, limit=2 * len(value) + 100) if isinstance(value, str) else value
         for name, value in data.items()

@@ -19,7 +19,7 @@ from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, happenings, notices, proposals
+from consultations import happenings, notices, proposals, received
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import LEGAL_TIME
 from consultations.happenings import Happening
@@ -559,7 +559,7 @@ def tell_author(session: Session, proposal: Proposal, happening: Happening, *, n
     contribution = session.get_one(Contribution, proposal.contribution_id)
     if contribution.source_id:
         return  # taken over from another system; who wrote it there gave us no address for this
-    person, _ = contributions.submitter_of(session, contribution)
+    person, _ = received.submitter_of(session, contribution)
     if person is None:
         return
     if person.email:

@@ -202,22 +202,12 @@ def decide(
             hides_place=hides_place,
             place_words=normalise(decision.place_words, field="place_words", limit=PLACE_LIMIT).strip(),
         )
-        session.add(redaction)
-        session.flush()
+        _show(session, contribution, PublicationState.PUBLISHED, redaction)
         redaction_id = redaction.id
-        contributions.set_publication(
-            session,
-            contribution,
-            PublicationState.PUBLISHED,
-            redaction_id=redaction_id,
-            public_title=redaction.title,
-            public_text=redaction.text,
-            place_hidden=hides_place,
-        )
     elif decision.action is Action.PUBLISH:
-        contributions.set_publication(session, contribution, PublicationState.PUBLISHED)
+        _show(session, contribution, PublicationState.PUBLISHED)
     else:
-        contributions.set_publication(session, contribution, PublicationState.WITHHELD)
+        _show(session, contribution, PublicationState.WITHHELD)
     return _record(
         session,
         contribution,
@@ -227,6 +217,27 @@ def decide(
         redaction_id=redaction_id,
         before=before,
         before_redaction_id=before_redaction,
+    )
+
+
+def _show(
+    session: Session,
+    contribution: Contribution,
+    state: PublicationState,
+    redaction: Redaction | None = None,
+) -> None:
+    """Bring it to a state; the public reads the words and finds the place that the redaction leaves, which is kept."""
+    if redaction is not None:
+        session.add(redaction)
+        session.flush()
+    contributions.set_publication(
+        session,
+        contribution,
+        state,
+        redaction_id=redaction.id if redaction else None,
+        public_title=redaction.title if redaction else None,
+        public_text=redaction.text if redaction else None,
+        place_hidden=redaction.hides_place if redaction else False,
     )
 
 
@@ -245,7 +256,7 @@ def publish_imported(
     ):
         raise Refusal(Code.NOT_ALLOWED)
     before = contribution.publication
-    contributions.set_publication(session, contribution, PublicationState.PUBLISHED)
+    _show(session, contribution, PublicationState.PUBLISHED)
     return _record(
         session,
         contribution,
@@ -308,18 +319,8 @@ def decide_on_version(
             shows_version=version.number,
             is_carried=kept is not None,
         )
-        session.add(redaction)
-        session.flush()
+        _show(session, contribution, PublicationState.PUBLISHED, redaction)
         redaction_id = redaction.id
-        contributions.set_publication(
-            session,
-            contribution,
-            PublicationState.PUBLISHED,
-            redaction_id=redaction_id,
-            public_title=redaction.title,
-            public_text=redaction.text,
-            place_hidden=redaction.hides_place,
-        )
     else:
         contribution.decisions += 1
         session.add(contribution)
@@ -381,15 +382,7 @@ def undo(
         raise Refusal(Code.NOTHING_TO_UNDO)
     before, before_redaction = contribution.publication, contribution.redaction_id
     redaction = session.get(Redaction, last.before_redaction_id) if last.before_redaction_id else None
-    contributions.set_publication(
-        session,
-        contribution,
-        PublicationState(last.before),
-        redaction_id=last.before_redaction_id,
-        public_title=redaction.title if redaction else None,
-        public_text=redaction.text if redaction else None,
-        place_hidden=redaction.hides_place if redaction else False,
-    )
+    _show(session, contribution, PublicationState(last.before), redaction)
     return _record(
         session,
         contribution,

@@ -14,7 +14,16 @@ from enum import StrEnum
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, happenings, procedures, proposals, proposing, support_lists, wording
+from consultations import (
+    contributions,
+    happenings,
+    procedures,
+    proposals,
+    proposing,
+    received,
+    support_lists,
+    wording,
+)
 from consultations.cocreation import Act, Authoring, Part, RelationKind
 from consultations.contributions import Kind, Submission
 from consultations.deadlines import local_date
@@ -305,7 +314,7 @@ def _join_if_agreed(session: Session, union: Union, *, by: Actor, now: datetime)
     union.state, union.decided_at = UnionState.JOINED.value, now
     session.add(union)
     session.flush()
-    references = contributions.references(session, [union.from_id, union.into_id])
+    references = received.references(session, [union.from_id, union.into_id])
     for proposal, facts in (
         (going, {"into": references[union.into_id]}),
         (taking, {"took_in": references[union.from_id]}),

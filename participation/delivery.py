@@ -15,20 +15,20 @@ from functools import partial
 from consultations import (
     agency_overview,
     amendments,
-    contributions,
     drafts,
     following,
     invitations,
     loose_files,
     municipalities,
     notices,
+    received,
     support_lists,
 )
 from consultations.agency_overview import Told
-from consultations.contributions import Record
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
 from consultations.permissions import SYSTEM
+from consultations.received import Record
 from participation import agency_messages, jobs, letters, mail, news_messages, receipts
 from participation.database import unit_of_work
 from participation.house import House
@@ -97,7 +97,7 @@ def _take(house: House) -> Outgoing | None:
         base = public_address(house.settings, hosts)
         tells_news = notice.kind in NEWS
         contribution = (
-            contributions.by_id(session, notice.municipality_id, notice.contribution_id)
+            received.by_id(session, notice.municipality_id, notice.contribution_id)
             if notice.contribution_id
             else None
         )
@@ -105,7 +105,7 @@ def _take(house: House) -> Outgoing | None:
             notice,
             municipality,
             base,
-            contributions.record_of(session, contribution) if contribution and not tells_news else None,
+            received.record_of(session, contribution) if contribution and not tells_news else None,
             contribution is not None and amendments.is_one(session, contribution),
             agency_overview.told(session, notice) if notice.kind.startswith("agency_") else None,
             house.link_key,

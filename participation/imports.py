@@ -26,13 +26,11 @@ KIND = "import_contributions"
 def rehearse(
     house: House, table: Table, mapping: FieldMap, *, procedure_id: int, by: Actor, now: datetime
 ) -> Report:
-    """What a run would do, line by line; everything is taken back. Raises what `bulk.take_in` raises."""
-    with unit_of_work(house.engine, write=True) as session:
-        report = bulk.take_in(
+    """What a run would do, line by line; nobody who writes has to wait for it. Raises what `bulk.rehearse` raises."""
+    with unit_of_work(house.engine) as session:
+        return bulk.rehearse(
             session, table, mapping, procedure=_procedure(session, procedure_id), by=by, now=now
         )
-        session.rollback()
-    return report
 
 
 def leave_job(
@@ -84,22 +82,28 @@ def take_in(house: House, job: Job) -> dict[str, Any]:
         # In memory: on SQLite nobody else can write as long as the import's own transaction is open.
         house.progress[job_id] = 100 * done // total
 
-    with unit_of_work(house.engine, write=True) as session:
+    with unit_of_work(house.engine) as session:
         by = actor_of(session, payload["person"]) if payload["person"] else SYSTEM
-        if by is None:
-            raise Refusal(Code.NOT_ALLOWED)
-        report = bulk.take_in(
-            session,
-            table,
-            mapping,
-            procedure=_procedure(session, payload["procedure"]),
-            by=by,
-            now=now,
-            progress=progress,
-        )
-        imported = not report.refused or payload["skip_refused"]
-        if not imported:
-            session.rollback()
+    if by is None:
+        raise Refusal(Code.NOT_ALLOWED)
+    procedure_id = int(payload["procedure"])
+    # What cannot be imported is found out before anybody has to wait for the transaction of what can.
+    report = rehearse(house, table, mapping, procedure_id=procedure_id, by=by, now=now)
+    imported = not report.refused or payload["skip_refused"]
+    if imported:
+        with unit_of_work(house.engine, write=True) as session:
+            report = bulk.take_in(
+                session,
+                table,
+                mapping,
+                procedure=_procedure(session, procedure_id),
+                by=by,
+                now=now,
+                progress=progress,
+            )
+            imported = not report.refused or payload["skip_refused"]
+            if not imported:
+                session.rollback()
     house.progress.pop(job_id, None)
     return {**summary(report), "understood_as": table.understood_as, "imported": imported}
 

@@ -1,7 +1,8 @@
 """What a receipt says, from what is on record: the same for the screen, the PDF, the mail and the letter."""
 
-from consultations.contributions import Kind, Record
+from consultations.contributions import Kind
 from consultations.municipalities import Municipality
+from consultations.received import Record
 from participation import i18n, things
 from participation.letters import EnclosedFile, Letterhead, ReceiptContext
 from participation.web import language_prefix, path_for

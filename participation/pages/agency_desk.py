@@ -24,7 +24,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import agency_answers, agency_overview, contributions, invitations
+from consultations import agency_answers, agency_overview, contributions, invitations, received
 from consultations.agency_answers import AgencyReply, Decision, ExtensionRequest, Holder, Part, ReplyState
 from consultations.agency_overview import Past
 from consultations.contributions import ATTACHMENTS_LIMIT
@@ -635,7 +635,7 @@ def receipt(visit: Visit) -> Response:
     number = int(visit.request.path_params["number"])
     if not 0 <= number < len(answers):
         visit.not_found()
-    record = contributions.record_of(visit.session, answers[number][1])
+    record = received.record_of(visit.session, answers[number][1])
     shown = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
     return Response(
         letters.receipt_pdf(shown), headers=serving_headers(f"{shown.reference}.pdf", "application/pdf")

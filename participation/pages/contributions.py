@@ -26,11 +26,13 @@ from consultations import (
     moderation,
     municipalities,
     proposing,
+    received,
 )
-from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
+from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.files import serving_headers
 from consultations.moderation import Action, Reason
 from consultations.permissions import Permission
+from consultations.received import Record
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts, security
 from participation.letters import ReceiptContext
@@ -116,10 +118,10 @@ def _by_draft(visit: Visit) -> Record:
 
 
 def _record(visit: Visit, contribution_id: int) -> Record:
-    contribution = contributions.by_id(visit.session, visit.municipality_id, contribution_id)
+    contribution = received.by_id(visit.session, visit.municipality_id, contribution_id)
     if contribution is None:
         visit.not_found()
-    return contributions.record_of(visit.session, contribution)
+    return received.record_of(visit.session, contribution)
 
 
 def _pdf(visit: Visit, record: Record) -> Response:
@@ -223,7 +225,7 @@ def _found(visit: Visit, code: str, reference: str) -> Contribution:
     limiter, address = visit.house.limiter, security.address_of(visit.request.scope)
     reference = reference.strip().upper()
     security.check_code(limiter, address, reference)
-    found = contributions.by_access_code(visit.session, visit.municipality_id, code)
+    found = received.by_access_code(visit.session, visit.municipality_id, code)
     if found is None or (reference and found.reference.upper() != reference):
         security.code_was_wrong(limiter, address, reference)
         raise Refusal(Code.CODE_UNKNOWN, "code")
@@ -265,7 +267,7 @@ def opened(visit: Visit) -> Contribution | None:
         return None
     if municipality_id != visit.municipality_id or until < visit.now.timestamp():
         return None
-    return contributions.by_id(visit.session, visit.municipality_id, contribution_id)
+    return received.by_id(visit.session, visit.municipality_id, contribution_id)
 
 
 # --- one's own contribution ------------------------------------------------------------------------
@@ -336,7 +338,7 @@ def contribution(visit: Visit) -> Response:
     if mine is None or mine.id is None:
         return visit.redirect("lookup")
     _keep_open(visit, mine)
-    record = contributions.record_of(visit.session, mine)
+    record = received.record_of(visit.session, mine)
     shown = _receipt(visit, record)
     files = tuple(
         FileRow(each.filename, each.size, each.sha256, visit.url("contribution_file", position=each.position))
@@ -476,7 +478,7 @@ def add(visit: Visit) -> Response:
         return visit.redirect("lookup")
     token = drafts.new_secret()
     begin_addition(visit, mine, token)
-    slug = contributions.record_of(visit.session, mine).procedure.slug
+    slug = received.record_of(visit.session, mine).procedure.slug
     return visit.redirect("statement_step", slug=slug, token=token, step=WORDS)
 
 
@@ -484,14 +486,14 @@ def add(visit: Visit) -> Response:
 def contribution_pdf(visit: Visit) -> Response:
     """The receipt again."""
     mine = opened(visit)
-    return _pdf(visit, contributions.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
+    return _pdf(visit, received.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
 
 
 @page("/beitrag/dateien/{position:int}", name="contribution_file", may=Permission.TAKE_PART)
 def contribution_file(visit: Visit) -> Response:
     """A file of one's own contribution."""
     mine = opened(visit)
-    return _file(visit, contributions.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
+    return _file(visit, received.record_of(visit.session, mine)) if mine else visit.redirect("lookup")
 
 
 @page("/beitrag/beenden", name="contribution_close", may=Permission.TAKE_PART, methods=("POST",))

@@ -13,7 +13,7 @@ from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import contributions, nearby, places, procedures, published, whereabouts
+from consultations import nearby, places, procedures, published, received, whereabouts
 from consultations.contributions import Kind
 from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
@@ -101,7 +101,7 @@ class ListForm(FilterForm):
 
 def filled(form: FilterForm, visit: Visit, procedure: Procedure) -> Wanted:
     """The topics of the procedure into the form, and what the form asks for as a question."""
-    topics = contributions.topics_of(visit.session, procedure.id or 0)
+    topics = received.topics_of(visit.session, procedure.id or 0)
     form.thema.choices = [SelectChoice("", N_("All")), *(SelectChoice(name, name) for name in topics)]
     kind, topic = form.art.data or "", form.thema.data or ""
     return Wanted(
@@ -291,7 +291,7 @@ def contributions_list(visit: Visit) -> Response:
             near=here.name,
             cards=tuple(cards_of(visit, procedure, shown.entries)),
             total=shown.total,
-            everything=contributions.published_count(visit.session, procedure_id),
+            everything=received.published_count(visit.session, procedure_id),
             previous_url=address(vor=shown.before) if shown.before else "",
             next_url=address(nach=shown.after) if shown.after else "",
             map_url=visit.url("hearing_map", **own, **asked_for(wanted)) if "hearing_map" in PAGES else "",

@@ -10,7 +10,7 @@ from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
-from consultations import contributions, following, places, proposals
+from consultations import following, places, proposals, received
 from consultations.following import Rhythm, State, Subscription, Target
 from consultations.permissions import Permission
 from consultations.places import PlaceKind
@@ -128,7 +128,7 @@ def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
 
 
 def _proposal(visit: Visit, procedure: Procedure, reference: str) -> Target | None:
-    row = contributions.by_reference(visit.session, procedure, reference) if reference else None
+    row = received.by_reference(visit.session, procedure, reference) if reference else None
     proposal = proposals.by_contribution(visit.session, row.id or 0) if row else None
     return (
         following.of_proposal(proposal.contribution_id)

@@ -14,13 +14,13 @@ from wtforms.validators import Length, Optional
 
 from consultations import (
     announcements,
-    contributions,
     filing,
     frozen,
     municipalities,
     places,
     procedures,
     proposals,
+    received,
 )
 from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
@@ -246,7 +246,7 @@ def hearing(visit: Visit) -> Response:
     outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
-    published = contributions.published_count(visit.session, procedure_id)
+    published = received.published_count(visit.session, procedure_id)
     return visit.render(
         "hearings/hearing.html",
         Hearing(

@@ -4,7 +4,6 @@ The same `submit` as for everybody, with the channel, the day that counts and th
 clerk has typed and scanned is kept as a draft, so that no refusal makes anybody scan a letter twice.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
@@ -15,11 +14,9 @@ from wtforms import (
     BooleanField,
     DateField,
     FileField,
-    Form,
     HiddenField,
     RadioField,
     SelectField,
-    StringField,
     TextAreaField,
     TimeField,
 )
@@ -35,22 +32,33 @@ from consultations import (
     drafts,
     places,
     procedures,
+    received,
 )
 from consultations.channels import Entry
-from consultations.contributions import AttachedFile, Contribution, Kind, Submission
+from consultations.contributions import TITLE_LIMIT, Contribution, Kind, Submission
 from consultations.deadlines import LEGAL_TIME, PhaseState
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import MB, Limits, serving_headers
 from consultations.inspection import STAFF_TYPES
 from consultations.invitations import Invitation
-from consultations.people import Organisation, OrganisationKind, PersonInput
+from consultations.people import NAME_LIMIT, Organisation, OrganisationKind, PersonInput
 from consultations.permissions import Permission, reach
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
-from participation.pages.uploads import body_limit, draft_of, take_in, token_of
+from participation.pages.fields import ReferenceFields, SenderFields, short
+from participation.pages.uploads import (
+    REMOVE,
+    attached,
+    body_limit,
+    draft_of,
+    put_together,
+    take_in,
+    token_of,
+    waiting_files,
+)
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -72,7 +80,7 @@ BODIES: dict[OrganisationKind, str] = {
 }
 
 
-class IntakeForm(Form):
+class IntakeForm(ReferenceFields, SenderFields):
     """What came in, as the clerk has it before them."""
 
     token = HiddenField()
@@ -91,16 +99,12 @@ class IntakeForm(Form):
     )
     received_at = TimeField(N_("Time of receipt"), [Optional()])
     written_on = DateField(N_("Written on"), [Optional()])
-    title = StringField(N_("Subject"))
+    title = short(N_("Subject"), TITLE_LIMIT)
     text = TextAreaField(N_("What it says"))
     files = FileField(N_("Scan or original file, and enclosures"), render_kw={"multiple": True})
     document_id = SelectField(N_("Document it refers to"), choices=[], validate_choice=False)
-    section = StringField(N_("Section or page"))
-    place_words = StringField(N_("Place in words"))
-    place_search = StringField(N_("Look for a street, a district or a parcel"))
-    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
-    name = StringField(N_("Name"))
-    organisation = StringField(N_("Organisation"))
+    place_words = short(N_("Place in words"))
+    organisation = short(N_("Organisation"), NAME_LIMIT)
     organisation_kind = SelectField(
         N_("Kind of organisation"),
         [Optional()],
@@ -109,12 +113,8 @@ class IntakeForm(Form):
             *(SelectChoice(kind.value, BODIES[kind]) for kind in BODIES),
         ],
     )
-    street = StringField(N_("Street and number"))
-    postcode = StringField(N_("Postcode"))
-    city = StringField(N_("Town"))
-    email = StringField(N_("E-mail address"))
-    phone = StringField(N_("Telephone"))
-    on_behalf_of = StringField(N_("On behalf of"))
+    phone = short(N_("Telephone"), NAME_LIMIT)
+    on_behalf_of = short(N_("On behalf of"))
     invitation = SelectField(N_("Answer of an agency that was asked"), choices=[], validate_choice=False)
     wants_publication = BooleanField(N_("May be published without the name"))
     wants_letter = BooleanField(N_("Send the receipt by post"))
@@ -139,9 +139,9 @@ class Choices:
 
 @dataclass(frozen=True)
 class Kept:
-    """A file that has been taken in with the draft."""
+    """A file that has been taken in with the draft; `value` is what the button that takes it away sends."""
 
-    position: int
+    value: str
     filename: str
     size: int
 
@@ -232,58 +232,59 @@ async def _take(visit: Visit) -> Response:
     limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
     fresh, refused = await take_in(visit, "files", limits)
     errors = list(refused)
-    data = {
-        name: value for name, value in visit.form_data.items() if isinstance(value, str) and name in _FIELDS
-    }
-    kept = fresh
+    form = visit.form(IntakeForm)
+    form.token.data = token
+    status = 422
     try:
-        kept, done = await visit.in_thread(partial(_keep, visit, token, data, fresh), write=True)
-        if done is not None:
-            return visit.redirect("intake_done", id=done)
-        form = visit.form(IntakeForm)
-        form.token.data = token
-        asked = str(visit.form_data.get("do", "send"))
-        if asked == "send":
+        done, problem = await visit.in_thread(partial(_keep, visit, token, fresh), write=True)
+        fresh = []
+        if problem is not None:
+            errors.append((visit.explain(problem), "files"))
+        if done is None and str(visit.form_data.get("do", "send")) == "send":
             form.validate()
             errors += await visit.in_thread(partial(_wrong, visit, form, token))
             if not errors and not form.errors:
                 done = await visit.in_thread(partial(_hand_in, visit, form, token), write=True)
-                return visit.redirect("intake_done", id=done)
+        if done is not None:
+            return visit.redirect("intake_done", id=done)
     except Refusal as refusal:
-        form = visit.form(IntakeForm)
-        form.token.data = token
         errors.append((visit.explain(refusal), refusal.field))
-        return await visit.in_thread(
-            partial(_redraw, visit, form, kept, errors, STATUS.get(refusal.code, 422))
-        )
-    status = 422 if errors or form.errors else 200
-    return await visit.in_thread(partial(_redraw, visit, form, kept, errors, status))
+        if fresh:
+            errors.append((visit.gettext("Please choose your files again when you send it."), "files"))
+        status = STATUS.get(refusal.code, 422)
+    return await visit.in_thread(
+        partial(_redraw, visit, form, token, errors, status if errors or form.errors else 200)
+    )
 
 
 _FIELDS = frozenset(IntakeForm()._fields) - {"files", "token"}
 
 
 def _redraw(
-    visit: Visit,
-    form: IntakeForm,
-    kept: list[dict[str, Any]],
-    errors: list[tuple[str, str | None]],
-    status: int,
+    visit: Visit, form: IntakeForm, token: str, errors: list[tuple[str, str | None]], status: int
 ) -> Response:
-    return _draw(visit, _procedure(visit), form, kept, errors=tuple(errors), status=status)
+    procedure = _procedure(visit)
+    return _draw(
+        visit, procedure, form, waiting_files(visit, token, procedure), errors=tuple(errors), status=status
+    )
 
 
-def _keep(
-    visit: Visit, token: str, data: dict[str, str], fresh: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Write it into the draft; returns its files, and the contribution if it already became one."""
+def _keep(visit: Visit, token: str, fresh: list[dict[str, Any]]) -> tuple[int | None, Refusal | None]:
+    """Write what came into the draft; the contribution if it already became one, and why not all files were taken.
+
+    What is longer than a draft holds stays on the page, where it is named; nothing else has to wait for it.
+    """
+    data = {
+        name: value
+        for name, value in visit.form_data.items()
+        if isinstance(value, str) and name in _FIELDS and drafts.holds(name, value)
+    }
     draft = draft_of(visit, token, _procedure(visit), "intake", data)
     if draft.contribution_id is not None:
-        return [], draft.contribution_id
-    removed = str(visit.form_data.get("do", "")).partition("remove-")[2]
-    files = [each for index, each in enumerate(draft.files) if str(index) != removed] + fresh
+        return draft.contribution_id, None
+    files, problem = put_together(draft.files, fresh, str(visit.form_data.get("do", "")))
     drafts.write(visit.session, draft, data, now=visit.now, files=files)
-    return files, None
+    return None, problem
 
 
 def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
@@ -309,6 +310,7 @@ def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[tuple[str, str | 
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     assert draft is not None
     found = contributions.wrong_in(_submission(visit, form, draft, None), now=visit.now)
+    found = [each for each in found if not (each.field in form._fields and form[each.field].errors)]
     if form.received_on.errors:
         found = [each for each in found if each.code is not Code.WRITTEN_AFTER_RECEIVED]
     return [(visit.explain(each), each.field) for each in found]
@@ -362,7 +364,8 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | Non
         place_words=form.place_words.data or ("" if place_id else form.place_search.data) or "",
         place_id=place_id,
         located=places.chosen(visit.session, visit.municipality_id, place_id=place_id),
-        attachments=tuple(_attached(each) for each in draft.files),
+        # What came over the counter is evidence, every page of it; the public reads what the moderator shows.
+        attachments=tuple(attached(each, is_original=True) for each in draft.files),
         written_on=form.written_on.data,
         received_at=_received_at(visit, form),
         wants_letter=form.wants_letter.data,
@@ -379,20 +382,6 @@ def _received_at(visit: Visit, form: IntakeForm) -> datetime:
     if at is None and day == visit.today:
         return visit.now
     return datetime.combine(day, at or time(), LEGAL_TIME)
-
-
-def _attached(each: Mapping[str, Any]) -> AttachedFile:
-    return AttachedFile(
-        sha256=each["sha256"],
-        filename=each["filename"],
-        media_type=each["media_type"],
-        size=each["size"],
-        pages=each["pages"],
-        public_sha256=each["public_sha256"] or "",
-        public_media_type=each["public_media_type"] or "",
-        # What came over the counter is evidence, every page of it; the public reads what the moderator shows.
-        is_original=True,
-    )
 
 
 def _draw(
@@ -435,7 +424,7 @@ def _draw(
     counter = Counter(
         procedure_id=procedure.id,
         procedure=procedures.localised(procedure, visit.language, "title"),
-        files=tuple(Kept(index, each["filename"], each["size"]) for index, each in enumerate(kept)),
+        files=tuple(Kept(f"{REMOVE}{each['sha256']}", each["filename"], each["size"]) for each in kept),
         advice=tuple(
             (
                 visit.gettext(channel.label),
@@ -451,7 +440,7 @@ def _draw(
 
 
 def _load(visit: Visit) -> Contribution:
-    row = contributions.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    row = received.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
     if row is None:
         visit.not_found()
     visit.require(
@@ -463,7 +452,7 @@ def _load(visit: Visit) -> Contribution:
 @page("/verwaltung/eingang/erfasst/{id:int}", name="intake_done", may=Permission.RECORD_INTAKE)
 def done(visit: Visit) -> Response:
     """The receipt for the clerk: to print, to read out, to post."""
-    record = contributions.record_of(visit.session, _load(visit))
+    record = received.record_of(visit.session, _load(visit))
     row, person = record.contribution, record.person
     return visit.render(
         "intake/done.html",
@@ -485,7 +474,7 @@ def done(visit: Visit) -> Response:
 @page("/verwaltung/eingang/erfasst/{id:int}/beleg.pdf", name="intake_receipt", may=Permission.RECORD_INTAKE)
 def receipt(visit: Visit) -> Response:
     """The receipt as a letter for a window envelope."""
-    record = contributions.record_of(visit.session, _load(visit))
+    record = received.record_of(visit.session, _load(visit))
     context = receipts.receipt_of(
         record,
         visit.municipality_row,

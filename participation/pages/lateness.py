@@ -10,7 +10,7 @@ from wtforms import Form, HiddenField, RadioField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import announcements, contributions, lateness, people, procedures
+from consultations import announcements, lateness, people, procedures, received
 from consultations.computation import Answer
 from consultations.contributions import Contribution
 from consultations.lateness import LateDecision, Outcome, Regime
@@ -219,7 +219,7 @@ def decide(visit: Visit) -> Response:
 
 def _late(visit: Visit) -> tuple[Contribution, Procedure, Phase, Regime]:
     """The late statement in the address. Raises Refusal NOT_FOUND for one in time, or that no law asks about."""
-    row = contributions.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    row = received.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
     procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
     if row is None or procedure is None:
         visit.not_found()

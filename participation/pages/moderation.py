@@ -19,7 +19,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import channels, contributions, moderation, privacy, procedures, whereabouts
+from consultations import channels, moderation, privacy, procedures, received, whereabouts
 from consultations.contributions import Contribution, PublicationState
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
@@ -175,7 +175,7 @@ def _places(visit: Visit) -> tuple[int, ...] | None:
 
 def _done(visit: Visit) -> Done | None:
     wanted = visit.request.query_params.get("done", "")
-    row = contributions.by_id(visit.session, visit.municipality_id, row_number(wanted) or 0)
+    row = received.by_id(visit.session, visit.municipality_id, row_number(wanted) or 0)
     if row is None or row.id is None:
         return None
     past = moderation.history(visit.session, row.id)
@@ -230,7 +230,7 @@ def _on_to_next(visit: Visit, **facts: object) -> Response:
 
 
 def _load(visit: Visit) -> Contribution:
-    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    row = received.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
     if row is None:
         visit.not_found()
     procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id)
@@ -301,7 +301,7 @@ def _choices(visit: Visit, row: Contribution) -> list[Any]:
     assert row.id is not None
     return [
         SelectChoice(str(file.position), file.filename)
-        for file in contributions.attachments_of(visit.session, row.id)
+        for file in received.attachments_of(visit.session, row.id)
     ]
 
 
@@ -346,7 +346,7 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
                 for words in (row.title, row.text, *(each[1] for each in typed))
                 for hint in privacy.hints(words)
             ),
-            files=files(visit, contributions.attachments_of(visit.session, row.id)),
+            files=files(visit, received.attachments_of(visit.session, row.id)),
             history=tuple(
                 Past(
                     each.at,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from wtforms import DateField, Form, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
-from consultations import agency_answers, agency_overview, contributions, invitations
+from consultations import agency_answers, agency_overview, invitations, received
 from consultations.agency_answers import Decision
 from consultations.invitations import Invitation, InvitationState
 from consultations.permissions import Permission
@@ -224,7 +224,7 @@ def _act_on_one(visit: Visit, procedure: Procedure, row: Invitation, wanted: str
         )
         return "extension"
     if wanted == "assign":
-        contribution = contributions.by_reference(session, procedure, form.reference.data or "")
+        contribution = received.by_reference(session, procedure, form.reference.data or "")
         if contribution is None:
             raise Refusal(Code.UNKNOWN_REFERENCE, "reference")
         agency_answers.assign(session, row, contribution, **facts)

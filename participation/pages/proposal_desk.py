@@ -8,7 +8,7 @@ from wtforms import Form, HiddenField, RadioField, SelectField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from consultations import amendments, contributions, permissions, procedures, proposals, proposing, unions
+from consultations import amendments, permissions, procedures, proposals, proposing, received, unions
 from consultations.amendments import Amendment
 from consultations.comparison import Part
 from consultations.contributions import Contribution
@@ -70,7 +70,7 @@ def desk(visit: Visit) -> Response:
         visit.session, visit.municipality_id, by=visit.by, now=visit.now
     )
     joining = unions.waiting_for_facilitator(visit.session, visit.municipality_id, by=visit.by, now=visit.now)
-    references = contributions.references(
+    references = received.references(
         visit.session,
         [
             *(each.contribution_id for each, _ in waiting),
@@ -199,7 +199,7 @@ def version_page(visit: Visit) -> Response:
 
 
 def _load(visit: Visit) -> tuple[Contribution, Proposal]:
-    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    row = received.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
     if row is None:
         visit.not_found()
     visit.require(
@@ -252,7 +252,7 @@ def _show(
 )
 def facilitate(visit: Visit) -> Response:
     """An amendment whose owner was silent, before the facilitator."""
-    row = contributions.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
+    row = received.by_id(visit.session, visit.municipality_id, int(visit.request.path_params["id"]))
     if row is None:
         visit.not_found()
     visit.require(

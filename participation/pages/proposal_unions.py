@@ -11,7 +11,7 @@ from wtforms import Form, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import channels, contributions, drafts, proposals, proposing, published, unions
+from consultations import channels, contributions, drafts, proposals, proposing, published, received, unions
 from consultations.cocreation import TITLE, Authoring
 from consultations.comparison import Part
 from consultations.contributions import Contribution, Kind, Submission
@@ -101,7 +101,7 @@ def merge_page(visit: Visit) -> Response:
     other = None
     if asked.get("vorschlag"):
         reference = asked["vorschlag"].strip().upper()[: contributions.SHORT_LIMIT]
-        found = contributions.by_reference(visit.session, procedure, reference)
+        found = received.by_reference(visit.session, procedure, reference)
         other = proposals.by_contribution(visit.session, found.id or 0) if found else None
         if other is None or not other.is_listed or other.contribution_id == proposal.contribution_id:
             visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))

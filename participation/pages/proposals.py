@@ -15,7 +15,6 @@ from wtforms.validators import Length, Optional
 from consultations import (
     amendments,
     channels,
-    contributions,
     discussion,
     places,
     procedures,
@@ -23,6 +22,7 @@ from consultations import (
     proposals,
     proposing,
     published,
+    received,
     wording,
 )
 from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
@@ -392,7 +392,7 @@ CLOSED: Mapping[str, str] = {
 def proposal_of(visit: Visit, procedure: Procedure) -> tuple[Proposal, Contribution]:
     """The proposal that the address names, if everybody may read it."""
     reference = str(visit.request.path_params["reference"])
-    row = contributions.by_reference(visit.session, procedure, reference)
+    row = received.by_reference(visit.session, procedure, reference)
     proposal = proposals.by_contribution(visit.session, row.id or 0) if row is not None else None
     if row is None or proposal is None or not proposal.is_listed:
         visit.not_found()
@@ -427,7 +427,7 @@ def proposal_page(visit: Visit) -> Response:
     files, _ = published.enclosures(visit.session, proposal.contribution_id)
     described = {
         file.position: file.description
-        for file in contributions.attachments_of(visit.session, proposal.contribution_id)
+        for file in received.attachments_of(visit.session, proposal.contribution_id)
     }
     return visit.render(
         "proposals/proposal.html",

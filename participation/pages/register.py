@@ -21,14 +21,16 @@ from consultations import (
     notices,
     places,
     procedures,
+    received,
 )
 from consultations.agency_overview import Told
 from consultations.attached import LinkState
-from consultations.contributions import Contribution, ContributionState, Kind, PublicationState, Record
+from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.files import serving_headers
 from consultations.lateness import Outcome
 from consultations.notices import Notice, NoticeState, NoticeWay
 from consultations.permissions import Permission, reach
+from consultations.received import Record
 from consultations.seats import Seat
 from participation import agency_messages, letters, news_messages, receipts
 from participation.pages.on_file import FileOnRecord, Line, files, line
@@ -179,7 +181,7 @@ def find(visit: Visit) -> Response:
     form = visit.form(RegisterFilter)
     form.procedure.choices = _choices(visit)
     asked = visit.request.query_params
-    found = contributions.register(
+    found = received.register(
         visit.session,
         visit.municipality_id,
         words=form.q.data or "",
@@ -216,7 +218,7 @@ def _row(visit: Visit, row: Contribution, titles: dict[int, str]) -> Row:
 
 
 def _load(visit: Visit) -> Contribution:
-    row = contributions.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    row = received.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
     if row is None:
         visit.not_found()
     visit.require(
@@ -229,7 +231,7 @@ def _load(visit: Visit) -> Contribution:
 @page("/verwaltung/eingangsbuch/{id:int}", name="register_entry", may=Permission.READ_CONTRIBUTIONS)
 def show(visit: Visit) -> Response:
     """One contribution as it came, with its receipt, its files and everything that happened to it."""
-    record = contributions.record_of(visit.session, _load(visit))
+    record = received.record_of(visit.session, _load(visit))
     row = record.contribution
     assert row.id is not None
     context = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
@@ -340,7 +342,7 @@ def attachment(visit: Visit) -> Response:
     row = _load(visit)
     assert row.id is not None
     wanted = visit.request.path_params["position"]
-    files = contributions.attachments_of(visit.session, row.id)
+    files = received.attachments_of(visit.session, row.id)
     each = next((each for each in files if each.position == wanted), None)
     if each is None:
         visit.not_found()
@@ -368,7 +370,7 @@ def _letter(visit: Visit) -> tuple[Notice, Contribution]:
     notice = _notice(visit)
     if notice.contribution_id is None:
         visit.not_found()
-    row = contributions.by_id(visit.session, visit.municipality_id, notice.contribution_id)
+    row = received.by_id(visit.session, visit.municipality_id, notice.contribution_id)
     if row is None:
         visit.not_found()
     visit.require(
@@ -400,7 +402,7 @@ def letter(visit: Visit) -> Response:
         if paper is None:
             visit.not_found()
         return Response(paper, headers=serving_headers(f"{row.reference}.pdf", "application/pdf"))
-    record = contributions.record_of(visit.session, row)
+    record = received.record_of(visit.session, row)
     context = receipts.receipt_of(
         record,
         visit.municipality_row,

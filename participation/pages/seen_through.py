@@ -5,7 +5,7 @@ from datetime import date
 
 from starlette.responses import Response, StreamingResponse
 
-from consultations import contributions, evaluation, implementation, procedures, proposals, proposing, support
+from consultations import evaluation, implementation, procedures, proposals, proposing, received, support
 from consultations.cocreation import Act, Authoring, Opening, Part, answer
 from consultations.contributions import Contribution
 from consultations.deadlines import local_date
@@ -22,7 +22,7 @@ from participation.web import Visit, page
 def shown_proposal(visit: Visit) -> tuple[Procedure, Proposal, Contribution]:
     """The proposal in the address, as far as everybody may read it. Raises Refusal NOT_FOUND."""
     procedure = open_procedure(visit)
-    row = contributions.by_reference(visit.session, procedure, str(visit.request.path_params["reference"]))
+    row = received.by_reference(visit.session, procedure, str(visit.request.path_params["reference"]))
     proposal = proposals.by_contribution(visit.session, row.id or 0) if row else None
     if row is None or proposal is None or not proposal.is_listed:
         visit.not_found()
@@ -37,7 +37,7 @@ def proposal_at_work(
     Raises Refusal NOT_FOUND, also for one that nobody can read, and NOT_ALLOWED.
     """
     wanted = contribution_id or int(visit.request.path_params["id"])
-    row = contributions.by_id(visit.session, visit.municipality_id, wanted)
+    row = received.by_id(visit.session, visit.municipality_id, wanted)
     procedure = procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row else None
     if row is None or procedure is None:
         visit.not_found()

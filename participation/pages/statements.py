@@ -10,7 +10,7 @@ writers' line: no unit of work is open meanwhile.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
@@ -18,17 +18,15 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from consultations import contributions, drafts
+from consultations import contributions, drafts, received
 from consultations.contributions import (
-    ATTACHMENTS_LIMIT,
     SHORT_LIMIT,
-    AttachedFile,
     Contribution,
     Kind,
     Submission,
 )
 from consultations.drafts import FIELD_LIMIT, Draft
-from consultations.files import MB, Limits, Readable, accept_upload
+from consultations.files import MB, Limits
 from consultations.people import PersonInput
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, ProcedureState
@@ -36,6 +34,7 @@ from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT, normalise
 from participation.messages import STATUS
 from participation.pages.kiosk import channel_of, is_over
+from participation.pages.uploads import REMOVE, Incoming, attached, look_at, put_together
 from participation.pages.writing import (
     ABOUT,
     ALL,
@@ -216,12 +215,7 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         _keep_searched_place(data)
     # Whether there is anything to hand in to, before a file is looked at or kept.
     await visit.in_thread(lambda: procedure_of(visit))
-    incoming = _incoming(visit, sent)
-    if incoming:
-        try:
-            await visit.house.inspections.run(partial(_take_files, visit, token, sent, incoming))
-        except Refusal as refusal:
-            _refuse_files(visit, sent, refusal)
+    await _take_files(visit, token, sent)
     try:
         kept, answer = await visit.in_thread(
             partial(_act, visit, token, step, sent, wanted), write=True, hands_in=wanted == "send"
@@ -276,9 +270,9 @@ def _keep_searched_place(data: dict[str, str]) -> None:
 _HIDDEN = ("lon", "lat", "geometry", "parent_id", "document_id", "place_id", "publish")
 
 
-def _incoming(visit: Visit, sent: Sent) -> list[tuple[Readable, str]]:
+def _incoming(visit: Visit, sent: Sent) -> list[Incoming]:
     """What was attached, and what was typed that is too long for its field: it is kept whole, as a file."""
-    incoming: list[tuple[Readable, str]] = [
+    incoming: list[Incoming] = [
         (upload.file, upload.filename or "") for upload in visit.uploads("attachments")
     ]
     for name in _HIDDEN:
@@ -306,16 +300,20 @@ class LongText(BytesIO):
         self.field = name
 
 
-def _take_files(visit: Visit, token: str, sent: Sent, incoming: list[tuple[Readable, str]]) -> None:
+async def _take_files(visit: Visit, token: str, sent: Sent) -> None:
     """Look at what came and keep what can be kept; each refused file is named."""
+    incoming = _incoming(visit, sent)
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
-    for stream, filename in incoming:
-        try:
-            check_upload(visit.house.limiter, token, address_of(visit.request.scope), filename)
-            sent.files.append(asdict(accept_upload(visit.house.files, stream, filename, limits=limits)))
-        except Refusal as refusal:
-            _refuse_files(visit, sent, refusal)
+    allow = partial(check_upload, visit.house.limiter, token, address_of(visit.request.scope))
+    for (stream, filename), found in zip(
+        incoming, await look_at(visit, incoming, limits, allow=allow), strict=True
+    ):
+        if isinstance(found, Refusal):
+            sent.status = STATUS.get(found.code, 422)
+            error = (visit.explain(found), "attachments")
+            sent.errors += [error] if error not in sent.errors else []
             continue
+        sent.files.append(found)
         if isinstance(stream, LongText):
             sent.data[stream.field] = ""
             sent.notes.append(
@@ -324,11 +322,6 @@ def _take_files(visit: Visit, token: str, sent: Sent, incoming: list[tuple[Reada
                     filename=filename,
                 )
             )
-
-
-def _refuse_files(visit: Visit, sent: Sent, refusal: Refusal) -> None:
-    sent.errors.append((visit.explain(refusal), "attachments"))
-    sent.status = STATUS.get(refusal.code, 422)
 
 
 def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: str) -> Kept:
@@ -350,16 +343,9 @@ def _keep(visit: Visit, procedure: Procedure, token: str, sent: Sent, wanted: st
         visit.not_found()
     if draft.contribution_id is not None:
         return kept_of(draft)
-    kept_files = [_described(visit, each) for each in draft.files if wanted != f"remove-{each['sha256']}"]
-    known = {(each["sha256"], each["filename"]) for each in kept_files}
-    for each in sent.files:
-        if (each["sha256"], each["filename"]) in known:
-            continue  # sent twice
-        if len(kept_files) == ATTACHMENTS_LIMIT:
-            refusal = Refusal(Code.ATTACHMENTS_TOO_MANY, limit=ATTACHMENTS_LIMIT)
-            sent.errors.append((visit.explain(refusal), "attachments"))
-            break
-        kept_files.append(each)
+    kept_files, refusal = put_together([_described(visit, each) for each in draft.files], sent.files, wanted)
+    if refusal is not None:
+        sent.errors.append((visit.explain(refusal), "attachments"))
     data = dict(sent.data)
     if wanted == "forget-place" or (data.get("place_id") and data["place_id"] != draft.data.get("place_id")):
         data |= dict.fromkeys(CHOSEN, "")
@@ -385,11 +371,11 @@ def _described(visit: Visit, each: dict[str, Any]) -> dict[str, Any]:
 
 def _after_handing_in(visit: Visit, contribution_id: int, token: str, sent: Sent) -> Response:
     """Something came for a draft that has been handed in: from a double click, or from another tab with new words."""
-    contribution = contributions.by_id(visit.session, visit.municipality_id, contribution_id)
+    contribution = received.by_id(visit.session, visit.municipality_id, contribution_id)
     words = normalise(sent.data.get("text", ""), limit=2 * TEXT_LIMIT).strip()
     if contribution is None:
         return visit.redirect("receipt", token=token)
-    handed_in = {each.sha256 for each in contributions.attachments_of(visit.session, contribution_id)}
+    handed_in = {each.sha256 for each in received.attachments_of(visit.session, contribution_id)}
     files = [each for each in sent.files if each["sha256"] not in handed_in]
     words = "" if words == contribution.text.strip() else words
     if not words and not files and not sent.errors:
@@ -443,7 +429,7 @@ def _go_on(visit: Visit, token: str, step: str, wanted: str) -> Response:
         "steps": WORDS,
     }.get(wanted, step)
     fragment = {"search": "#place", "forget-place": "#place", "attach": "#attachments-kept"}.get(wanted, "")
-    if wanted.startswith("remove-"):
+    if wanted.startswith(REMOVE):
         fragment = "#attachments-kept"
     address = visit.url("statement_step", slug=slug, token=token, step=following)
     return RedirectResponse(address + fragment, status_code=303)
@@ -552,26 +538,11 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         located=found.located if found is not None and on_map else place_of(visit, data),
         elevation=found.elevation if found else None,
         thing=found.thing if found else None,
-        attachments=tuple(_attached(each) for each in draft.files),
+        attachments=tuple(attached(each) for each in draft.files),
         parent=published_parent(visit, procedure, data.get("parent_id")),
         supplements=(
-            contributions.by_id(visit.session, visit.municipality_id, int(supplements))
-            if supplements
-            else None
+            received.by_id(visit.session, visit.municipality_id, int(supplements)) if supplements else None
         ),
-    )
-
-
-def _attached(each: Mapping[str, Any]) -> AttachedFile:
-    return AttachedFile(
-        sha256=each["sha256"],
-        filename=each["filename"],
-        media_type=each["media_type"],
-        size=each["size"],
-        pages=each["pages"],
-        public_sha256=each["public_sha256"] or "",
-        public_media_type=each["public_media_type"] or "",
-        description=each.get("description", ""),
     )
 
 

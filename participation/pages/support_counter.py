@@ -10,11 +10,11 @@ from wtforms.validators import InputRequired, Length
 
 from consultations import (
     channels,
-    contributions,
     people,
     procedures,
     proposals,
     published,
+    received,
     support,
     support_lists,
     unions,
@@ -161,7 +161,7 @@ def desk(visit: Visit) -> Response:
     form = visit.form(FindForm)
     typed = (form.q.data or "").strip()
     if typed:
-        row = contributions.by_number(visit.session, visit.municipality_id, typed)
+        row = received.by_number(visit.session, visit.municipality_id, typed)
         if row is not None and proposals.by_contribution(visit.session, row.id or 0) is not None:
             return visit.redirect("support_entry", id=row.id)
     allowed = reach(visit.by, Permission.RECORD_INTAKE, visit.municipality_id)
@@ -173,7 +173,7 @@ def desk(visit: Visit) -> Response:
 
 def _sheets(visit: Visit, rows: list[SupportList]) -> tuple[SheetLine, ...]:
     names = people.names(visit.session, {row.entered_by for row in rows})
-    references = contributions.references(visit.session, [row.proposal_id for row in rows])
+    references = received.references(visit.session, [row.proposal_id for row in rows])
     return tuple(
         SheetLine(
             visit.url("support_sheet", id=row.id),

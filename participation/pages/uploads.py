@@ -1,14 +1,15 @@
 """Files on their way in: taken in once, they wait with a draft until they can be used, whatever else is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from consultations import drafts
+from consultations.contributions import ATTACHMENTS_LIMIT, AttachedFile
 from consultations.drafts import Draft
-from consultations.files import MB, Limits, accept_upload
+from consultations.files import MB, Limits, Readable, accept_upload
 from consultations.procedures import Procedure
-from consultations.refusals import Refusal
+from consultations.refusals import Code, Refusal
 from participation.settings import Settings
 from participation.web import Visit
 
@@ -21,30 +22,78 @@ def body_limit(settings: Settings) -> int:
     return settings.import_limit_mb * MB
 
 
-async def take_in(visit: Visit, name: str, limits: Limits) -> tuple[list[dict[str, Any]], Errors]:
-    """Take in the files sent under a name: what `files.accept_upload` says of each that can be, and why not the
-    others. No unit of work is open meanwhile."""
-    uploads = visit.uploads(name)
-    taken: list[dict[str, Any]] = []
-    errors: list[tuple[str, str | None]] = []
+#: Before the hash of a file: what the button that takes it away again sends.
+REMOVE = "remove-"
+
+Incoming = tuple[Readable, str]
+"""Something on its way in, and the name it came under."""
+
+
+async def look_at(
+    visit: Visit,
+    incoming: Sequence[Incoming],
+    limits: Limits,
+    *,
+    allow: Callable[[str], None] = lambda filename: None,
+) -> list[dict[str, Any] | Refusal]:
+    """Look at what comes in and keep what can be kept: of each what `files.accept_upload` says of it, or why not.
+
+    `allow` is asked before each, and may refuse it. No unit of work is open meanwhile.
+    """
+    found: list[dict[str, Any] | Refusal] = []
 
     def work() -> None:
-        for upload in uploads:
+        for stream, filename in incoming:
             try:
-                taken.append(
-                    asdict(
-                        accept_upload(visit.house.files, upload.file, upload.filename or "", limits=limits)
-                    )
-                )
+                allow(filename)
+                found.append(asdict(accept_upload(visit.house.files, stream, filename, limits=limits)))
             except Refusal as refusal:
-                errors.append((visit.explain(refusal), name))
+                found.append(refusal)
 
-    if uploads:
+    if incoming:
         try:
             await visit.house.inspections.run(work)
         except Refusal as refusal:
-            errors.append((visit.explain(refusal), name))
-    return taken, tuple(errors)
+            return [refusal] * len(incoming)
+    return found
+
+
+async def take_in(visit: Visit, name: str, limits: Limits) -> tuple[list[dict[str, Any]], Errors]:
+    """Take in the files sent under a name (`look_at`), and say of the others why not, each reason once."""
+    uploads = [(upload.file, upload.filename or "") for upload in visit.uploads(name)]
+    found = await look_at(visit, uploads, limits)
+    errors = dict.fromkeys((visit.explain(each), name) for each in found if isinstance(each, Refusal))
+    return [each for each in found if not isinstance(each, Refusal)], tuple(errors)
+
+
+def put_together(
+    kept: Sequence[Mapping[str, Any]], fresh: Sequence[Mapping[str, Any]], wanted: str
+) -> tuple[list[dict[str, Any]], Refusal | None]:
+    """The files of a draft after one more sending: without the one that the pressed button takes away, with what came,
+    nothing twice; and why not all of it, where there are more than a contribution can have."""
+    files = [dict(each) for each in kept if wanted != f"{REMOVE}{each['sha256']}"]
+    for each in fresh:
+        if any((each["sha256"], each["filename"]) == (it["sha256"], it["filename"]) for it in files):
+            continue  # sent twice
+        if len(files) == ATTACHMENTS_LIMIT:
+            return files, Refusal(Code.ATTACHMENTS_TOO_MANY, limit=ATTACHMENTS_LIMIT)
+        files.append(dict(each))
+    return files, None
+
+
+def attached(each: Mapping[str, Any], *, is_original: bool = False) -> AttachedFile:
+    """A file of a draft as a contribution carries it."""
+    return AttachedFile(
+        sha256=each["sha256"],
+        filename=each["filename"],
+        media_type=each["media_type"],
+        size=each["size"],
+        pages=each["pages"],
+        public_sha256=each["public_sha256"] or "",
+        public_media_type=each["public_media_type"] or "",
+        description=each.get("description", ""),
+        is_original=is_original,
+    )
 
 
 def token_of(visit: Visit) -> str:

@@ -3,38 +3,33 @@
 Every page is drawn from the draft's data, never from what was just sent: so what is shown is what is kept.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from starlette.responses import Response
 from wtforms import (
-    EmailField,
     FileField,
     Form,
     HiddenField,
     RadioField,
-    SelectField,
-    StringField,
     TextAreaField,
 )
-from wtforms.fields import Field, SelectChoice
-from wtforms.validators import Email, Optional, ValidationError
+from wtforms.fields import SelectChoice
 
 from consultations import (
-    contributions,
     drafts,
     places,
     procedures,
     proposal_lists,
     proposing,
     published,
+    received,
     whereabouts,
 )
 from consultations.cocreation import Opening
 from consultations.contributions import (
-    SHORT_LIMIT,
     TITLE_LIMIT,
     Contribution,
     Kind,
@@ -44,16 +39,16 @@ from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import Limits
-from consultations.people import NAME_LIMIT
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState
-from consultations.refusals import Code, Refusal
+from consultations.refusals import Refusal
 from consultations.text import excerpt
 from consultations.wording import Passage
 from participation import overview, receipts, things
-from participation.messages import MESSAGES
 from participation.overview import Deadline
+from participation.pages.fields import ReferenceFields, SenderFields, short
 from participation.pages.place_words import where_in_words
 from participation.pages.proposals import SECTIONS
+from participation.pages.uploads import REMOVE
 from participation.web import PAGES, Visit, row_number
 
 #: Marks a message for the catalogues.
@@ -69,38 +64,18 @@ PLACES_SHOWN = 12
 # --- forms -----------------------------------------------------------------------------------------
 
 
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
-
-
-def _at_most(limit: int) -> Callable[[Form, Field], None]:
-    def check(form: Form, field: Field) -> None:
-        if len(field.data or "") > limit:
-            raise ValidationError(form.meta.gettext(MESSAGES[Code.TEXT_TOO_LONG]) % {"limit": limit})
-
-    return check
-
-
-def _short(label: str, limit: int = SHORT_LIMIT) -> StringField:
-    return StringField(label, [_at_most(limit)], filters=[_stripped])
-
-
-class WordsForm(Form):
+class WordsForm(ReferenceFields):
     """What somebody wants to say, and what it refers to."""
 
-    title = _short(N_("Title"), TITLE_LIMIT)
+    title = short(N_("Title"), TITLE_LIMIT)
     text = TextAreaField(N_("Your statement"))
     #: The other sections of a proposal; what is proposed stands in `text`.
     why = TextAreaField(N_("Why?"))
     whom = TextAreaField(N_("For whom?"))
     cost = TextAreaField(N_("What might it cost?"))
     attachments = FileField(N_("Attach files"), render_kw={"multiple": True})
-    document_id = SelectField(N_("Document"), choices=[], validate_choice=False)
-    section = _short(N_("Section or page"))
-    place_words = _short(N_("Place in your own words"))
-    place_search = _short(N_("Look for a street, a district or a parcel"))
-    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
-    category = _short(N_("Topic"))
+    place_words = short(N_("Place in your own words"))
+    category = short(N_("Topic"))
     lon = HiddenField()
     lat = HiddenField()
     geometry = HiddenField()
@@ -108,24 +83,11 @@ class WordsForm(Form):
     parent_id = HiddenField()
 
 
-class AboutForm(Form):
+class AboutForm(SenderFields):
     """Who hands it in, as far as they wish to say, and whether the public may read it."""
 
-    name = _short(N_("Name"), NAME_LIMIT)
-    email = EmailField(
-        N_("E-mail address"),
-        [
-            Optional(),
-            Email(N_("Please check the e-mail address: something like name@example.org.")),
-            _at_most(NAME_LIMIT),
-        ],
-        filters=[_stripped],
-    )
-    street = _short(N_("Street and number"), NAME_LIMIT)
-    postcode = _short(N_("Postcode"), NAME_LIMIT)
-    city = _short(N_("Town or city"), NAME_LIMIT)
-    on_behalf_of = _short(N_("I write on behalf of"))
-    pseudonym = _short(N_("Name that others may see"))
+    on_behalf_of = short(N_("I write on behalf of"))
+    pseudonym = short(N_("Name that others may see"))
     publish = RadioField(
         N_("May others read it?"),
         choices=[
@@ -338,7 +300,7 @@ def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Cont
     number = row_number(str(wanted or ""))
     if not number:
         return None
-    parent = contributions.by_id(visit.session, visit.municipality_id, number)
+    parent = received.by_id(visit.session, visit.municipality_id, number)
     shown = parent is not None and parent.publication == PublicationState.PUBLISHED.value
     return parent if shown and parent and parent.procedure_id == procedure.id else None
 
@@ -448,7 +410,7 @@ def draw(
             form[target].errors = [*form[target].errors, message]
     parent = published_parent(visit, procedure, kept.data.get("parent_id"))
     supplements = row_number(kept.data.get("supplements_id"))
-    original = contributions.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
+    original = received.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
     assert procedure.id is not None
     informal = kept.kind is not Kind.STATEMENT
     content = WritingPage(
@@ -458,7 +420,7 @@ def draw(
         action=visit.url("statement_step", slug=procedure.slug, token=token, step=step),
         files=tuple(
             KeptFile(
-                f"remove-{each['sha256']}",
+                f"{REMOVE}{each['sha256']}",
                 each["filename"],
                 each["size"],
                 f"{DESCRIBES}{each['sha256']}" if is_new_proposal(kept) and _is_picture(each) else "",
@@ -473,7 +435,7 @@ def draw(
         similar=_similar(visit, procedure, kept) if is_new_proposal(kept) else (),
         similar_url=visit.url("proposals_similar", slug=procedure.slug) if is_new_proposal(kept) else "",
         has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
-        topics=contributions.topics_of(visit.session, procedure.id) if informal else (),
+        topics=received.topics_of(visit.session, procedure.id) if informal else (),
         parent=parent.title or excerpt(parent.text, 80) if parent else "",
         supplements=original.reference if original else "",
         saved_until=kept.saved_until.date() if kept.saved_until else None,

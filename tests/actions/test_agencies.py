@@ -10,7 +10,7 @@ import shapely
 from openpyxl import Workbook, load_workbook
 from sqlmodel import Session, select
 
-from consultations import agencies, agency_import, bulk, contributions, journal, people
+from consultations import agencies, agency_import, bulk, journal, people, received
 from consultations.agencies import SUBJECTS, Agency, AgencyInput, ClerkInput, ClerkRole, Entry
 from consultations.agency_import import COLUMNS, Report, Words
 from consultations.people import Organisation, OrganisationKind, Person, PersonInput
@@ -86,7 +86,7 @@ def test_an_agency_is_the_organisation_that_wrote_before(session: Session, town:
     entry = add(
         session, town, "Wasserwirtschaftsamt", kind=OrganisationKind.AUTHORITY, subjects=("water", "water")
     )
-    assert contributions.submitter_of(session, letter)[1] is entry.organisation
+    assert received.submitter_of(session, letter)[1] is entry.organisation
     assert entry.agency.subjects == ["water"]
     assert [line.verb for line in journal.about(session, f"organisation:{entry.id}")] == ["agency_added"]
 
@@ -184,17 +184,17 @@ def test_a_merge_loses_nothing_and_can_be_taken_back(session: Session, town: Tow
     assert refused.value.code is Code.REASON_REQUIRED
     row = agencies.merge(session, survivor, duplicate, note="umbenannt", by=town.planner, now=NOW)
     session.commit()
-    assert contributions.submitter_of(session, earlier)[1].id == survivor.id  # type: ignore[union-attr]
+    assert received.submitter_of(session, earlier)[1].id == survivor.id  # type: ignore[union-attr]
     assert [each.id for each in agencies.clerks_of(session, [survivor.id])] == [clerk.id]
     assert [entry.name for entry in agencies.every(session, town.id)] == ["Stadtwerke Auenfurt GmbH"]
     later = town.hand_in(session, person=PersonInput(organisation="Stadtwerke"))
-    assert contributions.submitter_of(session, later)[1].id == survivor.id  # type: ignore[union-attr]
+    assert received.submitter_of(session, later)[1].id == survivor.id  # type: ignore[union-attr]
     with pytest.raises(Refusal):  # merged once is merged
         agencies.merge(session, survivor, duplicate, note="nochmal", by=town.planner, now=NOW)
     agencies.undo_merge(session, row, by=town.planner, now=NOW)
     session.commit()
-    assert contributions.submitter_of(session, earlier)[1].id == duplicate.id  # type: ignore[union-attr]
-    assert contributions.submitter_of(session, later)[1].id == survivor.id  # type: ignore[union-attr]
+    assert received.submitter_of(session, earlier)[1].id == duplicate.id  # type: ignore[union-attr]
+    assert received.submitter_of(session, later)[1].id == survivor.id  # type: ignore[union-attr]
     assert [each.id for each in agencies.clerks_of(session, [duplicate.id])] == [clerk.id]
     with pytest.raises(Refusal):
         agencies.undo_merge(session, row, by=town.planner, now=NOW)
@@ -208,7 +208,7 @@ def test_whoever_was_merged_before_follows(session: Session, town: Town) -> None
     wrote = town.hand_in(session, person=PersonInput(organisation="A"))
     below = agencies.merge(session, middle, first, note="x", by=town.planner, now=NOW)
     agencies.merge(session, last, middle, note="y", by=town.planner, now=NOW)
-    assert contributions.submitter_of(session, wrote)[1] is last.organisation
+    assert received.submitter_of(session, wrote)[1] is last.organisation
     same = people.organisation_of(session, PersonInput(organisation="A"), municipality_id=town.id, now=NOW)
     assert same == last.id
     with pytest.raises(Refusal):

@@ -1,19 +1,22 @@
 """Contributions from other systems: what a table may look like, line by line, and nothing twice."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from consultations import bulk, moderation, procedures
+from consultations import bulk, journal, moderation, procedures
 from consultations.bulk import FieldMap, Report
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.permissions import SYSTEM
 from consultations.procedures import Opens, PhaseInput, PhaseKind
 from consultations.refusals import Code, Refusal
+from participation.database import unit_of_work
 from tests import cast
 
 COLUMNS = {
@@ -61,8 +64,20 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
 
 
 def run(session: Session, town: cast.Town, path: Path, fields: FieldMap = IDEAS) -> Report:
+    """Take a file in, after a rehearsal that has to foretell it line by line."""
     table = bulk.read_table(path, path.name)
-    return bulk.take_in(session, table, fields, procedure=town.procedure, by=SYSTEM, now=cast.NOW)
+    foretold = bulk.rehearse(session, table, fields, procedure=town.procedure, by=SYSTEM, now=cast.NOW)
+    report = bulk.take_in(session, table, fields, procedure=town.procedure, by=SYSTEM, now=cast.NOW)
+    assert told(foretold) == told(report)
+    return report
+
+
+def told(report: Report) -> list[tuple[object, ...]]:
+    """What a report says of each line, but for the numbers that only a run gives."""
+    return [
+        (each.line, each.result, each.refusal and (each.refusal.code, each.refusal.field))
+        for each in report.outcomes
+    ]
 
 
 def rows(session: Session) -> list[Contribution]:
@@ -108,6 +123,30 @@ def test_the_same_as_xlsx_and_geojson(session: Session, town: cast.Town, tmp_pat
     first, second = rows(session)
     assert (first.text, first.received_at) == ("Zwei\nZeilen", datetime(2026, 2, 2, 8, 30, tzinfo=UTC))
     assert (second.title, second.lon, second.lat) == ("Zweite", 10.71, 48.31)
+
+
+def test_a_rehearsal_finds_replies_to_its_own_lines_and_nobody_waits_for_it(
+    engine: Engine, session: Session, town: cast.Town, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "antworten.csv", "Nr,zu,Text\n1,,Ja?\n2,1,Ja!\n")
+    replies = replace(REPLIES, parent_prefix=REPLIES.id_prefix)
+    session.commit()
+    with unit_of_work(engine, write=True) as writer:
+        journal.hold(writer, town.id)
+        with Session(engine) as other:
+            report = bulk.rehearse(
+                other,
+                bulk.read_table(path, path.name),
+                replies,
+                procedure=town.procedure,
+                by=SYSTEM,
+                now=cast.NOW,
+            )
+    assert [each.result for each in report.outcomes] == ["created", "created"]
+    assert rows(session) == []
+    run(session, town, path, replies)
+    idea, reply = rows(session)
+    assert reply.parent_id == idea.id
 
 
 def test_importing_twice_changes_nothing(session: Session, town: cast.Town, tmp_path: Path) -> None:

@@ -12,7 +12,17 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, drafts, filing, journal, moderation, people, procedures
+from consultations import (
+    channels,
+    contributions,
+    drafts,
+    filing,
+    journal,
+    moderation,
+    people,
+    procedures,
+    received,
+)
 from consultations.channels import CHANNELS, Channel, Entry
 from consultations.contributions import (
     ATTACHMENTS_LIMIT,
@@ -87,7 +97,7 @@ def test_what_is_handed_in_is_on_record_whatever_the_channel(
     assert (made.text, made.received_at, made.recorded_at) == ("Die Linden sollen bleiben.", NOW, NOW)
     assert made.recorded_by == whoever_uses(town, channel).label
     assert made.is_late is False
-    record = contributions.record_of(session, made)
+    record = received.record_of(session, made)
     assert record.phase is not None
     assert record.phase.kind == PhaseKind.PUBLICATION.value
     assert record.person is not None
@@ -183,7 +193,7 @@ def test_a_reference_has_to_belong_to_the_consultation(
         assert (refusal.code, refusal.field) == (Code.UNKNOWN_REFERENCE, "document_id")
     own = add_document(session, town, town.procedure)
     made = hand_in(channel, document_id=own, section="4.2")
-    assert contributions.record_of(session, made).document is not None
+    assert received.record_of(session, made).document is not None
     foreign_one = town.hand_in(session, procedure=other)
     for name in ("parent", "supplements"):
         refusal = refused(lambda name=name: hand_in(channel, **{name: foreign_one}))  # type: ignore[misc]
@@ -242,7 +252,7 @@ def test_what_was_typed_is_stored_as_every_database_can_keep_it(hand_in: HandIn,
 
 def test_who_says_nothing_about_themselves_is_nobody(session: Session, hand_in: HandIn) -> None:
     assert hand_in(person=PersonInput(name="  ", email="\x00")).submitter_id is None
-    somebody = contributions.submitter_of(session, hand_in(person=PersonInput(city="Auenfurt")))[0]
+    somebody = received.submitter_of(session, hand_in(person=PersonInput(city="Auenfurt")))[0]
     assert somebody is not None
     assert somebody.city == "Auenfurt"
 
@@ -275,7 +285,7 @@ def test_the_receipt_goes_where_somebody_can_be_reached(
 
 def test_organisations_of_the_same_name_are_one(session: Session, hand_in: HandIn) -> None:
     first, second = (hand_in(person=PersonInput(organisation="Heimatverein")) for _time in range(2))
-    bodies = [contributions.submitter_of(session, each)[1] for each in (first, second)]
+    bodies = [received.submitter_of(session, each)[1] for each in (first, second)]
     assert bodies[0] is bodies[1] is not None
 
 
@@ -360,7 +370,7 @@ def test_topics_are_those_that_the_public_can_read(session: Session, town: Town)
         if topic != "Geheim":
             moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     assert dialogue.id is not None
-    assert contributions.topics_of(session, dialogue.id) == ("bäume", "Wege")
+    assert received.topics_of(session, dialogue.id) == ("bäume", "Wege")
 
 
 # --- at the same moment ----------------------------------------------------------------------------
@@ -544,8 +554,8 @@ def test_a_code_opens_one_contribution_of_one_town(session: Session, town: Town,
     other_town = cast.found(session, "seebach", "Seebach")
     made = hand_in()
     hand_in()
-    assert contributions.by_access_code(session, town.id, made.access_code.lower()) is made
-    assert contributions.by_access_code(session, other_town.id, made.access_code) is None
+    assert received.by_access_code(session, town.id, made.access_code.lower()) is made
+    assert received.by_access_code(session, other_town.id, made.access_code) is None
 
 
 # --- afterwards ------------------------------------------------------------------------------------
@@ -554,10 +564,10 @@ def test_a_code_opens_one_contribution_of_one_town(session: Session, town: Town,
 def test_taken_back_from_the_public_it_stays_on_file(session: Session, town: Town, hand_in: HandIn) -> None:
     made = hand_in(wants_publication=True, located=from_lonlat(10.7, 48.3))
     moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
-    assert contributions.published_count(session, made.procedure_id) == 1
+    assert received.published_count(session, made.procedure_id) == 1
     contributions.retract(session, made, by=PUBLIC, now=NOW)
     assert (made.state, made.publication) == (ContributionState.RECEIVED, PublicationState.RETRACTED)
-    assert contributions.published_count(session, made.procedure_id) == 0
+    assert received.published_count(session, made.procedure_id) == 0
     assert made.text == "Bitte mehr Bäume."
     again = refused(lambda: contributions.retract(session, made, by=PUBLIC, now=NOW))
     assert again.code is Code.ALREADY_WITHDRAWN
@@ -604,12 +614,12 @@ def test_an_addition_belongs_to_the_phase_of_what_it_adds_to(session: Session, h
     assert added.access_code != made.access_code
     assert made.id is not None
     assert contributions.supplements_to(session, made.id) == [added]
-    assert contributions.record_of(session, added).supplements is made
+    assert received.record_of(session, added).supplements is made
 
 
 def test_the_seal_covers_everything_that_was_handed_in(session: Session, hand_in: HandIn) -> None:
     made = hand_in(attachments=(SHEET,), person=PersonInput(name="Rosa"), located=from_lonlat(10.7, 48.3))
-    record = contributions.record_of(session, made)
+    record = received.record_of(session, made)
     sealed = record.receipt.payload_sha256
     session.commit()
     session.autoflush = False  # what is changed here for a try is never written

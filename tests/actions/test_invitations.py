@@ -18,6 +18,7 @@ from consultations import (
     journal,
     notices,
     procedures,
+    received,
 )
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
 from consultations.agency_answers import REPLY_MOVES, Holder, Part, ReplyState
@@ -354,7 +355,7 @@ def test_a_clerk_drafts_the_coordinator_gives_back_and_releases(
         row.due_on,
         False,
     )
-    person, organisation = contributions.submitter_of(session, made)
+    person, organisation = received.submitter_of(session, made)
     assert organisation is entry.organisation
     assert person is not None
     assert (person.name, person.email) == ("Karl", "karl@amt.example")
@@ -380,7 +381,7 @@ def test_no_concerns_is_an_answer_with_a_receipt(session: Session, town: Town, p
     words: dict[str, Any] = {"title": "Keine Bedenken", "text": "Keine Bedenken.", "language": "de"}
     made = agency_answers.no_concerns(session, holder(session, town, row), now=NOW, **words)
     assert made is not None
-    assert contributions.receipt_of(session, made.id or 0).payload_sha256
+    assert received.receipt_of(session, made.id or 0).payload_sha256
     assert (row.state, made.text) == ("no_concerns", "Keine Bedenken.")
     later = agency_answers.write(
         session, holder(session, town, row), [Part("", "", "Doch etwas")], version=0, now=NOW
@@ -692,7 +693,7 @@ def test_a_merged_agency_answers_as_the_one_it_is(session: Session, town: Town, 
     words: dict[str, Any] = {"title": "K", "text": "K", "language": "de"}
     made = agency_answers.no_concerns(session, holder(session, town, row), now=NOW, **words)
     assert made is not None
-    assert contributions.submitter_of(session, made)[1] is new.organisation
+    assert received.submitter_of(session, made)[1] is new.organisation
     [line] = agency_overview.overview(session, phase, today=TODAY)
     assert (line.organisation.name, line.merged_into) == ("Altes Amt", "Neues Amt")
 

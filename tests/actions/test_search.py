@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from consultations import contributions, search
+from consultations import received, search
 from consultations.search import TOGETHER, Scope
 from tests import cast
 
@@ -13,10 +13,10 @@ def test_everything_is_found_at_once_however_much_there_is(session: Session) -> 
     for number in range(TOGETHER + 3):
         handed_in = town.hand_in(session, f"{words}, Stelle Nummer{number}x, foo_anhang{number}x")
         for asked in (f"nummer{number}x", f"STRASSENBAUM Nummer{number}", f"anhang{number}x"):
-            found = contributions.register(session, town.id, words=asked, limit=100)
+            found = received.register(session, town.id, words=asked, limit=100)
             assert handed_in.id in [row.id for row in found], asked
-        assert contributions.register(session, town.id, words=f"nummer{number}y") == []
-    assert len(contributions.register(session, town.id, words="mühlb", limit=100)) == TOGETHER + 3
+        assert received.register(session, town.id, words=f"nummer{number}y") == []
+    assert len(received.register(session, town.id, words="mühlb", limit=100)) == TOGETHER + 3
 
 
 def test_what_is_removed_is_not_found_and_disturbs_nothing(session: Session) -> None:
@@ -24,7 +24,7 @@ def test_what_is_removed_is_not_found_and_disturbs_nothing(session: Session) -> 
     rows = [town.hand_in(session, f"Bank Nummer{number}x") for number in range(TOGETHER + 3)]
 
     def found(word: str) -> set[int | None]:
-        return {row.id for row in contributions.register(session, town.id, words=word, limit=500)}
+        return {row.id for row in received.register(session, town.id, words=word, limit=500)}
 
     # One from the index, the last in it, and one that is not in it yet.
     for gone in (rows[3], rows[-5], rows[-4], rows[-1]):

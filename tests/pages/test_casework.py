@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import select
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, drafts, moderation, procedures
+from consultations import drafts, moderation, procedures, received
 from consultations.channels import CHANNELS, Entry
 from consultations.contributions import Contribution, PublicationState
 from consultations.notices import Notice, NoticeState
 from consultations.people import PersonInput
 from consultations.permissions import Actor, Role
-from participation import identity
+from participation import database, identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from tests import cast
@@ -106,7 +107,7 @@ def test_a_letter_gets_the_same_receipt_as_everybody(engine: Engine, town: Town,
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF")
     with unit_of_work(engine) as session:
-        (file,) = contributions.attachments_of(session, row.id or 0)
+        (file,) = received.attachments_of(session, row.id or 0)
         assert (file.filename, file.is_original) == ("brief.txt", True)
         (notice,) = session.exec(select(Notice)).all()
     assert "Färbergasse 12" in notice.address
@@ -167,11 +168,44 @@ def test_a_scan_survives_a_refusal_and_can_be_removed(engine: Engine, town: Town
     lying = clerk.post(form, data=data, files={"files": ("foto.jpg", b"MZ\x90\x00" * 50, "image/jpeg")})
     assert "foto.jpg" in lying.text
     assert "scan.txt" in lying.text
-    removed = clerk.post(form, data={**data, "do": "remove-0"})
-    assert "scan.txt" not in removed.text
+    (remove,) = re.findall(r'value="(remove-\w+)"', lying.text)
+    for _pressed in range(2):
+        removed = clerk.post(form, data={**data, "do": remove})
+        assert "scan.txt" not in removed.text
     clerk.post(form, data={**data, "do": "keep"}, files={"files": ("scan.txt", b"Seite 1", "text/plain")})
     answer = clerk.post(form, data={**data, "channel": "letter", "text": ""})
     assert answer.status_code == 303, answer.text
+
+
+def test_what_no_draft_can_hold_stays_on_the_page_and_the_scan_with_it(
+    engine: Engine, town: Town, clerk: TestClient, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = f"/verwaltung/eingang/{town.procedure.id}"
+    scan = {"files": ("scan.txt", b"Seite 1", "text/plain")}
+    data = letter(text="Ä" * 2_500_000 + "Ende", email="rosa(at)example")
+    refused = clerk.post(form, data=data, files=scan)
+    assert refused.status_code == 422
+    for said in ("mehr als 1.000.000 Zeichen", "Bitte prüfen Sie die E-Mail-Adresse", "ÄEnde", "scan.txt"):
+        assert said in refused.text, said
+    shorter = {**data, "text": "", "email": ""}
+    # Somebody else writes for too long: everything comes back, and the file that could not be kept is asked for.
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.2)
+    app.state.house.engine.dispose()
+    impatient = database.make_engine(app.state.house.settings.database_url)
+    monkeypatch.setattr(app.state.house, "engine", impatient)
+    other = {"files": ("anlage.txt", b"Seite 2", "text/plain")}
+    with unit_of_work(engine, write=True) as session:
+        assert drafts.find(session, str(data["token"]), municipality_id=town.id, lock=True)
+        busy = clerk.post(form, data=shorter, files=other)
+    assert busy.status_code == 503
+    for said in ("sehr viel los", "wählen Sie Ihre Dateien", "scan.txt", "Rosa Beispiel"):
+        assert said in busy.text, said
+    answer = clerk.post(form, data=shorter)
+    impatient.dispose()
+    assert answer.status_code == 303, answer.text
+    with unit_of_work(engine) as session:
+        (file,) = received.attachments_of(session, int(answer.headers["location"].rsplit("/", 1)[1]))
+    assert file.filename == "scan.txt"
 
 
 def test_sent_twice_it_is_one(engine: Engine, town: Town, clerk: TestClient) -> None:

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from consultations import contributions, moderation, people, places, procedures
+from consultations import contributions, moderation, people, places, procedures, received
 from consultations.contributions import Thing
 from consultations.moderation import Action, Decision
 from consultations.people import Person
@@ -187,14 +187,14 @@ def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_r
     assert chosen[0] in answer.text
     engine = make_engine(place.url)
     with unit_of_work(engine, write=False) as session:
-        stored = contributions.register(session, 1)[0]
+        stored = received.register(session, 1)[0]
         assert stored.elevation == 495.2
         assert stored.thing["id"] == "house-0-0"
         assert stored.thing["above"] == 5.2
         assert (stored.lon, stored.lat) == pytest.approx(degrees_of(x, y), abs=1e-6)
-        sealed = contributions.receipt_of(session, stored.id or 0).payload_sha256
-        person, _ = contributions.submitter_of(session, stored)
-        attached = contributions.attachments_of(session, stored.id or 0)
+        sealed = received.receipt_of(session, stored.id or 0).payload_sha256
+        person, _ = received.submitter_of(session, stored)
+        attached = received.attachments_of(session, stored.id or 0)
         assert contributions.payload_sha256(stored, person, attached) == sealed
         stored.elevation = 1.0
         assert contributions.payload_sha256(stored, person, attached) != sealed
@@ -409,7 +409,7 @@ def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_n
     hand_in("Von zu Hause geschrieben.")
     place.client.cookies.clear()
     with unit_of_work(house.engine) as session:
-        channels = {row.text: row.channel for row in contributions.register(session, 1)}
+        channels = {row.text: row.channel for row in received.register(session, 1)}
     assert channels["Am Tisch geschrieben."] == "terminal"
     assert channels["Von zu Hause geschrieben."] == "web"
     engine.dispose()

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, drafts, files, moderation
+from consultations import drafts, files, moderation, received
 from consultations.contributions import AttachedFile, Contribution
 from consultations.moderation import Action, Decision, Reason
 from consultations.people import PersonInput
@@ -84,7 +84,7 @@ def test_the_receipt_says_what_when_and_what_comes(
     address = send_a_statement(client, files=[("attachments", ("Brief.txt", b"Lieber Rat", "text/plain"))])
     answer = client.get(address)
     with Session(engine) as session:
-        record = contributions.record_of(session, session.exec(select(Contribution)).one())
+        record = received.record_of(session, session.exec(select(Contribution)).one())
     shown = words(answer)
     for expected in (
         record.contribution.reference,

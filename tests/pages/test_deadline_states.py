@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import changes, contributions, procedures
+from consultations import changes, procedures, received
 from consultations.changes import Dates, Repetition
 from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
 from consultations.seats import Seat
@@ -158,7 +158,7 @@ def test_consultation_start_page_and_form_say_the_same_in_every_state(
     assert "§ 4a Abs. 5 BauGB" in form
     with unit_of_work(engine, write=True) as session:
         made = town.hand_in(session, now=clock.now)
-        record = contributions.record_of(session, made)
+        record = received.record_of(session, made)
         receipt = receipts.receipt_of(record, town.municipality, base="", language="de")
         assert (receipt.is_late, receipt.period_ended) == (True, date(2027, 5, 21))
 

@@ -19,12 +19,12 @@ from starlette.testclient import TestClient
 from consultations import (
     announcements,
     certificates,
-    contributions,
     corrections,
     filing,
     frozen,
     lateness,
     procedures,
+    received,
 )
 from consultations.announcements import Entered
 from consultations.certificates import Certificate
@@ -358,6 +358,6 @@ def test_a_late_statement_is_decided_condition_by_condition(
             "disregarded",
             "considered",
         ]
-        row = contributions.by_id(session, town.id, late_id or 0)
+        row = received.by_id(session, town.id, late_id or 0)
         assert row is not None
         assert row.is_late

@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, drafts, filing, journal, moderation, places, procedures
+from consultations import drafts, filing, journal, moderation, places, procedures, received
 from consultations.contributions import Attachment, Contribution, Kind
 from consultations.documents import DocumentKind, FileFacts
 from consultations.drafts import Draft
@@ -197,7 +197,7 @@ def test_all_of_it_arrives_on_one_page(visitor: Visitor, engine: Engine) -> None
     assert (made.place_id, made.geometry_kind, made.lon) == (int(place), "point", 10.7)
     assert made.document_id == int(document)
     with Session(engine) as session:
-        record = contributions.record_of(session, made)
+        record = received.record_of(session, made)
         assert record.person is not None
         assert (record.person.name, record.person.postcode) == ("Rosa Muster", "89999")
         assert [file.filename for file in record.attachments] == ["Skizze Süd.txt"]
@@ -526,7 +526,7 @@ def test_a_file_sent_after_handing_in_in_another_tab_becomes_an_addition(
     original, addition = sorted(everything(engine), key=lambda row: row.id or 0)
     assert addition.supplements_id == original.id
     with Session(engine) as session:
-        assert [each.filename for each in contributions.attachments_of(session, addition.id or 0)] == [
+        assert [each.filename for each in received.attachments_of(session, addition.id or 0)] == [
             "Skizze.txt"
         ]
 

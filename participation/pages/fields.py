@@ -1,0 +1,58 @@
+"""Fields that the citizens' form and the counter's have in common: what it refers to, and who it is from."""
+
+from collections.abc import Callable
+
+from wtforms import EmailField, Field, Form, RadioField, SelectField, StringField
+from wtforms.validators import Email, Optional, ValidationError
+
+from consultations.contributions import SHORT_LIMIT
+from consultations.people import NAME_LIMIT
+from consultations.refusals import Code
+from participation.messages import MESSAGES
+
+#: Marks a message for the catalogues.
+N_ = str
+
+
+def _stripped(value: str | None) -> str:
+    return (value or "").strip()
+
+
+def _at_most(limit: int) -> Callable[[Form, Field], None]:
+    def check(form: Form, field: Field) -> None:
+        if len(field.data or "") > limit:
+            raise ValidationError(form.meta.gettext(MESSAGES[Code.TEXT_TOO_LONG]) % {"limit": limit})
+
+    return check
+
+
+def short(label: str, limit: int = SHORT_LIMIT) -> StringField:
+    """A line of at most so many characters."""
+    return StringField(label, [_at_most(limit)], filters=[_stripped])
+
+
+class ReferenceFields(Form):
+    """What somebody's words are about: a document, a part of it, a place."""
+
+    document_id = SelectField(N_("Document"), choices=[], validate_choice=False)
+    section = short(N_("Section or page"))
+    place_search = short(N_("Look for a street, a district or a parcel"))
+    place_id = RadioField(N_("Which of these places?"), choices=[], validate_choice=False)
+
+
+class SenderFields(Form):
+    """Who it is from, as far as they said."""
+
+    name = short(N_("Name"), NAME_LIMIT)
+    email = EmailField(
+        N_("E-mail address"),
+        [
+            Optional(),
+            Email(N_("Please check the e-mail address: something like name@example.org.")),
+            _at_most(NAME_LIMIT),
+        ],
+        filters=[_stripped],
+    )
+    street = short(N_("Street and number"), NAME_LIMIT)
+    postcode = short(N_("Postcode"), NAME_LIMIT)
+    city = short(N_("Town or city"), NAME_LIMIT)
