@@ -24,6 +24,7 @@ from consultations.contributions import Contribution, PublicationState
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
 from consultations.refusals import Refusal
+from consultations.text import excerpt
 from consultations.whereabouts import Whereabouts
 from participation.messages import STATUS
 from participation.pages.on_file import FileOnRecord, Line, files, line
@@ -439,7 +440,7 @@ def decided(visit: Visit) -> Response:
         DecidedRow(
             row.contribution.id or 0,
             row.contribution.reference,
-            row.contribution.title or row.contribution.text[:120],
+            row.contribution.title or excerpt(row.contribution.text, 120) or row.contribution.reference,
             row.decision.at,
             row.decision.by_name,
             visit.gettext(ACTIONS[Action(row.decision.action)]),
