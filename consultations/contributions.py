@@ -8,7 +8,7 @@ own state (`PublicationState`) and, where words have to be blacked out, a redact
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -489,6 +489,8 @@ def _normalised(submission: Submission) -> Submission:
         passages=passages,
         attachments=files,
         person=people.normalised(submission.person),
+        # In the zone that it is read back in: the seal is over how it is spelled.
+        received_at=submission.received_at.astimezone(UTC) if submission.received_at else None,
         **short,
     )
 

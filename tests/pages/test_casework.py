@@ -10,7 +10,7 @@ from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import drafts, moderation, procedures, received
+from consultations import drafts, evidence, moderation, procedures, received
 from consultations.channels import CHANNELS, Entry
 from consultations.contributions import Contribution, PublicationState
 from consultations.notices import Notice, NoticeState
@@ -218,7 +218,7 @@ def test_sent_twice_it_is_one(engine: Engine, town: Town, clerk: TestClient) -> 
 
 
 def test_received_on_the_last_day_it_is_in_time_whenever_it_is_entered(
-    engine: Engine, town: Town, clerk: TestClient, clock: Clock
+    engine: Engine, town: Town, clerk: TestClient, clock: Clock, app: Starlette
 ) -> None:
     clock.now = NOW + timedelta(days=20)
     with unit_of_work(engine, write=True) as session:
@@ -230,6 +230,10 @@ def test_received_on_the_last_day_it_is_in_time_whenever_it_is_entered(
         answer = clerk.post(f"/verwaltung/eingang/{town.procedure.id}", data=letter(received_on=day))
         assert answer.status_code == 303, answer.text
         assert get(engine, int(answer.headers["location"].rsplit("/", 1)[1])).is_late is late
+    with unit_of_work(engine) as session:
+        assert list(evidence.examine(session, app.state.house.files)) == [], (
+            "the day is sealed as it is read back"
+        )
 
 
 def test_everything_that_is_wrong_is_said_at_once(clerk: TestClient, town: Town) -> None:
