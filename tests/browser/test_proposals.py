@@ -100,7 +100,7 @@ def test_written_improved_and_merged(
     show_everything(live_server, town)
 
     look_up(author, code)
-    press(author, "Weiterschreiben")
+    press(author, "Weiterschreiben, auch mit anderen")
     fine(author)
     author.get_by_role("link", name="Was schlagen Sie vor?").first.click()
     fine(author)
@@ -115,7 +115,7 @@ def test_written_improved_and_merged(
     second = write(other, fine, "Stühle am Mühlbach", "Am Mühlbach sollen Stühle stehen.")
     show_everything(live_server, town)
     look_up(other, second)
-    press(other, "Weiterschreiben")
+    press(other, "Weiterschreiben, auch mit anderen")
     other.get_by_role("link", name="Mit einem anderen zusammenlegen").click()
     fine(other)
     other.get_by_label("Nummer des anderen Vorschlags").fill("ID-0001")
@@ -171,10 +171,11 @@ def test_at_the_counter_answered_followed_and_built(
 
     # The office judges and writes, a second person agrees, the planner publishes.
     with unit_of_work(live_server.engine, write=True) as session:
+        evaluator = cast.employ(session, town.municipality, Role.EVALUATOR, "Nadja")
         evaluation.assign(
             session, [1], ["Stadtgrün"], due_on=(NOW + timedelta(days=9)).date(), by=town.planner, now=NOW
         )
-    office = arrive(town.staff[Role.EVALUATOR])
+    office = arrive(evaluator)
     office.goto("/verwaltung/bewertung")
     fine(office)
     office.goto("/verwaltung/bewertung/vorschlaege/1")
