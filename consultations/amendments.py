@@ -245,7 +245,7 @@ def accept(
 
     What both changed at the same place is not overwritten: the amendment becomes outdated, its author is asked to renew it,
     and the returned row says so. Where both versions were public and nothing was typed anew, the public reads the result at
-    once. Raises Refusal NOT_ALLOWED, OWNER_DECIDES, AMENDMENT_CLOSED, PROPOSAL_CLOSED, WRONG_STATE while moderation has not
+    once; never what a moderator has blacked out in the amendment. Raises Refusal NOT_ALLOWED, OWNER_DECIDES, AMENDMENT_CLOSED, PROPOSAL_CLOSED, WRONG_STATE while moderation has not
     published it.
     """
     proposal, part = _to_decide(session, amendment, by=by, author=author, now=now)
@@ -269,6 +269,7 @@ def accept(
         patches = proposing.patches_of(changed, current, language)
         applied = wording.apply(patches, base=current.texts, current=current.texts, stale=current.stale)
     amender = _credit(session, proposal, amendment, now=now)
+    is_blacked_out = session.get_one(Contribution, amendment.contribution_id).redaction_id is not None
     version = proposals.add_version(
         session,
         proposal,
@@ -278,7 +279,7 @@ def accept(
             base_number=current.number,
             channel="web",
             language=language,
-            note=amendment.reason,
+            note="" if is_blacked_out else amendment.reason,
             author_id=amender.id if amender else None,
             stale=applied.stale,
             amendment_id=amendment.id,
@@ -291,7 +292,8 @@ def accept(
     _decide(session, proposal, amendment, after, part, words=words, decision="", by=by, now=now)
     amendment.resulting_number = version.number
     parent = session.get_one(Contribution, proposal.contribution_id)
-    if changed is None and proposing.shown(session, parent).number == current.number:
+    is_public = proposing.shown(session, parent).number == current.number
+    if changed is None and is_public and not is_blacked_out:
         # Nothing stands there that a moderator has not read already.
         proposing.show(session, parent, version, by=SYSTEM, now=now, explanation=f"amendment:{amendment.id}")
     session.flush()
@@ -325,10 +327,7 @@ def _to_decide(
     proposal = proposals.lock(session, amendment.proposal_id)
     session.refresh(amendment)
     proposing.require(session, proposal, Act.DECIDE_AMENDMENT, by=by, author=author, now=now)
-    if (
-        session.get_one(Contribution, amendment.contribution_id).publication
-        != PublicationState.PUBLISHED.value
-    ):
+    if not is_readable(session, amendment):
         raise Refusal(Code.WRONG_STATE)
     part = part_in(proposal, amendment, by=by, author=author, now=now)
     if part is None:
@@ -375,7 +374,8 @@ def _credit(
         person_id=handed_in.submitter_id,
         role=AuthorRole.COAUTHOR.value,
         state=AuthorState.ACTIVE.value,
-        name=handed_in.pseudonym,
+        # What was blacked out takes the name that was typed with it.
+        name="" if handed_in.redaction_id else handed_in.pseudonym,
         way="amendment",
         language=handed_in.language,
         since=now,
@@ -462,6 +462,12 @@ def by_id(session: Session, proposal_id: int, amendment_id: int) -> Amendment | 
     """The amendment with this number, if it belongs to the proposal."""
     found = session.get(Amendment, amendment_id)
     return found if found is not None and found.proposal_id == proposal_id else None
+
+
+def is_readable(session: Session, amendment: Amendment) -> bool:
+    """Whether a moderator has let it through: before, and once it was withheld, not even the owner reads it."""
+    handed_in = session.get_one(Contribution, amendment.contribution_id)
+    return handed_in.publication == PublicationState.PUBLISHED.value
 
 
 def by_contribution(session: Session, contribution_id: int) -> Amendment | None:

@@ -66,6 +66,8 @@ N_ = str
 COOKIE = "digilog_author"
 #: How long the desk stays open after the last look at it.
 OPEN_FOR = timedelta(minutes=30)
+#: Who may read what no moderator has read yet: whoever writes along, and whoever was asked to.
+WRITING = frozenset({AuthorState.INVITED.value, AuthorState.ACTIVE.value})
 
 REJECTIONS: Mapping[str, str] = {
     Rejection.OTHER_AIM.value: N_("It would be another proposal"),
@@ -102,13 +104,15 @@ def _keep_open(visit: Visit, author: ProposalAuthor) -> None:
 
 
 def author_here(visit: Visit) -> ProposalAuthor | None:
-    """The author whose desk this browser has open, in this town."""
+    """The author whose desk this browser has open, in this town; nobody once they declined, left or were taken off."""
     try:
         municipality_id, author_id, until = _signer(visit).loads(visit.request.cookies.get(COOKIE, ""))
     except (BadSignature, ValueError, TypeError):
         return None
     author = visit.session.get(ProposalAuthor, author_id)
     if municipality_id != visit.municipality_id or until < visit.now.timestamp() or author is None:
+        return None
+    if author.state not in WRITING:
         return None
     proposal = proposals.by_contribution(visit.session, author.proposal_id)
     return author if proposal is not None and proposal.municipality_id == visit.municipality_id else None
@@ -123,7 +127,7 @@ def author_link(visit: Visit) -> Response:
     ) or proposing.author_by_mail(
         visit.session, visit.municipality_id, visit.request.path_params["token"], key=visit.house.link_key
     )
-    if author is None or author.state not in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
+    if author is None or author.state not in WRITING:
         visit.not_found()
     return enter_desk(visit, author)
 
@@ -145,7 +149,7 @@ def author_door(visit: Visit) -> Response:
         try:
             security.check_code(visit.house.limiter, address, "")
             author = proposing.author_by_code(visit.session, visit.municipality_id, form.code.data or "")
-            if author is not None and author.state in (AuthorState.INVITED.value, AuthorState.ACTIVE.value):
+            if author is not None and author.state in WRITING:
                 return enter_desk(visit, author)
             security.code_was_wrong(visit.house.limiter, address, "")
             raise Refusal(Code.LINK_UNKNOWN, "code")
@@ -311,7 +315,7 @@ def _desk(
                 each.id == author.id,
             )
             for each in proposals.authors_of(visit.session, proposal.contribution_id)
-            if each.state in (AuthorState.ACTIVE.value, AuthorState.INVITED.value)
+            if each.state in WRITING
         ),
         waiting=tuple(
             Waiting(
@@ -444,7 +448,8 @@ def author_desk(visit: Visit) -> Response:
             raise
         visit.session.rollback()
         again = author_here(visit)
-        assert again is not None
+        if again is None:  # they declined or left meanwhile, in another window
+            raise
         status = STATUS.get(refusal.code, 422)
         return _desk(visit, again, errors=[visit.explain(refusal)], status=status)
     return visit.redirect("author_desk")
@@ -531,7 +536,7 @@ def author_decide(visit: Visit) -> Response:
         return visit.redirect("author_door")
     number = row_number(str(visit.request.path_params["number"])) or 0
     amendment = amendments.by_id(visit.session, author.proposal_id, number)
-    if amendment is None:
+    if amendment is None or not amendments.is_readable(visit.session, amendment):
         visit.not_found()
     error, words = "", str(visit.form_data.get("words", "")) if visit.is_post else ""
     if visit.is_post:
@@ -543,7 +548,8 @@ def author_decide(visit: Visit) -> Response:
             visit.session.rollback()
             error = visit.explain(refusal)
             author = author_here(visit)
-            assert author is not None
+            if author is None:
+                raise
             amendment = amendments.by_id(visit.session, author.proposal_id, number)
             assert amendment is not None
     content = decide_page(visit, amendment)

@@ -276,6 +276,24 @@ def test_an_amendment_is_merged_credited_and_shown(session: Session, town: Town,
     assert list(evidence.examine(session, FolderStore(tmp_path))) == []
 
 
+def test_what_was_blacked_out_in_an_amendment_does_not_come_in_with_it(session: Session, town: Town) -> None:
+    row = propose(session, town)
+    made = amend(session, town, row, {"what": WHAT + " Fragen Sie Otto, Tel. 0170."}, shown=False)
+    handed_in = session.get_one(Contribution, made.contribution_id)
+    assert not amendments.is_readable(session, made)
+    redacted = Decision(Action.REDACT, Reason.PERSONAL_DATA, title=handed_in.title, text="Fragen Sie ███.")
+    moderation.decide(session, handed_in, redacted, by=town.moderator, now=NOW)
+    amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)
+    assert "0170" not in read(session, town, row).text
+    assert proposing.shown(session, row) == proposing.Shown(1, (1,))
+    ((_, version),) = proposing.waiting_versions(session, town.id)
+    assert (version.number, version.note) == (2, ""), (
+        "a moderator reads it first, without the reason blacked out"
+    )
+    credited = proposals.credited(proposals.authors_of(session, row.id or 0))
+    assert [each.name for each in credited] == ["Rosa", ""]
+
+
 def test_accepting_two_amendments_of_different_sections_commutes(session: Session, town: Town) -> None:
     """Invariant 2, in the database."""
     ends = []

@@ -104,6 +104,10 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
     sent = other.post(f"{THERE}/anders", data=form)
     assert (sent.status_code, sent.headers["location"][:7]) == (303, "/beleg/")
     assert "acht Bänke" in words(other.get(sent.headers["location"]))
+    reader = new_client()
+    reader.post("/beitrag", data={"code": code})
+    reader.post("/beitrag/weiterschreiben")
+    assert reader.get("/mitschreiben/aenderungen/1").status_code == 404, "no moderator has read it yet"
     comment = fields(other.get(f"{THERE}/kommentar")) | {"stance": "for", "text": "Das brauchen wir!"}
     assert other.post(f"{THERE}/kommentar", data=comment).status_code == 303
     publish_everything(engine, town)
@@ -249,8 +253,13 @@ def test_others_write_along_by_link_or_code_and_may_go(
     assert "Sie schreiben jetzt mit" in words(guest.get(joined.headers["location"]))
     invited = guest.post("/mitschreiben/vorschlag", data={"do": "invite", "name": "Ben"})
     assert "/mitschreiben/einladung/" in words(invited)
+    copied = guest.cookies["digilog_author"]
     assert guest.post("/mitschreiben/vorschlag", data={"do": "leave"}).status_code == 303
     assert guest.get("/mitschreiben/vorschlag").headers["location"] == "/mitschreiben"
+    # A cookie that somebody has copied, or another window, opens the desk no longer.
+    guest.cookies.set("digilog_author", copied)
+    for page in ("/mitschreiben/vorschlag", "/mitschreiben/aenderungen/1"):
+        assert guest.get(page).headers["location"] == "/mitschreiben"
     with Session(engine) as session:
         names = [each.name for each in proposals.credited(proposals.authors_of(session, row.id or 0))]
     assert names == ["Rosa", "Ayşe K."]
