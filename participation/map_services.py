@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from consultations.refusals import Refusal
 from geo.geometry import tile_bounds
 from geo.views import mercator
 from participation.house import House
+from participation.inspections import Inspections
 from participation.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,8 +31,9 @@ KINDS = ("xyz", "wms", "wmts")
 #: A picture of a tile that is larger is none.
 MOST_OCTETS = 3_000_000
 SECONDS = 8.0
-#: So many pictures are fetched at the same time; whoever comes later is told to try again.
-AT_ONCE = 6
+#: So many pictures are fetched at the same time, and so many are fetched or wait for it; whoever comes later is told to
+#: try again.
+AT_ONCE, PLACES = 6, 48
 #: Files written between two looks at how much room they take.
 ROUND = 200
 
@@ -150,21 +154,45 @@ def media_type_of(content: bytes) -> str:
     return next((kind for start, kind in _MAGIC if content.startswith(start)), "")
 
 
+_line = Inspections(at_once=AT_ONCE, places=PLACES)
+
+
+async def fetched(house: House, service: Service, z: int, x: int, y: int) -> Picture | None:
+    """`picture` for a page: it waits in a line of its own, so that a slow service keeps neither a thread of the pages nor
+    a unit of work busy. None, too, where the line is full."""
+    try:
+        return await _line.run(lambda: picture(house, service, z, x, y))
+    except Refusal:
+        return None
+
+
+def kept(house: House, service: Service, z: int, x: int, y: int) -> Picture | None:
+    """The picture of a tile if it is kept: nobody is asked. None, too, if the service may not be asked any more."""
+    if problem_of(service, house.settings):
+        return None
+    content = _kept(house, _path(house, address(service, z, x, y)))
+    return None if content is None else Picture(content, media_type_of(content))
+
+
+def _path(house: House, wanted: str) -> Path:
+    name = hashlib.sha256(wanted.encode()).hexdigest()
+    return house.settings.data_dir / "cache" / "services" / name[:2] / name
+
+
 def picture(house: House, service: Service, z: int, x: int, y: int) -> Picture | None:
     """The picture of a tile: kept, or fetched now; None if the service gives none or may not be asked."""
     if problem_of(service, house.settings):
         return None
     wanted = address(service, z, x, y)
-    name = hashlib.sha256(wanted.encode()).hexdigest()
-    path = house.settings.data_dir / "cache" / "services" / name[:2] / name
-    kept = _kept(house, path)
-    if kept is None:
-        kept = _fetch(wanted)
-        if kept is not None and house.settings.map_cache_hours:
-            _keep(house, path, kept)
-    if kept is None:
+    path = _path(house, wanted)
+    content = _kept(house, path)
+    if content is None:
+        content = _fetch(wanted)
+        if content is not None and house.settings.map_cache_hours:
+            _keep(house, path, content)
+    if content is None:
         return None
-    return Picture(kept, media_type_of(kept))
+    return Picture(content, media_type_of(content))
 
 
 def _kept(house: House, path: Path) -> bytes | None:
@@ -177,16 +205,13 @@ def _kept(house: House, path: Path) -> bytes | None:
         return None
 
 
-_asking = threading.BoundedSemaphore(AT_ONCE)
-
-
 def _fetch(url: str) -> bytes | None:
-    """A picture from a service, or None. Proxies of the environment are not used, redirects not followed."""
+    """A picture from a service, or None. Proxies of the environment are not used, redirects not followed, and who sends
+    octet by octet is not waited for."""
     import httpx2
 
-    if not _asking.acquire(timeout=SECONDS):
-        return None
     content = bytearray()
+    give_up = time.monotonic() + SECONDS
     try:
         with (
             httpx2.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client,
@@ -197,13 +222,11 @@ def _fetch(url: str) -> bytes | None:
                 return None
             for chunk in answer.iter_bytes():
                 content += chunk
-                if len(content) > MOST_OCTETS:
+                if len(content) > MOST_OCTETS or time.monotonic() > give_up:
                     return None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
         log.warning("a map service does not answer (%s): %s", problem, url)
         return None
-    finally:
-        _asking.release()
     return bytes(content) if media_type_of(bytes(content)) else None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
+from consultations import procedures
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure, localised
@@ -15,6 +16,7 @@ from geo.layers import features_geojson
 from geo.strokes import sign_look
 from geo.styles import LayerStyle
 from participation import i18n, layer_files, map_services, plan_words
+from participation.map_services import Picture, Service
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import colours_url
 from participation.pages.map_ground import (
@@ -302,18 +304,33 @@ def visit_layer(visit: Visit) -> Layer | None:
 
 
 @page("/kacheln/dienst/{layer:int}/{z:int}/{x:int}/{y:int}", name="service_tile", may=Permission.READ_PUBLIC)
-def service_tile(visit: Visit) -> Response:
+async def service_tile(visit: Visit) -> Response:
     """A picture of a map service, fetched by this server (`participation.map_services`); of the town and around it only."""
-    layer = visit_layer(visit)
     asked = visit.request.path_params
-    z, x, y = asked["z"], asked["x"], asked["y"]
+    tile = asked["z"], asked["x"], asked["y"]
+    service, is_public, found = await visit.in_thread(lambda: _service_asked(visit, *tile))
+    if found is None:
+        found = await map_services.fetched(visit.house, service, *tile)
+    if found is None:
+        return Response(status_code=503, headers={"Cache-Control": "no-store", "Retry-After": "30"})
+    # What only staff may see yet is kept by no cache that others ask too.
+    headers = {
+        "Cache-Control": "public, max-age=86400" if is_public else "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(found.content, media_type=found.media_type, headers=headers)
+
+
+def _service_asked(visit: Visit, z: int, x: int, y: int) -> tuple[Service, bool, Picture | None]:
+    """The service of the layer in the address, whether everybody may see it, and the picture if it is kept."""
+    layer = visit_layer(visit)
     service = map_services.read_service(layer.service) if layer else None
-    if service is None or not service.min_zoom <= z <= min(service.max_zoom, 22):
+    if layer is None or service is None or not service.min_zoom <= z <= min(service.max_zoom, 22):
         visit.not_found()
     if not map_services.is_near(z, x, y, town_bounds(visit)):
         visit.not_found()
-    found = map_services.picture(visit.house, service, z, x, y)
-    if found is None:
-        return Response(status_code=503, headers={"Cache-Control": "no-store", "Retry-After": "30"})
-    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
-    return Response(found.content, media_type=found.media_type, headers=headers)
+    owner = None
+    if layer.procedure_id is not None:
+        owner = procedures.by_id(visit.session, visit.municipality_id, layer.procedure_id)
+    is_public = owner is None or owner.state in procedures.PUBLIC_STATES
+    return service, is_public, map_services.kept(visit.house, service, z, x, y)

@@ -458,6 +458,7 @@ def test_a_service_is_asked_by_this_server_only_and_only_where_that_is_allowed(
         assert client.get(picture).content == PIXEL
         assert client.get(picture).headers["content-type"] == "image/png"
         assert len(asked) == 1, "the second time it is kept"
+        assert client.get(picture).headers["cache-control"].startswith("public")
         assert "CRS=EPSG%3A3857" in asked[0]
         # It moved: the same layer, another address; where this server may not fetch is refused here too.
         (row,) = places_of(house, town)
