@@ -35,6 +35,9 @@ from consultations.tables import BigKey, UtcDateTime
 ADDRESS_LIMIT = 254
 #: After a mail that asks for confirmation no other goes to the same address for the same thing for so long.
 ASK_AGAIN = timedelta(minutes=10)
+#: So many mails that nobody followed by confirming go to one address in a day, whatever they ask about: who types in
+#: somebody else's address, from however many computers, fills no mailbox.
+UNANSWERED_A_DAY = 6
 #: A link to confirm counts for so long; what was never confirmed is forgotten then.
 CONFIRM_WITHIN = timedelta(days=7)
 #: What was ended is kept for so long, to show that nobody was written to without consent (three years, as claims lapse).
@@ -162,7 +165,8 @@ def ask(
     """Note that somebody wants to follow, and leave the mail by which they confirm it.
 
     `words`: the sentence that they agreed to. Whether the address follows already is told to nobody but its owner: the
-    same happens, at most once in ten minutes. Raises Refusal EMAIL_INVALID ("email").
+    same happens, at most once in ten minutes, and no mail once too many lie there unanswered. Raises Refusal
+    EMAIL_INVALID ("email").
     """
     clean = clean_address(address)
     row = session.exec(
@@ -193,6 +197,8 @@ def ask(
     ).first()
     if asked is not None and now - asked < ASK_AGAIN:
         return row
+    if _unanswered(session, municipality_id, clean, now - timedelta(days=1)) >= UNANSWERED_A_DAY:
+        return row
     if row.state == State.ENDED.value:
         row.state, row.nonce = State.ASKED.value, secrets.token_urlsafe(18)
     row.language = language
@@ -209,6 +215,22 @@ def ask(
         now=now,
     )
     return row
+
+
+def _unanswered(session: Session, municipality_id: int, address: str, since: datetime) -> int:
+    """How many mails that asked an address to confirm something were not followed by a confirmation."""
+    acts = session.exec(
+        select(Consent.act)
+        .join(Subscription, col(Subscription.id) == Consent.subscription_id)
+        .where(
+            Subscription.municipality_id == municipality_id,
+            Subscription.address == address,
+            col(Consent.act).in_((ConsentAct.ASKED.value, ConsentAct.CONFIRMED.value)),
+            col(Consent.at) > since,
+        )
+    ).all()
+    confirmed = acts.count(ConsentAct.CONFIRMED.value)
+    return len(acts) - 2 * confirmed
 
 
 def clean_address(address: str) -> str:

@@ -347,7 +347,8 @@ def set_listed(session: Session, contribution_id: int, is_listed: bool, *, is_on
 
 
 def notice_taken(session: Session, proposal_id: int, *, supports: int = 0, attention: int = 1) -> None:
-    """Count that somebody did something with a proposal: added up in the database, so that nobody's is lost."""
+    """Count that somebody did something with a proposal (or took it back, -1): added up in the database, so that nobody's
+    is lost."""
     session.execute(
         update(Proposal)
         .where(col(Proposal.contribution_id) == proposal_id)

@@ -36,6 +36,9 @@ class SupportAct(StrEnum):
 
 #: Rows after which a support counts.
 STANDING = (SupportAct.GIVEN.value, SupportAct.MOVED_HERE.value)
+#: What an act adds to the attention of a proposal. Given and taken back a hundred times is none: nobody pushes a proposal
+#: down the list of those that are little noticed that way.
+ATTENTION = {SupportAct.GIVEN: 1, SupportAct.WITHDRAWN: -1}
 
 
 class Support(SQLModel, table=True):
@@ -96,6 +99,9 @@ def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor,
     limit = limits.per_person
     # A limit without its ground and somebody who answers for it binds nobody.
     binds = limit is not None and not limits.missing
+    if binds:
+        # Two clicks on two proposals at the same moment: the second is to count the first.
+        journal.hold(session, proposal.municipality_id)
     if binds and standing_of(session, phase.id, supporter.party) >= (limit or 0):
         raise Refusal(Code.SUPPORT_LIMIT, limit=limit)
     return _add(session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now)
@@ -217,7 +223,7 @@ def _add(
         session,
         proposal.contribution_id,
         supports=int(stands) - int(was),
-        attention=1 if act is SupportAct.GIVEN else 0,
+        attention=ATTENTION.get(act, 0),
     )
     proposals.note(
         session, proposal, f"support_{act.value}", by=by, now=now,

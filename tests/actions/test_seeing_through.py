@@ -163,6 +163,20 @@ def test_a_support_on_paper_and_online_is_linked_and_counts_once(session: Sessio
     )
 
 
+def test_a_support_given_and_taken_back_pushes_no_proposal_down_the_list(
+    session: Session, town: Town
+) -> None:
+    proposal = propose(session, town)
+    arrange(session, town)
+    key = proposal.contribution_id
+    before = session.get_one(Proposal, key, populate_existing=True).attention
+    for _ in range(3):
+        support.give(session, key, Supporter("browser:1"), by=PUBLIC, now=NOW)
+        support.withdraw(session, key, Supporter("browser:1"), by=PUBLIC, now=NOW)
+    support.give(session, key, Supporter("browser:1"), by=PUBLIC, now=NOW)
+    assert session.get_one(Proposal, key, populate_existing=True).attention == before + 1
+
+
 def test_limits_bind_only_with_ground_and_contact_and_counts_follow_the_phase(
     session: Session, town: Town
 ) -> None:
@@ -418,6 +432,23 @@ def test_nobody_is_written_to_before_they_confirmed_and_consent_is_only_added(
     assert (row.state, following.by_token(session, town.id, token, key=KEY)) == (State.ASKED.value, None)
     ask("nie@post.example")
     assert following.forget_unconfirmed(session, NOW + timedelta(days=7, hours=1)) == 1
+
+
+def test_nobody_fills_a_mailbox_with_mails_that_ask_to_confirm(session: Session, town: Town) -> None:
+    ask = lambda number, address="ziel@post.example": following.ask(  # noqa: E731
+        session, town.id, address, following.of_district(f"Nord {number}"), words="Ja.", now=NOW
+    )
+    rows = [ask(number) for number in range(20)]
+    assert len(mails(session, "follow_confirm")) == following.UNANSWERED_A_DAY
+    ask(0, "andere@post.example")
+    assert len(mails(session, "follow_confirm")) == following.UNANSWERED_A_DAY + 1
+    # Whoever has the mailbox and confirms may go on.
+    following.confirm(session, rows[0], Rhythm.DAILY, now=NOW)
+    ask(20)
+    ask(21)
+    assert len(mails(session, "follow_confirm")) == following.UNANSWERED_A_DAY + 2
+    refused(Code.LINK_EXPIRED, lambda: following.confirm(session, rows[19], Rhythm.DAILY, now=NOW))
+    assert following.forget_unconfirmed(session, NOW + timedelta(days=8)) == 22
 
 
 def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Session, town: Town) -> None:
