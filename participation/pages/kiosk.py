@@ -102,6 +102,7 @@ def table(visit: Visit) -> Response:
     """The first screen. Coming here ends what was left open on a table (`TABLE_COOKIE`)."""
     procedure = open_procedure(visit)
     if table_of(visit) == procedure.id:
+        _forget(visit)
         visit.set_cookie(SINCE_COOKIE, str(int(visit.now.timestamp())), max_age=int(LASTS.total_seconds()))
     slug = procedure.slug
     has_city = procedure.plan_area is not None and (
@@ -130,6 +131,14 @@ def table(visit: Visit) -> Response:
             settings=json.dumps(settings, ensure_ascii=False),
         ),
     )
+
+
+def _forget(visit: Visit) -> None:
+    """Let the browser forget whatever the visitor before left in it: who is signed in, a contribution or a proposal opened
+    with a code, what was supported. Only that it is a table stays."""
+    for name in visit.request.cookies.keys() - {TABLE_COOKIE, SINCE_COOKIE}:
+        if name.startswith("digilog_") and name.isidentifier() and name.isascii():
+            visit.set_cookie(name, "", max_age=0)
 
 
 _WORDS = {

@@ -396,6 +396,11 @@ def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_n
     assert place.client.get(receipt.url.path).status_code == 200
     house = place.client.app.state.house  # type: ignore[attr-defined]
     # The next visitor comes to the first screen: what was open is not to be found any more.
+    left = {"digilog_author", "digilog_contribution", "digilog_support", identity.COOKIE}
+    for name in left:
+        place.client.cookies.set(name, "of-the-visitor-before", domain="auenfurt.localhost", path="/")
+    ended = place.client.get(f"{place.path}/tisch").headers.get_list("set-cookie")
+    assert left <= {each.partition("=")[0] for each in ended if "Max-Age=0" in each}
     kept = place.client.cookies.get("digilog_table_since")
     host = "auenfurt.localhost"
     place.client.cookies.set("digilog_table_since", str(int(NOW.timestamp()) + 60), domain=host)
