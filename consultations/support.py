@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import procedures, proposals, proposing
+from consultations import journal, procedures, proposals, proposing
 from consultations.cocreation import Act, Audience, Counts, Limits, Opening
 from consultations.deadlines import PhaseState
 from consultations.permissions import Actor

@@ -175,6 +175,10 @@ def test_a_support_given_and_taken_back_pushes_no_proposal_down_the_list(
         support.withdraw(session, key, Supporter("browser:1"), by=PUBLIC, now=NOW)
     support.give(session, key, Supporter("browser:1"), by=PUBLIC, now=NOW)
     assert session.get_one(Proposal, key, populate_existing=True).attention == before + 1
+    arrange(session, town, limits={"per_person": 1, "ground": "Satzung §2", "contact": "Frau Kern"})
+    other = propose(session, town).contribution_id
+    once_more = lambda: support.give(session, other, Supporter("browser:1"), by=PUBLIC, now=NOW)  # noqa: E731
+    refused(Code.SUPPORT_LIMIT, once_more)
 
 
 def test_limits_bind_only_with_ground_and_contact_and_counts_follow_the_phase(
