@@ -19,7 +19,7 @@ from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import happenings, notices, proposals, received
+from consultations import happenings, journal, notices, proposals, received
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import LEGAL_TIME
 from consultations.happenings import Happening
@@ -169,6 +169,7 @@ def ask(
     EMAIL_INVALID ("email").
     """
     clean = clean_address(address)
+    journal.hold(session, municipality_id)  # two first requests at the same moment are the same request
     row = session.exec(
         select(Subscription).where(
             Subscription.municipality_id == municipality_id,

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -42,7 +42,7 @@ from consultations.cocreation import (
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import PhaseState
 from consultations.moderation import Action, Decision, LaterVersion, ModerationDecision, Redaction
-from consultations.notices import NoticeWay
+from consultations.notices import Notice, NoticeWay
 from consultations.permissions import SYSTEM, Actor, Permission, may
 from consultations.procedures import Phase, Procedure, ProcedureState, Track
 from consultations.proposals import (
@@ -59,6 +59,9 @@ from consultations.text import normalise
 from consultations.wording import Patch
 
 NAME_LIMIT = 200
+#: Invitations to write along that a proposal may send by mail in 24 hours.
+INVITATIONS_A_DAY = 5
+_BY_MAIL = "author_invitation"
 NOTE_LIMIT = 2_000
 
 
@@ -488,11 +491,14 @@ def invite(
 ) -> Asked:
     """Ask somebody to write along: by a link to hand on, by mail (with an `email`), or by a code on paper (`way`).
 
-    Raises what `require` raises, and EMAIL_INVALID ("email").
+    Nobody is written to twice for the same proposal, and few a day: otherwise anybody could let the town write to
+    anybody. Raises what `require` raises, and EMAIL_INVALID, INVITED_BEFORE, INVITATIONS_TOO_MANY ("email").
     """
     address = following.clean_address(email) if email.strip() else ""
     proposal = proposals.lock(session, proposal_id)
     require(session, proposal, Act.INVITE, by=by, author=author, channel=channel, now=now)
+    if address:
+        _may_be_written_to(session, proposal_id, address, now)
     secret, code = secrets.token_urlsafe(24), contributions.new_access_code()
     asked = ProposalAuthor(
         proposal_id=proposal_id,
@@ -514,7 +520,7 @@ def invite(
             session,
             municipality_id=proposal.municipality_id,
             contribution_id=proposal_id,
-            kind="author_invitation",
+            kind=_BY_MAIL,
             way=NoticeWay.MAIL,
             address=address,
             to_name=asked.name,
@@ -523,6 +529,15 @@ def invite(
             now=now,
         )
     return Asked(asked, secret, code)
+
+
+def _may_be_written_to(session: Session, proposal_id: int, address: str, now: datetime) -> None:
+    mails = (Notice.contribution_id == proposal_id, Notice.kind == _BY_MAIL)
+    if session.exec(select(Notice.id).where(*mails, Notice.address == address).limit(1)).first() is not None:
+        raise Refusal(Code.INVITED_BEFORE, "email")
+    recent = select(func.count()).where(*mails, col(Notice.created_at) > now - timedelta(days=1))
+    if session.exec(recent).one() >= INVITATIONS_A_DAY:
+        raise Refusal(Code.INVITATIONS_TOO_MANY, "email", limit=INVITATIONS_A_DAY)
 
 
 def hashed(secret: str) -> str:

@@ -95,6 +95,8 @@ class Code(StrEnum):
     ADDRESS_INVALID = "address_invalid"
     LINK_EXPIRED = "link_expired"
     LAST_OWNER = "last_owner"
+    INVITED_BEFORE = "invited_before"
+    INVITATIONS_TOO_MANY = "invitations_too_many"
     DESCRIPTION_REQUIRED = "description_required"
     # imports
     MAPPING_INVALID = "mapping_invalid"

@@ -140,6 +140,10 @@ MESSAGES: dict[Code, str] = {
     Code.ADDRESS_INVALID: N_("This is no web address that we can link to. It begins with https://."),
     Code.LINK_EXPIRED: N_("This link is no longer valid. Please enter your address again."),
     Code.LAST_OWNER: N_("You own this proposal. Please hand it over to a co-author first, or withdraw it."),
+    Code.INVITED_BEFORE: N_("This address has been asked already. You can also pass on a link or a code."),
+    Code.INVITATIONS_TOO_MANY: N_(
+        "That were %(limit)s invitations by mail within a day. You can also pass on a link or a code."
+    ),
     Code.DESCRIPTION_REQUIRED: N_("Please say in a few words what the picture “%(filename)s” shows."),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),

@@ -401,6 +401,8 @@ def test_a_coauthor_is_asked_by_mail(
     assert wrong.status_code == 422
     sent = client.post(desk, data={"do": "invite", "name": "Ayşe", "email": "ayse@post.example"})
     assert "per E-Mail unterwegs" in words(client.get(sent.headers["location"]))
+    again = client.post(desk, data={"do": "invite", "name": "Kaufen Sie!", "email": "AYSE@post.example"})
+    assert "ist schon gefragt worden" in words(again)
     assert delivery.deliver_mail(house)
     (asked,) = mail_server.messages()
     assert asked["Subject"] == "Schreiben Sie mit? Bänke"
