@@ -6,6 +6,7 @@ does not ask, we ask ourselves: one main heading, a title, a language, a name fo
 
 import hashlib
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,9 +32,13 @@ class Seen:
         return hashlib.sha256(self.body).hexdigest()
 
 
+#: What is another one in every run: numbers, secrets, access codes, hashes.
+_CHANGING = re.compile(rb"[A-Za-z0-9_-]{20,}|\b[0-9A-Z]{4}[ -]?[0-9A-Z]{4}\b|[0-9]+")
+
+
 @dataclass
 class PageReader:
-    """Reads pages, each different one once.
+    """Reads pages, each different one once; those that differ in numbers and secrets only are one to the checker.
 
     ``find_validator`` starts the Nu Html Checker when the first page is there and gives its address, or None where
     it cannot be had: then only the structure of pages is read.
@@ -41,6 +46,7 @@ class PageReader:
 
     find_validator: Callable[[], str | None]
     _known: dict[str, list[str]] = field(default_factory=dict)
+    _valid: dict[bytes, list[str]] = field(default_factory=dict)
 
     @cached_property
     def validator(self) -> str | None:
@@ -51,7 +57,10 @@ class PageReader:
         if page.fingerprint not in self._known:
             faults = structure_faults(page.body)
             if self.validator is not None:
-                faults += validity_faults(page.body, self.validator)
+                alike = hashlib.sha256(_CHANGING.sub(b"0", page.body)).digest()
+                if alike not in self._valid:
+                    self._valid[alike] = validity_faults(page.body, self.validator)
+                faults += self._valid[alike]
             self._known[page.fingerprint] = faults
         return self._known[page.fingerprint]
 
