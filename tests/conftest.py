@@ -419,7 +419,7 @@ def new_page(browser: Browser, live_server: Served) -> Iterator[NewPage]:
     def open_page(**options: Any) -> Page:
         options = {"base_url": live_server.url, "locale": "de-DE", "timezone_id": "Europe/Berlin", **options}
         context = browser.new_context(**options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
