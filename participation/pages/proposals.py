@@ -121,7 +121,7 @@ class ListForm(Form):
     sortierung = SelectField(
         N_("Order"),
         choices=[
-            SelectChoice("", N_("By chance, the same for you each time")),
+            SelectChoice("", N_("By chance")),
             SelectChoice(Order.NEWEST.value, N_("Newest first")),
             SelectChoice(Order.LITTLE_SEEN.value, N_("Little noticed first")),
             SelectChoice(Order.ENDS_SOON.value, N_("Ends soon first")),
