@@ -142,6 +142,24 @@ def found(
 _FOUNDED: dict[tuple[str, str, str, tuple[str, ...]], dict[Table, list[dict[str, Any]]]] = {}
 
 
+def with_ideas(session: Session, title: str = "Ideen für den Mühlbach") -> Town:
+    """The cast's town with a public dialogue, `ideen`, that takes proposals and comments."""
+    town = found(session)
+    phase = PhaseInput(
+        PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
+    )
+    town.procedure = procedures.create(
+        session,
+        consultation(key="ID", slug="ideen", title=title, phases=(phase,)),
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=NOW,
+    )
+    procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+    return town
+
+
 def _founded_again(session: Session, rows: dict[Table, list[dict[str, Any]]]) -> Town:
     connection = session.connection()
     for table, values in rows.items():

@@ -6,6 +6,7 @@ temporary folder, and ends when the test run that started it ends, however it en
 """
 
 import fcntl
+import http.server
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -392,3 +394,27 @@ def _alive(process: int) -> bool:
 if __name__ == "__main__":
     owner_id, signal_name, its_folder, its_user, *its_command = sys.argv[1:]
     sys.exit(_watch(int(owner_id), signal.Signals[signal_name], its_folder, its_user, its_command))
+
+
+@contextmanager
+def remembering() -> Iterator[tuple[str, list[str]]]:
+    """A web server that has nothing and only remembers what it was asked: its address, and the paths."""
+    asked: list[str] = []
+
+    class Remember(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Remember)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

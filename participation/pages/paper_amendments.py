@@ -10,7 +10,7 @@ from wtforms import BooleanField, DateField, Form, HiddenField, SelectField, Str
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import amendments, channels, contributions, drafts, proposals, proposing
+from consultations import amendments, channels, contributions, drafts, proposing
 from consultations.amendments import AmendmentInput
 from consultations.channels import Entry
 from consultations.cocreation import TITLE
@@ -21,9 +21,9 @@ from consultations.permissions import Permission
 from consultations.proposals import ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
-from participation.pages.proposal_writing import sections_form
+from participation.pages.proposal_writing import amended_version, sections_form
 from participation.pages.seen_through import proposal_at_work
-from participation.web import Visit, page, row_number
+from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -75,16 +75,8 @@ class SlipPage:
 )
 def slip(visit: Visit) -> Response:
     """Other words for a proposal as they stand on a slip, against the version that everybody reads."""
-    _procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
-    shown = proposing.shown(visit.session, row)
-    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
-    base = (
-        proposals.version(visit.session, proposal.contribution_id, sent or 0)
-        if sent in shown.readable
-        else None
-    )
-    if base is None:
-        visit.not_found()
+    _procedure, _proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    base = amended_version(visit, row)
     sections, words = sections_form(visit, base, base.language)
     kind = type(
         "PaperForm",

@@ -741,6 +741,19 @@ def _token(form: Any) -> str:
     return form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
 
 
+def amended_version(visit: Visit, row: Contribution) -> ProposalVersion:
+    """The version that other words are suggested for: the one the form was made from, or what everybody reads.
+
+    Raises Refusal NOT_FOUND where the public does not read it.
+    """
+    shown = proposing.shown(visit.session, row)
+    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
+    found = proposals.version(visit.session, row.id or 0, sent or 0) if sent in shown.readable else None
+    if found is None:
+        visit.not_found()
+    return found
+
+
 @page(
     "/beteiligungen/{slug}/vorschlaege/{reference}/anders",
     name="proposal_amend",
@@ -751,15 +764,7 @@ def amend_page(visit: Visit) -> Response:
     """Suggest other words for a proposal, section by section, and say why."""
     procedure = open_procedure(visit)
     proposal, row = proposal_of(visit, procedure)
-    shown = proposing.shown(visit.session, row)
-    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
-    base = (
-        proposals.version(visit.session, proposal.contribution_id, sent or 0)
-        if sent in shown.readable
-        else None
-    )
-    if base is None:
-        visit.not_found()
+    base = amended_version(visit, row)
     sections, words = sections_form(visit, base, base.language)
     kind = type(
         "AmendForm",

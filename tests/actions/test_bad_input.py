@@ -1,9 +1,7 @@
 """Bad map data, one row for each kind: through `digilog layers check` and, as a job, over a layer that already stands."""
 
-import http.server
 import json
 import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from consultations.places import Layer
 from geo.layers import LayerProblem, LayerReport
 from participation import layers_import
 from participation.database import make_engine
+from tests import servers
 from tests.actions.test_import_command import database, run
 from tests.geo.files import (
     X0,
@@ -115,24 +114,8 @@ def table(address: str) -> list[Bad]:
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """A server that only remembers what it was asked."""
-    asked: list[str] = []
-
-    class Remember(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Remember)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with servers.remembering() as address_and_asked:
+        yield address_and_asked
 
 
 def standing(url: str) -> list[tuple[int | None, str]]:

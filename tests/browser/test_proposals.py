@@ -12,15 +12,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import select
 
-from consultations import evaluation, moderation, procedures, proposals
+from consultations import evaluation, moderation, proposals
 from consultations.contributions import Contribution
 from consultations.moderation import Action, Decision
 from consultations.permissions import Role
-from consultations.procedures import Opens, PhaseInput, PhaseKind
 from participation.database import unit_of_work
 from tests import cast
 from tests.browser.test_journeys import LOOKS, Arrive, access_code, arrive, fine, look_up, press
-from tests.cast import ENDS, NOW, STARTS, Town
+from tests.cast import NOW, Town
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -35,20 +34,7 @@ THERE = f"{HERE}/vorschlaege/ID-0001"
 def town(live_server: LiveServer) -> Town:
     """The cast's town with a dialogue that takes proposals and comments."""
     with unit_of_work(live_server.engine, write=True) as session:
-        town = cast.found(session)
-        phase = PhaseInput(
-            PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
-        )
-        town.procedure = procedures.create(
-            session,
-            cast.consultation(key="ID", slug="ideen", title="Ideen für den Mühlbach", phases=(phase,)),
-            municipality_id=town.id,
-            template_key="informal_dialogue",
-            by=town.planner,
-            now=NOW,
-        )
-        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
-        return town
+        return cast.with_ideas(session)
 
 
 def show_everything(server: LiveServer, town: Town) -> None:

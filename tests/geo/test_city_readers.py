@@ -1,9 +1,7 @@
 """CityGML and CityJSON: every version, links, holes, parts, coordinate systems, and whatever a file can get wrong."""
 
 import contextlib
-import http.server
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
 from geo.readers.citymodel import read_buildings, read_surfaces
+from tests import servers
 from tests.geo import files
 from tests.geo.files import X0, Y0, citygml, cityjson
 
@@ -237,24 +236,8 @@ def test_a_ring_that_never_ends_costs_its_face_only(tmp_path: Path, monkeypatch:
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """A server that only remembers what it was asked."""
-    asked: list[str] = []
-
-    class Remember(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Remember)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with servers.remembering() as address_and_asked:
+        yield address_and_asked
 
 
 def test_no_reader_ever_asks_a_foreign_address(tmp_path: Path, listener: tuple[str, list[str]]) -> None:

@@ -13,7 +13,7 @@ from consultations import amendments, drafts, journal, moderation, procedures, p
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
+from consultations.procedures import Phase, PhaseKind
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -29,20 +29,7 @@ THERE = f"{HERE}/vorschlaege/ID-0001"
 def town(engine: Engine) -> Town:
     """The cast's town with a dialogue that takes proposals and comments."""
     with unit_of_work(engine, write=True) as session:
-        town = cast.found(session)
-        phase = PhaseInput(
-            PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
-        )
-        town.procedure = procedures.create(
-            session,
-            cast.consultation(key="ID", slug="ideen", title="Ideen für den Mühlbach", phases=(phase,)),
-            municipality_id=town.id,
-            template_key="informal_dialogue",
-            by=town.planner,
-            now=NOW,
-        )
-        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
-        return town
+        return cast.with_ideas(session)
 
 
 def publish_everything(engine: Engine, town: Town) -> None:

@@ -20,7 +20,6 @@ from consultations import (
     happenings,
     implementation,
     moderation,
-    procedures,
     support,
 )
 from consultations.contributions import Contribution, Kind, Submission
@@ -28,13 +27,13 @@ from consultations.following import Subscription
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
+from consultations.procedures import Phase, PhaseKind
 from consultations.proposals import Proposal
 from participation import delivery, identity, mail, security
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from tests import cast
-from tests.cast import ENDS, NOW, STARTS, Town
+from tests.cast import NOW, Town
 from tests.conftest import Clock, MailServer, NewClient
 
 HERE = "/beteiligungen/ideen"
@@ -45,19 +44,7 @@ THERE = f"{HERE}/vorschlaege/ID-0001"
 def town(engine: Engine) -> Town:
     """The cast's town with one proposal that everybody may read."""
     with unit_of_work(engine, write=True) as session:
-        town = cast.found(session)
-        phase = PhaseInput(
-            PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
-        )
-        town.procedure = procedures.create(
-            session,
-            cast.consultation(key="ID", slug="ideen", title="Ideen", phases=(phase,)),
-            municipality_id=town.id,
-            template_key="informal_dialogue",
-            by=town.planner,
-            now=NOW,
-        )
-        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+        town = cast.with_ideas(session, "Ideen")
         row = town.hand_in(
             session, "Bänke ans Ufer.", kind=Kind.PROPOSAL, title="Bänke", wants_publication=True
         )
