@@ -441,10 +441,12 @@ def to_be_told(session: Session, proposal_id: int, *, batch: int = 500) -> Itera
             .order_by(col(SupportLine.id))
             .limit(batch)
         ).all()
-        yield from (row for row in rows if row.party not in told)
+        for row in rows:
+            if row.party not in told:
+                told.add(row.party)
+                yield row
         if len(rows) < batch:
             return
-        told |= {row.party for row in rows}
         last = rows[-1].id or 0
 
 
