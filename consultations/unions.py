@@ -134,7 +134,8 @@ def ask(
     if going.procedure_id != taking.procedure_id:
         raise Refusal(Code.UNION_SAME, "reference")
     own = author.proposal_id if author is not None else None
-    if own not in both if own is not None else not proposing.facilitates(by, taking):
+    may_ask = proposing.facilitates(by, taking) if own is None else own in both
+    if not may_ask:
         raise Refusal(Code.NOT_ALLOWED)
     for key, proposal in both.items():
         _require_possible(

@@ -11,7 +11,6 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from consultations import amendments, channels, contributions, drafts, proposing
-from consultations.amendments import AmendmentInput
 from consultations.channels import Entry
 from consultations.cocreation import TITLE
 from consultations.contributions import Kind, Submission
@@ -21,7 +20,7 @@ from consultations.permissions import Permission
 from consultations.proposals import ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
-from participation.pages.proposal_writing import amended_version, sections_form
+from participation.pages.proposal_writing import amended_version, amendment_typed, sections_form
 from participation.pages.seen_through import proposal_at_work
 from participation.web import Visit, page
 
@@ -113,14 +112,7 @@ def _take_in(visit: Visit, base: ProposalVersion, keys: tuple[str, ...], form: A
     return amendments.propose(
         visit.session,
         proposal.contribution_id,
-        AmendmentInput(
-            {key: str(form._fields[key].data or "") for key in keys},
-            base.number,
-            base.language,
-            reason=form.reason.data or "",
-            wants_credit=bool(form.wants_credit.data),
-            headings={key: str(form._fields[key].label.text) for key in keys},
-        ),
+        amendment_typed(form, base, keys),
         Submission(
             kind=Kind.COMMENT,
             channel=form.channel.data or "",

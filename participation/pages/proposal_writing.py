@@ -754,6 +754,18 @@ def amended_version(visit: Visit, row: Contribution) -> ProposalVersion:
     return found
 
 
+def amendment_typed(form: Any, base: ProposalVersion, keys: Sequence[str]) -> AmendmentInput:
+    """What a form of `sections_form` says should read otherwise, and why."""
+    return AmendmentInput(
+        {key: str(form._fields[key].data or "") for key in keys},
+        base.number,
+        base.language,
+        reason=form.reason.data or "",
+        wants_credit=bool(form.wants_credit.data),
+        headings={key: str(form._fields[key].label.text) for key in keys},
+    )
+
+
 @page(
     "/beteiligungen/{slug}/vorschlaege/{reference}/anders",
     name="proposal_amend",
@@ -792,14 +804,7 @@ def amend_page(visit: Visit) -> Response:
         made = amendments.propose(
             visit.session,
             proposal.contribution_id,
-            AmendmentInput(
-                {key: str(form._fields[key].data or "") for key in keys},
-                base.number,
-                base.language,
-                reason=form.reason.data or "",
-                wants_credit=bool(form.wants_credit.data),
-                headings={key: str(form._fields[key].label.text) for key in keys},
-            ),
+            amendment_typed(form, base, keys),
             _submission(visit, form, token),
             procedure=procedure,
             by=visit.by,

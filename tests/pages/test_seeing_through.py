@@ -31,6 +31,7 @@ from consultations.procedures import Phase, PhaseKind
 from consultations.proposals import Proposal
 from participation import delivery, identity, mail, security
 from participation.database import unit_of_work
+from participation.house import House
 from participation.identity import COOKIE
 from tests import cast
 from tests.cast import NOW, Town
@@ -221,10 +222,9 @@ def test_evaluated_answered_and_built(
     assert "Fertig" not in words(client.get(THERE))
 
 
-def test_followed_told_and_ended_with_one_click(
-    client: TestClient, engine: Engine, town: Town, app: Starlette, clock: Clock, mail_server: MailServer
-) -> None:
-    house = app.state.house
+def writing_to(mail_server: MailServer, app: Starlette) -> House:
+    """The application's house, with this server for its mail."""
+    house: House = app.state.house
     house.settings = house.settings.model_copy(
         update={
             "smtp_host": mail_server.host,
@@ -233,6 +233,13 @@ def test_followed_told_and_ended_with_one_click(
             "mail_from": "town@auenfurt.example",
         }
     )
+    return house
+
+
+def test_followed_told_and_ended_with_one_click(
+    client: TestClient, engine: Engine, town: Town, app: Starlette, clock: Clock, mail_server: MailServer
+) -> None:
+    house = writing_to(mail_server, app)
     there = f"{HERE}/folgen?vorschlag=ID-0001"
     form = tree_of(client.get(there))
     chosen = form.xpath("//select[@name='target']/option[@selected]/@value")
@@ -370,15 +377,7 @@ def test_a_coauthor_is_asked_by_mail(
     app: Starlette,
     mail_server: MailServer,
 ) -> None:
-    house = app.state.house
-    house.settings = house.settings.model_copy(
-        update={
-            "smtp_host": mail_server.host,
-            "smtp_port": mail_server.port,
-            "smtp_tls": "none",
-            "mail_from": "town@auenfurt.example",
-        }
-    )
+    house = writing_to(mail_server, app)
     with Session(engine) as session:
         code = session.get_one(Contribution, proposal_id(engine)).access_code
     client.post("/beitrag", data={"code": code})
