@@ -54,6 +54,8 @@ ROOMS: tuple[str, ...] = (
     "contributions",
     "proposals",
     "proposal_writing",
+    "proposal_comments",
+    "proposal_amendments",
     "proposal_unions",
     "seen_through",
     "support",

@@ -20,7 +20,8 @@ from consultations.permissions import Permission
 from consultations.proposals import ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
-from participation.pages.proposal_writing import amended_version, amendment_typed, sections_form
+from participation.pages.proposal_amendments import amended_version, amendment_typed
+from participation.pages.proposal_writing import sections_form
 from participation.pages.seen_through import proposal_at_work
 from participation.web import Visit, page
 

@@ -18,7 +18,7 @@ from consultations.proposals import Proposal, ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
 from participation.pages.moderation import REASONS
-from participation.pages.proposal_writing import decide, decide_page
+from participation.pages.proposal_amendments import decide, decide_page
 from participation.pages.proposals import REASONS as WHY
 from participation.pages.proposals import ChangedSection, changed_sections
 from participation.web import Visit, page, row_number

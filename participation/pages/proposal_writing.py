@@ -1,4 +1,4 @@
-"""Writing along: an author's desk, other words from anybody, comments; all without an account and without JavaScript.
+"""Writing along: an author's desk, and the ways to it; without an account and without JavaScript.
 
 The owner comes by the access code of the receipt, a co-author by a personal link or a printed code. What remembers it
 is a signed cookie for half an hour; no secret stands in the addresses of the pages that follow.
@@ -7,7 +7,7 @@ is a signed cookie for half an hour; no secret stands in the addresses of the pa
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -15,30 +15,22 @@ from typing import Any
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import BooleanField, EmailField, Form, HiddenField, RadioField, StringField, TextAreaField
-from wtforms.fields import SelectChoice
-from wtforms.validators import Email, InputRequired, Length, Optional
+from wtforms import Form, HiddenField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
 
 from consultations import (
     amendments,
-    channels,
     contributions,
-    discussion,
-    drafts,
     procedures,
     proposals,
     proposing,
     published,
     unions,
 )
-from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import SECTIONS as USUAL
 from consultations.cocreation import TITLE, Authoring, Opening
-from consultations.comparison import Part
-from consultations.contributions import Contribution, Kind, Submission
-from consultations.discussion import Stance
+from consultations.contributions import Contribution
 from consultations.moderation import Reason
-from consultations.people import NAME_LIMIT, PersonInput
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.proposals import AuthorState, Proposal, ProposalAuthor, ProposalVersion
@@ -47,15 +39,9 @@ from consultations.unions import UnionState
 from participation import security
 from participation.messages import STATUS
 from participation.pages import contributions as own
-from participation.pages.contributions_list import open_procedure
 from participation.pages.moderation import REASONS
 from participation.pages.proposals import (
-    AMENDED,
-    STANCES,
-    ChangedSection,
-    changed_sections,
     heading_of,
-    proposal_of,
 )
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
@@ -68,15 +54,6 @@ COOKIE = "digilog_author"
 OPEN_FOR = timedelta(minutes=30)
 #: Who may read what no moderator has read yet: whoever writes along, and whoever was asked to.
 WRITING = frozenset({AuthorState.INVITED.value, AuthorState.ACTIVE.value})
-
-REJECTIONS: Mapping[str, str] = {
-    Rejection.OTHER_AIM.value: N_("It would be another proposal"),
-    Rejection.ALREADY_IN.value: N_("It is in there already"),
-    Rejection.NOT_POSSIBLE.value: N_("It cannot be done"),
-    Rejection.NOT_AGREED.value: N_("We see it differently"),
-    Rejection.UNCLEAR.value: N_("We do not understand it"),
-}
-
 
 # --- who writes ------------------------------------------------------------------------------------
 
@@ -498,394 +475,3 @@ def _revise(visit: Visit, author: ProposalAuthor) -> Response:
         clashes = tuple(Clash(heading_of(visit, latest, key), str(now.get(key, ""))) for key in differing)
         return _desk(visit, again, form, note=note, clashes=clashes, status=409)
     return visit.redirect("author_desk", erledigt="fassung")
-
-
-# --- deciding on amendments ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class DecidePage:
-    """An amendment before the owner."""
-
-    title: str
-    author: str
-    reason: str
-    state: str
-    is_open: bool
-    until: date
-    clashes: bool
-    sections: tuple[ChangedSection, ...]
-    language: str
-    earlier: str
-    later: str
-    rejections: tuple[tuple[str, str], ...]
-    side_by_side: bool = False
-    parts: type[Part] = Part
-
-
-@page(
-    "/mitschreiben/aenderungen/{number:int}",
-    name="author_decide",
-    may=Permission.TAKE_PART,
-    methods=("GET", "POST"),
-)
-def author_decide(visit: Visit) -> Response:
-    """One amendment: how the text would read with it; take it in, or not, with a reason."""
-    author = author_here(visit)
-    if author is None:
-        return visit.redirect("author_door")
-    number = row_number(str(visit.request.path_params["number"])) or 0
-    amendment = amendments.by_id(visit.session, author.proposal_id, number)
-    if amendment is None or not amendments.is_readable(visit.session, amendment):
-        visit.not_found()
-    error, words = "", str(visit.form_data.get("words", "")) if visit.is_post else ""
-    if visit.is_post:
-        try:
-            return decide(visit, amendment, author, words)
-        except Refusal as refusal:
-            if refusal.code is Code.NOT_FOUND:
-                raise
-            visit.session.rollback()
-            error = visit.explain(refusal)
-            author = author_here(visit)
-            if author is None:
-                raise
-            amendment = amendments.by_id(visit.session, author.proposal_id, number)
-            assert amendment is not None
-    content = decide_page(visit, amendment)
-    return visit.render(
-        "proposals/decide.html", content, error=error, words=words, status=422 if error else 200,
-        action=visit.url("author_decide", number=number), back=visit.url("author_desk"),
-    )  # fmt: skip
-
-
-def decide(visit: Visit, amendment: Amendment, author: ProposalAuthor | None, words: str) -> Response:
-    """Do what the form of a decision says. Raises what `amendments.accept` and `amendments.reject` raise."""
-    if visit.form_data.get("do") == "accept":
-        amendments.accept(visit.session, amendment, words=words, by=visit.by, author=author, now=visit.now)
-    else:
-        why = str(visit.form_data.get("why", ""))
-        if why not in set(Rejection):
-            raise Refusal(Code.REASON_REQUIRED, "why")
-        amendments.reject(
-            visit.session, amendment, Rejection(why), words, by=visit.by, author=author, now=visit.now
-        )
-    return (
-        visit.redirect("author_desk", erledigt="entschieden") if author else visit.redirect("proposal_desk")
-    )
-
-
-def decide_page(visit: Visit, amendment: Amendment) -> DecidePage:
-    """How the newest text would read with an amendment."""
-    proposal = visit.session.get_one(Proposal, amendment.proposal_id)
-    handed_in = visit.session.get_one(Contribution, amendment.contribution_id)
-    newest = proposals.newest(visit.session, amendment.proposal_id)
-    with_it = amendments.put_together(visit.session, amendment)
-    sections, _, _ = changed_sections(visit, newest, newest.texts, with_it.texts)
-    return DecidePage(
-        title=visit.gettext("Amendment %(reference)s", reference=handed_in.reference),
-        author=handed_in.pseudonym,
-        reason=amendment.reason,
-        state=visit.gettext(AMENDED[amendments.standing(amendment, proposal, visit.now)]),
-        is_open=amendment.state == "proposed",
-        until=amendment.owner_until,
-        clashes=bool(with_it.clashes),
-        sections=sections,
-        language=newest.language,
-        earlier=visit.gettext("As it stands"),
-        later=visit.gettext("With the amendment"),
-        rejections=tuple((key, visit.gettext(name)) for key, name in REJECTIONS.items()),
-    )
-
-
-# --- what becomes of one's own amendment -------------------------------------------------------------
-
-
-@page("/beitrag/aenderung", name="amendment_own", may=Permission.TAKE_PART, methods=("POST",))
-def amendment_own(visit: Visit) -> Response:
-    """Take one's own amendment back (`do=withdraw`), or make a rejected one a proposal of its own (`do=promote`)."""
-    mine = own.opened(visit)
-    amendment = amendments.by_contribution(visit.session, mine.id or 0) if mine is not None else None
-    if mine is None or amendment is None:
-        return visit.redirect("lookup")
-    procedure = visit.session.get_one(Procedure, mine.procedure_id)
-    if visit.form_data.get("do") == "promote":
-        token = drafts.new_secret()
-        made = amendments.promote(
-            visit.session,
-            amendment,
-            Submission(
-                kind=Kind.PROPOSAL,
-                channel=channels.WEB.key,
-                key=drafts.key_of(token),
-                pseudonym=mine.pseudonym,
-                language=mine.language,
-                wants_publication=True,
-            ),
-            procedure=procedure,
-            by=visit.by,
-            now=visit.now,
-        )
-        return to_receipt(visit, procedure, token, made.contribution_id)
-    amendments.withdraw(visit.session, amendment, by=visit.by, now=visit.now)
-    return visit.redirect("contribution", erledigt="zurueckgenommen")
-
-
-# --- other words, and comments ---------------------------------------------------------------------
-
-
-class WhoForm(Form):
-    """Who says it, as far as they wish to say."""
-
-    key = HiddenField()
-    pseudonym = StringField(N_("Name that others may see"), [Length(max=contributions.SHORT_LIMIT)])
-    email = EmailField(
-        N_("E-mail address"),
-        [
-            Optional(),
-            Email(N_("Please check the e-mail address: something like name@example.org.")),
-            Length(max=NAME_LIMIT),
-        ],
-    )
-
-
-class CommentForm(WhoForm):
-    """A comment, marked by its author; `antwort` is the comment that it answers."""
-
-    antwort = HiddenField()
-    stance = RadioField(
-        N_("What is it?"),
-        [InputRequired(N_("Please choose one."))],
-        choices=[SelectChoice(key, name) for key, name in STANCES.items()],
-    )
-    text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
-    #: Asked only while a formal period runs beside it; no answer is the informal one.
-    formal = RadioField(
-        N_("A formal period is running. Shall this count as a formal statement?"),
-        [Optional()],
-        choices=[
-            SelectChoice("yes", N_("Yes, hand it in as a formal statement")),
-            SelectChoice("no", N_("No, it is a comment on this proposal")),
-        ],
-        validate_choice=False,
-    )
-
-
-@dataclass(frozen=True)
-class SayPage:
-    """A form about a proposal."""
-
-    title: str
-    hearing_title: str
-    hearing_url: str
-    proposal_title: str
-    proposal_url: str
-    action: str
-    #: The fields of the sections, for an amendment.
-    keys: tuple[str, ...] = ()
-    #: The last day of the formal period that runs beside it; None: there is none.
-    formal_until: date | None = None
-
-
-def _say_page(
-    visit: Visit,
-    procedure: Procedure,
-    row: Contribution,
-    name: str,
-    title: str,
-    shown: str,
-    keys: Sequence[str] = (),
-) -> SayPage:
-    here = {"slug": procedure.slug, "reference": row.reference}
-    return SayPage(
-        title,
-        localised(procedure, visit.language, "title"),
-        visit.url("hearing", slug=procedure.slug),
-        shown,
-        visit.url("proposal", **here),
-        visit.url(name, **here),
-        tuple(keys),
-    )
-
-
-def _submission(visit: Visit, form: Any, token: str) -> Submission:
-    return Submission(
-        kind=Kind.COMMENT,
-        channel=channels.WEB.key,
-        key=drafts.key_of(token),
-        person=PersonInput(email=form.email.data or "", language=visit.language),
-        pseudonym=form.pseudonym.data or "",
-        language=visit.language,
-        wants_publication=True,
-    )
-
-
-def to_receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: int) -> Response:
-    """Lead to the receipt, which stands at the secret of the form."""
-    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    if draft is None:
-        draft = drafts.begin(
-            visit.session,
-            token,
-            municipality_id=visit.municipality_id,
-            procedure_id=procedure.id or 0,
-            kind=Kind.COMMENT.value,
-            data={},
-            now=visit.now,
-        )
-    drafts.hand_over(visit.session, draft, contribution_id, now=visit.now)
-    return visit.redirect("receipt", token=token)
-
-
-def _token(form: Any) -> str:
-    return form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
-
-
-def amended_version(visit: Visit, row: Contribution) -> ProposalVersion:
-    """The version that other words are suggested for: the one the form was made from, or what everybody reads.
-
-    Raises Refusal NOT_FOUND where the public does not read it.
-    """
-    shown = proposing.shown(visit.session, row)
-    sent = (row_number(str(visit.form_data.get("base", ""))) if visit.is_post else None) or shown.number
-    found = proposals.version(visit.session, row.id or 0, sent or 0) if sent in shown.readable else None
-    if found is None:
-        visit.not_found()
-    return found
-
-
-def amendment_typed(form: Any, base: ProposalVersion, keys: Sequence[str]) -> AmendmentInput:
-    """What a form of `sections_form` says should read otherwise, and why."""
-    return AmendmentInput(
-        {key: str(form._fields[key].data or "") for key in keys},
-        base.number,
-        base.language,
-        reason=form.reason.data or "",
-        wants_credit=bool(form.wants_credit.data),
-        headings={key: str(form._fields[key].label.text) for key in keys},
-    )
-
-
-@page(
-    "/beteiligungen/{slug}/vorschlaege/{reference}/anders",
-    name="proposal_amend",
-    may=Permission.TAKE_PART,
-    methods=("GET", "POST"),
-)
-def amend_page(visit: Visit) -> Response:
-    """Suggest other words for a proposal, section by section, and say why."""
-    procedure = open_procedure(visit)
-    proposal, row = proposal_of(visit, procedure)
-    base = amended_version(visit, row)
-    sections, words = sections_form(visit, base, base.language)
-    kind = type(
-        "AmendForm",
-        (sections, WhoForm),
-        {
-            "reason": TextAreaField(visit.gettext("Why is that better?"), [Length(max=proposing.NOTE_LIMIT)]),
-            "wants_credit": BooleanField(visit.gettext("Name me as a co-author if it is taken in")),
-        },
-    )
-    keys = (TITLE, *(key for key in words if key != TITLE))
-    title = visit.gettext("Suggest other words")
-    content = _say_page(visit, procedure, row, "proposal_amend", title, words[TITLE] or row.reference, keys)
-    if not visit.is_post:
-        filled: dict[str, Any] = {
-            **words, "base": str(base.number), "key": drafts.new_secret(), "wants_credit": True
-        }  # fmt: skip
-        form: Any = visit.form(kind, sent=FormData(), **filled)
-        return visit.render("proposals/amend.html", content, form=form)
-    form = visit.form(kind)
-    if not form.validate():
-        return visit.render("proposals/amend.html", content, form=form, status=422)
-    token = _token(form)
-    try:
-        check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
-        made = amendments.propose(
-            visit.session,
-            proposal.contribution_id,
-            amendment_typed(form, base, keys),
-            _submission(visit, form, token),
-            procedure=procedure,
-            by=visit.by,
-            now=visit.now,
-        )
-    except Refusal as refusal:
-        visit.reject(form, refusal)
-        return visit.render("proposals/amend.html", content, form=form, status=STATUS.get(refusal.code, 422))
-    return to_receipt(visit, procedure, token, made.contribution_id)
-
-
-@page(
-    "/beteiligungen/{slug}/vorschlaege/{reference}/kommentar",
-    name="proposal_comment",
-    may=Permission.TAKE_PART,
-    methods=("GET", "POST"),
-)
-def comment_page(visit: Visit) -> Response:
-    """Say something for, against, or ask; `antwort` names the comment that it answers."""
-    procedure = open_procedure(visit)
-    proposal, row = proposal_of(visit, procedure)
-    shown = proposing.shown(visit.session, row)
-    version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
-    name = proposing.composed(version)[0] if version is not None else ""
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
-    formal = discussion.formal_phase(phases, visit.now)
-    content = replace(
-        _say_page(
-            visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
-        ),
-        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
-    )
-    if not visit.is_post:
-        return visit.render(
-            "proposals/comment.html",
-            content,
-            form=visit.form(
-                CommentForm,
-                sent=FormData(),
-                key=drafts.new_secret(),
-                antwort=visit.request.query_params.get("antwort", "")[:20],
-            ),
-        )
-    form = visit.form(CommentForm)
-    if not form.validate():
-        return visit.render("proposals/comment.html", content, form=form, status=422)
-    token = _token(form)
-    try:
-        check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
-        submission = replace(_submission(visit, form, token), text=form.text.data or "")
-        if formal is not None and form.formal.data == "yes":
-            # What counts as a statement goes the statements' way, whole: one receipt, one entry.
-            made = contributions.submit(
-                visit.session,
-                replace(
-                    submission,
-                    kind=Kind.STATEMENT,
-                    title=visit.gettext("On the proposal %(reference)s", reference=row.reference),
-                ),
-                procedure=procedure,
-                by=visit.by,
-                now=visit.now,
-            )
-            return to_receipt(visit, procedure, token, made.id or 0)
-        made = discussion.comment(
-            visit.session,
-            proposal.contribution_id,
-            Stance(form.stance.data),
-            submission,
-            answers_id=row_number(form.antwort.data or ""),
-            procedure=procedure,
-            by=visit.by,
-            now=visit.now,
-        )
-        if formal is not None:
-            discussion.note_informal(
-                visit.session, proposal, made, form.formal.data or "", by=visit.by, now=visit.now
-            )
-    except Refusal as refusal:
-        visit.reject(form, refusal)
-        return visit.render(
-            "proposals/comment.html", content, form=form, status=STATUS.get(refusal.code, 422)
-        )
-    return to_receipt(visit, procedure, token, made.id or 0)

@@ -1,0 +1,229 @@
+"""Comments on a proposal; and what every form about a proposal shares: who says it, and the way to the receipt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+from wtforms import EmailField, Form, HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Email, InputRequired, Length, Optional
+
+from consultations import (
+    channels,
+    contributions,
+    discussion,
+    drafts,
+    procedures,
+    proposals,
+    proposing,
+)
+from consultations.contributions import Contribution, Kind, Submission
+from consultations.discussion import Stance
+from consultations.people import NAME_LIMIT, PersonInput
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.refusals import Refusal
+from participation.messages import STATUS
+from participation.pages.contributions_list import open_procedure
+from participation.pages.proposals import (
+    STANCES,
+    proposal_of,
+)
+from participation.security import Action, address_of, check_rate
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+# --- what the forms about a proposal share -----------------------------------------------------------
+
+
+class WhoForm(Form):
+    """Who says it, as far as they wish to say."""
+
+    key = HiddenField()
+    pseudonym = StringField(N_("Name that others may see"), [Length(max=contributions.SHORT_LIMIT)])
+    email = EmailField(
+        N_("E-mail address"),
+        [
+            Optional(),
+            Email(N_("Please check the e-mail address: something like name@example.org.")),
+            Length(max=NAME_LIMIT),
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class SayPage:
+    """A form about a proposal."""
+
+    title: str
+    hearing_title: str
+    hearing_url: str
+    proposal_title: str
+    proposal_url: str
+    action: str
+    #: The fields of the sections, for an amendment.
+    keys: tuple[str, ...] = ()
+    #: The last day of the formal period that runs beside it; None: there is none.
+    formal_until: date | None = None
+
+
+def say_page(
+    visit: Visit,
+    procedure: Procedure,
+    row: Contribution,
+    name: str,
+    title: str,
+    shown: str,
+    keys: Sequence[str] = (),
+) -> SayPage:
+    """The page of a form about a proposal: the route `name` takes it in, `shown` is the proposal's title."""
+    here = {"slug": procedure.slug, "reference": row.reference}
+    return SayPage(
+        title,
+        localised(procedure, visit.language, "title"),
+        visit.url("hearing", slug=procedure.slug),
+        shown,
+        visit.url("proposal", **here),
+        visit.url(name, **here),
+        tuple(keys),
+    )
+
+
+def submission_of(visit: Visit, form: Any, token: str) -> Submission:
+    """What a form of `WhoForm` says of who hands it in, as a comment without words; the secret makes it one."""
+    return Submission(
+        kind=Kind.COMMENT,
+        channel=channels.WEB.key,
+        key=drafts.key_of(token),
+        person=PersonInput(email=form.email.data or "", language=visit.language),
+        pseudonym=form.pseudonym.data or "",
+        language=visit.language,
+        wants_publication=True,
+    )
+
+
+def to_receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: int) -> Response:
+    """Lead to the receipt, which stands at the secret of the form."""
+    draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
+    if draft is None:
+        draft = drafts.begin(
+            visit.session,
+            token,
+            municipality_id=visit.municipality_id,
+            procedure_id=procedure.id or 0,
+            kind=Kind.COMMENT.value,
+            data={},
+            now=visit.now,
+        )
+    drafts.hand_over(visit.session, draft, contribution_id, now=visit.now)
+    return visit.redirect("receipt", token=token)
+
+
+def secret_of(form: Any) -> str:
+    """The secret that a form was sent with, or a fresh one: a form sent twice makes one contribution."""
+    return form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
+
+
+# --- a comment ---------------------------------------------------------------------------------------
+
+
+class CommentForm(WhoForm):
+    """A comment, marked by its author; `antwort` is the comment that it answers."""
+
+    antwort = HiddenField()
+    stance = RadioField(
+        N_("What is it?"),
+        [InputRequired(N_("Please choose one."))],
+        choices=[SelectChoice(key, name) for key, name in STANCES.items()],
+    )
+    text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
+    #: Asked only while a formal period runs beside it; no answer is the informal one.
+    formal = RadioField(
+        N_("A formal period is running. Shall this count as a formal statement?"),
+        [Optional()],
+        choices=[
+            SelectChoice("yes", N_("Yes, hand it in as a formal statement")),
+            SelectChoice("no", N_("No, it is a comment on this proposal")),
+        ],
+        validate_choice=False,
+    )
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}/kommentar",
+    name="proposal_comment",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def comment_page(visit: Visit) -> Response:
+    """Say something for, against, or ask; `antwort` names the comment that it answers."""
+    procedure = open_procedure(visit)
+    proposal, row = proposal_of(visit, procedure)
+    shown = proposing.shown(visit.session, row)
+    version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
+    name = proposing.composed(version)[0] if version is not None else ""
+    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    formal = discussion.formal_phase(phases, visit.now)
+    content = replace(
+        say_page(
+            visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
+        ),
+        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
+    )
+    if not visit.is_post:
+        return visit.render(
+            "proposals/comment.html",
+            content,
+            form=visit.form(
+                CommentForm,
+                sent=FormData(),
+                key=drafts.new_secret(),
+                antwort=visit.request.query_params.get("antwort", "")[:20],
+            ),
+        )
+    form = visit.form(CommentForm)
+    if not form.validate():
+        return visit.render("proposals/comment.html", content, form=form, status=422)
+    token = secret_of(form)
+    try:
+        check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
+        submission = replace(submission_of(visit, form, token), text=form.text.data or "")
+        if formal is not None and form.formal.data == "yes":
+            # What counts as a statement goes the statements' way, whole: one receipt, one entry.
+            made = contributions.submit(
+                visit.session,
+                replace(
+                    submission,
+                    kind=Kind.STATEMENT,
+                    title=visit.gettext("On the proposal %(reference)s", reference=row.reference),
+                ),
+                procedure=procedure,
+                by=visit.by,
+                now=visit.now,
+            )
+            return to_receipt(visit, procedure, token, made.id or 0)
+        made = discussion.comment(
+            visit.session,
+            proposal.contribution_id,
+            Stance(form.stance.data),
+            submission,
+            answers_id=row_number(form.antwort.data or ""),
+            procedure=procedure,
+            by=visit.by,
+            now=visit.now,
+        )
+        if formal is not None:
+            discussion.note_informal(
+                visit.session, proposal, made, form.formal.data or "", by=visit.by, now=visit.now
+            )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return visit.render(
+            "proposals/comment.html", content, form=form, status=STATUS.get(refusal.code, 422)
+        )
+    return to_receipt(visit, procedure, token, made.id or 0)
