@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from consultations import procedures
+from consultations import procedures, publishing
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.locations import LEVELS, MapCell
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
@@ -83,7 +83,7 @@ def settle(database_url: str, folder: Path) -> Place:
                 by=town.planner,
                 now=now,
             )
-            procedures.publish(session, made, by=town.planner, now=now)
+            publishing.publish(session, made, by=town.planner, now=now)
             cast.adopt(session, made)
             if number == 0:
                 wanted = made

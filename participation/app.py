@@ -83,6 +83,8 @@ ROOMS: tuple[str, ...] = (
     "layer_looks",
     "layer_links",
     "announcing",
+    "announcement_writing",
+    "announcement_acts",
     "agencies",
     "agency_tables",
     "planned_agencies",

@@ -35,6 +35,7 @@ from consultations import (
     people,
     places,
     procedures,
+    publishing,
     releases,
     variants,
 )
@@ -505,7 +506,7 @@ class _Story:
     def _publish(self, session: Session, key: str, at: datetime) -> None:
         """Show it to everybody; its formal phases were announced on paper unless `announced` tells otherwise."""
         row = self.rows[key]
-        procedures.publish(session, row, by=self.staff[Role.PLANNER], now=at)
+        publishing.publish(session, row, by=self.staff[Role.PLANNER], now=at)
         announced = {told["key"] for told in self.told["procedure"] if "announced" in told}
         for phase in procedures.phases_of(session, row.id or 0):
             is_told = key in announced and phase.kind == PhaseKind.PUBLICATION.value
@@ -554,7 +555,7 @@ class _Story:
         releases.release(session, town, row, phase, address=address, by=by, now=at)
 
     def _conclude(self, session: Session, key: str, note: str, at: datetime) -> None:
-        procedures.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)
+        publishing.conclude(session, self.rows[key], by=self.staff[Role.PLANNER], now=at, note=note)
 
     def _change(self, key: str, told: dict[str, Any]) -> None:
         """A phase becomes longer or is repeated."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sqlmodel import Session
 
-from consultations import municipalities, procedures, releases
+from consultations import municipalities, procedures, publishing, releases
 from consultations.deadlines import local_date
 from consultations.municipalities import MunicipalityInput
 from consultations.permissions import SYSTEM, Role
@@ -193,7 +193,7 @@ def _plan(house: House, municipality_id: int, path: Path, key: str, attribution:
             phases=tuple(_formal_phases(now)),
         )
         procedures.change(session, row, entered, by=SYSTEM, now=now)
-        procedures.publish(session, row, by=SYSTEM, now=now)
+        publishing.publish(session, row, by=SYSTEM, now=now)
         _adopt(session, row, now)
     return (
         f"  {taken.title}: {taken.read.report.features} features, {taken.square_metres:.0f} m², "
@@ -251,7 +251,7 @@ def _dialogue(house: House, municipality_id: int) -> int:
                 by=SYSTEM,
                 now=now,
             )
-            procedures.publish(session, row, by=SYSTEM, now=now)
+            publishing.publish(session, row, by=SYSTEM, now=now)
             _adopt(session, row, now)
         assert row.id is not None
         return row.id

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, text
 from sqlmodel import Session, col, select
 
-from consultations import contributions, municipalities, people, procedures, releases
+from consultations import contributions, municipalities, people, procedures, publishing, releases
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import Person
@@ -156,7 +156,7 @@ def with_ideas(session: Session, title: str = "Ideen für den Mühlbach") -> Tow
         by=town.planner,
         now=NOW,
     )
-    procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+    publishing.publish(session, town.procedure, by=town.planner, now=NOW)
     return town
 
 
@@ -210,6 +210,6 @@ def _found(session: Session, key: str, name: str, hosts: tuple[str, ...]) -> Tow
         by=staff[Role.PLANNER],
         now=NOW,
     )
-    procedures.publish(session, procedure, by=staff[Role.PLANNER], now=NOW)
+    publishing.publish(session, procedure, by=staff[Role.PLANNER], now=NOW)
     adopt(session, procedure)
     return Town(municipality, staff, procedure)

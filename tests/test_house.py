@@ -73,6 +73,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(
             [
                 "procedures",
+                "publishing",
                 "filing",
                 "changes",
                 "frozen",

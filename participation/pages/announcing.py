@@ -1,4 +1,4 @@
-"""The planner's way to a formal phase: what stands in the way of it, the announcement, where it was made public, the release.
+"""The planner's way to a formal phase: what stands in the way of it, its three steps, the release.
 
 The heart is the list of `release_checks`: every finding in plain words with the place where it is mended, a reason where
 one is needed, and a button only when nothing stands in the way.
@@ -9,56 +9,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from starlette.responses import Response
-from wtforms import (
-    BooleanField,
-    DateField,
-    FileField,
-    Form,
-    IntegerField,
-    SelectField,
-    SelectMultipleField,
-    StringField,
-    TextAreaField,
-)
-from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
-from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import (
-    announcement_text,
-    announcements,
-    checks,
-    documents,
-    other_access,
-    procedures,
-    releases,
-)
-from consultations.announcement_text import Regime, Theme
-from consultations.announcements import Announcement, Entered, Proof, PublicationAct
-from consultations.checks import Finding, Medium, Where
+from consultations import announcements, checks, other_access, procedures, releases
+from consultations.checks import Finding, Where
 from consultations.deadlines import PhaseState
-from consultations.files import MB, Limits, MissingFile, serving_headers
-from consultations.inspection import IMAGES, PDF
 from consultations.law import Severity
 from consultations.permissions import Permission
 from consultations.procedures import Phase, Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS
-from participation.overview import MEDIUM_NAMES
-from participation.pages.announcement_pages import paper_response, view_of
-from participation.pages.planning_forms import (
-    Errors,
-    Head,
-    Row,
-    arranged,
-    errors_of,
-    head_of,
-    planned,
-    row_forms,
-    sent_rows,
-)
-from participation.pages.uploads import body_limit, take_in
+from participation.pages.planning_forms import Errors, Head, head_of, planned
 from participation.web import Visit, page, path_for
 
 #: Marks a message for the catalogues.
@@ -77,6 +38,15 @@ def phase_in(visit: Visit, procedure: Procedure) -> Phase:
 def address_of(visit: Visit, procedure: Procedure) -> str:
     """Where the documents are on the internet, in the law's language: as announcements say it."""
     return visit.base + path_for("hearing", slug=procedure.slug)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A saved version of an announcement."""
+
+    id: int
+    number: int
+    at: datetime
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
@@ -303,7 +273,7 @@ def _show_checks(
         errors=tuple(errors),
         typed=typed,
         done=visit.gettext(DONE[done]) if (done := visit.request.query_params.get("done", "")) in DONE else "",
-        steps=_steps(visit, procedure, phase),
+        steps=steps_of(visit, procedure, phase),
     )  # fmt: skip
     status = STATUS.get(refusal.code, 422) if refusal else 200
     return visit.render("announcing/release.html", shown, status=status)
@@ -345,7 +315,9 @@ def _point(
     )
 
 
-def _steps(visit: Visit, procedure: Procedure, phase: Phase) -> tuple[tuple[str, str, tuple[str, str]], ...]:
+def steps_of(
+    visit: Visit, procedure: Procedure, phase: Phase
+) -> tuple[tuple[str, str, tuple[str, str]], ...]:
     """The three rooms of the way, each with its address and where it stands."""
     assert phase.id is not None
     newest = announcements.newest(visit.session, phase.id)
@@ -375,461 +347,6 @@ def _steps(visit: Visit, procedure: Procedure, phase: Phase) -> tuple[tuple[str,
         (visit.gettext("Make it public"), visit.url("planning_acts", **places), public),
         (visit.gettext("Check and release"), visit.url("planning_release", **places), released),
     )
-
-
-# --- the announcement ----------------------------------------------------------------------------------------------
-
-
-class AnnouncementForm(Form):
-    """What only people know of an announcement."""
-
-    intro = TextAreaField(N_("Opening words"), [Length(max=3000)])
-    more = TextAreaField(N_("Further words"), [Length(max=3000)])
-    portal = StringField(
-        N_("Address in the state portal"),
-        [Optional(), Length(max=500), Regexp(r"https?://\S+\Z", message=N_("Please enter a whole address, such as https://…"))],
-    )  # fmt: skip
-    crosses_border = BooleanField(N_("The plan may have considerable effects on a neighbouring state"))
-    plot_area = IntegerField(
-        N_("Permitted plot area in square metres"),
-        [Optional(), NumberRange(0, 10_000_000, message=N_("Please enter a whole number of square metres."))],
-    )
-    is_examined = BooleanField(N_("The preliminary examination speaks for the accelerated procedure"))
-    reasons = TextAreaField(N_("Essential reasons of the examination"), [Length(max=3000)])
-
-
-class ThemeForm(Form):
-    """A type of environmental information."""
-
-    theme = StringField(N_("Theme"), [Length(max=200)])
-    keywords = TextAreaField(N_("Key words"), [Length(max=1000)])
-    documents = SelectMultipleField(
-        N_("Found in"),
-        coerce=int,
-        widget=ListWidget(prefix_label=False),
-        option_widget=CheckboxInput(),
-        validate_choice=False,
-    )
-
-
-@dataclass(frozen=True)
-class PartView:
-    """A paragraph as the preview shows it."""
-
-    heading: str
-    lines: tuple[str, ...]
-    law: str
-    is_statutory: bool
-    missing: str
-
-
-@dataclass(frozen=True)
-class Version:
-    """A saved version."""
-
-    id: int
-    number: int
-    at: datetime
-
-
-@dataclass(frozen=True)
-class AnnouncementPage:
-    """The editor with its preview."""
-
-    head: Head
-    phase_id: int
-    phase: str
-    rows: tuple[ThemeForm, ...]
-    themes: tuple[str, ...]
-    parts: tuple[PartView, ...]
-    rewordings: tuple[tuple[str, str], ...]
-    versions: tuple[Version, ...]
-    needs_environment: bool
-    is_accelerated: bool
-    is_urban: bool
-    errors: Errors
-    steps: tuple[tuple[str, str, tuple[str, str]], ...]
-
-
-_NEW_THEME: Row = {"theme": [""], "keywords": [""]}
-
-
-@page(
-    "/verwaltung/planung/{id:int}/phasen/{phase:int}/bekanntmachung",
-    name="planning_announcement",
-    may=Permission.PLAN,
-    methods=("GET", "POST"),
-)
-def announcement(visit: Visit) -> Response:
-    """Write the announcement: what the law says stands, what only people know is entered, what is missing is marked."""
-    procedure = planned(visit)
-    phase = phase_in(visit, procedure)
-    assert phase.id is not None
-    newest = announcements.newest(visit.session, phase.id)
-    known = announcements.entered_of(newest)
-    form = visit.form(
-        AnnouncementForm,
-        portal=known.portal,
-        crosses_border=known.crosses_border,
-        plot_area=known.plot_area,
-        is_examined=known.is_examined,
-        intro=known.free.get("intro", ""),
-        more=known.free.get("more", ""),
-        reasons=known.free.get("reasons", ""),
-    )
-    if not visit.is_post:
-        rows = [
-            visit.form(
-                ThemeForm,
-                prefix=f"themes-{number}",
-                theme=each.theme,
-                keywords=each.keywords,
-                documents=sorted(each.documents),
-            )
-            for number, each in enumerate(known.themes or (Theme("", ""),))
-        ]
-        return _show_announcement(visit, procedure, phase, form, rows)
-    asked = str(visit.form_data.get("do", "preview"))
-    rows = row_forms(visit, ThemeForm, "themes", arranged(sent_rows(visit, "themes"), asked, _NEW_THEME))
-    checked = [row.validate() for row in rows]
-    if not (form.validate() and all(checked)):
-        return _show_announcement(visit, procedure, phase, form, rows, errors=errors_of(rows), status=422)
-    if asked != "save":
-        return _show_announcement(visit, procedure, phase, form, rows)
-    try:
-        announcements.save(
-            visit.session,
-            visit.municipality_row,
-            procedure,
-            phase,
-            _entered(form, rows),
-            address=address_of(visit, procedure),
-            by=visit.by,
-            now=visit.now,
-        )
-    except Refusal as refusal:
-        visit.reject(form, refusal)
-        return _show_announcement(visit, planned(visit), phase, form, rows, status=422)
-    return visit.redirect("planning_acts", id=procedure.id, phase=phase.id, done="saved")
-
-
-def _entered(form: AnnouncementForm, rows: Sequence[ThemeForm]) -> Entered:
-    return Entered(
-        themes=tuple(
-            Theme(row.theme.data or "", row.keywords.data or "", frozenset(row.documents.data or ()))
-            for row in rows
-        ),
-        portal=form.portal.data or "",
-        plot_area=form.plot_area.data,
-        is_examined=form.is_examined.data,
-        crosses_border=form.crosses_border.data,
-        free={key: form[key].data or "" for key in announcements.FREE_PARTS},
-    )
-
-
-def _show_announcement(
-    visit: Visit,
-    procedure: Procedure,
-    phase: Phase,
-    form: AnnouncementForm,
-    rows: Sequence[ThemeForm],
-    *,
-    errors: Errors = (),
-    status: int = 200,
-) -> Response:
-    assert procedure.id is not None
-    assert phase.id is not None
-    choices = [
-        (document.id, document.title)
-        for document, _ in documents.documents_of(visit.session, procedure.id)
-        if not document.is_withdrawn
-    ]
-    for row in rows:
-        row.documents.choices = choices
-    entered = _entered(form, rows) if not form.errors else Entered()
-    known = announcements.particulars(
-        visit.session,
-        visit.municipality_row,
-        procedure,
-        phase,
-        entered,
-        address=address_of(visit, procedure),
-    )
-    parts = announcements.draft(known)
-    text = announcement_text.plain(parts)
-    shown = AnnouncementPage(
-        head=head_of(visit, procedure),
-        phase_id=phase.id,
-        phase=overview.phase_name(phase, visit.language),
-        rows=tuple(rows),
-        themes=announcements.THEMES,
-        parts=tuple(
-            PartView(part.heading, tuple(part.text.split("\n")), part.law, part.is_statutory, part.missing)
-            for part in parts
-            if part.text
-        ),
-        rewordings=tuple(
-            (each.words, each.rule.why.text(visit.language))
-            for each in announcement_text.rewordings(text, known.case)
-        ),
-        versions=tuple(
-            Version(each.id or 0, each.number, each.made_at)
-            for each in announcements.versions_of(visit.session, phase.id)
-        ),
-        needs_environment=known.case.needs_environment,
-        is_accelerated=known.case.variant == announcement_text.ACCELERATED,
-        is_urban=known.case.regime is Regime.URBAN_PLAN,
-        errors=errors,
-        steps=_steps(visit, procedure, phase),
-    )
-    return visit.render("announcing/announcement.html", shown, status=status, form=form)
-
-
-# --- where it was made public --------------------------------------------------------------------------------------
-
-
-class ActForm(Form):
-    """An act of publication."""
-
-    medium = SelectField(
-        N_("Where?"),
-        [InputRequired(N_("Please choose where it was made public."))],
-        choices=[
-            SelectChoice(medium.value, MEDIUM_NAMES[medium])
-            for medium in Medium
-            if medium is not Medium.INTERNET
-        ],
-    )
-    day = DateField(N_("On which day?"), [InputRequired(N_("Please enter the day."))])
-    issue = StringField(N_("Issue, page or place"), [Length(max=300)])
-    file = FileField(N_("Proof"))
-
-
-class CancelForm(Form):
-    """Why an act is taken back."""
-
-    reason = StringField(N_("Why is it wrong?"), [Length(max=500)])
-
-
-@dataclass(frozen=True)
-class ActView:
-    """An act as the page shows it."""
-
-    id: int
-    medium: str
-    day: date
-    issue: str
-    version: int
-    proof: str
-    proof_url: str
-    #: It lies ahead.
-    is_planned: bool
-    #: It belongs to the newest version.
-    is_current: bool
-
-
-@dataclass(frozen=True)
-class ActsPage:
-    """Where an announcement was made public, and what to print."""
-
-    head: Head
-    phase_id: int
-    phase: str
-    version: Version | None
-    acts: tuple[ActView, ...]
-    #: The newest version stands on the internet here.
-    is_online: bool
-    public_url: str
-    counts: date | None
-    starts_on: date | None
-    errors: Errors
-    done: str
-    is_draft: bool
-    steps: tuple[tuple[str, str, tuple[str, str]], ...]
-
-
-@page(
-    "/verwaltung/planung/{id:int}/phasen/{phase:int}/bekanntmachungsakte",
-    name="planning_acts",
-    may=Permission.PLAN,
-    methods=("GET", "POST"),
-    body_limit=body_limit,
-)
-async def acts(visit: Visit) -> Response:
-    """Make the announcement public: here on the internet by one button, elsewhere recorded with day and proof."""
-    await visit.in_thread(lambda: phase_in(visit, planned(visit)))
-    asked = str(visit.form_data.get("do", ""))
-    field = asked if asked.startswith("proof-") else "file"
-    proofs, errors = await _proofs(visit, field) if visit.is_post else ([], ())
-    return await visit.in_thread(lambda: _acts(visit, proofs, errors), write=visit.is_post)
-
-
-def _acts(visit: Visit, proofs: Sequence[Proof], errors: Errors) -> Response:
-    procedure = planned(visit)
-    phase = phase_in(visit, procedure)
-    assert phase.id is not None
-    newest = announcements.newest(visit.session, phase.id)
-    form = visit.form(ActForm)
-    if not visit.is_post:
-        return _show_acts(visit, procedure, phase, visit.form(ActForm, sent=None))
-    asked = str(visit.form_data.get("do", ""))
-    try:
-        if newest is None:
-            raise Refusal(Code.WRONG_STATE, state="no announcement")
-        if asked == "online":
-            announcements.put_online(visit.session, procedure, newest, by=visit.by, now=visit.now)
-            return visit.redirect("planning_acts", id=procedure.id, phase=phase.id, done="online")
-        if asked.startswith("cancel-"):
-            announcements.cancel_act(
-                visit.session,
-                procedure,
-                _act(visit, phase, asked.removeprefix("cancel-")),
-                note=str(visit.form_data.get("reason", "")),
-                by=visit.by,
-                now=visit.now,
-            )
-            return visit.redirect("planning_acts", id=procedure.id, phase=phase.id, done="cancelled")
-        if asked.startswith("proof-"):
-            act = _act(visit, phase, asked.removeprefix("proof-"))
-            if errors or not proofs:
-                missing = ((visit.gettext("Please choose a file."), f"proof-{act.id}"),)
-                return _show_acts(visit, procedure, phase, visit.form(ActForm, sent=None), errors=errors or missing, status=422)  # fmt: skip
-            announcements.add_proof(visit.session, procedure, act, proofs[0], by=visit.by, now=visit.now)
-            return visit.redirect("planning_acts", id=procedure.id, phase=phase.id, done="act")
-        if not form.validate() or errors:
-            return _show_acts(visit, procedure, phase, form, errors=errors, status=422)
-        announcements.record_act(
-            visit.session,
-            procedure,
-            newest,
-            medium=Medium(form.medium.data),
-            day=form.day.data,
-            issue=form.issue.data or "",
-            proof=proofs[0] if proofs else None,
-            by=visit.by,
-            now=visit.now,
-        )
-    except Refusal as refusal:
-        visit.reject(form, refusal)
-        errors = ()
-        if asked.startswith("cancel-"):
-            form.form_errors.clear()
-            errors = ((visit.explain(refusal), f"reason-{asked.removeprefix('cancel-')}"),)
-        return _show_acts(visit, planned(visit), phase, form, errors=errors, status=STATUS.get(refusal.code, 422))  # fmt: skip
-    return visit.redirect("planning_acts", id=procedure.id, phase=phase.id, done="act")
-
-
-async def _proofs(visit: Visit, name: str) -> tuple[list[Proof], Errors]:
-    limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=(PDF, *IMAGES))
-    taken, errors = await take_in(visit, name, limits)
-    return [
-        Proof(each["sha256"], each["filename"], each["media_type"], each["size"]) for each in taken
-    ], errors
-
-
-def _act(visit: Visit, phase: Phase, number: str) -> PublicationAct:
-    assert phase.id is not None
-    for act in announcements.acts_of(visit.session, phase.id):
-        if str(act.id) == number:
-            return act
-    raise Refusal(Code.NOT_FOUND)
-
-
-def _show_acts(
-    visit: Visit,
-    procedure: Procedure,
-    phase: Phase,
-    form: ActForm,
-    *,
-    errors: Errors = (),
-    status: int = 200,
-) -> Response:
-    assert phase.id is not None
-    versions = announcements.versions_of(visit.session, phase.id)
-    newest = versions[0] if versions else None
-    numbers = {each.id or 0: each.number for each in versions}
-    rows = announcements.acts_of(visit.session, phase.id)
-    current = [row for row in rows if newest and row.announcement_id == newest.id]
-    online = any(row.medium == Medium.INTERNET.value and row.day <= visit.today for row in current)
-    entered = announcements.entered_of(newest)
-    case = announcements.case_of(
-        procedure, phase, procedures.phases_of(visit.session, phase.procedure_id), entered
-    )
-    shown = ActsPage(
-        head=head_of(visit, procedure),
-        phase_id=phase.id,
-        phase=overview.phase_name(phase, visit.language),
-        version=Version(newest.id or 0, newest.number, newest.made_at) if newest else None,
-        acts=tuple(
-            ActView(
-                id=row.id or 0,
-                medium=visit.gettext(MEDIUM_NAMES[Medium(row.medium)]),
-                day=row.day,
-                issue=row.issue,
-                version=numbers.get(row.announcement_id, 0),
-                proof=row.filename,
-                proof_url=visit.url("planning_proof", id=procedure.id, phase=phase.id, act=row.id)
-                if row.sha256
-                else "",
-                is_planned=row.day > visit.today,
-                is_current=row in current,
-            )
-            for row in rows
-        ),
-        is_online=online,
-        public_url=visit.url("announcement", slug=procedure.slug, announcement=newest.id)
-        if newest and online and procedure.state != ProcedureState.DRAFT.value
-        else "",
-        counts=checks.decisive_day(announcements.as_checked(current, numbers), case),
-        starts_on=phase.starts_on,
-        errors=errors,
-        done=visit.gettext(DONE[done])
-        if (done := visit.request.query_params.get("done", "")) in DONE
-        else "",
-        is_draft=procedure.state == ProcedureState.DRAFT.value,
-        steps=_steps(visit, procedure, phase),
-    )
-    return visit.render("announcing/acts.html", shown, status=status, form=form)
-
-
-@page(
-    "/verwaltung/planung/{id:int}/phasen/{phase:int}/nachweis/{act:int}",
-    name="planning_proof",
-    may=Permission.PLAN,
-)
-def proof(visit: Visit) -> Response:
-    """The file that proves an act of publication."""
-    procedure = planned(visit)
-    act = _act(visit, phase_in(visit, procedure), str(visit.request.path_params["act"]))
-    if not act.sha256:
-        visit.not_found()
-    try:
-        content = b"".join(visit.house.files.open(act.sha256))
-    except MissingFile:
-        visit.not_found()
-    return Response(content, headers=serving_headers(act.filename, act.media_type))
-
-
-@page(
-    "/verwaltung/planung/{id:int}/phasen/{phase:int}/bekanntmachung/{announcement:int}/{paper}",
-    name="planning_paper",
-    may=Permission.PLAN,
-)
-def paper(visit: Visit) -> Response:
-    """What is printed of a saved version, before anybody else can see it."""
-    procedure = planned(visit)
-    phase = phase_in(visit, procedure)
-    version = _version(visit, phase)
-    view = view_of(visit, procedure, phase, version)
-    return paper_response(visit, view, visit.request.path_params["paper"])
-
-
-def _version(visit: Visit, phase: Phase) -> Announcement:
-    assert phase.id is not None
-    for version in announcements.versions_of(visit.session, phase.id):
-        if version.id == visit.request.path_params["announcement"]:
-            return version
-    raise Refusal(Code.NOT_FOUND)
 
 
 # --- for the planner's desk ----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from consultations import (
     places,
     procedures,
     proposals,
+    publishing,
     received,
 )
 from consultations.deadlines import local_date
@@ -241,9 +242,9 @@ def hearing(visit: Visit) -> Response:
     phases = procedures.phases_of(visit.session, procedure_id)
     documents = documents_of(visit.session, procedure_id)
     held = frozen.held_versions(visit.session, procedure_id, visit.now)
-    versions = procedures.versions_of(visit.session, procedure_id)
+    versions = publishing.versions_of(visit.session, procedure_id)
     changes = _changes(versions[: CHANGES_SHOWN + 1], visit.language)
-    outcome = procedures.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
+    outcome = publishing.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
     published = received.published_count(visit.session, procedure_id)
@@ -485,7 +486,7 @@ class Versions:
 def versions(visit: Visit) -> Response:
     """What was changed since publication, when, and why."""
     procedure = procedure_of(visit)
-    rows = procedures.versions_of(visit.session, procedure.id or 0)
+    rows = publishing.versions_of(visit.session, procedure.id or 0)
     before: list[Mapping[str, object]] = [row.snapshot for row in rows[1:]]
     found = tuple(
         Version(
@@ -587,7 +588,7 @@ def dates(visit: Visit) -> Response:
     calendar.add("prodid", "-//Digilog//Consultations//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", title)
-    changed = procedures.changed_at(visit.session, [procedure.id or 0]).get(procedure.id or 0, visit.now)
+    changed = publishing.changed_at(visit.session, [procedure.id or 0]).get(procedure.id or 0, visit.now)
     for phase in procedures.phases_of(visit.session, procedure.id or 0):
         if phase.starts_on is None or phase.waits_for_release:
             continue

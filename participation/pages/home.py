@@ -14,7 +14,7 @@ from wtforms import EmailField, Form, HiddenField, SelectField, StringField, Tex
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
-from consultations import announcements, channels, feedback, nearby, places, procedures
+from consultations import announcements, channels, feedback, nearby, places, procedures, publishing
 from consultations.announcements import Announcement
 from consultations.permissions import Permission
 from consultations.places import Place, PlaceKind
@@ -102,7 +102,7 @@ def cards_of(visit: Visit, found: Sequence[Procedure]) -> list[Card]:
     """The consultations as cards, in the order in which people need them; two further queries, however many."""
     ids = [procedure.id for procedure in found if procedure.id is not None]
     phases = procedures.phases_of_all(visit.session, ids)
-    words = procedures.closing_words(visit.session, ids)
+    words = publishing.closing_words(visit.session, ids)
     return overview.in_order(
         overview.card(each, phases[each.id or 0], visit.now, visit.language, words.get(each.id or 0, ""))
         for each in found
@@ -473,7 +473,7 @@ def feed(visit: Visit) -> Response:
     """New and changed consultations as an Atom feed (RFC 4287), the last changed first."""
     found = procedures.public(visit.session, visit.municipality_id, limit=100)
     ids = [procedure.id for procedure in found if procedure.id is not None]
-    changed = procedures.changed_at(visit.session, ids)
+    changed = publishing.changed_at(visit.session, ids)
     phases = procedures.phases_of_all(visit.session, ids)
     base = visit.absolute("home")
     atom = feedgenerator.Atom1Feed(

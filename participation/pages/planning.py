@@ -12,11 +12,10 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import agency_periods, people, places, procedures, town_templates, variants
+from consultations import agency_periods, people, places, procedures, publishing, town_templates, variants
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
 from consultations.procedures import (
-    TRANSITIONS,
     Opens,
     Phase,
     Procedure,
@@ -24,6 +23,7 @@ from consultations.procedures import (
     ProcedureState,
     localised,
 )
+from consultations.publishing import TRANSITIONS
 from consultations.refusals import Code, Refusal
 from consultations.templates import TEMPLATES
 from participation import overview
@@ -85,7 +85,7 @@ def begin(visit: Visit) -> Response:
 
 # --- the checklist ---------------------------------------------------------------------------------
 
-#: What `procedures.missing_for_publication` names: the words for it, the section, and the field.
+#: What `publishing.missing_for_publication` names: the words for it, the section, and the field.
 MISSING: Mapping[str, tuple[str, str, str]] = {
     "summary": (N_("A summary in one or two sentences"), "planning_texts", "summary"),
     "location_words": (N_("The place in words"), "planning_texts", "location_words"),
@@ -170,7 +170,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
         document for document, _ in documents_of(visit.session, procedure.id) if not document.is_withdrawn
     ]
     layers = places.layers_of(visit.session, visit.municipality_id, procedure.id)
-    lacking = procedures.missing_for_publication(visit.session, procedure)
+    lacking = publishing.missing_for_publication(visit.session, procedure)
     state = ProcedureState(procedure.state)
     sections = (
         _section(visit, procedure, "planning_texts", N_("Texts"), _text_facts(visit, procedure), lacking),
@@ -305,7 +305,7 @@ def publish(visit: Visit) -> Response:
     """Show the consultation to everybody; what is missing comes back as a list with links."""
     procedure = planned(visit)
     try:
-        procedures.publish(visit.session, procedure, by=visit.by, now=visit.now)
+        publishing.publish(visit.session, procedure, by=visit.by, now=visit.now)
     except Refusal as refusal:
         if refusal.code is not Code.NOT_READY:
             raise
@@ -348,9 +348,9 @@ def finish(visit: Visit) -> Response:
         status = 422
         if form.validate():
             verb = (
-                procedures.conclude
+                publishing.conclude
                 if form.state.data == ProcedureState.CONCLUDED.value
-                else procedures.withdraw
+                else publishing.withdraw
             )
             try:
                 verb(visit.session, procedure, by=visit.by, now=visit.now, note=form.note.data.strip())
@@ -388,7 +388,7 @@ class History:
 def history(visit: Visit) -> Response:
     """What was changed since publication, by whom and why."""
     procedure = planned(visit)
-    rows = procedures.versions_of(visit.session, procedure.id or 0)
+    rows = publishing.versions_of(visit.session, procedure.id or 0)
     names = people.names(visit.session, {row.by for row in rows})
     found = tuple(
         Version(

@@ -10,13 +10,7 @@ from starlette.responses import Response
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import Length
 
-from consultations import (
-    amendments,
-    channels,
-    drafts,
-    proposals,
-    proposing,
-)
+from consultations import amendments, channels, drafts, proposals, proposing
 from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import TITLE
 from consultations.comparison import Part
@@ -30,12 +24,7 @@ from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
 from participation.pages.proposal_comments import WhoForm, say_page, secret_of, submission_of, to_receipt
 from participation.pages.proposal_writing import author_here, sections_form
-from participation.pages.proposals import (
-    AMENDED,
-    ChangedSection,
-    changed_sections,
-    proposal_of,
-)
+from participation.pages.proposals import AMENDED, ChangedSection, changed_sections, proposal_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 

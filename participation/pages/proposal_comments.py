@@ -11,15 +11,7 @@ from wtforms import EmailField, Form, HiddenField, RadioField, StringField, Text
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
-from consultations import (
-    channels,
-    contributions,
-    discussion,
-    drafts,
-    procedures,
-    proposals,
-    proposing,
-)
+from consultations import channels, contributions, discussion, drafts, procedures, proposals, proposing
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.discussion import Stance
 from consultations.people import NAME_LIMIT, PersonInput
@@ -28,10 +20,7 @@ from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
-from participation.pages.proposals import (
-    STANCES,
-    proposal_of,
-)
+from participation.pages.proposals import STANCES, proposal_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 

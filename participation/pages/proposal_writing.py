@@ -18,15 +18,7 @@ from starlette.responses import Response
 from wtforms import Form, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from consultations import (
-    amendments,
-    contributions,
-    procedures,
-    proposals,
-    proposing,
-    published,
-    unions,
-)
+from consultations import amendments, contributions, procedures, proposals, proposing, published, unions
 from consultations.cocreation import SECTIONS as USUAL
 from consultations.cocreation import TITLE, Authoring, Opening
 from consultations.contributions import Contribution
@@ -40,9 +32,7 @@ from participation import security
 from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.moderation import REASONS
-from participation.pages.proposals import (
-    heading_of,
-)
+from participation.pages.proposals import heading_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 

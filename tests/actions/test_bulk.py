@@ -10,7 +10,7 @@ from openpyxl import Workbook
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from consultations import bulk, journal, moderation, procedures
+from consultations import bulk, journal, moderation, procedures, publishing
 from consultations.bulk import FieldMap, Report
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.permissions import SYSTEM
@@ -53,7 +53,7 @@ def town(session: Session) -> cast.Town:
         by=town.planner,
         now=cast.NOW,
     )
-    procedures.publish(session, town.procedure, by=town.planner, now=cast.NOW)
+    publishing.publish(session, town.procedure, by=town.planner, now=cast.NOW)
     return town
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from consultations import changes, journal, procedures
+from consultations import changes, journal, procedures, publishing
 from consultations.changes import Dates, Repetition
 from consultations.deadlines import PhaseState
 from consultations.procedures import Announce, Phase
@@ -56,7 +56,7 @@ def test_an_extension_remembers_the_first_end_and_wants_to_be_announced(
     extend(session, town.procedure, phase, date(2027, 3, 31), seat=SEAT, **told(town))
     assert (phase.course.extended_from, phase.course.announce) == (ENDS, Announce.EXTENSION)
     assert town.procedure.version == before + 2
-    newest = procedures.versions_of(session, town.procedure.id or 0)[0]
+    newest = publishing.versions_of(session, town.procedure.id or 0)[0]
     assert (newest.note, newest.snapshot["phases"][0]["ends_on"]) == ("Server stand still", "2027-03-31")
     assert verbs(session)[-4:] == ["phase_extended", "procedure_changed"] * 2
 

@@ -21,6 +21,7 @@ from consultations import (
     moderation,
     people,
     procedures,
+    publishing,
     received,
 )
 from consultations.channels import CHANNELS, Channel, Entry
@@ -302,7 +303,7 @@ def another_consultation(session: Session, town: Town, *phases: PhaseInput) -> P
         by=town.planner,
         now=NOW,
     )
-    published = procedures.publish(session, procedure, by=town.planner, now=NOW)
+    published = publishing.publish(session, procedure, by=town.planner, now=NOW)
     cast.adopt(session, published)
     return published
 

@@ -9,13 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from consultations import filing, journal, procedures, town_templates
+from consultations import filing, journal, procedures, publishing, town_templates
 from consultations.deadlines import PhaseState
 from consultations.documents import DocumentKind, FileFacts, documents_of, newest_version
 from consultations.journal import JournalEntry
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import (
-    TRANSITIONS,
     Opens,
     Phase,
     PhaseInput,
@@ -24,6 +23,7 @@ from consultations.procedures import (
     ProcedureInput,
     ProcedureState,
 )
+from consultations.publishing import TRANSITIONS
 from consultations.refusals import Code, Refusal
 from consultations.templates import TEMPLATES, Template, built_in
 from geo.geometry import from_lonlat, read_geojson_geometry
@@ -93,7 +93,7 @@ def test_a_new_one_is_a_draft_with_a_readable_address_and_its_phases(
     kinds = [phase.kind for phase in procedures.phases_of(session, procedure.id or 0)]
     assert kinds == ["publication", "weighing"]
     assert verbs(session, procedure) == ["procedure_created"]
-    assert procedures.versions_of(session, procedure.id or 0) == []
+    assert publishing.versions_of(session, procedure.id or 0) == []
 
 
 @pytest.mark.parametrize("key", [template.key for template in TEMPLATES])
@@ -255,20 +255,20 @@ def test_nothing_is_published_before_people_know_where_when_and_whom_to_ask(
     session: Session, town: cast.Town, facts: dict[str, object], missing: str
 ) -> None:
     procedure = draft(session, town, **facts)
-    assert procedures.missing_for_publication(session, procedure) == (missing,)
+    assert publishing.missing_for_publication(session, procedure) == (missing,)
     with pytest.raises(Refusal) as refused:
-        procedures.publish(session, procedure, by=town.planner, now=NOW)
+        publishing.publish(session, procedure, by=town.planner, now=NOW)
     assert (refused.value.code, refused.value.field) == (Code.NOT_READY, missing)
     assert procedure.state == "draft"
 
 
 def test_publishing_makes_the_first_version_and_keeps_its_date(session: Session, town: cast.Town) -> None:
     procedure = draft(session, town)
-    procedures.publish(session, procedure, by=town.planner, now=NOW)
-    (first,) = procedures.versions_of(session, procedure.id or 0)
+    publishing.publish(session, procedure, by=town.planner, now=NOW)
+    (first,) = publishing.versions_of(session, procedure.id or 0)
     assert (first.number, first.at, first.snapshot["title"]) == (1, NOW, "Grüne Höfe (BP 13)")
-    procedures.conclude(session, procedure, by=town.planner, now=NOW, note="Beschlossen")
-    procedures.publish(session, procedure, by=town.planner, now=NOW + timedelta(days=9))
+    publishing.conclude(session, procedure, by=town.planner, now=NOW, note="Beschlossen")
+    publishing.publish(session, procedure, by=town.planner, now=NOW + timedelta(days=9))
     assert procedure.published_at == NOW
     assert verbs(session, procedure) == [
         "procedure_created", "procedure_published", "procedure_changed", "procedure_concluded", "procedure_changed",
@@ -286,11 +286,11 @@ def test_a_change_after_publication_says_why_and_leaves_the_old_words_readable(
     assert (refused.value.code, refused.value.field) == (Code.REASON_REQUIRED, "note")
     later = NOW + timedelta(days=2)
     procedures.change(session, procedure, entered, by=town.planner, now=later, note="Weniger Wohnungen")
-    new, old = procedures.versions_of(session, procedure.id or 0)
+    new, old = publishing.versions_of(session, procedure.id or 0)
     assert (new.number, new.note, new.at) == (2, "Weniger Wohnungen", later)
     assert new.snapshot["summary"] == "Es werden 90 Wohnungen."
     assert old.snapshot["summary"] == "Am Mühlbach sollen 120 Wohnungen entstehen."
-    assert procedures.changed_at(session, [procedure.id or 0]) == {procedure.id: later}
+    assert publishing.changed_at(session, [procedure.id or 0]) == {procedure.id: later}
 
 
 def test_a_draft_changes_without_versions_and_without_reasons(session: Session, town: cast.Town) -> None:
@@ -298,7 +298,7 @@ def test_a_draft_changes_without_versions_and_without_reasons(session: Session, 
     procedures.change(
         session, procedure, as_entered(session, procedure, title="Neu"), by=town.planner, now=NOW
     )
-    assert (procedure.version, procedures.versions_of(session, procedure.id or 0)) == (1, [])
+    assert (procedure.version, publishing.versions_of(session, procedure.id or 0)) == (1, [])
 
 
 def test_who_read_an_older_version_cannot_overwrite_a_newer_one(session: Session, town: cast.Town) -> None:
@@ -349,11 +349,11 @@ def test_only_the_states_in_the_table_follow_each_other(
 
 def _move(session: Session, procedure: Procedure, wish: ProcedureState, by: Actor) -> None:
     if wish is ProcedureState.PUBLISHED:
-        procedures.publish(session, procedure, by=by, now=NOW)
+        publishing.publish(session, procedure, by=by, now=NOW)
     elif wish is ProcedureState.CONCLUDED:
-        procedures.conclude(session, procedure, by=by, now=NOW, note="Beschlossen")
+        publishing.conclude(session, procedure, by=by, now=NOW, note="Beschlossen")
     elif wish is ProcedureState.WITHDRAWN:
-        procedures.withdraw(session, procedure, by=by, now=NOW, note="Aufgegeben")
+        publishing.withdraw(session, procedure, by=by, now=NOW, note="Aufgegeben")
     else:  # no verb leads back to a draft
         raise Refusal(Code.WRONG_STATE)
 
@@ -361,16 +361,16 @@ def _move(session: Session, procedure: Procedure, wish: ProcedureState, by: Acto
 def test_the_last_words_are_those_of_the_last_end(session: Session, town: cast.Town) -> None:
     procedure = town.procedure
     with pytest.raises(Refusal) as refused:
-        procedures.conclude(session, procedure, by=town.planner, now=NOW, note="")
+        publishing.conclude(session, procedure, by=town.planner, now=NOW, note="")
     assert (refused.value.code, refused.value.field) == (Code.REASON_REQUIRED, "note")
-    procedures.withdraw(session, procedure, by=town.planner, now=NOW, note="Kein Geld")
-    procedures.publish(session, procedure, by=town.planner, now=NOW)
-    procedures.conclude(session, procedure, by=town.planner, now=NOW, note="Der Rat hat Ja gesagt.")
+    publishing.withdraw(session, procedure, by=town.planner, now=NOW, note="Kein Geld")
+    publishing.publish(session, procedure, by=town.planner, now=NOW)
+    publishing.conclude(session, procedure, by=town.planner, now=NOW, note="Der Rat hat Ja gesagt.")
     filing.add_document(
         session, procedure, pdf(), title="Satzung", kind=DocumentKind.RESULT, by=town.planner, now=NOW
     )
     other = draft(session, town)
-    assert procedures.closing_words(session, [procedure.id or 0, other.id or 0]) == {
+    assert publishing.closing_words(session, [procedure.id or 0, other.id or 0]) == {
         procedure.id: "Der Rat hat Ja gesagt."
     }
 
@@ -389,7 +389,7 @@ def test_a_plan_area_is_an_area_and_knows_its_box(session: Session, town: cast.T
     assert town.procedure.plan_area == located.wkb
     assert (town.procedure.min_x, town.procedure.max_y) == (located.min_x, located.max_y)
     assert (
-        procedures.versions_of(session, town.procedure.id or 0)[0].snapshot["plan_area"] == located.wkb.hex()
+        publishing.versions_of(session, town.procedure.id or 0)[0].snapshot["plan_area"] == located.wkb.hex()
     )
 
 
@@ -433,7 +433,7 @@ def test_a_withdrawn_document_leaves_the_list_of_the_next_version_only(
         filing.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="")
     assert refused.value.code is Code.REASON_REQUIRED
     filing.withdraw_document(session, procedure, document, by=town.planner, now=NOW, note="Überholt")
-    now, before, _ = procedures.versions_of(session, procedure.id or 0)
+    now, before, _ = publishing.versions_of(session, procedure.id or 0)
     assert [each["title"] for each in before.snapshot["documents"]] == ["Gutachten"]
     assert now.snapshot["documents"] == []
     assert filing.document_version(session, town.id, version.document_id, 1) is not None
@@ -470,10 +470,10 @@ def test_the_public_sees_no_drafts_no_other_town_and_the_newest_first(
     cast.found(session, "seebach", "Seebach")
     draft(session, town)
     later = draft(session, town, key="BP-14", title="Später", district="Nord")
-    procedures.publish(session, later, by=town.planner, now=NOW + timedelta(days=1))
+    publishing.publish(session, later, by=town.planner, now=NOW + timedelta(days=1))
     given_up = draft(session, town, key="BP-15", title="Aufgegeben")
-    procedures.publish(session, given_up, by=town.planner, now=NOW + timedelta(days=2))
-    procedures.withdraw(session, given_up, by=town.planner, now=NOW, note="Kein Geld")
+    publishing.publish(session, given_up, by=town.planner, now=NOW + timedelta(days=2))
+    publishing.withdraw(session, given_up, by=town.planner, now=NOW, note="Kein Geld")
     assert [each.title for each in procedures.public(session, town.id)] == [
         "Aufgegeben", "Später", "Wohnen am Mühlbach",
     ]  # fmt: skip
@@ -603,9 +603,9 @@ def test_nobody_but_a_planner_of_the_town_may(session: Session, town: cast.Town,
     located = read_geojson_geometry(SQUARE)
     attempts = [
         lambda: procedures.change(session, procedure, entered, by=by, now=NOW, note="x"),
-        lambda: procedures.publish(session, procedure, by=by, now=NOW),
-        lambda: procedures.conclude(session, procedure, by=by, now=NOW, note="x"),
-        lambda: procedures.withdraw(session, procedure, by=by, now=NOW, note="x"),
+        lambda: publishing.publish(session, procedure, by=by, now=NOW),
+        lambda: publishing.conclude(session, procedure, by=by, now=NOW, note="x"),
+        lambda: publishing.withdraw(session, procedure, by=by, now=NOW, note="x"),
         lambda: procedures.set_plan_area(session, procedure, located, by=by, now=NOW),
         lambda: filing.add_document(
             session, procedure, pdf(), title="x", kind=DocumentKind.OTHER, by=by, now=NOW

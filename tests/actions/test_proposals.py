@@ -19,6 +19,7 @@ from consultations import (
     proposals,
     proposing,
     published,
+    publishing,
     support,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
@@ -63,7 +64,7 @@ def town(session: Session) -> Town:
         by=town.planner,
         now=NOW,
     )
-    town.procedure = procedures.publish(session, dialogue, by=town.planner, now=NOW)
+    town.procedure = publishing.publish(session, dialogue, by=town.planner, now=NOW)
     return town
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from consultations import announcements, checks, evidence, filing, journal, procedures, releases
+from consultations import announcements, checks, evidence, filing, journal, procedures, publishing, releases
 from consultations.announcement_text import Theme
 from consultations.announcements import Announcement, Entered, Proof
 from consultations.checks import Finding, Medium
@@ -62,7 +62,7 @@ def planned(session: Session, town: Town, **facts: Any) -> tuple[Procedure, Phas
     for number, (title, kind) in enumerate(PAPERS.items()):
         file = FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10, 1, f"Text zu {title}.")
         filing.add_document(session, procedure, file, title=title, kind=kind, by=town.planner, now=NOW)
-    procedures.publish(session, procedure, by=town.planner, now=NOW)
+    publishing.publish(session, procedure, by=town.planner, now=NOW)
     return procedure, procedures.phases_of(session, procedure.id or 0)[0]
 
 

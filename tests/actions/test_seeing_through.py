@@ -17,6 +17,7 @@ from consultations import (
     notices,
     procedures,
     proposals,
+    publishing,
     support,
     support_lists,
 )
@@ -55,7 +56,7 @@ def town(session: Session) -> Town:
         by=town.planner,
         now=NOW,
     )
-    town.procedure = procedures.publish(session, dialogue, by=town.planner, now=NOW)
+    town.procedure = publishing.publish(session, dialogue, by=town.planner, now=NOW)
     return town
 
 

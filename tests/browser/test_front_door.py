@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from consultations import filing, procedures
+from consultations import filing, procedures, publishing
 from consultations.documents import DocumentKind, FileFacts
 from participation.database import unit_of_work
 from tests import cast
@@ -40,7 +40,7 @@ def town(live_server: LiveServer) -> Town:
         )  # fmt: skip
         consult(session, town, "Am Rand", begins=4, ends=30, where=area(1500, 900))
         done = consult(session, town, "Schon beschlossen", begins=-60, ends=-30)
-        procedures.conclude(session, done, by=planner, now=NOW, note="Der Rat hat Ja gesagt.")
+        publishing.conclude(session, done, by=planner, now=NOW, note="Der Rat hat Ja gesagt.")
         return town
 
 

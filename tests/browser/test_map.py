@@ -11,7 +11,7 @@ import shapely
 from playwright.sync_api import Page, expect
 from sqlmodel import Session
 
-from consultations import moderation, places, procedures
+from consultations import moderation, places, procedures, publishing
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
 from consultations.places import Layer, PlaceInput, PlaceKind
@@ -43,7 +43,7 @@ def dialogue(session: Session, town: Town) -> Procedure:
         by=town.planner,
         now=NOW,
     )
-    procedures.publish(session, made, by=town.planner, now=NOW)
+    publishing.publish(session, made, by=town.planner, now=NOW)
     cast.adopt(session, made)
     x, y = metres_of(LON, LAT)
     area = from_metres(shapely.box(x - 400, y - 300, x + 400, y + 300))

@@ -43,6 +43,7 @@ from consultations import (
     procedures,
     proposals,
     proposing,
+    publishing,
     support_lists,
     unions,
 )
@@ -508,7 +509,7 @@ def _consultation(session: Session, town: Town, name: str) -> Procedure:
     made = procedures.create(
         session, entered, municipality_id=town.id, template_key="development_plan", by=SYSTEM, now=NOW
     )
-    procedures.publish(session, made, by=SYSTEM, now=NOW)
+    publishing.publish(session, made, by=SYSTEM, now=NOW)
     cast.adopt(session, made)
     return made
 

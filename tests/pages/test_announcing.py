@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import procedures, releases
+from consultations import procedures, publishing, releases
 from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
 from participation import identity
 from participation.database import unit_of_work
@@ -251,7 +251,7 @@ def test_other_access_is_asked_for_and_given_at_once_and_paper_is_never_refused(
         procedure = procedures.create(
             session, entered, municipality_id=town.id, template_key="plan_approval", by=town.planner, now=NOW
         )
-        procedures.publish(session, procedure, by=town.planner, now=NOW)
+        publishing.publish(session, procedure, by=town.planner, now=NOW)
         cast.adopt(session, procedure)
         phase = procedures.phases_of(session, procedure.id or 0)[0]
         phase.facts = {**phase.facts, "display_end": "2027-03-31"}

@@ -17,7 +17,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import announcement_text, announcements, checks, filing, procedures, releases
+from consultations import announcement_text, announcements, checks, filing, procedures, publishing, releases
 from consultations.announcement_text import ELEMENTS, FORBIDDEN, HINT_ELECTRONIC, Theme
 from consultations.announcements import Announcement, Entered, Proof, PublicationAct
 from consultations.checks import Medium
@@ -189,7 +189,7 @@ def lay_out(session: Session, town: Town, case: Case) -> Phase:
     for number, (title, kind) in enumerate(PAPERS.items()):
         file = FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10, 1, f"Text zu {title}.")
         filing.add_document(session, procedure, file, title=title, kind=kind, **by)
-    procedures.publish(session, procedure, **by)
+    publishing.publish(session, procedure, **by)
     row = procedures.phases_of(session, procedure.id or 0)[0]
     papers = frozenset(document.id or 0 for document, _ in documents_of(session, procedure.id or 0))
     facts = {**case.entered.__dict__, "themes": (Theme("Wasser", "Hochwasser", papers),), "portal": "https://portal.example/1"}  # fmt: skip

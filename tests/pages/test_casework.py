@@ -10,7 +10,7 @@ from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import drafts, evidence, moderation, procedures, received
+from consultations import drafts, evidence, moderation, procedures, publishing, received
 from consultations.channels import CHANNELS, Entry
 from consultations.contributions import Contribution, PublicationState
 from consultations.notices import Notice, NoticeState
@@ -380,7 +380,7 @@ def test_a_moderator_of_one_procedure_sees_and_decides_only_there(
             by=town.planner,
             now=NOW,
         )
-        procedures.publish(session, second, by=town.planner, now=NOW)
+        publishing.publish(session, second, by=town.planner, now=NOW)
         cast.adopt(session, second)
         mara = cast.employ(session, town.municipality, Role.MODERATOR, "Mara", procedure_id=second.id)
         theirs = town.hand_in(session, "Für den zweiten", wants_publication=True, procedure=second).id

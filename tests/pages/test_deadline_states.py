@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
-from consultations import changes, procedures, received
+from consultations import changes, procedures, publishing, received
 from consultations.changes import Dates, Repetition
 from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
 from consultations.seats import Seat
@@ -178,7 +178,7 @@ def test_an_informal_phase_without_an_end_promises_none(
         dialogue = procedures.create(
             session, entered, municipality_id=town.id, template_key="informal_dialogue", by=town.planner, now=cast.NOW
         )  # fmt: skip
-        procedures.publish(session, dialogue, by=town.planner, now=cast.NOW)
+        publishing.publish(session, dialogue, by=town.planner, now=cast.NOW)
     for address, found_by in (
         ("/beteiligungen/dialog", "//*[contains(@class, 'd-deadline')]"),
         ("/", "//article[contains(., 'Dialog')]"),

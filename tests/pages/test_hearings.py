@@ -14,7 +14,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, filing, procedures
+from consultations import contributions, filing, procedures, publishing
 from consultations.contributions import PublicationState
 from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import FileStore
@@ -226,7 +226,7 @@ def test_once_the_council_decides_nothing_late_is_invited(
     assert "Diese Beteiligung ist beendet" in text(page)
     assert not tree(page).xpath("//a[contains(@href, 'stellungnahme')]")
     with unit_of_work(engine, write=True) as session:
-        procedures.conclude(
+        publishing.conclude(
             session, mine(session, town), by=town.planner, now=NOW, note="Beschlossen <b>mit</b> 30:2."
         )
     assert "Was daraus geworden ist Beschlossen <b>mit</b> 30:2." in text(client.get(HERE))
@@ -372,7 +372,7 @@ def test_a_draft_is_for_staff_until_it_is_published(
     with unit_of_work(engine, write=True) as session:
         draft = procedures.by_id(session, town.id, procedure.id or 0)
         assert draft is not None
-        procedures.publish(session, draft, by=town.planner, now=NOW)
+        publishing.publish(session, draft, by=town.planner, now=NOW)
         cast.adopt(session, draft)
     assert [public.get(each).status_code for each in pages] == [200] * len(pages)
 
@@ -400,10 +400,10 @@ def many(engine: Engine, town: Town) -> Iterator[list[str]]:
                 by=town.planner,
                 now=NOW,
             )
-            procedures.publish(session, procedure, by=town.planner, now=NOW)
+            publishing.publish(session, procedure, by=town.planner, now=NOW)
             cast.adopt(session, procedure)
             if number >= 28:
-                procedures.withdraw(session, procedure, by=town.planner, now=NOW, note="Eingestellt")
+                publishing.withdraw(session, procedure, by=town.planner, now=NOW, note="Eingestellt")
     return titles
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import journal, municipalities, places, procedures
+from consultations import journal, municipalities, places, procedures, publishing
 from consultations.journal import JournalEntry
 from consultations.notices import Notice
 from consultations.permissions import PUBLIC
@@ -93,7 +93,7 @@ def consult(
     procedure = procedures.create(
         session, entered, municipality_id=town.id, template_key="development_plan", by=town.planner, now=NOW
     )
-    procedures.publish(session, procedure, by=town.planner, now=NOW)
+    publishing.publish(session, procedure, by=town.planner, now=NOW)
     cast.adopt(session, procedure)
     if where:
         procedures.set_plan_area(session, procedure, where, by=town.planner, now=NOW)
@@ -153,9 +153,9 @@ def test_what_ends_soonest_stands_first_and_what_has_ended_says_what_became_of_i
         consult(session, town, "Beginnt bald", begins=2, ends=40)
         consult(session, town, "Wird abgewogen", begins=-30, ends=-2, then=(weighing,))
         done = consult(session, town, "Ist beschlossen", begins=-90, ends=-60)
-        procedures.conclude(session, done, by=town.planner, now=NOW, note="Der Rat hat Ja gesagt.")
+        publishing.conclude(session, done, by=town.planner, now=NOW, note="Der Rat hat Ja gesagt.")
         given_up = consult(session, town, "Ist eingestellt", begins=-190, ends=-160)
-        procedures.withdraw(session, given_up, by=town.planner, now=NOW, note="Das Geld fehlt.")
+        publishing.withdraw(session, given_up, by=town.planner, now=NOW, note="Das Geld fehlt.")
         procedures.create(
             session, cast.consultation(key="E", title="Entwurf"), municipality_id=town.id,
             template_key="development_plan", by=town.planner, now=NOW,
@@ -174,7 +174,7 @@ def test_what_ends_soonest_stands_first_and_what_has_ended_says_what_became_of_i
 def test_an_empty_town_is_still_a_friendly_place(client: TestClient, engine: Engine) -> None:
     with unit_of_work(engine, write=True) as session:
         town = cast.found(session)
-        procedures.withdraw(session, town.procedure, by=town.planner, now=NOW, note="Vorbei")
+        publishing.withdraw(session, town.procedure, by=town.planner, now=NOW, note="Vorbei")
     for language, words in (
         ("", "Zurzeit läuft keine Beteiligung"),
         ("/en", "Nothing is open at the moment"),
@@ -232,7 +232,7 @@ def test_twenty_consultations_cost_as_many_queries_as_two(
             for number in numbers:
                 done = consult(session, town, f"Beteiligung {number}", ends=number, where=area(number, 0))
                 if number % 3 == 0:
-                    procedures.conclude(session, done, by=town.planner, now=NOW, note="Fertig")
+                    publishing.conclude(session, done, by=town.planner, now=NOW, note="Fertig")
 
     def asked() -> dict[str, int]:
         numbers = {}

@@ -22,7 +22,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import locations, moderation, places, procedures
+from consultations import locations, moderation, places, procedures, publishing
 from consultations.contributions import AttachedFile, Contribution, Kind
 from consultations.files import accept_upload
 from consultations.moderation import Action, Decision, Reason
@@ -626,7 +626,7 @@ def test_a_chosen_place_leads_to_the_form(
 def test_when_nothing_is_open_nothing_can_be_said(
     new_client: NewClient, session: Session, town: Town, house: House
 ) -> None:
-    procedures.conclude(session, town.procedure, by=town.planner, now=NOW, note="Beschlossen.")
+    publishing.conclude(session, town.procedure, by=town.planner, now=NOW, note="Beschlossen.")
     session.commit()
     page = new_client().get(f"{MAP}?ort={LON},{LAT}").text
     assert "Zurzeit kann hier nichts eingereicht werden." in page

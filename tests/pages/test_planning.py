@@ -19,7 +19,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import evidence, filing, places, procedures
+from consultations import evidence, filing, places, procedures, publishing
 from consultations.documents import DocumentKind, DocumentVersion, FileFacts, documents_of
 from consultations.permissions import Actor, Role
 from consultations.places import LayerRole
@@ -329,7 +329,7 @@ def test_where_the_law_leaves_the_choice_only_those_affected_are_asked(
         procedure = procedures.create(
             session, entered, municipality_id=town.id, template_key="development_plan_simplified", by=town.planner, now=NOW
         )  # fmt: skip
-        procedures.publish(session, procedure, by=town.planner, now=NOW)
+        publishing.publish(session, procedure, by=town.planner, now=NOW)
         address = f"{PLAN}/{procedure.id}"
     form = filled(paula.get(f"{address}/phasen"), "phases-0-kind")
     form |= {"phases-0-starts_on": "2027-03-01", "phases-0-ends_on": "2027-03-19", "note": "Kleine Änderung", "do": "save"}  # fmt: skip

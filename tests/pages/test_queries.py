@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import moderation, procedures
+from consultations import moderation, procedures, publishing
 from consultations.contributions import AttachedFile, Contribution, Kind
 from consultations.moderation import Action, Decision
 from consultations.permissions import Actor, Role
@@ -67,7 +67,7 @@ def town(engine: Engine) -> Town:
             by=town.planner,
             now=NOW,
         )
-        procedures.publish(session, town.procedure, by=town.planner, now=NOW)
+        publishing.publish(session, town.procedure, by=town.planner, now=NOW)
         return town
 
 

@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import drafts, filing, journal, moderation, places, procedures, received
+from consultations import drafts, filing, journal, moderation, places, procedures, publishing, received
 from consultations.contributions import Attachment, Contribution, Kind
 from consultations.documents import DocumentKind, FileFacts
 from consultations.drafts import Draft
@@ -67,7 +67,7 @@ def town(engine: Engine) -> Town:
             by=town.planner,
             now=NOW,
         )
-        procedures.publish(session, dialogue, by=town.planner, now=NOW)
+        publishing.publish(session, dialogue, by=town.planner, now=NOW)
         filing.add_document(
             session,
             town.procedure,
