@@ -8,7 +8,7 @@ own state (`PublicationState`) and, where words have to be blacked out, a redact
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -623,14 +623,19 @@ def payload_sha256(
     contribution: Contribution,
     person: Person | PersonInput | None,
     attachments: Sequence[Attachment | AttachedFile],
+    *,
+    zone: tzinfo = UTC,
 ) -> str:
-    """The seal of a receipt: SHA-256 over everything that was handed in, in one canonical spelling."""
+    """The seal of a receipt: SHA-256 over everything that was handed in, in one canonical spelling.
+
+    `zone`: in which the moment of receipt is spelled; UTC, except in seals that say otherwise (`evidence`).
+    """
     return journal.digest(
         {
             "reference": contribution.reference,
             "kind": contribution.kind,
             "channel": contribution.channel,
-            "received_at": contribution.received_at.isoformat(),
+            "received_at": contribution.received_at.astimezone(zone).isoformat(),
             "written_on": contribution.written_on.isoformat() if contribution.written_on else None,
             "title": contribution.title,
             "text": contribution.text,

@@ -1,6 +1,8 @@
 """`digilog verify`: whatever was altered or lost afterwards is named."""
 
+import functools
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,9 @@ from sqlalchemy import Engine, delete, text
 from sqlmodel import Session, col
 from typer.testing import CliRunner
 
-from consultations import evidence, journal, moderation
+from consultations import contributions, evidence, journal, moderation
 from consultations.contributions import AttachedFile
+from consultations.deadlines import LEGAL_TIME
 from consultations.files import FolderStore
 from consultations.journal import JournalEntry
 from consultations.moderation import Action, Decision, Reason
@@ -78,6 +81,22 @@ def test_altered_rows_are_named(
     session.execute(text(change))
     session.commit()
     assert findings(session, store) == found
+
+
+def test_a_letter_sealed_with_its_day_by_the_clock_on_the_wall_is_untouched(
+    session: Session, store: FolderStore, town: cast.Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seals of before ebb351d: the same moment, spelled in another zone."""
+    with monkeypatch.context() as before:
+        local = functools.partial(contributions.payload_sha256, zone=LEGAL_TIME)
+        before.setattr(contributions, "payload_sha256", local)
+        letter = town.hand_in(session, "Ein Brief", channel="letter", by=town.clerk)
+    session.commit()
+    assert findings(session, store) == []
+    letter.received_at -= timedelta(hours=1)
+    session.add(letter)
+    session.commit()
+    assert findings(session, store) == ["contribution: content_altered"]
 
 
 def test_a_vanished_contribution_is_named(session: Session, store: FolderStore, town: cast.Town) -> None:
