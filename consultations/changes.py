@@ -24,6 +24,7 @@ from consultations.procedures import (
     ProcedureState,
     Track,
     frame_of,
+    note_extension,
     note_in_journal,
     phases_of,
     planned_of,
@@ -132,8 +133,7 @@ def extend(
         raise Refusal(Code.END_NOT_LATER, "ends_on", ends=phase.ends_on)
     before = phase.ends_on
     _set(session, procedure, phase, Dates(phase.starts_on, ends_on), seat)
-    course = phase.course
-    phase.course = replace(course, extended_from=course.extended_from or before, announce=Announce.EXTENSION)
+    note_extension(phase, before)
     facts = {"from": before.isoformat(), "to": ends_on.isoformat()}
     _keep(session, procedure, phase, "phase_extended", by=by, now=now, note=note, facts=facts)
 

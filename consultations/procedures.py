@@ -429,7 +429,7 @@ def _set_phases(session: Session, procedure: Procedure, entered: Sequence[PhaseI
     for position, each in enumerate(entered):
         phase = existing.pop(each.id, None) or Phase(procedure_id=procedure.id, kind=each.kind.value)
         if is_public and is_extended(phase, each.ends_on, now):
-            _extend(phase)
+            note_extension(phase, phase.ends_on)
         phase.kind = each.kind.value
         phase.track = (each.track or usual_track(each.kind)).value
         phase.title, phase.note = each.title, each.note
@@ -456,12 +456,10 @@ def is_extended(phase: Phase, ends_on: date | None, now: datetime) -> bool:
     return bool(running and phase.ends_on and ends_on and ends_on > phase.ends_on)
 
 
-def _extend(phase: Phase) -> None:
+def note_extension(phase: Phase, before: date | None) -> None:
     """Remember the end that was announced first, and that a longer period needs an announcement of its own."""
     course = phase.course
-    phase.course = replace(
-        course, extended_from=course.extended_from or phase.ends_on, announce=Announce.EXTENSION
-    )
+    phase.course = replace(course, extended_from=course.extended_from or before, announce=Announce.EXTENSION)
 
 
 def note_in_journal(

@@ -14,8 +14,8 @@ from sqlalchemy import Index
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
-from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Procedure
+from consultations.permissions import Actor
+from consultations.procedures import Procedure, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import normalise
@@ -116,11 +116,6 @@ class ViewInput:
 # --- verbs -----------------------------------------------------------------------------------------
 
 
-def _require(by: Actor, procedure: Procedure) -> None:
-    if not may(by, Permission.PLAN, municipality_id=procedure.municipality_id, procedure_id=procedure.id):
-        raise Refusal(Code.NOT_ALLOWED)
-
-
 def _note(
     session: Session,
     procedure: Procedure,
@@ -155,7 +150,7 @@ def add_variant(
     session: Session, procedure: Procedure, new: VariantInput, *, by: Actor, now: datetime
 ) -> Variant:
     """Put a variant after the others. Raises Refusal NOT_ALLOWED, FORM_INCOMPLETE ("title"), TEXT_TOO_LONG."""
-    _require(by, procedure)
+    require_planner(by, procedure)
     assert procedure.id is not None
     title, description = _words(new.title, new.description)
     row = Variant(
@@ -191,7 +186,7 @@ def change_variant(
     session: Session, procedure: Procedure, row: Variant, new: VariantInput, *, by: Actor, now: datetime
 ) -> None:
     """Change what is said of a variant, and its bodies if new ones are given. Raises as `add_variant`."""
-    _require(by, procedure)
+    require_planner(by, procedure)
     row.title, row.description = _words(new.title, new.description)
     row.source = normalise(new.source, field="source", limit=TITLE_LIMIT).strip()
     row.figures = _figures(new.figures)
@@ -214,7 +209,7 @@ def change_variant(
 
 def remove_variant(session: Session, procedure: Procedure, row: Variant, *, by: Actor, now: datetime) -> None:
     """Take a variant off; its bodies are kept. Raises Refusal NOT_ALLOWED."""
-    _require(by, procedure)
+    require_planner(by, procedure)
     row.removed_at = now
     session.add(row)
     _note(session, procedure, "variant_removed", f"variant:{row.id}", row.title, by=by, now=now)
@@ -228,7 +223,7 @@ def set_views(
     session: Session, procedure: Procedure, views: Sequence[ViewInput], *, by: Actor, now: datetime
 ) -> list[View]:
     """Let these be the viewpoints, in this order, instead of those before. Raises as `add_variant`."""
-    _require(by, procedure)
+    require_planner(by, procedure)
     assert procedure.id is not None
     for old in views_of(session, procedure.id):
         session.delete(old)

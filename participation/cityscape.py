@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from consultations import places
-from consultations.files import FileStore, MissingFile
+from consultations.files import FileStore
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from consultations.variants import Variant
 from geo.readers.gltf import Placement
+from participation import cached
 from participation.house import House
 
 if TYPE_CHECKING:
@@ -116,16 +117,8 @@ class Cityscape:
         found = self.kept(name)
         if found is None:
             found = gzip.compress(make(), 6, mtime=0)
-            _write(self.folder / name, found)
+            cached.write(self.folder / name, (found,))
         return found
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of a file or nothing, whoever else writes the same."""
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)
 
 
 @lru_cache(maxsize=64)
@@ -277,24 +270,9 @@ def _make(folder: Path, model: Path, terrain: Path | None, box: Box, area: bytes
 
 def local_copy(house: House, digest: str) -> Path | None:
     """A city model in the cache folder, fetched from the file store once; None if the store has lost it."""
-    folder = house.settings.data_dir / "cache" / "cities"
-    path = folder / f"{digest}.gpkg"
-    if path.exists():
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        content = house.files.open(digest)
-    except MissingFile:
-        return None
-    handle, name = tempfile.mkstemp(dir=folder, suffix=".gpkg")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(content)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    return cached.fetched(
+        house.files, digest, house.settings.data_dir / "cache" / "cities" / f"{digest}.gpkg"
+    )
 
 
 def buildings_in(city: "City") -> tuple[Building, ...]:

@@ -1,8 +1,6 @@
 """The files of map layers as they lie in the cache folder, and what is known of their objects' names."""
 
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,11 @@ from sqlmodel import Session
 
 from consultations import attached, places
 from consultations.attached import Target
-from consultations.files import MissingFile
 from consultations.permissions import Actor
 from consultations.places import Layer, LayerRole
 from geo import features
 from geo.features import Columns, Wanted
+from participation import cached
 from participation.house import House
 
 logger = logging.getLogger(__name__)
@@ -56,23 +54,10 @@ def local_copy(house: House, layer: Layer) -> Path | None:
     ending = "gpkg" if layer.role == LayerRole.CITY_MODEL.value else "fgb"
     folder = house.settings.data_dir / "cache" / ("cities" if ending == "gpkg" else "layers")
     path = folder / f"{layer.normalised_sha256}.{ending}"
-    if path.exists():
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        content = house.files.open(layer.normalised_sha256)
-    except MissingFile:
+    found = cached.fetched(house.files, layer.normalised_sha256, path)
+    if found is None:
         logger.error("layer %s (%s) is not in the file store", layer.id, layer.normalised_sha256)
-        return None
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(content)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    return found
 
 
 def attributes_of(layer: Layer) -> tuple[str, ...]:

@@ -6,9 +6,7 @@ redirect is followed, and what comes back has to be a picture. What was fetched 
 
 import hashlib
 import logging
-import os
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from consultations.refusals import Refusal
 from geo.geometry import tile_bounds
 from geo.views import mercator
+from participation import cached
 from participation.house import House
 from participation.inspections import Inspections
 from participation.settings import Settings
@@ -236,17 +235,7 @@ _written = 0
 
 def _keep(house: House, path: Path, content: bytes) -> None:
     global _written
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        moment = house.clock().timestamp()
-        os.utime(name, (moment, moment))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    cached.write(path, (content,), at=house.clock().timestamp())
     with _counting:
         _written += 1
         due = _written % ROUND == 0
