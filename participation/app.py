@@ -184,7 +184,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         known = {404: Code.NOT_FOUND, 413: Code.UPLOAD_TOO_LARGE, 403: Code.NOT_ALLOWED}
         code = known.get(problem.status_code)
         if code is None:
-            return PlainTextResponse(problem.detail + "\n", problem.status_code, headers=problem.headers)
+            said = await web.in_thread(web.unanswered, house, request, problem.status_code)
+            said.headers.update(problem.headers or {})
+            return said
         return await web.in_thread(web.refused, house, request, Refusal(code, limit=settings.upload_limit_mb))
 
     async def healthz(request: Request) -> Response:

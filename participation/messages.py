@@ -231,6 +231,16 @@ STATUS: dict[Code, int] = {
 }
 
 
+#: What HTTP itself refuses, before any page is asked, by status; whatever is not here was not understood.
+UNANSWERED = {405: N_("It only takes in what a form sends.")}
+NOT_UNDERSTOOD = N_("What your browser sent could not be read.")
+
+
+def explain_status(status: int, language: str) -> str:
+    """Why a request reached no page, as a sentence."""
+    return i18n.translations(language).gettext(UNANSWERED.get(status, NOT_UNDERSTOOD))
+
+
 def explain(refusal: Refusal, language: str) -> str:
     """A refusal as a sentence; dates and moments among its facts are spelled in the language."""
     facts: dict[str, object] = {}

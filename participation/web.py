@@ -37,7 +37,7 @@ from geo import loading
 from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
-from participation.messages import STATUS, explain
+from participation.messages import STATUS, explain, explain_status
 from participation.settings import LANGUAGES, ROOT, Settings
 
 FormT = TypeVar("FormT", bound=Form)
@@ -696,6 +696,11 @@ def refused(house: House, request: Request, refusal: Refusal) -> Response:
     if "retry_after" in refusal.facts:
         response.headers["Retry-After"] = str(refusal.facts["retry_after"])
     return response
+
+
+def unanswered(house: House, request: Request, status: int) -> Response:
+    """The page for a request that reached no page: a wrong method, or nonsense."""
+    return error_page(house, request, status, explain_status(status, request.scope.get("language", "de")))
 
 
 def error_page(house: House, request: Request, status: int, message: str) -> Response:

@@ -336,6 +336,16 @@ def test_what_does_not_exist_is_not_found(client: TestClient, town: Town, slug: 
     assert client.get(f"/beteiligungen/{slug}").status_code == 404
 
 
+def test_an_address_that_only_takes_in_is_answered_in_words(client: TestClient, town: Town) -> None:
+    """A reload after the session ended, an old bookmark: whoever opens it by hand is told so, in the town's look."""
+    answer = client.get("/en/abmelden")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    page = html.fromstring(answer.content)
+    assert page.findtext(".//h1") == "Nothing is to be seen at this address"
+    assert "It only takes in what a form sends." in page.text_content()
+    assert "Method Not Allowed" not in page.text_content()
+
+
 # --- drafts ------------------------------------------------------------------------------------------
 
 
