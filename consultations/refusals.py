@@ -45,6 +45,7 @@ class Code(StrEnum):
     FILE_STORE_UNREACHABLE = "file_store_unreachable"
     # procedures
     DATES_REVERSED = "dates_reversed"
+    TABLE_DAYS = "table_days"
     NAME_TAKEN = "name_taken"
     NOT_READY = "not_ready"
     WRONG_STATE = "wrong_state"

@@ -65,6 +65,9 @@ MESSAGES: dict[Code, str] = {
         "without files."
     ),
     Code.DATES_REVERSED: N_("The end cannot be before the start."),
+    Code.TABLE_DAYS: N_(
+        "Please check the days: the last one cannot be over, nor before the first, nor more than %(days)s days away."
+    ),
     Code.NAME_TAKEN: N_("“%(name)s” is already taken. Please choose another one."),
     Code.NOT_READY: N_("Something is still missing before this can be published."),
     Code.WRONG_STATE: N_("This is not possible in its present state."),

@@ -68,7 +68,8 @@ FLOORS: dict[str, dict[str, int]] = {
         "evidence_of_publication": 6,
         **dict.fromkeys(["comparison", "merging", "cocreation", "wording"], 0),
         **dict.fromkeys(
-            ["contributions", "received", "nearby", "variants", "announcements", "corrections"], 4
+            ["contributions", "received", "nearby", "variants", "terminals", "announcements", "corrections"],
+            4,
         ),
         **dict.fromkeys(
             [

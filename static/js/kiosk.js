@@ -7,7 +7,7 @@
 const KEY = "digilog-table";
 const told = document.querySelector("[data-table]");
 if (told) sessionStorage.setItem(KEY, told.dataset.table);
-const { start, style, asksAfter, beginsAfter, words } = JSON.parse(sessionStorage.getItem(KEY));
+const { start, style, asksAfter, beginsAfter, words, pass, renewsAfter } = JSON.parse(sessionStorage.getItem(KEY));
 
 document.documentElement.dataset.kiosk = "yes";
 if (!told) document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: style }));
@@ -83,6 +83,39 @@ back.firstChild.append(Object.assign(document.createElement("span"), { className
 if (!isFirst) document.body.append(back);
 // A page out of the browser's memory shows what the visitor before has typed.
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.replace(start); });
+
+// ---- the pass: this device proves that it is the table (participation/pages/kiosk.py) ---------------------------------
+
+let provedAt = 0;
+
+async function prove() {
+  if (Date.now() - provedAt < 60_000) return;
+  provedAt = Date.now();
+  const question = await fetch(pass);
+  if (question.status === 410 || question.status === 404) { isOver(); return; }
+  const { question: text } = await question.json();
+  const { kept } = await import("./table-store.js");
+  const key = await kept();
+  if (!key) { isOver(); return; }
+  const signed = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new TextEncoder().encode(text));
+  const signature = btoa(String.fromCharCode(...new Uint8Array(signed)));
+  const answer = await fetch(pass, { method: "POST", body: new URLSearchParams({ question: text, signature }) });
+  if (answer.status === 403 || answer.status === 410) isOver();
+  else if (answer.ok) document.documentElement.dataset.proved = "yes";
+}
+
+function isOver() {
+  if (document.querySelector(".k-over")) return;
+  document.querySelector("main").prepend(Object.assign(document.createElement("p"), { className: "k-over", role: "status", textContent: words.over }));
+}
+
+if (pass) {
+  // Without the network it is tried again; until then the pass of before counts as long as it does.
+  const tryIt = () => prove().catch((problem) => { console.info(problem); provedAt = 0; });
+  tryIt();
+  setInterval(tryIt, renewsAfter * 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tryIt(); });
+}
 
 // ---- the receipt ----------------------------------------------------------------------------------------------------
 

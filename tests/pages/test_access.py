@@ -185,6 +185,7 @@ TABLE: dict[str, Rule] = {
     "city_variant": open_to(EVERYBODY, slug="slug", variant="variant"),
     "city_comment": open_to(EVERYBODY, slug="slug"),
     "table": open_to(EVERYBODY, slug="slug"),
+    "table_pass": open_to(EVERYBODY, slug="slug"),
     "compare": open_to(EVERYBODY, slug="slug"),
     "sunlight": open_to(EVERYBODY, slug="slug"),
     "sunlight_feed": open_to(EVERYBODY, slug="slug"),

@@ -1,5 +1,6 @@
 """A plan in three dimensions and its shadows: what pages say without a picture, and what the picture is made of."""
 
+import base64
 import json
 import re
 import shutil
@@ -13,11 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from pydantic import SecretStr
+from sqlmodel import select
 from starlette.testclient import TestClient
 
-from consultations import contributions, moderation, people, places, procedures, received
+from consultations import contributions, journal, moderation, people, places, procedures, received
 from consultations.contributions import Thing
+from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.people import Person
 from consultations.permissions import SYSTEM
@@ -366,16 +371,37 @@ def test_a_place_on_a_building_is_told_in_the_same_words_wherever_it_stands(plac
     assert reference in feed
 
 
-def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_next_visitor(
-    place: Place,
+def test_a_touch_table_is_the_device_that_has_its_key_on_the_days_of_its_event(
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make_engine(place.url)
-    with unit_of_work(engine, write=True) as session:
-        token = identity.sign_in(session, place.planner_id, now=NOW)
+    """A cookie is worth ten minutes, its key as long as the table stands; nobody finds what the visitor before left."""
+    house = place.client.app.state.house  # type: ignore[attr-defined]
+    cookies, host = place.client.cookies, "auenfurt.localhost"
     slug = place.path.rpartition("/")[2]
-    desk = f"/verwaltung/planung/{place.procedure_id}/tisch"
+    desk, passes = f"/verwaltung/planung/{place.procedure_id}/tisch", f"{place.path}/tisch/ausweis"
+    key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 
-    def hand_in(text: str) -> Any:
+    def public(pair: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+        form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        return base64.b64encode(pair.public_key().public_bytes(*form)).decode()
+
+    def sign_in() -> None:
+        with unit_of_work(house.engine, write=True) as session:
+            cookies.set(identity.COOKIE, identity.sign_in(session, place.planner_id, now=NOW), domain=host)
+
+    def at(moment: datetime) -> None:
+        monkeypatch.setattr(house, "clock", lambda: moment)
+
+    def prove(pair: ec.EllipticCurvePrivateKey, question: str = "") -> int:
+        asked = place.client.get(passes)
+        if asked.status_code != 200:
+            return asked.status_code
+        question = question or asked.json()["question"]
+        r, s = utils.decode_dss_signature(pair.sign(question.encode(), ec.ECDSA(hashes.SHA256())))
+        signed = base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()
+        return place.client.post(passes, data={"question": question, "signature": signed}).status_code
+
+    def hand_in(text: str) -> tuple[str, Any]:
         form = place.client.get(f"{place.path}/stellungnahme?kind=statement&ansicht=eine-seite").text
         action = re.search(r'<form[^>]*action="([^"]*/stellungnahme/[^"]*)"', form)
         assert action
@@ -383,38 +409,85 @@ def test_a_touch_table_takes_statements_as_a_terminal_and_forgets_them_for_the_n
         sent = {"kind": "statement", "text": text, "do": "send", "publish": "no"}
         return whole, place.client.post(whole, data=sent)
 
-    place.client.cookies.set(identity.COOKIE, token)
+    # A planner sets it up, and is signed out there. What is wrong comes back with what was typed.
+    sign_in()
     assert structure_faults(place.client.get(desk).content) == []
-    begun = place.client.post(desk, data={"do": "begin"})
+    days = {"starts_on": "2027-01-01", "ends_on": (local_date(NOW) + timedelta(days=3)).isoformat()}
+    asked = {"do": "begin", "title": "Rathaus, Foyer", "key": public(key), **days}
+    for wrong in (
+        {"title": ""},
+        {"ends_on": "2027-01-01"},
+        {"ends_on": (local_date(NOW) + timedelta(days=61)).isoformat()},
+        {"key": ""},
+        {"key": public(rsa.generate_private_key(65537, 2048))},
+    ):
+        refused = place.client.post(desk, data=asked | wrong)
+        assert refused.status_code == 422, wrong
+        assert structure_faults(refused.content) == []
+        assert wrong.get("title", "Rathaus, Foyer") in refused.text
+    begun = place.client.post(desk, data=asked)
     assert begun.url.path.endswith(f"/{slug}/tisch")
     assert structure_faults(begun.content) == []
     assert "Sonne und Schatten" in begun.text
-    assert place.client.get(desk).status_code != 200 or "Anmelden" in place.client.get(desk).text
+    assert "Anmelden" in place.client.get(desk).text
     draft, receipt = hand_in("Am Tisch geschrieben.")
-    assert "Am Tisch geschrieben." in receipt.text
     assert receipt.url.path.startswith("/beleg/")
     assert place.client.get(receipt.url.path).status_code == 200
-    house = place.client.app.state.house  # type: ignore[attr-defined]
+
+    # Whoever copied the cookie is a table for ten minutes at most; only the key gets another one.
+    copied = {name: cookies[name] for name in cookies if name.startswith("digilog_table")}
+    old_question = place.client.get(passes).json()["question"]
+    at(NOW + timedelta(minutes=11))
+    hand_in("Mit dem Cookie von gestern geschrieben.")
+    assert [prove(other), prove(key, old_question), prove(key, old_question[:-1] + "x")] == [403, 403, 403]
+    hand_in("Mit falschem Schlüssel geschrieben.")
+    assert prove(key) == 200
+    hand_in("Am Tisch, zehn Minuten später.")
+
     # The next visitor comes to the first screen: what was open is not to be found any more.
     left = {"digilog_author", "digilog_contribution", "digilog_support", identity.COOKIE}
     for name in left:
-        place.client.cookies.set(name, "of-the-visitor-before", domain="auenfurt.localhost", path="/")
+        cookies.set(name, "of-the-visitor-before", domain=host, path="/")
     ended = place.client.get(f"{place.path}/tisch").headers.get_list("set-cookie")
     assert left <= {each.partition("=")[0] for each in ended if "Max-Age=0" in each}
-    kept = place.client.cookies.get("digilog_table_since")
-    host = "auenfurt.localhost"
-    place.client.cookies.set("digilog_table_since", str(int(NOW.timestamp()) + 60), domain=host)
-    assert kept
     assert place.client.get(receipt.url.path).status_code == 404
     assert place.client.get(draft).status_code == 410
-    place.client.cookies.clear()
-    # Elsewhere the receipt stays where it is; a cookie that somebody made up makes no terminal.
-    assert place.client.get(receipt.url.path).status_code == 200
-    place.client.cookies.set("digilog_table", f"{place.procedure_id}.9999999999.{'0' * 64}")
-    hand_in("Von zu Hause geschrieben.")
-    place.client.cookies.clear()
+
+    # Ended from another device: at once, whatever pass the table has.
+    table_cookies = dict(cookies)
+    cookies.clear()
+    assert place.client.get(receipt.url.path).status_code == 200  # elsewhere it stays where it is
+    sign_in()
+    listed = place.client.get(desk).text
+    assert "Rathaus, Foyer" in listed
+    number = re.search(r'value="end-(\d+)"', listed)
+    assert number
+    assert "Vorbei" in place.client.post(desk, data={"do": f"end-{number[1]}"}).text
+    cookies.clear()
+    for name, value in table_cookies.items():
+        cookies.set(name, value, domain=host)
+    hand_in("Am beendeten Tisch geschrieben.")
+    assert prove(key) == 410
+
+    # A table is over with the last day of its event, and what somebody made up is none.
+    cookies.clear()
+    sign_in()
+    at(NOW)
+    place.client.post(desk, data=asked)
+    at(NOW + timedelta(days=4))
+    assert prove(key) == 410
+    at(NOW)
+    for name, value in {**copied, "digilog_table": f"pass.{number[1]}.9999999999.{'0' * 64}"}.items():
+        cookies.set(name, value, domain=host)
+    hand_in("Mit erfundenem Ausweis geschrieben.")
+    cookies.clear()
+    assert prove(key) == 404
     with unit_of_work(house.engine) as session:
-        channels = {row.text: row.channel for row in received.register(session, 1)}
-    assert channels["Am Tisch geschrieben."] == "terminal"
-    assert channels["Von zu Hause geschrieben."] == "web"
-    engine.dispose()
+        written = {row.text: row.channel for row in received.register(session, 1)}
+        assert {text for text, channel in written.items() if channel == "terminal"} == {
+            "Am Tisch geschrieben.",
+            "Am Tisch, zehn Minuten später.",
+        }
+        assert len([text for text in written if text.startswith(("Mit", "Am"))]) == 6
+        verbs = [entry.verb for entry in session.exec(select(journal.JournalEntry))]
+    assert (verbs.count("table_set_up"), verbs.count("table_ended")) == (2, 1)
