@@ -24,26 +24,61 @@ def along(
     A projection is a smooth curve over a small window: a polynomial of the third degree is fitted through 49 of its points
     and held against them; where it is not close enough, each point is projected.
     """
-    import numpy as np
-
     if len(points) < FEWEST:
         return exact(points)
     low, high = points.min(axis=0), points.max(axis=0)
     wide = float((high - low).max())
     if not 0 < wide < WIDEST:
         return exact(points)
-    middle, half = (low + high) / 2, wide / 2
+    curve = Curve((low + high) / 2, wide / 2, exact)
+    return curve(points) if curve.off <= close else exact(points)
 
-    def terms(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        x, y = ((metres - middle) / half).T
-        xx, yy = x * x, y * y
-        return np.stack((np.ones_like(x), x, y, xx, x * y, yy, xx * x, xx * y, x * yy, yy * y))
 
-    steps = np.linspace(-1, 1, 7)
-    grid = np.column_stack([each.ravel() for each in np.meshgrid(steps, steps)]) * half + middle
-    known = exact(grid)
-    weights = np.linalg.lstsq(terms(grid).T, known - known[24], rcond=None)[0]
-    if np.abs(terms(grid).T @ weights + known[24] - known).max() > close:
-        return exact(points)
-    found: np.ndarray[Any, Any] = terms(points).T @ weights + known[24]
-    return found
+class Curve:
+    """A projection around a middle, as far as `half` metres to each side; `off` is how far off it was at most, in the
+    units of `exact`, at the 49 points through which it is fitted."""
+
+    def __init__(
+        self,
+        middle: "np.ndarray[Any, Any]",
+        half: float,
+        exact: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
+    ) -> None:
+        import numpy as np
+
+        self._middle, self._half = middle, half
+        steps = np.linspace(-1, 1, 7)
+        grid = np.column_stack([each.ravel() for each in np.meshgrid(steps, steps)]) * half + middle
+        known = exact(grid)
+        terms = self._terms(grid)
+        self._origin = known[24]
+        self._weights = np.linalg.lstsq(terms.T, known - self._origin, rcond=None)[0]
+        self.off = float(np.abs(terms.T @ self._weights + self._origin - known).max())
+
+    def _terms(self, points: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        terms = np.empty((10, len(points)))
+        terms[0] = 1
+        x, y, xx, yy = terms[1], terms[2], terms[3], terms[5]
+        terms[1:3] = ((points - self._middle) / self._half).T
+        np.multiply(x, x, out=xx)
+        np.multiply(x, y, out=terms[4])
+        np.multiply(y, y, out=yy)
+        np.multiply(xx, x, out=terms[6])
+        np.multiply(xx, y, out=terms[7])
+        np.multiply(x, yy, out=terms[8])
+        np.multiply(yy, y, out=terms[9])
+        return terms
+
+    def covers(self, points: "np.ndarray[Any, Any]") -> bool:
+        """Whether all of these points lie where it is fitted."""
+        return bool(abs(points - self._middle).max() <= self._half)
+
+    def __call__(
+        self, points: "np.ndarray[Any, Any]", factor: Any = 1.0, shift: Any = 0.0
+    ) -> "np.ndarray[Any, Any]":
+        """Points projected, then times `factor` and moved by `shift` (numbers, or one for x and one for y)."""
+        found: np.ndarray[Any, Any] = self._terms(points).T @ (self._weights * factor)
+        found += self._origin * factor + shift
+        return found

@@ -5,17 +5,21 @@ rings, commands, variable-length numbers. Only what crosses the edge of the tile
 """
 
 import math
+import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from geo.curves import along
+from geo.curves import Curve, along
 from geo.geometry import METRES
 
 if TYPE_CHECKING:
     import numpy as np
     from pyproj import Transformer
+
+_DOUBLE: Final = struct.Struct("<Bd")
 
 EXTENT: Final = 4096
 """Units along the edge of a tile."""
@@ -83,17 +87,24 @@ def encode(
 
     if not len(wkb):
         return b""
-    size, west, north = _place(z, x, y)
-    shapes = shapely.from_wkb(wkb)
-    scale = EXTENT / size
-    kinds = np.asarray(shapely.get_type_id(shapes))
-    found: list[tuple[np.ndarray[Any, Any], list[bytes], int]] = []
-    for kind, ids in ((_POINT, (0, 4)), (_LINE, (1, 5)), (_POLYGON, (3, 6))):
-        index = np.flatnonzero(np.isin(kinds, ids))
+    bodies = [body or _NOTHING for body in wkb.tolist()]
+    heads = np.frombuffer(b"".join([body[:5] for body in bodies]), dtype=np.uint8).reshape(-1, 5)
+    if (heads[:, 0] != 1).any() or heads[:, 2:].any():  # not as our own files have them
+        bodies = shapely.to_wkb(shapely.force_2d(shapely.from_wkb(wkb)), byte_order=1).tolist()
+        heads = np.frombuffer(b"".join([body[:5] for body in bodies]), dtype=np.uint8).reshape(-1, 5)
+    kinds = heads[:, 1]
+    on_tile = _OnTile(z, x, y)
+    found: list[tuple[list[int], list[bytes], int]] = []
+    for kind in (_POINT, _LINE, _POLYGON):
+        index = np.flatnonzero((kinds == kind) | (kinds == kind + 3))
         if len(index):
-            chosen, parts = _geometries(shapes[index], kind, west, north, scale)
-            found.append((index[chosen], parts, kind))
+            chosen, parts = _geometries([bodies[each] for each in index.tolist()], kind, on_tile)
+            found.append((index[chosen].tolist(), parts, kind))
     return _layer(name, fields, fids, values, found)
+
+
+#: No geometry, as well-known binary that no kind takes.
+_NOTHING: Final = bytes(5).replace(b"\0", b"\1", 1)
 
 
 @lru_cache(maxsize=1)
@@ -113,211 +124,318 @@ def _to_mercator() -> "Transformer":
 # ---------------------------------------------------------------------------------------------------- geometry
 
 
-def _geometries(
-    shapes: "np.ndarray[Any, Any]", kind: int, west: float, north: float, scale: float
-) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
-    """Which of the shapes are left in the tile, and the geometry of each as the bytes of its commands."""
-    import numpy as np
-    import shapely
+class _OnTile:
+    """Points (EPSG:25832) in units of a tile."""
 
-    points, owner, rings = _flat(shapes, kind)
-    units = _units(points, west, north, scale)
-    if kind == _POINT:
-        inside = ((units >= -BUFFER) & (units <= EXTENT + BUFFER)).all(axis=1)
-        units, owner, rings = units[inside], owner[inside], rings[inside]
-    else:
-        starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
-        low, high = np.minimum.reduceat(units, starts), np.maximum.reduceat(units, starts)
-        crossing = ((low < -BUFFER) | (high > EXTENT + BUFFER)).any(axis=1)
-        if crossing.any():
-            cut = np.zeros(len(shapes), dtype=bool)
-            cut[owner[starts[crossing]]] = True
-            whole = ~cut[owner]
-            local = shapely.set_coordinates(shapes[cut], units[cut[owner]])
-            local = shapely.clip_by_rect(local, -BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
-            more, more_owner, more_rings = _flat(local, kind)
-            units = np.concatenate((units[whole], more))
-            owner = np.concatenate((owner[whole], np.flatnonzero(cut)[more_owner]))
-            rings = np.concatenate((rings[whole], more_rings + rings.max(initial=0) + 1))
-            order = np.argsort(owner, kind="stable")
-            units, owner, rings = units[order], owner[order], rings[order]
-    whole_units = np.rint(units).astype(np.int64)
-    if kind != _POINT:
-        whole_units, owner, rings = _without_repeats(whole_units, owner, rings, closed=kind == _POLYGON)
-    if kind == _POLYGON:
-        whole_units, owner, rings = _turned(whole_units, owner, rings)
-    if not len(owner):
-        return np.zeros(0, dtype=np.int64), []
-    return _commands(whole_units, owner, rings, kind)
+    def __init__(self, z: int, x: int, y: int) -> None:
+        size, self._west, self._north = _place(z, x, y)
+        self._scale = EXTENT / size
+        # The tiles of a town share a few windows of 13 km.
+        up = z - _WINDOW_ZOOM
+        self._curve = _curve(x >> up, y >> up) if up >= 0 else None
+
+    def __call__(self, points: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        scale = self._scale
+        curve = self._curve
+        if curve is not None and curve.off * scale <= _CLOSE and curve.covers(points):
+            factor = np.array((scale, -scale))
+            return curve(points, factor, np.array((-self._west * scale, self._north * scale)))
+
+        def exact(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+            return (_mercator(metres) - (self._west, self._north)) * (scale, -scale)
+
+        return along(points, exact, _CLOSE)
 
 
 #: How far off the projection may be, in units of the tile.
 _CLOSE: Final = 0.01
+_WINDOW_ZOOM: Final = 11
 
 
-def _units(points: "np.ndarray[Any, Any]", west: float, north: float, scale: float) -> "np.ndarray[Any, Any]":
-    """Points (EPSG:25832) in units of the tile."""
+def _mercator(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     import numpy as np
 
-    def exact(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        x, y = _to_mercator().transform(metres[:, 0], metres[:, 1])
-        return np.column_stack(((np.asarray(x) - west) * scale, (north - np.asarray(y)) * scale))
-
-    return along(points, exact, _CLOSE)
+    return np.column_stack(_to_mercator().transform(metres[:, 0], metres[:, 1]))
 
 
-def _flat(
-    shapes: "np.ndarray[Any, Any]", kind: int
-) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """Vertices, the number of the shape of each, and the number of its ring (or line); an outer ring begins a polygon."""
+@lru_cache(maxsize=256)
+def _curve(x: int, y: int) -> Curve:
+    """The projection for a tile of zoom `_WINDOW_ZOOM`, and half as much again around it."""
+    import numpy as np
+
+    west, south, east, north = tile_box(_WINDOW_ZOOM, x, y)
+    return Curve(
+        np.array(((west + east) / 2, (south + north) / 2)), max(east - west, north - south), _mercator
+    )
+
+
+@dataclass(slots=True)
+class _Rings:
+    """Rings, lines or groups of points, one after the other: all points, and of each how many it has, whose it is (rising),
+    and whether it is an outer ring."""
+
+    points: "np.ndarray[Any, Any]"
+    lengths: "np.ndarray[Any, Any]"
+    owner: "np.ndarray[Any, Any]"
+    outer: "np.ndarray[Any, Any]"
+
+    def starts(self) -> "np.ndarray[Any, Any]":
+        found: np.ndarray[Any, Any] = self.lengths.cumsum() - self.lengths
+        return found
+
+    def only(self, kept: "np.ndarray[Any, Any]") -> "_Rings":
+        """Without those that are not marked."""
+        points = self.points[kept.repeat(self.lengths)]
+        return _Rings(points, self.lengths[kept], self.owner[kept], self.outer[kept])
+
+
+def _geometries(
+    bodies: Sequence[bytes], kind: int, on_tile: _OnTile
+) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
+    """Which of the shapes are left in the tile, and the geometry of each as the bytes of its commands."""
+    import numpy as np
+
+    rings = _flat(bodies, kind)
+    if not len(rings.points):
+        return np.zeros(0, dtype=np.int64), []
+    rings.points = on_tile(rings.points)
+    rings = _inside(rings) if kind == _POINT else _clipped(rings, bodies, kind)
+    rings.points = np.rint(rings.points).astype(np.int64)
+    if kind != _POINT:
+        rings = _without_repeats(rings, closed=kind == _POLYGON)
+    if kind == _POLYGON:
+        rings = _turned(rings)
+    if not len(rings.points):
+        return np.zeros(0, dtype=np.int64), []
+    return _commands(rings, kind)
+
+
+#: A polygon of one ring, and one such polygon alone in a multipolygon: most buildings and parcels are.
+_ONE_RING: Final = bytes.fromhex("010300000001000000")
+_ONE_OF_ONE: Final = bytes.fromhex("010600000001000000") + _ONE_RING
+
+
+def _flat(bodies: Sequence[bytes], kind: int) -> _Rings:
+    """The rings, lines or points of shapes (well-known binary)."""
+    import numpy as np
+
+    if kind != _POLYGON:
+        return _taken_apart(bodies, kind)
+    simple = [
+        body[13:] if body.startswith(_ONE_RING) else body[22:] if body.startswith(_ONE_OF_ONE) else b""
+        for body in bodies
+    ]
+    octets = np.fromiter(map(len, simple), dtype=np.int64, count=len(simple))
+    points = np.frombuffer(b"".join(simple), dtype="<f8").reshape(-1, 2)
+    is_simple = octets > 0
+    owner = np.flatnonzero(is_simple)
+    rings = _Rings(points, octets[owner] // 16, owner, np.ones(len(owner), dtype=bool))
+    others = np.flatnonzero(~is_simple)
+    if not len(others):
+        return rings
+    more = _taken_apart([bodies[each] for each in others.tolist()], kind)
+    more.owner = others[more.owner]
+    return _together(rings, more)
+
+
+def _together(one: _Rings, other: _Rings) -> _Rings:
+    """Both, in the order of whose they are."""
+    import numpy as np
+
+    lengths = np.concatenate((one.lengths, other.lengths))
+    owner = np.concatenate((one.owner, other.owner))
+    order = np.argsort(owner, kind="stable")
+    starts = (lengths.cumsum() - lengths)[order]
+    lengths = lengths[order]
+    ends = lengths.cumsum()
+    source = np.arange(int(ends[-1]) if len(ends) else 0) + (starts - ends + lengths).repeat(lengths)
+    points = np.concatenate((one.points, other.points))[source]
+    return _Rings(points, lengths, owner[order], np.concatenate((one.outer, other.outer))[order])
+
+
+def _taken_apart(bodies: "Sequence[bytes] | np.ndarray[Any, Any]", kind: int) -> _Rings:
+    """The rings, lines or points of shapes, by the library; `bodies` are well-known binary, or shapes already."""
     import numpy as np
     import shapely
 
+    shapes = bodies if isinstance(bodies, np.ndarray) else shapely.from_wkb(np.array(bodies, dtype=object))
     if kind == _POINT:
         points, owner = shapely.get_coordinates(shapes, return_index=True)
-        return points, owner, owner
+        whose, lengths = np.unique(owner, return_counts=True)
+        return _Rings(points, lengths, whose, np.zeros(len(whose), dtype=bool))
     parts, part_owner = shapely.get_parts(shapes, return_index=True)
     if kind == _POLYGON:
         polygons = shapely.get_type_id(parts) == 3  # a cut may leave lines
-        parts, part_owner = parts[polygons], part_owner[polygons]
-        rings, ring_part = shapely.get_rings(parts, return_index=True)
-        ring_owner = part_owner[ring_part]
-        first = np.append(True, ring_part[1:] != ring_part[:-1])[: len(ring_part)]
+        rings, ring_part = shapely.get_rings(parts[polygons], return_index=True)
+        owner = part_owner[polygons][ring_part]
+        outer = np.ones(len(rings), dtype=bool)
+        outer[1:] = ring_part[1:] != ring_part[:-1]
     else:
         lines = shapely.get_type_id(parts) == 1
-        rings, ring_owner = parts[lines], part_owner[lines]
-        first = np.zeros(len(rings), dtype=bool)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    # The lowest bit says whether a ring is an outer one.
-    return points, ring_owner[ring], ring * 2 + first[ring]
+        rings, owner = parts[lines], part_owner[lines]
+        outer = np.zeros(len(rings), dtype=bool)
+    lengths = np.asarray(shapely.get_num_coordinates(rings), dtype=np.int64)
+    there = lengths > 0
+    return _Rings(shapely.get_coordinates(rings), lengths[there], owner[there], outer[there])
 
 
-def _without_repeats(
-    points: "np.ndarray[Any, Any]",
-    owner: "np.ndarray[Any, Any]",
-    rings: "np.ndarray[Any, Any]",
-    *,
-    closed: bool,
-) -> "tuple[np.ndarray[Any, Any], ...]":
+def _inside(rings: _Rings) -> _Rings:
+    """Points that lie in the tile or its margin."""
+    import numpy as np
+
+    inside = ((rings.points >= -BUFFER) & (rings.points <= EXTENT + BUFFER)).all(axis=1)
+    whose = rings.owner.repeat(rings.lengths)[inside]
+    owner, lengths = np.unique(whose, return_counts=True)
+    return _Rings(rings.points[inside], lengths, owner, np.zeros(len(owner), dtype=bool))
+
+
+def _clipped(rings: _Rings, bodies: Sequence[bytes], kind: int) -> _Rings:
+    """With those shapes cut at the margin that reach over it."""
+    import numpy as np
+    import shapely
+
+    starts, points = rings.starts(), rings.points
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    crossing = ((low < -BUFFER) | (high > EXTENT + BUFFER)).any(axis=1)
+    if not crossing.any():
+        return rings
+    is_cut = np.zeros(len(bodies), dtype=bool)
+    is_cut[rings.owner[crossing]] = True
+    of_cut = is_cut[rings.owner]
+    cut = np.flatnonzero(is_cut)
+    shapes = shapely.from_wkb(np.array([bodies[each] for each in cut.tolist()], dtype=object))
+    local = shapely.set_coordinates(shapes, rings.only(of_cut).points)
+    local = shapely.clip_by_rect(local, -BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
+    more = _taken_apart(local, kind)
+    more.owner = cut[more.owner]
+    return _together(rings.only(~of_cut), more)
+
+
+def _without_repeats(rings: _Rings, *, closed: bool) -> _Rings:
     """Without points that fell on the one before, and without lines and rings of which too little is left."""
     import numpy as np
 
+    points = rings.points
     if not len(points):
-        return points, owner, rings
-    begins = np.append(True, rings[1:] != rings[:-1])
-    keep = begins.copy()
-    keep[1:] |= (points[1:] != points[:-1]).any(axis=1)
+        return rings
+    starts = rings.starts()
+    keep = np.empty(len(points), dtype=bool)
+    keep[1:] = (points[1:] != points[:-1]).any(axis=1)
+    keep[starts] = True
     if closed:  # the last point is the first one; the command to close says so
-        keep &= ~np.append(begins[1:], True)
-    points, owner, rings = points[keep], owner[keep], rings[keep]
-    if not len(points):
-        return points, owner, rings
+        keep[starts + rings.lengths - 1] = False
+    lengths = np.add.reduceat(keep, starts, dtype=np.int64)
+    points = points[keep]
+    rings = _Rings(points, lengths, rings.owner, rings.outer)
+    least = 3 if closed else 2
     if closed:  # what went round the start may have left the first point at the end
-        begins = np.append(True, rings[1:] != rings[:-1])
-        starts = np.flatnonzero(begins)
-        ends = np.append(starts[1:], len(points)) - 1
-        again = (points[starts] == points[ends]).all(axis=1) & (ends > starts)
-        keep = np.ones(len(points), dtype=bool)
-        keep[ends[again]] = False
-        points, owner, rings = points[keep], owner[keep], rings[keep]
-    _, number, counts = np.unique(rings, return_inverse=True, return_counts=True)
-    enough = counts[number] >= (3 if closed else 2)
-    return points[enough], owner[enough], rings[enough]
+        if not lengths.all():
+            rings = rings.only(lengths > 0)
+            points, lengths = rings.points, rings.lengths
+            if not len(points):
+                return rings
+        starts = rings.starts()
+        ends = starts + lengths - 1
+        again = (points[starts] == points[ends]).all(axis=1) & (lengths > 1)
+        if again.any():
+            keep = np.ones(len(points), dtype=bool)
+            keep[ends[again]] = False
+            rings = _Rings(points[keep], lengths - again, rings.owner, rings.outer)
+    enough = rings.lengths >= least
+    return rings if enough.all() else rings.only(enough)
 
 
-def _turned(
-    points: "np.ndarray[Any, Any]", owner: "np.ndarray[Any, Any]", rings: "np.ndarray[Any, Any]"
-) -> "tuple[np.ndarray[Any, Any], ...]":
+def _turned(rings: _Rings) -> _Rings:
     """Outer rings with positive area (y downwards), inner ones with negative; those without area go, holes with them."""
     import numpy as np
 
+    points, lengths, outer = rings.points, rings.lengths, rings.outer
     if not len(points):
-        return points, owner, rings
-    starts = np.flatnonzero(np.append(True, rings[1:] != rings[:-1]))
-    lengths = np.diff(np.append(starts, len(points)))
+        return rings
+    starts = rings.starts()
+    x, y = points[:, 0], points[:, 1]
     following = np.arange(1, len(points) + 1)
     following[starts + lengths - 1] = starts
-    twice = points[:, 0] * points[following, 1] - points[following, 0] * points[:, 1]
-    areas = np.add.reduceat(twice, starts)
-    outer = (rings[starts] & 1).astype(bool)
-    polygon = np.cumsum(outer)
-    gone = np.zeros(int(polygon.max()) + 1, dtype=bool)
-    gone[polygon[outer & (areas == 0)]] = True
-    kept = (areas != 0) & ~gone[polygon]
+    areas = np.add.reduceat(x * y[following] - x[following] * y, starts)
     wrong = (areas > 0) != outer
-    # The other way round, beginning with the same point.
-    position = np.arange(len(points)) - np.repeat(starts, lengths)
-    length, start = np.repeat(lengths, lengths), np.repeat(starts, lengths)
-    source = np.where(np.repeat(wrong, lengths), start + (length - position) % length, np.arange(len(points)))
-    source = source[np.repeat(kept, lengths)]
-    return points[source], owner[source], rings[source]
+    if wrong.any():
+        # The other way round, beginning with the same point.
+        index = np.arange(len(points))
+        turned = (2 * starts + lengths).repeat(lengths) - index
+        turned[starts] = starts
+        rings.points = points[np.where(wrong.repeat(lengths), turned, index)]
+    if areas.all():
+        return rings
+    polygon = outer.cumsum()
+    gone = np.zeros(int(polygon[-1]) + 1, dtype=bool)
+    gone[polygon[outer & (areas == 0)]] = True
+    return rings.only((areas != 0) & ~gone[polygon])
 
 
-def _commands(
-    points: "np.ndarray[Any, Any]", owner: "np.ndarray[Any, Any]", rings: "np.ndarray[Any, Any]", kind: int
-) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
+def _commands(rings: _Rings, kind: int) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
     """The numbers of the shapes, and for each its MoveTo, LineTo and ClosePath with steps from point to point."""
     import numpy as np
 
-    of_shape = np.append(True, owner[1:] != owner[:-1])
-    steps = points.copy()
-    steps[1:] -= points[:-1]
-    steps[of_shape] = points[of_shape]
+    points, lengths, owner = rings.points, rings.lengths, rings.owner
+    starts = rings.starts()
+    of_shape = np.ones(len(owner), dtype=bool)
+    of_shape[1:] = owner[1:] != owner[:-1]
+    first_points = starts[of_shape]
+    steps = np.empty_like(points)
+    steps[1:] = points[1:] - points[:-1]
+    steps[first_points] = points[first_points]
     zigzag = (steps << 1) ^ (steps >> 63)
-    if kind == _POINT:
-        starts = np.flatnonzero(of_shape)
-    else:
-        starts = np.flatnonzero(np.append(True, rings[1:] != rings[:-1]))
-    lengths = np.diff(np.append(starts, len(points)))
     # How many numbers stand before and after the steps of each ring.
     close = 1 if kind == _POLYGON else 0
     extra = (1 if kind == _POINT else 2) + close
     sizes = 2 * lengths + extra
-    firsts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    numbers = np.empty(int(sizes.sum()), dtype=np.int64)
-    position = np.arange(len(points)) - np.repeat(starts, lengths)
-    place = np.repeat(firsts, lengths) + 1 + 2 * position
+    ends = sizes.cumsum()
+    firsts = ends - sizes
+    numbers = np.empty(int(ends[-1]), dtype=np.int64)
+    place = 2 * np.arange(len(points)) + (firsts - 2 * starts + (1 if kind == _POINT else 2)).repeat(lengths)
     if kind == _POINT:
         numbers[firsts] = (lengths << 3) | 1
     else:
-        place += position > 0  # LineTo stands between the first point and the others
+        place[starts] -= 1  # LineTo stands between the first point and the others
         numbers[firsts] = (1 << 3) | 1
         numbers[firsts + 3] = ((lengths - 1) << 3) | 2
         if close:
-            numbers[firsts + sizes - 1] = 15
+            numbers[ends - 1] = 15
     numbers[place], numbers[place + 1] = zigzag[:, 0], zigzag[:, 1]
-    body, ends = _varints(numbers)
-    shape_starts = firsts[np.searchsorted(starts, np.flatnonzero(of_shape))]
-    byte_starts = np.concatenate(([0], ends))[shape_starts].tolist()
-    byte_ends = [*byte_starts[1:], len(body)]
-    return owner[of_shape], [body[a:b] for a, b in zip(byte_starts, byte_ends, strict=True)]
+    body, octets = _varints(numbers)
+    bounds = np.zeros(len(numbers) + 1, dtype=np.int64)
+    octets.cumsum(out=bounds[1:])
+    begin = bounds[firsts[of_shape]].tolist()
+    return owner[of_shape], [body[a:b] for a, b in zip(begin, [*begin[1:], len(body)], strict=True)]
 
 
 def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, Any]]":
-    """Numbers from 0 to below 2^35 as protobuf writes them, seven bits a byte, and where each of them ends."""
+    """Numbers from 0 to below 2^35 as protobuf writes them, seven bits an octet, and how many octets each of them has."""
     import numpy as np
 
+    most = max((int(numbers.max(initial=0)).bit_length() + 6) // 7, 1)
     lengths = np.ones(len(numbers), dtype=np.int64)
-    for bits in (7, 14, 21, 28):
-        lengths += numbers >= 1 << bits
-    ends = np.cumsum(lengths)
-    body = np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint8)
-    starts = ends - lengths
-    for index in range(int(lengths.max(initial=0))):
-        long = lengths > index
-        value = (numbers[long] >> (7 * index)) & 0x7F
-        body[starts[long] + index] = value | np.where(lengths[long] > index + 1, 0x80, 0)
-    return body.tobytes(), ends
+    octets = np.empty((len(numbers), most), dtype=np.uint8)
+    octets[:, 0] = numbers & 0x7F
+    for index in range(1, most):
+        rest = numbers >> (7 * index)
+        more = rest > 0
+        octets[:, index] = rest & 0x7F
+        octets[:, index - 1] |= more.view(np.uint8) << 7
+        lengths += more
+    if most == 1:
+        return octets.tobytes(), lengths
+    return octets[np.arange(most) < lengths[:, None]].tobytes(), lengths
 
 
 # ---------------------------------------------------------------------------------------------------- messages
 
 
 def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return _SMALL[value]
     if value < 0x4000:
-        return bytes((value & 0x7F | 0x80, value >> 7))
+        return _short()[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -326,7 +444,11 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-_SMALL: Final = [bytes((value,)) for value in range(0x80)]
+@lru_cache(maxsize=1)
+def _short() -> list[bytes]:
+    """The numbers below 2^14: lengths and tags are among them."""
+    one = [bytes((value,)) for value in range(0x80)]
+    return one + [bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)]
 
 
 def _field(number: int, body: bytes) -> bytes:
@@ -339,23 +461,26 @@ def _layer(
     fields: Sequence[str],
     fids: "np.ndarray[Any, Any]",
     columns: "Sequence[np.ndarray[Any, Any]]",
-    found: "Sequence[tuple[np.ndarray[Any, Any], list[bytes], int]]",
+    found: "Sequence[tuple[list[int], list[bytes], int]]",
 ) -> bytes:
     known: dict[bytes, int] = {}
     pieces: list[bytes] = []
+    short = _short()
+
+    def varint(value: int) -> bytes:
+        return short[value] if value < 0x4000 else _varint(value)
+
     for indexes, geometries, kind in found:
         if not geometries:
             continue
-        numbers, ends = _varints(fids[indexes])
+        numbers = map(varint, fids[indexes].tolist())
         tags = [_tags(number, column[indexes].tolist(), known) for number, column in enumerate(columns)]
         rows: Sequence[bytes] = list(map(b"".join, zip(*tags, strict=True))) if tags else [b""] * len(indexes)
-        middle = b"\x18" + _SMALL[kind] + b"\x22"
-        start = 0
-        for end, row, geometry in zip(ends.tolist(), rows, geometries, strict=True):
-            tagged = b"\x12" + _varint(len(row)) + row if row else b""
-            body = b"".join((b"\x08", numbers[start:end], tagged, middle, _varint(len(geometry)), geometry))
-            pieces += (b"\x12", _varint(len(body)), body)
-            start = end
+        middle = b"\x18" + varint(kind) + b"\x22"
+        for number, row, geometry in zip(numbers, rows, geometries, strict=True):
+            tagged = b"\x12%b%b" % (varint(len(row)), row) if row else b""
+            body = b"\x08%b%b%b%b%b" % (number, tagged, middle, varint(len(geometry)), geometry)
+            pieces += (b"\x12", varint(len(body)), body)
     if not pieces:
         return b""
     layer = b"".join(
@@ -374,29 +499,25 @@ def _layer(
 def _tags(column: int, values: Sequence[Any], known: dict[bytes, int]) -> list[bytes]:
     """For each value of a column its tag: the numbers of the column and of the value; nothing for a missing one."""
     first = _varint(column)
-    by_value: dict[Any, bytes] = {}
-    tags = []
-    for value in values:
-        # True and 1 are one key, but not one value.
-        key = value if type(value) is not bool else (bool, value)
-        tag = by_value.get(key)
-        if tag is None:
-            is_there = value is not None and value == value
-            tag = first + _varint(known.setdefault(_value(value), len(known))) if is_there else b""
-            by_value[key] = tag
-        tags.append(tag)
-    return tags
+    # True and 1 are one key, but not one value.
+    keys = [(bool, value) if type(value) is bool else value for value in values]
+    by_key: dict[Any, bytes] = {}
+    for key in dict.fromkeys(keys):
+        value = key[1] if type(key) is tuple else key
+        is_there = value is not None and value == value
+        by_key[key] = first + _varint(known.setdefault(_value(value), len(known))) if is_there else b""
+    return [by_key[key] for key in keys]
 
 
 def _value(value: Any) -> bytes:
     """An attribute as the message Value; what is neither number nor truth value is text."""
-    import struct
-
+    if type(value) is float:  # most of them
+        return _DOUBLE.pack(0x19, value)
     if isinstance(value, bool):
         return b"\x38\x01" if value else b"\x38\x00"
     if isinstance(value, int):
         return b"\x28" + _varint(value) if value >= 0 else b"\x30" + _varint(-2 * value - 1)
     if isinstance(value, float):
-        return b"\x19" + struct.pack("<d", value)
+        return _DOUBLE.pack(0x19, value)
     text = str(value).encode()
     return b"\x0a" + _varint(len(text)) + text

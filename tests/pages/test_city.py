@@ -462,7 +462,7 @@ def test_a_touch_table_is_the_device_that_has_its_key_on_the_days_of_its_event(
     assert "Rathaus, Foyer" in listed
     number = re.search(r'value="end-(\d+)"', listed)
     assert number
-    assert "Vorbei" in place.client.post(desk, data={"do": f"end-{number[1]}"}).text
+    assert "Beendet" in place.client.post(desk, data={"do": f"end-{number[1]}"}).text
     cookies.clear()
     for name, value in table_cookies.items():
         cookies.set(name, value, domain=host)
