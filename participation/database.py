@@ -52,6 +52,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     search,
     support,
     support_lists,
+    terminals,
     town_templates,
     unions,
 )

@@ -298,7 +298,7 @@ def test_legend_object_and_slider_work_and_run_nobodys_script(
     axe(page)
     page.goto(f"/beteiligungen/{slug}/vergleich")
     page.get_by_role("button", name="Übereinander, mit Schieber").click()
-    slider = page.get_by_label("Wie viel vom rechten zu sehen ist")
+    slider = page.get_by_label("Wo die Linie dazwischen steht")
     before = page.locator(".m-compare .m-plan__frame").nth(1).get_attribute("style")
     slider.focus()
     page.keyboard.press("ArrowRight")
