@@ -41,9 +41,13 @@ async function begin() {
     import(root.dataset.three),
     fetch(root.dataset.scene).then((answer) => answer.json()),
   ]);
+  performance.mark("city:three");
   scene.ground.heights = readGround(await fetch(scene.ground.url).then((answer) => answer.arrayBuffer()));
+  performance.mark("city:ground");
   const city = new City(THREE, scene);
+  performance.mark("city:made");
   await city.load();
+  performance.mark("city:loaded");
   status.textContent = fill(words.ready, number(city.count));
   root.dataset.state = "ready";
   setTimeout(() => { if (status.textContent.startsWith(words.ready.slice(0, 8))) status.textContent = ""; }, 6000);
@@ -81,7 +85,9 @@ function City(THREE, told) {
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
+      performance.mark("city:draw");
       renderer.render(world, camera);
+      performance.mark("city:drawn");
       root.dataset.frames = String(Number(root.dataset.frames || 0) + 1);
     });
   };

@@ -24,6 +24,9 @@ function show() {
   else line.remove();
 }
 
+// As high as the picture: the captions above stay free.
+new ResizeObserver(() => { line.style.blockSize = `${over.offsetHeight}px`; }).observe(over);
+
 function drag(event) {
   const { left, width } = over.getBoundingClientRect();
   range.value = Math.min(Math.max(((event.clientX - left) / width) * 100, 0), 100);

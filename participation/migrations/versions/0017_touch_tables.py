@@ -8,13 +8,11 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 
 def upgrade() -> None:
     op.create_table(
         "touch_table",
-        sa.Column("id", KEY, nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("municipality_id", sa.Integer(), nullable=False),
         sa.Column("procedure_id", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
