@@ -89,6 +89,12 @@ def _near(lon: float, lat: float) -> list[ColumnElement[bool]]:
     return [col(Proposal.is_on_map).is_(True), condition]
 
 
+def how_many(session: Session, procedure_id: int, wanted: Wanted) -> int:
+    """How many proposals of a consultation fulfil what is wanted."""
+    conditions = _conditions(session, procedure_id, wanted)
+    return session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
+
+
 def listed(
     session: Session,
     procedure_id: int,
@@ -98,15 +104,17 @@ def listed(
     seed: str = "",
     after: str = "",
     limit: int = PER_PAGE,
+    total: int | None = None,
 ) -> Listed:
     """The proposals of a consultation that everybody may read, `limit` of them after the key of a page before.
 
-    At most four queries, however many proposals there are.
+    `total`: how many there are in all, from somebody who knows. At most four queries, however many proposals there are.
     """
-    conditions = _conditions(session, procedure_id, wanted)
-    total = session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
+    if total is None:
+        total = how_many(session, procedure_id, wanted)
     if not total:
         return Listed((), 0, None)
+    conditions = _conditions(session, procedure_id, wanted)
     if order is Order.CHANCE:
         return _by_chance(session, conditions, total, seed, after, limit)
     return _sorted(session, procedure_id, conditions, total, order, after, limit)

@@ -1,11 +1,14 @@
 """What lives as long as the process: settings, database, files, the files of the browser, finished pages, the clock."""
 
+import asyncio
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -16,8 +19,11 @@ from participation.security import Limiter
 from participation.settings import Settings
 from participation.static import StaticFiles
 
+FactT = TypeVar("FactT")
+
 PAGES_KEPT = 2000
 OCTETS_KEPT = 64_000_000
+FACTS_KEPT = 500
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,10 @@ class House:
     clock: Callable[[], datetime] = read_clock
     kept: OrderedDict[tuple[object, ...], KeptPage] = field(default_factory=OrderedDict)
     octets_kept: int = 0
+    #: Pages that are being made just now; whoever else asks for one of them waits for it.
+    making: dict[tuple[object, ...], asyncio.Future[None]] = field(default_factory=dict)
+    facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
+    _facts_guard: threading.Lock = field(default_factory=threading.Lock)
     inspections: Inspections = field(default_factory=Inspections)
     #: How far long jobs of this process are, in per cent by job id.
     progress: dict[int, int] = field(default_factory=dict)
@@ -81,8 +91,28 @@ class House:
         while len(self.kept) > PAGES_KEPT or self.octets_kept > OCTETS_KEPT:
             self.forget(next(iter(self.kept)))
 
+    def find(self, key: tuple[object, ...]) -> KeptPage | None:
+        """A finished page, if it is kept; those that are asked for stay longest."""
+        kept = self.kept.get(key)
+        if kept is not None:
+            self.kept.move_to_end(key)
+        return kept
+
     def forget(self, key: tuple[object, ...]) -> None:
         """Forget a finished page, if it is kept."""
         kept = self.kept.pop(key, None)
         if kept is not None:
             self.octets_kept -= len(kept.body) + len(kept.compressed)
+
+    def fact(self, key: tuple[object, ...], make: Callable[[], FactT]) -> FactT:
+        """What `make` finds out, remembered under a key that is another one as soon as it may be something else."""
+        with self._facts_guard:
+            if key in self.facts:
+                self.facts.move_to_end(key)
+                return self.facts[key]  # type: ignore[return-value]  # the key says what it is
+        made = make()
+        with self._facts_guard:
+            self.facts[key] = made
+            while len(self.facts) > FACTS_KEPT:
+                self.facts.popitem(last=False)
+        return made

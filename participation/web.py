@@ -6,13 +6,15 @@ same for everybody (`shared=True`) are made once per change: as long as the muni
 on and the day is the same, the finished page is sent again without touching a thread.
 """
 
+import asyncio
 import gzip
 import hashlib
+import hmac
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
@@ -34,7 +36,7 @@ from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt, plain_paragraphs, render_markdown, without_controls
 from geo import loading
-from participation import i18n, identity
+from participation import i18n, identity, security
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
 from participation.messages import STATUS, explain, explain_status
@@ -66,6 +68,7 @@ class Page:
     methods: tuple[str, ...]
     handler: Handler
     shared: bool
+    dealt: bool
     body_limit: BodyLimit
 
 
@@ -88,18 +91,21 @@ def page(
     may: Permission,
     methods: tuple[str, ...] = ("GET",),
     shared: bool = False,
+    dealt: bool = False,
     body_limit: BodyLimit = SMALL_BODY,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
 
     `shared`: the page is the same for every visitor without an account, given municipality, language, look
-    and address; it may then be kept. `body_limit`: octets of a request's body, or what makes them of the settings.
+    and address; it may then be kept. The handler is shown nothing else of the visitor (no cookie, no browser).
+    `dealt`: the page has an order by chance, and is the same for those who are dealt the same one (`visit.deal`).
+    `body_limit`: octets of a request's body, or what makes them of the settings.
     """
 
     def register(handler: Handler) -> Handler:
         if name in PAGES:
             raise ValueError(f"two pages are called {name}")
-        PAGES[name] = Page(path, name, may, methods, handler, shared, body_limit)
+        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit)
         return handler
 
     return register
@@ -224,6 +230,22 @@ class Visit:
         return local_date(self.now)
 
     @property
+    def deal(self) -> str:
+        """Which of today's orders by chance is the visitor's; of pages that are `dealt`."""
+        return str(self.request.scope["deal"])
+
+    def is_deal(self, text: str) -> bool:
+        """Whether this is an order by chance that somebody was dealt today or yesterday."""
+        day, _, number = text.partition("-")
+        days = [f"{self.today - timedelta(days=ago):%Y%m%d}" for ago in (0, 1)]
+        return day in days and number in {str(each) for each in range(DECKS)}
+
+    def once_per_change(self, name: str, *about: Hashable, make: Callable[[], ResultT]) -> ResultT:
+        """What `make` finds out about the town, looked up once until the town's journal moves on."""
+        site = self.request.scope.get("site")
+        return make() if site is None else self.house.fact((*site, name, *about), make)
+
+    @property
     def by(self) -> Actor:
         """Who acts, for the verbs of the domain."""
         return self.actor_row
@@ -284,7 +306,7 @@ class Visit:
     def text_size(self) -> str:
         return self._look[1]
 
-    @property
+    @cached_property
     def theme_url(self) -> str:
         colours = repr(sorted(self.municipality_row.theme.items()))
         return f"/theme.css?v={hashlib.sha256(colours.encode()).hexdigest()[:12]}"
@@ -440,6 +462,22 @@ def public_address(settings: Settings, hosts: list[str]) -> str:
     return f"{settings.public_url_scheme}://{hosts[0] if hosts else 'localhost'}{port}"
 
 
+#: How many orders by chance there are each day. Everybody is dealt one of them and keeps it for the day, so that their
+#: pages can be made once for all who hold the same one. Fewer would put too few proposals first; more are seldom shared.
+DECKS = 64
+
+
+def _deal(request: Request, house: House) -> str:
+    """The visitor's order by chance: the day and one of its numbers, by connection and browser; kept nowhere."""
+    day = local_date(request.scope["now"])
+    told = (
+        security.address_of(request.scope), request.headers.get("user-agent", ""), host_of(request), day.isoformat()
+    )  # fmt: skip
+    secret = house.settings.secret.get_secret_value() or "digilog"
+    drawn = hmac.digest(secret.encode(), "\n".join(told).encode(), "sha256")
+    return f"{day:%Y%m%d}-{int.from_bytes(drawn[:8]) % DECKS}"
+
+
 def _look(request: Request) -> tuple[str, str]:
     theme, _, size = request.cookies.get(DISPLAY_COOKIE, "").partition(".")
     return (theme if theme in THEMES else THEMES[0], size if size in TEXT_SIZES else TEXT_SIZES[0])
@@ -478,12 +516,17 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["body_limit"] = limit
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
-        key: tuple[object, ...] | None = None
-        if shareable:
-            key = await _shared_key(request, house)
-            kept = house.kept.get(key) if key else None
-            if kept:
+        if page.dealt:
+            request.scope["deal"] = _deal(request, house)
+        if shareable and (key := await _shared_key(request, house)):
+            kept = house.find(key)
+            if kept is None and key in house.making:
+                # Somebody is making it. Who made it may have failed, or may have gone away: then this one does.
+                await asyncio.shield(house.making[key])
+                kept = house.find(key)
+            if kept is not None:
                 return _send_kept(request, kept)
+            return await _make_shared(page, house, request, key, draws=draws)
         form = FormData()
         if draws and not loading.is_done():
             await run_in_threadpool(loading.load)
@@ -499,18 +542,54 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
                 response = await run_in_threadpool(_handle, page, house, request, token, form)
         finally:
             await form.close()
-        if key and response.status_code == 200:
-            kept = _finished(response)
-            house.keep(key, kept)
-            return _send_kept(request, kept)
-        response.headers.setdefault("Cache-Control", "no-store")
-        if _may_be_smaller(page, request, token, response):
-            response.headers.add_vary_header("Accept-Encoding")
-            if "gzip" in request.headers.get("accept-encoding", ""):
-                await run_in_threadpool(_compress, response)
-        return response
+        return await _sent_once(page, request, token, response)
 
     return run
+
+
+async def _make_shared(
+    page: Page, house: House, request: Request, key: tuple[object, ...], *, draws: bool
+) -> Response:
+    """Make a page for everybody, keep it, and let those have it who wait for it."""
+    made = asyncio.get_running_loop().create_future()
+    is_first = house.making.setdefault(key, made) is made
+    blind = _told_nothing(request)
+
+    def make() -> tuple[Response, KeptPage | None]:
+        if draws and not loading.is_done():
+            loading.load()
+        response = _handle(page, house, blind, "", FormData())
+        return response, _finished(response) if response.status_code == 200 else None
+
+    try:
+        response, kept = await run_in_threadpool(make)
+        if kept is not None:
+            house.keep(key, kept)
+            return _send_kept(request, kept)
+    finally:
+        if is_first:
+            del house.making[key]
+            made.set_result(None)
+    return await _sent_once(page, request, "", response)
+
+
+def _told_nothing(request: Request) -> Request:
+    """The same request without what is the visitor's own: a page for everybody cannot show what it is not told."""
+    own = {b"cookie", b"user-agent", b"authorization", b"referer", b"accept-language"}
+    headers = [(name, value) for name, value in request.scope["headers"] if name not in own]
+    if DISPLAY_COOKIE in request.cookies:
+        headers.append((b"cookie", f"{DISPLAY_COOKIE}={'.'.join(_look(request))}".encode()))
+    return Request({**request.scope, "headers": headers})
+
+
+async def _sent_once(page: Page, request: Request, token: str, response: Response) -> Response:
+    """An answer for this visitor alone, compressed where that gives nothing away."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    if _may_be_smaller(page, request, token, response):
+        response.headers.add_vary_header("Accept-Encoding")
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            await run_in_threadpool(_compress, response)
+    return response
 
 
 def _check_entry(page: Page, house: House, request: Request, token: str) -> None:
@@ -536,6 +615,8 @@ async def _shared_key(request: Request, house: House) -> tuple[object, ...] | No
     site = await house_site(house, request)
     if site is None:
         return None
+    # Read before whatever the page reads: what it finds is never older than the revision it is kept under.
+    request.scope["site"] = site
     return (
         *site,
         local_date(request.scope["now"]),
@@ -543,6 +624,7 @@ async def _shared_key(request: Request, house: House) -> tuple[object, ...] | No
         _look(request),
         request.scope["path_without_language"],
         request.url.query,
+        request.scope.get("deal"),
     )
 
 

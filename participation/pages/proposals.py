@@ -86,16 +86,11 @@ AMENDED: Mapping[str, str] = {
 }
 
 
-def seed_of(visit: Visit) -> str:
-    """What shuffles lists for this visitor: made of the connection, the town and the month, and never stored."""
-    about = [
-        security.address_of(visit.request.scope),
-        visit.request.headers.get("user-agent", ""),
-        str(visit.municipality_id),
-        f"{visit.today:%Y-%m}",
-    ]
+def seed_of(visit: Visit, deal: str = "") -> str:
+    """What shuffles lists for this visitor: of the town and of the order by chance that was dealt to them today."""
+    about = f"{visit.municipality_id}\n{deal or visit.deal}"
     secret = visit.house.settings.secret.get_secret_value() or "digilog"
-    return hmac.new(secret.encode(), "\n".join(about).encode(), hashlib.sha256).hexdigest()[:16]
+    return hmac.new(secret.encode(), about.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 # --- the list --------------------------------------------------------------------------------------
@@ -150,13 +145,21 @@ class ListPage:
     embed_url: str
 
 
-@page("/beteiligungen/{slug}/vorschlaege", name="proposals", may=Permission.READ_PUBLIC)
+@page(
+    "/beteiligungen/{slug}/vorschlaege",
+    name="proposals",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+    dealt=True,
+)
 def list_page(visit: Visit) -> Response:
     """The proposals of a consultation, in an order that favours nobody."""
     procedure = open_procedure(visit)
     procedure_id = procedure.id or 0
     form = visit.form(ListForm)
-    offered = proposal_lists.facets(visit.session, procedure_id)
+    offered = visit.once_per_change(
+        "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
+    )
     _choices(form.stadtteil, offered.districts, lambda name: name)
     _choices(form.stand, offered.states, lambda name: STATES[name])
     _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
@@ -176,14 +179,24 @@ def list_page(visit: Visit) -> Response:
         channel=_of(form.weg.data, offered.channels),
         language=_of(form.sprache.data, offered.languages),
     )
+    # Who goes on reading stays in the order that they began in, also after midnight.
+    began, _, after = asked.get("nach", "")[:80].rpartition("~")
+    deal = began if visit.is_deal(began) else visit.deal
     found = proposal_lists.listed(
         visit.session,
         procedure_id,
         wanted,
         order=order,
-        seed=seed_of(visit),
-        after=asked.get("nach", "")[:60],
+        seed=seed_of(visit, deal),
+        after=after,
+        total=visit.once_per_change(
+            "number of proposals",
+            procedure_id,
+            wanted,
+            make=lambda: proposal_lists.how_many(visit.session, procedure_id, wanted),
+        ),
     )
+    following = f"{deal}~{found.next}" if found.next and order is Order.CHANCE else found.next
     entries = published.by_ids(visit.session, procedure_id, found.ids)
     filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
     here = {"slug": procedure.slug}
@@ -196,7 +209,7 @@ def list_page(visit: Visit) -> Response:
             cards=tuple(cards_of(visit, procedure, entries, to="proposal")),
             total=found.total,
             is_filtered=any(value for name, value in filters.items() if name != "sortierung"),
-            next_url=visit.url("proposals", **here, **filters, nach=found.next) if found.next else "",
+            next_url=visit.url("proposals", **here, **filters, nach=following) if following else "",
             first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
             map_url=visit.url("hearing_map", **here, art="proposal"),
             propose_url=(
@@ -399,7 +412,13 @@ def proposal_of(visit: Visit, procedure: Procedure) -> tuple[Proposal, Contribut
     return proposal, row
 
 
-@page("/beteiligungen/{slug}/vorschlaege/{reference}", name="proposal", may=Permission.READ_PUBLIC)
+@page(
+    "/beteiligungen/{slug}/vorschlaege/{reference}",
+    name="proposal",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+    dealt=True,
+)
 def proposal_page(visit: Visit) -> Response:
     """One proposal: its words, whose they are, how they came about, what others wish and say."""
     procedure = open_procedure(visit)

@@ -7,6 +7,7 @@ import pytest
 from lxml import html
 from sqlalchemy import Engine
 from sqlmodel import Session, select
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from consultations import amendments, drafts, journal, moderation, procedures, proposals, proposing
@@ -382,3 +383,62 @@ def test_a_comment_beside_a_formal_period_asks_whether_it_is_a_statement(
             row = session.exec(select(Contribution).where(Contribution.text == f"Gesagt: {said}.")).one()
             past = [each.verb for each in journal.about(session, f"contribution:{row.id}")]
         assert (row.kind, "comment_in_formal_period" in past) == (kind, kind == "comment")
+
+
+def test_a_page_by_chance_is_made_once_for_all_who_hold_its_order(
+    app: Starlette, client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        for number in range(30):
+            row = town.hand_in(
+                session, f"Bank {number}", kind=Kind.PROPOSAL, title=f"Bank {number}", wants_publication=True
+            )
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+
+    def seen(browser: str, address: str = f"{HERE}/vorschlaege") -> tuple[list[str], str]:
+        answer = client.get(address, headers={"User-Agent": browser})
+        tree = html.fromstring(answer.content)
+        more = tree.xpath("//nav[contains(@class, 'd-pagination')]//a[contains(., 'Weitere')]/@href")
+        return tree.xpath("//ul[@class='d-contributions']//h2//a/@href"), (more or [""])[0]
+
+    kept = app.state.house.kept
+    orders = [seen(f"Browser {number}") for number in range(24)]
+    different = {tuple(order) for order, _ in orders}
+    assert 12 < len(different) == len(kept) < 24, (
+        "some hold the same order, and its page was made once for them"
+    )
+    assert len({order[0] for order, _ in orders}) > 6, "no proposal is always first"
+    assert seen("Browser 0") == orders[0]
+
+    # The further page goes on in the order that was begun, whoever has its address, and shows the rest.
+    order, more = orders[0]
+    other = next(number for number, (theirs, _) in enumerate(orders) if theirs != order)
+    rest, end = seen(f"Browser {other}", more)
+    assert (len({*order, *rest}), len(order) + len(rest), end) == (30, 30, "")
+
+    # Nothing of a visitor gets into a page that others are sent: no cookie, no browser, nobody who is signed in.
+    kept.clear()
+    for name in ("digilog_support", "digilog_map", "digilog_proposal", "digilog_contribution"):
+        client.cookies.set(name, "Klara-secret")
+    assert (seen("Browser 0")[0], len(kept)) == (order, 1)
+    seen("Browser 0", order[0])
+    for page in kept.values():
+        assert b"Klara" not in page.body
+        assert b"Browser" not in page.body
+    clerk = signed_in(engine, town.clerk, new_client())
+    for address in (f"{HERE}/vorschlaege", order[0]):
+        assert "Abmelden" in clerk.get(address, headers={"User-Agent": "Browser 0"}).text
+    assert len(kept) == 2, "what somebody who is signed in sees is kept for nobody"
+    plain = new_client()
+    for address in (f"{HERE}/vorschlaege", order[0]):
+        answer = plain.get(address, headers={"User-Agent": "Browser 0"})
+        assert "Abmelden" not in answer.text
+        assert answer.headers["vary"] == "Accept-Encoding, Cookie"
+    assert len(kept) == 2, "but a visitor without an account is sent what another one was"
+    # And what changes is seen at once.
+    with unit_of_work(engine, write=True) as session:
+        row = session.get_one(Contribution, 1)
+        moderation.decide(
+            session, row, Decision(Action.WITHHOLD, moderation.Reason.OFF_TOPIC), by=town.moderator, now=NOW
+        )
+    assert "29 Vorschläge" in words(plain.get(f"{HERE}/vorschlaege"))
