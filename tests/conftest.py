@@ -37,7 +37,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from participation.app import create_app
+from participation.app import create_app, keep_what_is_loaded
 from participation.database import make_engine
 from participation.settings import Settings
 from tests import cast, servers
@@ -57,6 +57,11 @@ for name in [name for name in os.environ if name.startswith("DIGILOG_") and name
 
 share_compiled_statements()
 hash_lightly()
+
+
+def pytest_collection_finish() -> None:
+    keep_what_is_loaded()
+
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -241,7 +246,9 @@ def page_reader(run: Run) -> PageReader:
                 raise
             return None  # tests/test_setup.py says it loudly; the pages are still read for their structure.
 
-    return PageReader(find_validator)
+    said = run.folder / "html"
+    said.mkdir(exist_ok=True)
+    return PageReader(find_validator, said)
 
 
 @dataclass

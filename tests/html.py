@@ -6,11 +6,13 @@ does not ask, we ask ourselves: one main heading, a title, a language, a name fo
 
 import hashlib
 import json
+import os
 import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 from lxml import html as reader
@@ -34,19 +36,26 @@ class Seen:
 
 #: What is another one in every run: numbers, secrets, access codes, hashes.
 _CHANGING = re.compile(rb"[A-Za-z0-9_-]{20,}|\b[0-9A-Z]{4}[ -]?[0-9A-Z]{4}\b|[0-9]+")
+#: Words between tags, and those in attributes that may say anything. (A `<time>` without a date in its tag has it here.)
+_WORDS = re.compile(rb'(?<!<time)(>)[^<]*[^<\s][^<]*|(\s(?:alt|title|placeholder|aria-label)=")[^"]+')
+
+
+def shape(body: bytes) -> bytes:
+    """A page as the checker sees it: tags and attributes, but not what is written between them."""
+    return _CHANGING.sub(b"0", _WORDS.sub(rb"\1\2x", body))
 
 
 @dataclass
 class PageReader:
-    """Reads pages, each different one once; those that differ in numbers and secrets only are one to the checker.
+    """Reads pages, each different one once; those of one shape are one to the checker, for all workers of the run.
 
     ``find_validator`` starts the Nu Html Checker when the first page is there and gives its address, or None where
-    it cannot be had: then only the structure of pages is read.
+    it cannot be had: then only the structure of pages is read. What it said is kept in ``folder``.
     """
 
     find_validator: Callable[[], str | None]
+    folder: Path
     _known: dict[str, list[str]] = field(default_factory=dict)
-    _valid: dict[bytes, list[str]] = field(default_factory=dict)
 
     @cached_property
     def validator(self) -> str | None:
@@ -55,14 +64,21 @@ class PageReader:
     def faults(self, page: Seen) -> list[str]:
         """What is wrong with the page, one sentence each; empty when nothing is."""
         if page.fingerprint not in self._known:
-            faults = structure_faults(page.body)
-            if self.validator is not None:
-                alike = hashlib.sha256(_CHANGING.sub(b"0", page.body)).digest()
-                if alike not in self._valid:
-                    self._valid[alike] = validity_faults(page.body, self.validator)
-                faults += self._valid[alike]
-            self._known[page.fingerprint] = faults
+            self._known[page.fingerprint] = structure_faults(page.body) + self._invalid(page.body)
         return self._known[page.fingerprint]
+
+    def _invalid(self, body: bytes) -> list[str]:
+        if self.validator is None:
+            return []
+        said = self.folder / hashlib.sha256(shape(body)).hexdigest()
+        try:
+            return cast(list[str], json.loads(said.read_bytes()))
+        except FileNotFoundError:
+            faults = validity_faults(body, self.validator)
+        beginning = said.with_name(f"{said.name}.{os.getpid()}")
+        beginning.write_text(json.dumps(faults), encoding="utf-8")
+        beginning.replace(said)
+        return faults
 
 
 def validity_faults(body: bytes, validator: str) -> list[str]:

@@ -22,7 +22,7 @@ from participation import assets
 from participation.database import migrate
 from tests import cast, conftest, servers
 from tests.conftest import MailServer, NewPage, OpenIdProvider, Run
-from tests.html import PageReader, Seen, structure_faults
+from tests.html import PageReader, Seen, shape, structure_faults
 
 ROOT = servers.ROOT
 
@@ -416,11 +416,32 @@ def test_what_every_page_needs_is_missed(old: str, new: str, fault: str) -> None
     assert any(fault in said for said in structure_faults(PAGE.format("").replace(old, new).encode()))
 
 
-def test_invalid_html_is_found(run: Run) -> None:
+def test_invalid_html_is_found(run: Run, tmp_path: Path) -> None:
     validator = run.server("html", servers.html_validator)
-    reader = PageReader(lambda: validator.url)
-    said = reader.faults(Seen("/", 200, PAGE.format("<span><p>a</p></span>").encode()))
-    assert any("“p” not allowed as child of element “span”" in fault for fault in said), said
+    reader = PageReader(lambda: validator.url, tmp_path)
+    for words in ("a", "another word, of the same shape"):
+        said = reader.faults(Seen("/", 200, PAGE.format(f"<span><p>{words}</p></span>").encode()))
+        assert any("“p” not allowed as child of element “span”" in fault for fault in said), said
+    assert len(list(tmp_path.iterdir())) == 1
+    said = reader.faults(Seen("/", 200, PAGE.format("<span><b>a</b></span>").encode()))
+    assert not said, said
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ('<p title="a">12 Bäume</p>', '<p title="b &amp; c">7 Büsche,\nviele</p>', True),
+        ("<p>a</p>", "<p></p>", False),
+        ("<p>a</p>", "<b>a</b>", False),
+        ('<p title="a">a</p>', '<p title="">a</p>', False),
+        ('<a href="/a">a</a>', '<a href="/a b">a</a>', False),
+        ('<p class="a">a</p>', "<p class>a</p>", False),
+        ("<time>a</time>", "<time>b</time>", False),
+        ('<time datetime="2027-02-01">1. Februar</time>', '<time datetime="2027-03-01">1. März</time>', True),
+    ],
+)
+def test_pages_of_one_shape_are_checked_once(one: str, other: str, alike: bool) -> None:
+    assert (shape(one.encode()) == shape(other.encode())) is alike
 
 
 @pytest.mark.browser
