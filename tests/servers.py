@@ -342,7 +342,17 @@ def chromium() -> str:
     raise Missing("Chromium (Debian: apt-get install chromium)")
 
 
+#: What Playwright switches off (of several lists Chromium takes the last only), and with it two pages that Chromium
+#: would load for the address bar of each window, which nobody sees: most of a second of processor time.
+_NEEDLESS = (
+    *("AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "AimEnabled"),
+    *("DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay"),
+    *("MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch"),
+    *("ThirdPartyStoragePartitioning", "WebUIOmniboxAimPopup", "WebUIOmniboxPopup"),
+)
+
 CHROMIUM_FLAGS = (
+    f"--disable-features={','.join(_NEEDLESS)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
