@@ -39,6 +39,7 @@ LAYER_CODES: Final = frozenset(
         "zip_bomb",  # entry=, size=, limit=: the archive unpacks to too much
         "truncated",  # the file is shorter than it says itself
         "broken",  # line=, detail=: it cannot be read
+        "too_slow",  # seconds=: reading it takes longer than somebody can wait
         "incomplete",  # missing=: a part of a shapefile that was not delivered
         "no_layers",  # the file has no layer with geometry
         "no_features",  # layers, but nothing in them

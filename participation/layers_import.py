@@ -96,9 +96,11 @@ def read_layer(
     crs: int | None = None,
     read: Callable[..., Reading] = read_apart,
     progress: Callable[[float], None] = lambda share: None,
+    **limits: float,
 ) -> ReadLayer:
     """Read a file in a process of its own and keep it as it came and normalised: FlatGeobuf in EPSG:25832, a city model
-    as `geo.city` reads it, a terrain as `geo.terrain` does. `progress` is told the share that is done, 0 to 1.
+    as `geo.city` reads it, a terrain as `geo.terrain` does. `progress` is told the share that is done, 0 to 1; `limits` go
+    to `read` (`seconds`).
 
     `geo.readers.apart.read_here` for `read` saves that process, for files that we made ourselves. Nothing is kept of a
     file that cannot be read. Raises LayerProblem, and the store's refusals.
@@ -108,7 +110,14 @@ def read_layer(
         normalised = Path(folder) / "layer.fgb"
         model = Path(folder) / "model" if role in (LayerRole.CITY_MODEL, LayerRole.TERRAIN) else None
         reading = read(
-            path, filename=filename, crs=crs, target=normalised, model=model, naming=naming, progress=progress
+            path,
+            filename=filename,
+            crs=crs,
+            target=normalised,
+            model=model,
+            naming=naming,
+            progress=progress,
+            **limits,
         )
         is_terrain = reading.report.format in TERRAINS
         if role is LayerRole.CITY_MODEL and (is_terrain or not model or not model.exists()):
@@ -455,6 +464,11 @@ _LAYER_WORDS: Mapping[str, str] = {
     "zip_bomb": N_("The archive “%(filename)s” unpacks to more than we can take. Please pack only what is needed."),
     "truncated": N_("The file “%(filename)s” is incomplete: it ends too early. Please copy or download it again."),
     "broken": N_("The file “%(filename)s” is damaged and cannot be read. Please export it again."),
+    "too_slow": N_(
+        "“%(filename)s” could not be read within %(seconds)s seconds; perhaps another file is being read just now. Please "
+        "try again in a moment, or with a file that holds the plan area only. Large files can be taken in under map layers, "
+        "where they are read in the background."
+    ),
     "broken_line": N_("The file “%(filename)s” cannot be read: there is an error in line %(line)s (%(detail)s)."),
     "incomplete": N_("“%(missing)s” is missing in “%(filename)s”. Please pack all parts of the Shapefile into one ZIP."),
     "no_layers": N_("There is no map in “%(filename)s”: none of its tables has shapes."),

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,13 +111,15 @@ def read_apart(
     naming: Naming = "",
     placement: Placement | None = None,
     progress: Callable[[float], None] = lambda share: None,
+    seconds: float = _SECONDS,
 ) -> Reading:
     """Read the file at `path` (called `filename`) in a child process; write the normalised layer to `target`.
 
     A city model is also written to `model` (see `geo.readers.citymodel`), a terrain too (`geo.terrain`). `placement` says
     where a glTF file stands, which is read only with one. `progress` is told the share that is done,
     from 0 to 1; if it raises, the child is ended and nothing is left. `crs` is an EPSG code for files that do not say theirs. `naming` asks for the named places: districts and streets
-    one a name (parts of a street that lie apart stay apart), parcels each by its number. One file is read at a time.
+    one a name (parts of a street that lie apart stay apart), parcels each by its number. One file is read at a time;
+    `seconds` is how long that may take, waiting for the one before and reading each.
     Raises LayerProblem, whatever the file holds.
     """
     order = json.dumps(
@@ -129,9 +132,12 @@ def read_apart(
             asdict(placement) if placement else None,
         ]
     )
-    with _AT_ONCE:
+    if not _AT_ONCE.acquire(timeout=max(seconds, 0)):
+        raise LayerProblem("too_slow", seconds=seconds)
+    try:
         reader = _Reader.at_hand()
-        too_long = threading.Timer(_SECONDS, reader.kill)
+        too_long = threading.Timer(seconds, reader.kill)
+        began = time.monotonic()
         too_long.start()
         try:
             answer = reader.read(order, progress)
@@ -140,7 +146,11 @@ def read_apart(
             raise
         finally:
             too_long.cancel()
+    finally:
+        _AT_ONCE.release()
     if "died" in answer:
+        if time.monotonic() - began >= seconds:
+            raise LayerProblem("too_slow", seconds=seconds)
         raise LayerProblem("broken", detail=answer["died"])
     if "problem" in answer:
         raise LayerProblem(answer["problem"], **answer["facts"])

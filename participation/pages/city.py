@@ -152,13 +152,19 @@ def city(visit: Visit) -> Response:
             houses=tuple(House(each.label, building_facts(visit, each)) for each in named[:LISTED]),
             more_houses=max(0, len(named) - LISTED),
             data=tuple(data.items()),
-            preload=(data["three"],),
+            preload=(data["three"], *_asked_for_later(visit, data["three"])),
             shadow_url=visit.url("sunlight", slug=slug),
             comment_url=visit.url("city_comment", slug=slug) if ways_of(visit, procedure) else "",
             map_url=visit.url("hearing_map", slug=slug),
             attribution=scape.attribution,
         ),
     )
+
+
+def _asked_for_later(visit: Visit, three: str) -> tuple[str, ...]:
+    """What the modules of the picture import beside themselves: asked for with the page, not one after the other."""
+    ours = visit.static("js/city.js").rpartition("/")[0]
+    return (f"{three.rpartition('/')[0]}/three.core.min.js", f"{ours}/city-tiles.js", f"{ours}/city-moves.js")
 
 
 def building_facts(visit: Visit, building: Building) -> str:

@@ -35,6 +35,10 @@ SYSTEMS = (
     SelectChoice("3857", N_("Web maps, metres (EPSG:3857)")),
 )
 
+#: A plan area is read while somebody waits for the page: no longer than so many seconds, and no more octets than this.
+#: Larger files become layers, in a job.
+PATIENCE, LARGEST = 45, 50_000_000
+
 #: Problems after which the same file can be used once the planner has said something about it.
 _ASKS_FOR_SYSTEM = frozenset({"missing_crs", "crs_conflict", "unknown_crs"})
 
@@ -90,8 +94,15 @@ def _read_map(visit: Visit, waiting: Sequence[Mapping[str, Any]], crs: str, role
         path, filename = delivered
         size = path.stat().st_size
         try:
+            if size > LARGEST:
+                raise LayerProblem("too_large", size=size, limit=LARGEST)
             read = layers_import.read_layer(
-                visit.house.files, path, filename, role=role, crs=int(crs) if crs.isdecimal() else None
+                visit.house.files,
+                path,
+                filename,
+                role=role,
+                crs=int(crs) if crs.isdecimal() else None,
+                seconds=PATIENCE,
             )
         except LayerProblem as problem:
             error = layers_import.explain(problem, filename, visit.language)

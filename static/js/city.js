@@ -26,9 +26,15 @@ const isDark = () => {
 root.hidden = false;
 status.textContent = words.loading;
 
+let drawsSlowly = false;
 try {
   // Asked first, so that a device that cannot draw it need not fetch it.
-  if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL");
+  const probe = document.createElement("canvas").getContext("webgl2");
+  if (!probe) throw new Error("no WebGL");
+  const named = probe.getExtension("WEBGL_debug_renderer_info");
+  // Drawn by the processor, as in many offices: without smoothed edges it takes half the time.
+  drawsSlowly = /swiftshader|llvmpipe|software|basic render/i.test(named ? probe.getParameter(named.UNMASKED_RENDERER_WEBGL) : "");
+  probe.getExtension("WEBGL_lose_context")?.loseContext();
   await begin();
 } catch (problem) {
   console.info(problem);
@@ -36,16 +42,22 @@ try {
   root.dataset.state = "failed";
 }
 
+/** Everything a scene is made of, asked for at once: the ground, the squares of the town, the variants, as they come. */
+async function fetchScene() {
+  const told = await fetch(root.dataset.scene).then((answer) => answer.json());
+  const octets = (url) => fetch(url).then((answer) => answer.arrayBuffer());
+  const address = new URL(told.tileset, location.href);
+  const squares = fetch(address).then((answer) => answer.json()).then((list) => Promise.all(
+    list.root.children.filter((child) => !child.extras.ground).map((child) => octets(new URL(child.content.uri, address)))));
+  const variants = Promise.all(told.variants.map((variant) => octets(variant.url)));
+  [told.ground.heights, told.squares, told.bodies] = await Promise.all([octets(told.ground.url).then(readGround), squares, variants]);
+  return told;
+}
+
 async function begin() {
-  const [THREE, scene] = await Promise.all([
-    import(root.dataset.three),
-    fetch(root.dataset.scene).then((answer) => answer.json()),
-  ]);
-  performance.mark("city:three");
-  scene.ground.heights = readGround(await fetch(scene.ground.url).then((answer) => answer.arrayBuffer()));
-  performance.mark("city:ground");
+  const [THREE, scene] = await Promise.all([import(root.dataset.three), fetchScene()]);
+  performance.mark("city:fetched");
   const city = new City(THREE, scene);
-  performance.mark("city:made");
   await city.load();
   performance.mark("city:loaded");
   status.textContent = fill(words.ready, number(city.count));
@@ -59,8 +71,8 @@ function City(THREE, told) {
     dark: { sky: 0x10181b, roof: 0x6e5a54, wall: 0x59666b, planned: 0xe08a5c, plannedRoof: 0xf0a078, tree: 0x35563a, trunk: 0x3c342c, land: 0x1b2326, fog: 0x131c20 },
   };
   let renderer;
-  renderer = new THREE.WebGLRenderer({ antialias: true, powerPreference: "low-power" });
-  renderer.setPixelRatio(Math.min(devicePixelRatio, 1.5));
+  renderer = new THREE.WebGLRenderer({ antialias: !drawsSlowly, powerPreference: "low-power" });
+  renderer.setPixelRatio(drawsSlowly ? 1 : Math.min(devicePixelRatio, 1.5));
   renderer.shadowMap.enabled = true;
   renderer.shadowMap.type = THREE.PCFShadowMap;
   renderer.debug.checkShaderErrors = false;
@@ -72,7 +84,7 @@ function City(THREE, told) {
   const camera = new THREE.PerspectiveCamera(55, 1, 1, 4000);
   const sky = new THREE.HemisphereLight(0xffffff, 0xb8ad9c, 1.5);
   const sun = new THREE.DirectionalLight(0xfff4e0, 2.4);
-  sun.castShadow = true;
+  sun.castShadow = false; // until the first picture stands
   sun.shadow.mapSize.set(2048, 2048);
   sun.shadow.normalBias = 0.35;
   world.add(sky, sun, sun.target);
@@ -80,8 +92,9 @@ function City(THREE, told) {
   // ---- drawing, only when something has changed --------------------------------------------------------------------
 
   let asked = false;
+  let begun = false;
   const draw = () => {
-    if (asked) return;
+    if (asked || !begun) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
@@ -132,7 +145,8 @@ function City(THREE, told) {
       position.setXYZ(n, x, groundAt(x, y), -y);
     }
     geometry.computeVertexNormals();
-    const material = new THREE.MeshLambertMaterial({ color: COLOURS.light.land });
+    // Both sides, as buildings have them: so all of the first picture is one program for the graphics card.
+    const material = new THREE.MeshLambertMaterial({ color: COLOURS.light.land, side: THREE.DoubleSide });
     const mesh = new THREE.Mesh(geometry, material);
     mesh.receiveShadow = true;
     world.add(mesh);
@@ -154,6 +168,12 @@ function City(THREE, told) {
     material.map = texture;
     material.color.set(0xffffff);
     material.needsUpdate = true;
+  }
+  /** The map is laid on the ground; a picture that is slow to draw is drawn once for all of its tiles. */
+  async function paintAll(look) {
+    const painted = draped.map((each) => paint(each, look).catch(() => {}));
+    if (!drawsSlowly) painted.forEach((each) => each.then(draw));
+    await Promise.all(painted);
     draw();
   }
 
@@ -166,9 +186,8 @@ function City(THREE, told) {
   const variants = new Map(); // id → tile
   let chosen = "";
 
-  async function fetchTile(url, materials) {
-    const answer = await fetch(url);
-    const tile = readGlb(THREE, await answer.arrayBuffer());
+  function tileOf(octets, materials) {
+    const tile = readGlb(THREE, octets);
     if (!tile) return null;
     tile.boxes = boxesOf(tile);
     tile.mesh = new THREE.Mesh(tile.geometry, materials);
@@ -180,30 +199,42 @@ function City(THREE, told) {
   }
 
   this.load = async () => {
-    const address = new URL(told.tileset, location.href);
-    const list = await fetch(address).then((answer) => answer.json());
-    const urls = list.root.children.filter((child) => !child.extras.ground).map((child) => new URL(child.content.uri, address));
-    const [found, plans] = await Promise.all([
-      Promise.all(urls.map((url) => fetchTile(url, standing))),
-      Promise.all(told.variants.map(async (variant) => [variant, await fetchTile(variant.url, planned)])),
-    ]);
-    tiles.push(...found.filter(Boolean));
+    tiles.push(...told.squares.map((octets) => tileOf(octets, standing)).filter(Boolean));
     world.add(...tiles.map((tile) => tile.mesh));
-    for (const [variant, tile] of plans) {
-      if (!tile) continue;
+    told.variants.forEach((variant, n) => {
+      const tile = tileOf(told.bodies[n], planned);
+      if (!tile) return;
       tile.variant = variant;
       variants.set(String(variant.id), tile);
-    }
+    });
     this.count = tiles.reduce((sum, tile) => sum + tile.ids.length, 0);
-    plantTrees();
+    // First the houses, the ground and the plan's edge, in the light of the hour; then all that takes longer.
     outlineArea();
-    pinContributions();
-    theme();
+    colour();
     resize();
     start();
     choose(root.querySelector("input[name=variant]:checked")?.value ?? "");
     setDay();
+    begun = true;
+    draw();
+    await shown();
+    root.dataset.first = "yes";
+    await idle();
+    plantTrees();
+    pinContributions();
+    colour();
+    sun.castShadow = true;
+    shadowsChanged();
+    await shown();
+    paintAll(look()).catch(() => {});
   };
+
+  const idle = () => new Promise((done) => {
+    if ("requestIdleCallback" in window) requestIdleCallback(done, { timeout: 500 });
+    else setTimeout(done, 100);
+  });
+  /** Until what was asked for stands on the screen: the browser asks for no further frame before. */
+  const shown = () => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
 
   function choose(id) {
     const before = variants.get(chosen);
@@ -300,25 +331,24 @@ function City(THREE, told) {
 
   // ---- look --------------------------------------------------------------------------------------------------------
 
-  function theme() {
-    const look = isDark() ? "dark" : "light";
-    const colours = COLOURS[look];
+  const look = () => (isDark() ? "dark" : "light");
+  function colour() {
+    const colours = COLOURS[look()];
     world.background = new THREE.Color(colours.sky);
     world.fog = new THREE.Fog(colours.fog, 500, 1500);
     standing[0].color.set(colours.roof);
     standing[1].color.set(colours.wall);
     planned[0].color.set(colours.plannedRoof);
     planned[1].color.set(colours.planned);
-    sky.intensity = look === "dark" ? 1.0 : 1.6;
+    sky.intensity = isDark() ? 1.0 : 1.6;
     this_trees[0]?.material.color.set(colours.tree);
     this_trees[1]?.material.color.set(colours.trunk);
     for (const each of draped) {
       each.material.color.set(each.material.map ? 0xffffff : colours.land);
-      paint(each, look).catch(() => {});
     }
     draw();
   }
-  darkDevice.addEventListener("change", theme);
+  darkDevice.addEventListener("change", () => { colour(); paintAll(look()).catch(() => {}); });
 
   // ---- sun ---------------------------------------------------------------------------------------------------------
 

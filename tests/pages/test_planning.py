@@ -3,7 +3,9 @@
 import hashlib
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,11 @@ from consultations.documents import DocumentKind, DocumentVersion, FileFacts, do
 from consultations.permissions import Actor, Role
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState
+from geo.readers import apart
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
+from participation.pages import map_files
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import NewClient
@@ -671,6 +675,33 @@ def test_a_plan_file_gives_the_area_and_a_layer(paula: TestClient, engine: Engin
     shown = words(paula.get(f"{draft}/gebiet"))
     assert "XPlanGML 6.0" in shown
     assert "EPSG:25832" in shown
+
+
+def test_a_plan_file_that_is_huge_or_takes_too_long_holds_nobody_up(
+    paula: TestClient, engine: Engine, draft: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = area_form(paula, draft) | {"do": "file"}
+
+    def send() -> httpx2.Response:
+        return paula.post(
+            f"{draft}/gebiet", data=form, files=upload(("plan.gml", xplan().encode()), name="file")
+        )
+
+    monkeypatch.setattr(map_files, "LARGEST", 100)
+    assert "zu groß" in errors(send())["file"]
+    monkeypatch.undo()
+    # Reading is ended in the middle, with the process that reads; and the line before it is no longer than that.
+    monkeypatch.setattr(map_files, "PATIENCE", 0.01)
+    for waits in (False, True):
+        with apart._AT_ONCE if waits else nullcontext():
+            began = time.monotonic()
+            answer = send()
+            assert time.monotonic() - began < 15
+        assert answer.status_code == 422
+        assert "unter Kartenebenen" in errors(answer)["file"]
+    assert stored(engine, draft).plan_area is None
+    monkeypatch.undo()
+    assert send().status_code == 303
 
 
 def test_a_file_without_a_system_is_asked_for_it_and_several_areas_are_chosen_from(
