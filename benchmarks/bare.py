@@ -1,6 +1,7 @@
 """What our pages are compared with: Starlette, one read from SQLite, and a Jinja page of the same size; nothing else.
 
-`uvicorn --factory benchmarks.bare:application`; reads BENCHMARK_DATABASE and BENCHMARK_SIZE (octets).
+`uvicorn --factory benchmarks.bare:application`; reads BENCHMARK_DATABASE and BENCHMARK_SIZE (octets). Tiles are compared with
+files of a folder, `benchmarks.bare:files`; reads BENCHMARK_FOLDER.
 """
 
 import os
@@ -10,7 +11,8 @@ import jinja2
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 _PAGE = """<!DOCTYPE html>
 <html lang="de"><head><meta charset="utf-8"><title>{{ town }}</title></head><body><main><h1>{{ town }}</h1><ul>
@@ -36,3 +38,8 @@ def application() -> Starlette:
         return HTMLResponse(template.render(town=town, rows=rows))
 
     return Starlette(routes=[Route("/", page)])
+
+
+def files() -> Starlette:
+    """Files of a folder."""
+    return Starlette(routes=[Mount("/", StaticFiles(directory=os.environ["BENCHMARK_FOLDER"], html=True))])

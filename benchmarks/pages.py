@@ -1,5 +1,6 @@
 """Pages over real HTTP: how many per second, the first time and again, beside a bare handler; and what a worker weighs."""
 
+import re
 import statistics
 import sys
 import time
@@ -19,8 +20,8 @@ BROWSER = {"Accept-Encoding": "gzip, deflate, br", "Host": HOST}
 
 
 @contextmanager
-def bare(place: Place, size: int) -> Iterator[int]:
-    """A bare server of pages of this size; its port."""
+def bare(place: Place, size: int, application: str = "application") -> Iterator[int]:
+    """A bare server of pages of this size, or of the files beside the database; its port."""
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}"
     command = [
@@ -28,7 +29,7 @@ def bare(place: Place, size: int) -> Iterator[int]:
         "-m",
         "uvicorn",
         "--factory",
-        "benchmarks.bare:application",
+        f"benchmarks.bare:{application}",
         "--port",
         str(port),
     ]
@@ -36,7 +37,11 @@ def bare(place: Place, size: int) -> Iterator[int]:
         [*command, "--log-level", "warning"],
         url=url,
         ready=lambda: servers.answers(url),
-        env={"BENCHMARK_DATABASE": place.engine.url.database or "", "BENCHMARK_SIZE": str(size)},
+        env={
+            "BENCHMARK_DATABASE": place.engine.url.database or "",
+            "BENCHMARK_SIZE": str(size),
+            "BENCHMARK_FOLDER": str(place.settings.data_dir),
+        },
     ):
         yield port
 
@@ -66,6 +71,29 @@ def speed(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
             )
             told = f"{statistics.median(unchanged):.0f}/s beside {base:.0f}/s"
             yield Result(f"{name}, with ETag", statistics.median(unchanged) / base, 0.8, detail=told)
+
+
+def kept_tile(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
+    """A tile of the base map that was drawn before, beside Starlette's StaticFiles with the same octets."""
+    with (
+        served(place) as (_server, port),
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=BROWSER) as client,
+    ):
+        [script] = re.findall(r'src="(/maps/[^"]+)"', client.get("/karte").text)
+        tiles = re.findall(r'"(/kacheln/[^"]+/light/)', client.get(script.replace("&amp;", "&")).text)
+        path = f"{tiles[0]}14/8679/5682.svg"
+        first = client.get(path)
+        first.raise_for_status()
+        for name in ("tile.svg", "index.html"):
+            (place.settings.data_dir / name).write_bytes(first.content)
+        with bare(place, 0, "files") as bare_port:
+            floor, ours = [], []
+            for _ in range(rounds):
+                floor.append(requests_per_second(bare_port, "/tile.svg", seconds=seconds, headers=BROWSER))
+                ours.append(requests_per_second(port, path, seconds=seconds, headers=BROWSER))
+    base, rate = statistics.median(floor), statistics.median(ours)
+    told = f"{rate:.0f}/s beside {base:.0f}/s, {len(first.content) / 1000:.1f} kB"
+    yield Result("tile that was drawn before: requests/s of StaticFiles", rate / base, 3, detail=told)
 
 
 def worker(place: Place) -> Iterator[Result]:

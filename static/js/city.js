@@ -222,6 +222,7 @@ function City(THREE, told) {
     await idle();
     plantTrees();
     pinContributions();
+    describeSoon(); // what is in sight names the pins too
     colour();
     sun.castShadow = true;
     shadowsChanged();
