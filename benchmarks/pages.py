@@ -77,7 +77,7 @@ def kept_tile(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
     """A tile of the base map that was drawn before, beside Starlette's StaticFiles with the same octets."""
     with (
         served(place) as (_server, port),
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=BROWSER) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=BROWSER, timeout=60) as client,
     ):
         [script] = re.findall(r'src="(/maps/[^"]+)"', client.get("/karte").text)
         tiles = re.findall(r'"(/kacheln/[^"]+/light/)', client.get(script.replace("&amp;", "&")).text)

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -465,22 +466,19 @@ def _layer(
 ) -> bytes:
     known: dict[bytes, int] = {}
     pieces: list[bytes] = []
-    short = _short()
-
-    def varint(value: int) -> bytes:
-        return short[value] if value < 0x4000 else _varint(value)
-
     for indexes, geometries, kind in found:
         if not geometries:
             continue
-        numbers = map(varint, fids[indexes].tolist())
+        body, octets = _varints(fids[indexes])
+        ends = octets.cumsum().tolist()
+        numbers = [body[end - size : end] for end, size in zip(ends, octets.tolist(), strict=True)]
         tags = [_tags(number, column[indexes].tolist(), known) for number, column in enumerate(columns)]
         rows: Sequence[bytes] = list(map(b"".join, zip(*tags, strict=True))) if tags else [b""] * len(indexes)
-        middle = b"\x18" + varint(kind) + b"\x22"
-        for number, row, geometry in zip(numbers, rows, geometries, strict=True):
-            tagged = b"\x12%b%b" % (varint(len(row)), row) if row else b""
-            body = b"\x08%b%b%b%b%b" % (number, tagged, middle, varint(len(geometry)), geometry)
-            pieces += (b"\x12", varint(len(body)), body)
+        row_heads = [b"\x12" + head if row else b"" for head, row in zip(_sizes(rows), rows, strict=True)]
+        middle = b"\x18" + _varint(kind) + b"\x22"
+        heads = _sizes(geometries)
+        bodies = list(zip(repeat(b"\x08"), numbers, row_heads, rows, repeat(middle), heads, geometries))
+        pieces += chain.from_iterable((b"\x12", _varint(sum(map(len, body))), *body) for body in bodies)
     if not pieces:
         return b""
     layer = b"".join(
@@ -494,6 +492,12 @@ def _layer(
         )
     )
     return _field(3, layer)
+
+
+def _sizes(texts: Sequence[bytes]) -> list[bytes]:
+    """How long each of them is."""
+    short = _short()
+    return [short[size] if size < 0x4000 else _varint(size) for size in map(len, texts)]
 
 
 def _tags(column: int, values: Sequence[Any], known: dict[bytes, int]) -> list[bytes]:

@@ -28,12 +28,14 @@ FACTS_KEPT = 500
 
 @dataclass(frozen=True)
 class KeptPage:
-    """A finished page: its octets plain and compressed, and its ETag."""
+    """A finished page: its octets plain and compressed, its ETag, and whether its address holds the hash of its content, so
+    that browsers keep it for ever."""
 
     body: bytes
     compressed: bytes
     etag: str
     content_type: str
+    is_for_ever: bool = False
 
 
 def read_clock() -> datetime:

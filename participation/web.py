@@ -663,13 +663,20 @@ def host_of(request: Request) -> str:
 
 
 def _finished(response: Response) -> KeptPage:
-    body = bytes(response.body)
+    body, headers = bytes(response.body), response.headers
+    is_compressed = headers.get("content-encoding") == "gzip"
+    compressed = body if is_compressed else gzip.compress(body, 6, mtime=0)
+    if is_compressed:
+        body = gzip.decompress(body)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return KeptPage(body, gzip.compress(body, 6, mtime=0), etag, response.headers["content-type"])
+    is_for_ever = "immutable" in headers.get("cache-control", "")
+    return KeptPage(body, compressed, etag, headers["content-type"], is_for_ever)
 
 
 def _send_kept(request: Request, kept: KeptPage) -> Response:
     headers = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
+    if kept.is_for_ever:
+        headers |= {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     if kept.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = kept.content_type

@@ -225,7 +225,12 @@ def may_see(visit: Visit, layer: Layer) -> bool:
     return procedure.state in procedures.PUBLIC_STATES or visit.may(Permission.READ_DRAFTS, procedure)
 
 
-@page("/kacheln/{layers}/{look}/{z:int}/{x:int}/{y:int}.svg", name="map_tile", may=Permission.READ_PUBLIC)
+@page(
+    "/kacheln/{layers}/{look}/{z:int}/{x:int}/{y:int}.svg",
+    name="map_tile",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
 def map_tile(visit: Visit) -> Response:
     """A tile of the base map. Its address holds the hash of what it is drawn from, so browsers keep it for ever."""
     asked = visit.request.path_params
