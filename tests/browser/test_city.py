@@ -17,7 +17,7 @@ from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from geo.geometry import from_metres, metres_of
 from geo.readers.apart import read_here
-from participation import layers_import
+from participation import identity, layers_import
 from participation.database import unit_of_work
 from tests import cast, scapes
 from tests.cast import NOW, Town
@@ -232,10 +232,32 @@ def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shado
     expect(live.locator("path.c-cast--shade-new")).not_to_have_attribute("d", before or "")
 
 
-def test_a_touch_table_begins_anew_when_nobody_touches_it(new_page: NewPage, town: Town, axe: Axe) -> None:
+def test_a_touch_table_proves_itself_and_begins_anew_when_nobody_touches_it(
+    new_page: NewPage, live_server: Served, town: Town, axe: Axe
+) -> None:
     page = new_page(viewport={"width": 1080, "height": 1920})
-    page.clock.install()
     start = f"/beteiligungen/{town.procedure.slug}/tisch"
+    with unit_of_work(live_server.engine, write=True) as session:
+        token = identity.sign_in(session, town.planner.person_id or 0, now=NOW)
+    page.context.add_cookies([{"name": identity.COOKIE, "value": token, "url": live_server.url}])
+    page.goto(f"/verwaltung/planung/{town.procedure.id}/tisch")
+    axe(page)
+    page.get_by_label("Wo steht der Tisch?").fill("Rathaus, Foyer")
+    page.get_by_role("button", name="Dieses Gerät zum Tisch machen").click()
+    page.wait_for_url(f"**{start}")
+    # The key that this browser made is its own; what was copied to another one proves nothing there.
+    expect(page.locator("html")).to_have_attribute("data-proved", "yes")
+    thief = new_page()
+    thief.context.add_cookies(
+        [
+            {"name": each["name"], "value": each["value"], "url": live_server.url}
+            for each in page.context.cookies()
+        ]
+    )
+    thief.goto(start)
+    expect(thief.locator(".k-over")).to_contain_text("kein Touch-Tisch")
+    thief.close()
+    page.clock.install()
     page.goto(start)
     axe(page)
     page.goto(f"/beteiligungen/{town.procedure.slug}/stellungnahme?kind=statement")
