@@ -27,6 +27,7 @@ from consultations.cocreation import (
 )
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.deadlines import local_date
+from consultations.moderation import Redaction
 from consultations.permissions import SYSTEM, Actor
 from consultations.procedures import Phase, Procedure
 from consultations.proposals import (
@@ -36,6 +37,7 @@ from consultations.proposals import (
     Proposal,
     ProposalAuthor,
     VersionReason,
+    WordsState,
 )
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, Json, UtcDateTime
@@ -85,6 +87,8 @@ class Amendment(SQLModel, table=True):
     #: A value of `Rejection`, and the decision in words.
     decision: str = ""
     decision_words: str = ""
+    #: Whether everybody may read the words: the owner's are read by a moderator first.
+    answer_state: str = WordsState.SHOWN.value
     resulting_number: int | None = None
     promoted_to_id: int | None = Field(default=None, foreign_key="proposal.contribution_id")
 
@@ -214,6 +218,24 @@ def put_together(session: Session, amendment: Amendment) -> Applied:
     return wording.apply(patches_in(amendment), base=base.texts, current=current.texts, stale=current.stale)
 
 
+def public_patches(session: Session, amendment: Amendment) -> list[Patch] | None:
+    """Its words as far as everybody may read them: all, or None where a moderator has blacked some of them out.
+
+    What a moderator kept from the public (a threat, somebody's telephone number) is kept from the owner too.
+    """
+    handed_in = session.get_one(Contribution, amendment.contribution_id)
+    if handed_in.redaction_id is None:
+        return patches_in(amendment)
+    public = session.get_one(Redaction, handed_in.redaction_id).text
+    patches = patches_in(amendment)
+    return patches if all(each.text in public for each in patches) else None
+
+
+def public_answer(amendment: Amendment) -> str:
+    """What the decision says in words, as far as everybody may read it."""
+    return amendment.decision_words if amendment.answer_state == WordsState.SHOWN.value else ""
+
+
 def part_in(
     proposal: Proposal, amendment: Amendment, *, by: Actor, author: ProposalAuthor | None, now: datetime
 ) -> AmendmentPart | None:
@@ -245,10 +267,13 @@ def accept(
 
     What both changed at the same place is not overwritten: the amendment becomes outdated, its author is asked to renew it,
     and the returned row says so. Where both versions were public and nothing was typed anew, the public reads the result at
-    once; never what a moderator has blacked out in the amendment. Raises Refusal NOT_ALLOWED, OWNER_DECIDES, AMENDMENT_CLOSED, PROPOSAL_CLOSED, WRONG_STATE while moderation has not
-    published it.
+    once; never what a moderator has blacked out in the amendment: the owner does not read that, and takes in nothing
+    unread. Raises Refusal NOT_ALLOWED, OWNER_DECIDES, AMENDMENT_CLOSED, PROPOSAL_CLOSED, AMENDMENT_BLACKED_OUT,
+    WRONG_STATE while moderation has not published it.
     """
     proposal, part = _to_decide(session, amendment, by=by, author=author, now=now)
+    if part is AmendmentPart.OWNER and changed is None and public_patches(session, amendment) is None:
+        raise Refusal(Code.AMENDMENT_BLACKED_OUT)
     act = AmendmentAct.ACCEPT if changed is None else AmendmentAct.ACCEPT_CHANGED
     after = amendment_answer(AmendmentState(amendment.state), act, part)
     if after is None:
@@ -351,6 +376,8 @@ def _decide(
     amendment.decided_at, amendment.decided_by, amendment.decided_part = now, by.label, part.value
     amendment.decision = decision
     amendment.decision_words = normalise(words, field="words", limit=proposing.NOTE_LIMIT).strip()
+    is_read = part is AmendmentPart.FACILITATOR or not amendment.decision_words
+    amendment.answer_state = (WordsState.SHOWN if is_read else WordsState.WAITING).value
     session.add(amendment)
     session.flush()
     proposals.note(
@@ -376,6 +403,7 @@ def _credit(
         state=AuthorState.ACTIVE.value,
         # What was blacked out takes the name that was typed with it.
         name="" if handed_in.redaction_id else handed_in.pseudonym,
+        name_state=WordsState.SHOWN.value,
         way="amendment",
         language=handed_in.language,
         since=now,

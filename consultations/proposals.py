@@ -55,6 +55,18 @@ class AuthorState(StrEnum):
     REMOVED = "removed"
 
 
+class WordsState(StrEnum):
+    """Whether everybody may read words that stand beside a proposal."""
+
+    WAITING = "waiting"
+    SHOWN = "shown"
+    WITHHELD = "withheld"
+
+
+#: Ways of becoming an author by which no moderator has read the name yet.
+UNREAD_WAYS = ("link", "mail", "paper", "merge")
+
+
 class Proposal(SQLModel, table=True):
     """A proposal; its key is that of the contribution that handed it in. What lists filter and sort by stands here."""
 
@@ -137,8 +149,9 @@ class ProposalAuthor(SQLModel, table=True):
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
     role: str
     state: str
-    #: The name that everybody may read; empty: without a name.
+    #: The name that everybody may read, once a moderator has read it (`WordsState`); empty: without a name.
     name: str = ""
+    name_state: str = WordsState.SHOWN.value
     keeps_credit: bool = True
     invited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     invited_by: str = ""
@@ -416,6 +429,15 @@ def credited(authors: Sequence[ProposalAuthor]) -> list[ProposalAuthor]:
         if author.state == AuthorState.ACTIVE.value
         or (author.state == AuthorState.LEFT.value and author.keeps_credit)
     ]
+
+
+def public_names(authors: Sequence[ProposalAuthor]) -> tuple[str, ...]:
+    """The names of those whose work it is, as far as everybody may read them."""
+    return tuple(
+        author.name
+        for author in credited(authors)
+        if author.name and author.name_state == WordsState.SHOWN.value
+    )
 
 
 def owner_of(authors: Sequence[ProposalAuthor]) -> ProposalAuthor | None:

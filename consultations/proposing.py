@@ -53,6 +53,7 @@ from consultations.proposals import (
     ProposalAuthor,
     ProposalVersion,
     VersionReason,
+    WordsState,
 )
 from consultations.refusals import Code, Refusal
 from consultations.text import normalise
@@ -623,6 +624,8 @@ def reply(
         raise Refusal(Code.PROPOSAL_CLOSED, state=proposal.authoring)
     asked.state = wanted.value
     asked.name = normalise(name, field="name", limit=NAME_LIMIT).strip() or asked.name
+    # A moderator reads a name before everybody does, whoever typed it.
+    asked.name_state = (WordsState.WAITING if asked.name else WordsState.SHOWN).value
     asked.person_id = by.person_id
     asked.since = now if accepts else None
     session.add(asked)

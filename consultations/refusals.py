@@ -79,6 +79,7 @@ class Code(StrEnum):
     NOTHING_CHANGED = "nothing_changed"
     PROPOSAL_CLOSED = "proposal_closed"
     AMENDMENT_CLOSED = "amendment_closed"
+    AMENDMENT_BLACKED_OUT = "amendment_blacked_out"
     OWNER_DECIDES = "owner_decides"
     UNION_SAME = "union_same"
     UNION_ASKED = "union_asked"

@@ -5,6 +5,7 @@ supports, as far as the channel knows: an account, a browser, a line on a paper 
 person are linked and counted once, and no row goes away.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,10 +77,19 @@ class Supporter:
     declares: frozenset[str] = frozenset()
 
 
-def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor, now: datetime) -> Support:
+def give(
+    session: Session,
+    proposal_id: int,
+    supporter: Supporter,
+    *,
+    also: Sequence[str] = (),
+    by: Actor,
+    now: datetime,
+) -> Support:
     """Support a proposal in the phase that opens it. Done twice it is one support.
 
-    Raises what `proposing.require` raises, NOT_ALLOWED where the phase wants people signed in, SUPPORT_DECLARE (field:
+    `also`: parties that are known to be the same person (the browser in which somebody is signed in). What they gave is
+    linked, and whatever they give later counts once as well, as long as this support stands. Raises what `proposing.require` raises, NOT_ALLOWED where the phase wants people signed in, SUPPORT_DECLARE (field:
     what they have to say of themselves), SUPPORT_LIMIT (limit).
     """
     proposal = proposals.lock(session, proposal_id)
@@ -90,7 +100,8 @@ def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor,
         raise Refusal(Code.NOT_ALLOWED)
     assert phase.id is not None
     last = _last(session, proposal_id, phase.id, supporter.party)
-    if last is not None and last.act in (*STANDING, SupportAct.LINKED.value):
+    if last is not None and (last.act in STANDING or _counts_elsewhere(session, last)):
+        _recognise(session, proposal, last, also, by=by, now=now)
         return last
     limits = arrangement.limits
     for name in asked_of(limits):
@@ -102,9 +113,35 @@ def give(session: Session, proposal_id: int, supporter: Supporter, *, by: Actor,
     if binds:
         # Two clicks on two proposals at the same moment: the second is to count the first.
         journal.hold(session, proposal.municipality_id)
-    if binds and standing_of(session, phase.id, supporter.party) >= (limit or 0):
+    known = used(session, phase.id, (supporter.party, *also)) if binds else set[int]()
+    if binds and proposal_id not in known and len(known) >= (limit or 0):
         raise Refusal(Code.SUPPORT_LIMIT, limit=limit)
-    return _add(session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now)
+    given = _add(session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now)
+    _recognise(session, proposal, given, also, by=by, now=now)
+    return given
+
+
+def _recognise(
+    session: Session, proposal: Proposal, kept: Support, also: Sequence[str], *, by: Actor, now: datetime
+) -> None:
+    """Note that other parties are whoever gave `kept`, before or after they support the proposal themselves."""
+    for party in also:
+        last = _last(session, proposal.contribution_id, kept.phase_id, party)
+        if kept.act not in STANDING or party == kept.party:
+            continue
+        if last is not None and last.act == SupportAct.LINKED.value and _counts_elsewhere(session, last):
+            continue
+        other = Supporter(party, kept.channel)
+        _add(session, proposal, kept.phase_id, other, SupportAct.LINKED, last, by=by, now=now, refers_to=kept)
+
+
+def _counts_elsewhere(session: Session, row: Support) -> bool:
+    """Whether a party was linked to another whose support still stands: theirs counts with it then."""
+    if row.act != SupportAct.LINKED.value or row.refers_to_id is None:
+        return False
+    kept = session.get_one(Support, row.refers_to_id)
+    last = _last(session, row.proposal_id, row.phase_id, kept.party)
+    return last is not None and last.act in STANDING
 
 
 def asked_of(limits: Limits) -> tuple[str, ...]:
@@ -256,14 +293,20 @@ def supports(session: Session, proposal_id: int, party: str) -> bool:
     return any(row.act in STANDING for row in _lasts(session, proposal_id, party))
 
 
-def standing_of(session: Session, phase_id: int, party: str) -> int:
-    """How many proposals a party supports in a phase."""
+def is_linked(session: Session, proposal_id: int, party: str) -> bool:
+    """Whether a party does not support a proposal itself but is known to be somebody whose support stands."""
+    return any(_counts_elsewhere(session, row) for row in _lasts(session, proposal_id, party))
+
+
+def used(session: Session, phase_id: int, parties: Sequence[str]) -> set[int]:
+    """The proposals that one person supports in a phase, by whichever of their parties; two queries and one per link."""
     rows = session.exec(
         select(Support)
-        .where(Support.phase_id == phase_id, Support.party == party)
+        .where(Support.phase_id == phase_id, col(Support.party).in_(parties))
         .order_by(col(Support.proposal_id), col(Support.turn))
     ).all()
-    return sum(row.act in STANDING for row in {row.proposal_id: row for row in rows}.values())
+    lasts = {(row.proposal_id, row.party): row for row in rows}.values()
+    return {row.proposal_id for row in lasts if row.act in STANDING or _counts_elsewhere(session, row)}
 
 
 def stand(proposal_id: int) -> tuple[ColumnElement[bool], ...]:

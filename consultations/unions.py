@@ -25,7 +25,7 @@ from consultations import (
     wording,
 )
 from consultations.cocreation import Act, Authoring, Part, RelationKind
-from consultations.contributions import Kind, Submission
+from consultations.contributions import Contribution, Kind, Submission
 from consultations.deadlines import local_date
 from consultations.permissions import Actor
 from consultations.procedures import Procedure
@@ -36,6 +36,7 @@ from consultations.proposals import (
     Proposal,
     ProposalAuthor,
     VersionReason,
+    WordsState,
 )
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, Json, UtcDateTime
@@ -309,9 +310,10 @@ def _join_if_agreed(session: Session, union: Union, *, by: Actor, now: datetime)
         note=union.reason,
     )
     known = proposals.authors_of(session, union.into_id)
+    is_blacked_out = session.get_one(Contribution, union.from_id).redaction_id is not None
     for author in proposals.authors_of(session, union.from_id):
         if author.state == AuthorState.ACTIVE.value:
-            _take_along(session, author, known, union, now=now)
+            _take_along(session, author, known, union, is_blacked_out=is_blacked_out, now=now)
     union.state, union.decided_at = UnionState.JOINED.value, now
     session.add(union)
     session.flush()
@@ -366,9 +368,18 @@ def _write(session: Session, union: Union, taking: Proposal, *, by: Actor, now: 
 
 
 def _take_along(
-    session: Session, author: ProposalAuthor, known: list[ProposalAuthor], union: Union, *, now: datetime
+    session: Session,
+    author: ProposalAuthor,
+    known: list[ProposalAuthor],
+    union: Union,
+    *,
+    is_blacked_out: bool,
+    now: datetime,
 ) -> None:
-    """Who wrote the one writes along in the other, with the same name; nobody twice."""
+    """Who wrote the one writes along in the other, with the same name; nobody twice.
+
+    Names that were blacked out with the one (or may have been) are read by a moderator before they stand at the other.
+    """
     if author.person_id is not None and any(
         each.person_id == author.person_id and each.state == AuthorState.ACTIVE.value for each in known
     ):
@@ -380,6 +391,7 @@ def _take_along(
             role=AuthorRole.COAUTHOR.value,
             state=AuthorState.ACTIVE.value,
             name=author.name,
+            name_state=WordsState.WAITING.value if author.name and is_blacked_out else author.name_state,
             keeps_credit=author.keeps_credit,
             invited_by=_came_as(author),
             way="merge",

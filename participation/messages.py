@@ -117,6 +117,10 @@ MESSAGES: dict[Code, str] = {
     Code.NOTHING_CHANGED: N_("Nothing is different yet. Please change the words that you mean."),
     Code.PROPOSAL_CLOSED: N_("This proposal takes nothing more in."),
     Code.AMENDMENT_CLOSED: N_("This amendment has been decided on already."),
+    Code.AMENDMENT_BLACKED_OUT: N_(
+        "Words of it were blacked out, so you would take in what you cannot read. Please write the change yourself, or say"
+        " why you do not take it in."
+    ),
     Code.OWNER_DECIDES: N_("Until %(until)s its author decides."),
     Code.UNION_SAME: N_("Please name another proposal of the same consultation."),
     Code.UNION_ASKED: N_(

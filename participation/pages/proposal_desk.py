@@ -8,14 +8,24 @@ from wtforms import Form, HiddenField, RadioField, SelectField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from consultations import amendments, permissions, procedures, proposals, proposing, received, unions
+from consultations import (
+    amendments,
+    permissions,
+    procedures,
+    proposals,
+    proposing,
+    received,
+    side_words,
+    unions,
+)
 from consultations.amendments import Amendment
 from consultations.comparison import Part
 from consultations.contributions import Contribution
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission
-from consultations.proposals import Proposal, ProposalVersion
-from consultations.refusals import Refusal
+from consultations.proposals import Proposal, ProposalVersion, WordsState
+from consultations.refusals import Code, Refusal
+from consultations.side_words import Beside
 from participation.messages import STATUS
 from participation.pages.moderation import REASONS
 from participation.pages.proposal_amendments import decide, decide_page
@@ -56,6 +66,8 @@ class DeskPage:
     amendments: tuple[AmendmentItem, ...]
     #: Wishes to merge whose owners were silent.
     unions: tuple[AmendmentItem, ...]
+    #: Proposals beside which names or answers wait: reference and address.
+    words: tuple[tuple[str, str], ...]
 
 
 @page("/verwaltung/vorschlaege", name="proposal_desk", may=Permission.MODERATE)
@@ -70,9 +82,11 @@ def desk(visit: Visit) -> Response:
         visit.session, visit.municipality_id, by=visit.by, now=visit.now
     )
     joining = unions.waiting_for_facilitator(visit.session, visit.municipality_id, by=visit.by, now=visit.now)
+    beside = side_words.waiting(visit.session, visit.municipality_id, places)
     references = received.references(
         visit.session,
         [
+            *beside,
             *(each.contribution_id for each, _ in waiting),
             *(key for each in joining for key in (each.from_id, each.into_id)),
         ],
@@ -107,8 +121,96 @@ def desk(visit: Visit) -> Response:
                 )
                 for each in joining
             ),
+            tuple((references[each], visit.url("proposal_words", id=each)) for each in beside),
         ),
     )
+
+
+@dataclass(frozen=True)
+class WordsRow:
+    """Words beside a proposal. `about`: what the form sends to say which they are."""
+
+    about: str
+    kind: str
+    words: str
+    state: str
+    tag: str
+    can_show: bool
+    can_withhold: bool
+
+
+@dataclass(frozen=True)
+class WordsPage:
+    """Names and answers beside one proposal."""
+
+    reference: str
+    title: str
+    rows: tuple[WordsRow, ...]
+    reasons: tuple[tuple[str, str], ...]
+
+
+BESIDE = {Beside.NAME: N_("Name of a co-author"), Beside.ANSWER: N_("Answer to an amendment")}
+WORDS_STATES = {
+    WordsState.WAITING: (N_("Waits to be read"), "waiting"),
+    WordsState.SHOWN: (N_("Everybody reads it"), "done"),
+    WordsState.WITHHELD: (N_("Kept from the public"), "closed"),
+}
+
+
+@page(
+    "/verwaltung/vorschlaege/{id:int}/worte",
+    name="proposal_words",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def words_page(visit: Visit) -> Response:
+    """Names of co-authors and answers to amendments beside a proposal: show them or not; each can be turned round."""
+    row, proposal = _load(visit)
+    error, status = "", 200
+    if visit.is_post:
+        kind, _, key = str(visit.form_data.get("about", "")).partition(":")
+        why = str(visit.form_data.get("reason", ""))
+        if kind not in set(Beside):
+            visit.not_found()
+        try:
+            side_words.decide(
+                visit.session,
+                proposal,
+                Beside(kind),
+                row_number(key) or 0,
+                shows=visit.form_data.get("do") == "show",
+                seen=str(visit.form_data.get("seen", "")).replace("\r\n", "\n"),
+                reason=Reason(why) if why in set(Reason) else None,
+                by=visit.by,
+                now=visit.now,
+            )
+        except Refusal as refusal:
+            if refusal.code is Code.NOT_FOUND:
+                raise
+            visit.session.rollback()
+            error, status = visit.explain(refusal), STATUS.get(refusal.code, 422)
+            row, proposal = _load(visit)
+        else:
+            return visit.redirect("proposal_words", id=row.id)
+    found = side_words.beside(visit.session, proposal.contribution_id)
+    content = WordsPage(
+        row.reference,
+        proposing.composed(proposals.newest(visit.session, proposal.contribution_id))[0] or row.reference,
+        tuple(
+            WordsRow(
+                f"{each.kind.value}:{each.key}",
+                visit.gettext(BESIDE[each.kind]),
+                each.words,
+                visit.gettext(WORDS_STATES[each.state][0]),
+                WORDS_STATES[each.state][1],
+                each.state is not WordsState.SHOWN,
+                each.state is not WordsState.WITHHELD,
+            )
+            for each in found
+        ),
+        tuple((each.value, visit.gettext(name)) for each, name in REASONS.items()),
+    )
+    return visit.render("proposals/words.html", content, error=error, status=status)
 
 
 class VersionForm(Form):

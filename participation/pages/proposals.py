@@ -432,7 +432,7 @@ def proposal_page(visit: Visit) -> Response:
         if each.number in shown.readable
     ]
     current = next((each for each in versions if each.number == shown.number), None)
-    authors = proposals.credited(proposals.authors_of(visit.session, proposal.contribution_id))
+    authors = proposals.authors_of(visit.session, proposal.contribution_id)
     phases = procedures.phases_of(visit.session, procedure.id or 0)
     here = {"slug": procedure.slug, "reference": row.reference}
 
@@ -466,7 +466,7 @@ def proposal_page(visit: Visit) -> Response:
             is_open=is_open,
             closed_words=visit.gettext(CLOSED[proposal.authoring]) if not is_open else "",
             # What was blacked out takes the names that were typed with it.
-            authors=() if entry.is_redacted else tuple(author.name for author in authors if author.name),
+            authors=() if entry.is_redacted else proposals.public_names(authors),
             received_at=row.received_at,
             channel=visit.gettext(channels.by_key(row.channel).label),
             versions=_versions(visit, versions, shown.number, here),
@@ -562,7 +562,7 @@ def _amendments(
                 "" if hides else amendment.reason,
                 visit.gettext(AMENDED[state]),
                 state in ("proposed", "outdated"),
-                amendment.decision_words,
+                amendments.public_answer(amendment),
                 "" if hides else visit.url("proposal_amendment", **here, number=amendment.id),
             )
         )
@@ -785,7 +785,7 @@ def amendment_page(visit: Visit) -> Response:
         (visit.gettext("From"), handed_in.pseudonym),
         (visit.gettext("Why"), amendment.reason),
         (visit.gettext("State"), visit.gettext(AMENDED[state])),
-        (visit.gettext("Answer"), amendment.decision_words),
+        (visit.gettext("Answer"), amendments.public_answer(amendment)),
     ]
     return visit.render(
         "proposals/changes.html",

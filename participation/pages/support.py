@@ -45,6 +45,8 @@ class SupportPage:
     reference: str
     title: str
     supports: bool
+    #: Somebody who was signed in here supports it: a click without an account counts with theirs.
+    is_linked: bool
     is_open: bool
     #: The proposal that took this one in: its title and its page of support; empty if none did.
     joined: str
@@ -123,31 +125,27 @@ def _supporters(visit: Visit, browser: str) -> list[Supporter]:
 
 
 def _give(visit: Visit, proposal: Proposal, browser: str, form: SupportForm) -> None:
-    """Give the support; what this browser gave before it was signed in is linked to the account's, not dropped."""
+    """Give the support; what this browser gave before it was signed in, or gives once it is signed out again, is linked to
+    the account's, not dropped."""
     key = proposal.contribution_id
     declares = frozenset(name for name in ("age", "resident") if form[name].data)
     known = _supporters(visit, browser)
-    if any(support.supports(visit.session, key, each.party) for each in known[:1]):
-        return
     if visit.by.person_id is None:
         address = security.address_of(visit.request.scope)
+        if any(support.supports(visit.session, key, each.party) for each in known):
+            return
         if not visit.house.limiter.count(Action.SUPPORT, address):
             wait = visit.house.limiter.refusal(Action.SUPPORT, address).facts["retry_after"]
             raise Refusal(Code.SUPPORT_RUSH, retry_after=wait)
     who = known[0]
-    given = support.give(
+    support.give(
         visit.session,
         key,
         Supporter(who.party, who.channel, who.person_id, declares),
+        also=[each.party for each in known[1:]],
         by=visit.by,
         now=visit.now,
     )
-    for other in known[1:]:
-        earlier = support.standing_row(visit.session, key, other.party)
-        if earlier is not None and earlier.phase_id == given.phase_id:
-            support.link(
-                visit.session, key, given.phase_id, who.party, other.party, by=visit.by, now=visit.now
-            )
 
 
 def _show(
@@ -179,6 +177,8 @@ def _show(
             supports=any(
                 support.supports(visit.session, proposal.contribution_id, each.party) for each in known
             ),
+            is_linked=len(known) == 1
+            and support.is_linked(visit.session, proposal.contribution_id, known[0].party),
             is_open=phase is not None and proposal.authoring in ("open", "locked"),
             joined=other.heading if other else "",
             joined_url=visit.url("support", slug=procedure.slug, reference=other.reference) if other else "",
@@ -192,7 +192,9 @@ def _show(
             asked=support.asked_of(limits),
             minimum_age=limits.minimum_age,
             per_person=limits.per_person,
-            used=support.standing_of(visit.session, phase.id or 0, known[0].party) if phase else 0,
+            used=len(support.used(visit.session, phase.id or 0, [each.party for each in known]))
+            if phase
+            else 0,
             ground=limits.ground,
             contact=limits.contact,
             done=visit.gettext("Done. You can change your mind here at any time.")

@@ -20,6 +20,7 @@ from consultations import (
     proposing,
     published,
     publishing,
+    side_words,
     support,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
@@ -284,7 +285,15 @@ def test_what_was_blacked_out_in_an_amendment_does_not_come_in_with_it(session: 
     assert not amendments.is_readable(session, made)
     redacted = Decision(Action.REDACT, Reason.PERSONAL_DATA, title=handed_in.title, text="Fragen Sie ███.")
     moderation.decide(session, handed_in, redacted, by=town.moderator, now=NOW)
-    amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)
+    accept = lambda: amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW)  # noqa: E731
+    assert amendments.public_patches(session, made) is None, "nor does the owner read it"
+    refused(Code.AMENDMENT_BLACKED_OUT, accept)
+    # Where only the reason was blacked out, its words are public and the owner may take them in.
+    moderation.undo(session, handed_in, by=town.moderator, now=NOW)
+    text = f"{WHAT} Fragen Sie Otto, Tel. 0170.\n\n███"
+    moderation.decide(session, handed_in, replace(redacted, text=text), by=town.moderator, now=NOW)
+    assert amendments.public_patches(session, made) == amendments.patches_in(made)
+    accept()
     assert "0170" not in read(session, town, row).text
     assert proposing.shown(session, row) == proposing.Shown(1, (1,))
     ((_, version),) = proposing.waiting_versions(session, town.id)
@@ -293,6 +302,45 @@ def test_what_was_blacked_out_in_an_amendment_does_not_come_in_with_it(session: 
     )
     credited = proposals.credited(proposals.authors_of(session, row.id or 0))
     assert [each.name for each in credited] == ["Rosa", ""]
+
+
+def test_names_and_answers_beside_a_proposal_are_read_by_a_moderator_first(
+    session: Session, town: Town
+) -> None:
+    row = propose(session, town)
+    key, first = row.id or 0, owner(session, row)
+    asked = proposing.invite(session, key, by=PUBLIC, author=first, now=NOW).author
+    proposing.reply(session, asked, accepts=True, name="Otto, Tel. 0170", by=PUBLIC, now=NOW)
+    made = amend(session, town, row, {"why": WHY + " Viele."})
+    amendments.reject(session, made, Rejection.UNCLEAR, "Pass bloß auf!", by=PUBLIC, author=first, now=NOW)
+    names = lambda: proposals.public_names(proposals.authors_of(session, key))  # noqa: E731
+    assert (names(), amendments.public_answer(made)) == (("Rosa",), "")
+    assert side_words.waiting(session, town.id, None) == [key]
+    assert side_words.waiting(session, town.id, []) == []
+    proposal = session.get_one(Proposal, key)
+
+    def decide(each: side_words.SideWords, shows: bool, **facts: Any) -> None:
+        said = {"seen": each.words, "by": town.moderator, "now": NOW, **facts}
+        side_words.decide(session, proposal, each.kind, each.key, shows=shows, **said)
+
+    name, answer = side_words.beside(session, key)
+    refused(Code.NOT_ALLOWED, lambda: decide(name, True, by=town.clerk))
+    refused(Code.REASON_REQUIRED, lambda: decide(answer, False))
+    refused(Code.DECIDED_MEANWHILE, lambda: decide(answer, True, seen="Danke!"))
+    refused(Code.NOT_FOUND, lambda: decide(replace(name, key=10_000), True))
+    decide(name, False, reason=Reason.PERSONAL_DATA)
+    decide(answer, False, reason=Reason.INSULT)
+    assert (side_words.waiting(session, town.id, None), names()) == ([], ("Rosa",))
+    decide(name, True)
+    decide(answer, True)
+    assert (names(), amendments.public_answer(made)) == (("Rosa", "Otto, Tel. 0170"), "Pass bloß auf!")
+    # What the town hall itself answers has been read by somebody of the town hall.
+    other = amend(session, town, row, {"why": WHY + " Sehr viele."})
+    late = NOW + timedelta(days=20)
+    amendments.reject(session, other, Rejection.UNCLEAR, "Zu kurz.", by=town.moderator, now=late)
+    assert amendments.public_answer(other) == "Zu kurz."
+    journalled = [each.verb for each in session.exec(select(journal.JournalEntry)).all()]
+    assert journalled.count("side_words_withheld") == journalled.count("side_words_shown") == 2
 
 
 def test_accepting_two_amendments_of_different_sections_commutes(session: Session, town: Town) -> None:

@@ -1,11 +1,14 @@
 """What follows a proposal: support on paper, evaluation and answer, building, following; on both databases."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from consultations import (
@@ -35,6 +38,7 @@ from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.support import Supporter
 from consultations.support_lists import LineInput, SupportList
+from participation.database import unit_of_work
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 
@@ -44,11 +48,16 @@ ANNA = LineInput("Anna Ärmel", "Hauptstr. 3", "89999", "Auenfurt", wants_news=T
 
 @pytest.fixture
 def town(session: Session) -> Town:
+    return dialogue(session)
+
+
+def dialogue(session: Session) -> Town:
+    """The cast's town with a dialogue that takes proposals and comments."""
     town = cast.found(session)
     phase = PhaseInput(
         PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
     )
-    dialogue = procedures.create(
+    created = procedures.create(
         session,
         cast.consultation(key="ID-1", slug="ideen", phases=(phase,)),
         municipality_id=town.id,
@@ -56,7 +65,7 @@ def town(session: Session) -> Town:
         by=town.planner,
         now=NOW,
     )
-    town.procedure = publishing.publish(session, dialogue, by=town.planner, now=NOW)
+    town.procedure = publishing.publish(session, created, by=town.planner, now=NOW)
     return town
 
 
@@ -162,6 +171,53 @@ def test_a_support_on_paper_and_online_is_linked_and_counts_once(session: Sessio
         Code.NOT_FOUND,
         lambda: support_lists.link(session, row, line, found.party, by=town.clerk, now=NOW),
     )
+
+
+def test_with_and_without_an_account_in_one_browser_is_linked_and_counts_once(
+    session: Session, town: Town
+) -> None:
+    first, second = propose(session, town), propose(session, town)
+    arrange(session, town, limits={"per_person": 1, "ground": "Satzung §2", "contact": "Frau Kern"})
+    anna = Supporter(f"account:{town.clerk.person_id}", "web", town.clerk.person_id)
+
+    def give(who: Supporter, proposal: Proposal, *also: str) -> str:
+        key = proposal.contribution_id
+        return support.give(session, key, who, also=also, by=PUBLIC, now=NOW).act
+
+    # Signed in, signed out, and clicked again: the second click is kept as what it is, and counts no second time.
+    assert give(anna, first, "browser:1") == "given"
+    assert (give(Supporter("browser:1"), first), count(session, first)) == ("linked", 1)
+    assert support.is_linked(session, first.contribution_id, "browser:1")
+    refused(Code.SUPPORT_LIMIT, lambda: give(Supporter("browser:1"), second))
+    # The other way round: what the browser gave before is linked, and the limit knows both.
+    support.withdraw(session, first.contribution_id, anna, by=PUBLIC, now=NOW)
+    assert not support.is_linked(session, first.contribution_id, "browser:1")
+    assert give(Supporter("browser:1"), first) == "given", "what was taken back stands in nobody's way"
+    refused(Code.SUPPORT_LIMIT, lambda: give(anna, second, "browser:1"))
+    assert (give(anna, first, "browser:1"), count(session, first)) == ("given", 1)
+    assert (give(anna, first, "browser:2"), count(session, first)) == ("given", 1)
+    assert (give(Supporter("browser:2"), first), count(session, first)) == ("linked", 1)
+
+
+def test_many_clicks_at_once_never_pass_the_limit(engine: Engine) -> None:
+    with unit_of_work(engine, write=True) as session:
+        town = dialogue(session)
+        keys = [propose(session, town).contribution_id for _ in range(6)]
+        arrange(session, town, limits={"per_person": 2, "ground": "Satzung §2", "contact": "Frau Kern"})
+    start = threading.Barrier(len(keys))
+
+    def click(key: int) -> str:
+        start.wait()
+        try:
+            with unit_of_work(engine, write=True) as own:
+                return support.give(own, key, Supporter("browser:1"), by=PUBLIC, now=NOW).act
+        except Refusal as refusal:
+            return refusal.code.value
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        assert sorted(pool.map(click, keys)) == 2 * ["given"] + 4 * [Code.SUPPORT_LIMIT.value]
+    with unit_of_work(engine) as session:
+        assert sum(support.counted(session, key) for key in keys) == 2
 
 
 def test_a_support_given_and_taken_back_pushes_no_proposal_down_the_list(

@@ -260,6 +260,7 @@ TABLE: dict[str, Rule] = {
     "support_sheet": there(COUNTER, id="sheet"),
     "proposal_desk": open_to(MODERATORS),
     "proposal_version": there(MODERATORS, id="proposal_id"),
+    "proposal_words": there(MODERATORS, id="proposal_id"),
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
     "amendment_intake": there(COUNTER, id="proposal_id"),
     "proposal_union": there(MODERATORS, number="union"),

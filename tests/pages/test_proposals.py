@@ -152,7 +152,13 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
     shown = words(client.get(THERE))
     assert "Etwa 7.000 €" in shown
     assert "Von Rosa, Emil" in shown
-    assert re.search(r"Antwort: ?Gute Idee", shown)
+    assert "Gute Idee" not in shown, "a moderator reads the answer first"
+    there = "/verwaltung/vorschlaege/1/worte"
+    assert "Neben dem Vorschlag ID-0001" in words(moderator.get("/verwaltung/vorschlaege"))
+    answering = fields(moderator.get(there))
+    assert moderator.post(there, data=answering | {"do": "withhold"}).status_code == 422
+    assert moderator.post(there, data=answering | {"do": "show"}).headers["location"] == there
+    assert re.search(r"Antwort: ?Gute Idee", words(client.get(THERE)))
     assert "9.000" not in shown
     changes = client.get(f"{THERE}/fassungen/2/4")
     assert "Was könnte es kosten?" in words(changes)

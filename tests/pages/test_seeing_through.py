@@ -147,6 +147,8 @@ def test_a_thousand_supports_from_one_address_wait_and_lock_no_library_out(
     member = signed_in(engine, town.clerk, new_client())
     assert member.post(there, data={"do": "give"}).status_code == 303, "whoever signs in does not wait"
     assert count(engine) == 1
+    member.cookies.delete(COOKIE)  # signed out, in the same browser
+    assert "zählt Ihre Unterstützung einmal" in words(member.get(there))
 
 
 def test_evaluated_answered_and_built(
