@@ -48,6 +48,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "support",
                 "support_lists",
                 "unions",
+                "side_words",
                 "following",
                 "evaluation",
                 "implementation",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import Length
 
-from consultations import amendments, channels, drafts, proposals, proposing
+from consultations import amendments, channels, drafts, proposals, proposing, published
 from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import TITLE
 from consultations.comparison import Part
@@ -130,6 +130,11 @@ class DecidePage:
     reason: str
     state: str
     is_open: bool
+    #: Whether a moderator blacked something out; what is left of it for the owner where that was its very words; whether
+    #: it can be taken in as it is.
+    is_blacked_out: bool
+    public_text: str
+    can_accept: bool
     until: date
     clashes: bool
     sections: tuple[ChangedSection, ...]
@@ -170,7 +175,7 @@ def author_decide(visit: Visit) -> Response:
                 raise
             amendment = amendments.by_id(visit.session, author.proposal_id, number)
             assert amendment is not None
-    content = decide_page(visit, amendment)
+    content = decide_page(visit, amendment, is_owner=True)
     return visit.render(
         "proposals/decide.html", content, error=error, words=words, status=422 if error else 200,
         action=visit.url("author_decide", number=number), back=visit.url("author_desk"),
@@ -193,19 +198,25 @@ def decide(visit: Visit, amendment: Amendment, author: ProposalAuthor | None, wo
     )
 
 
-def decide_page(visit: Visit, amendment: Amendment) -> DecidePage:
-    """How the newest text would read with an amendment."""
+def decide_page(visit: Visit, amendment: Amendment, *, is_owner: bool = False) -> DecidePage:
+    """How the newest text would read with an amendment; the owner reads of it what everybody may read, and no more."""
     proposal = visit.session.get_one(Proposal, amendment.proposal_id)
     handed_in = visit.session.get_one(Contribution, amendment.contribution_id)
     newest = proposals.newest(visit.session, amendment.proposal_id)
+    is_blacked_out = handed_in.redaction_id is not None
+    is_kept_back = is_owner and amendments.public_patches(visit.session, amendment) is None
     with_it = amendments.put_together(visit.session, amendment)
-    sections, _, _ = changed_sections(visit, newest, newest.texts, with_it.texts)
+    sections = () if is_kept_back else changed_sections(visit, newest, newest.texts, with_it.texts)[0]
+    public = published.by_ids(visit.session, proposal.procedure_id, [handed_in.id or 0])
     return DecidePage(
         title=visit.gettext("Amendment %(reference)s", reference=handed_in.reference),
-        author=handed_in.pseudonym,
-        reason=amendment.reason,
+        author="" if is_owner and is_blacked_out else handed_in.pseudonym,
+        reason="" if is_owner and is_blacked_out else amendment.reason,
         state=visit.gettext(AMENDED[amendments.standing(amendment, proposal, visit.now)]),
         is_open=amendment.state == "proposed",
+        is_blacked_out=is_blacked_out,
+        public_text=public[0].text if is_kept_back and public else "",
+        can_accept=not is_kept_back,
         until=amendment.owner_until,
         clashes=bool(with_it.clashes),
         sections=sections,

@@ -276,7 +276,7 @@ def _desk(
         authors=tuple(
             AuthorRow(
                 each.id or 0,
-                each.name or visit.gettext("without a name"),
+                _name_for(visit, each, author),
                 each.role == "owner",
                 visit.gettext(AUTHOR_STATES[each.state]),
                 each.id == author.id,
@@ -287,7 +287,7 @@ def _desk(
         waiting=tuple(
             Waiting(
                 ", ".join(heading_of(visit, newest, each["section"]) for each in amendment.patches),
-                handed_in.pseudonym,
+                "" if handed_in.redaction_id else handed_in.pseudonym,
                 amendment.owner_until,
                 visit.url("author_decide", number=amendment.id),
             )
@@ -338,6 +338,13 @@ def _unions(visit: Visit, proposal: Proposal) -> tuple[tuple[str, str, bool, str
         )
         for each in found
     )
+
+
+def _name_for(visit: Visit, each: ProposalAuthor, reader: ProposalAuthor) -> str:
+    """What an author reads of another's name: one's own, and what a moderator has read."""
+    if each.name and each.name_state != "shown" and each.id != reader.id:
+        return visit.gettext("a name that is still being read")
+    return each.name or visit.gettext("without a name")
 
 
 def _returned(visit: Visit, row: Contribution, version: ProposalVersion) -> str:

@@ -191,6 +191,32 @@ def test_what_was_not_taken_in_can_stand_for_itself(
     assert "Wurde ein eigener Vorschlag" in words(client.get(THERE))
 
 
+def test_what_a_moderator_blacked_out_reaches_the_owner_neither(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    threat = {"what": "Sonst setzt es was.", "reason": "Ich weiß, wo du wohnst.", "pseudonym": "Rächer"}
+    client.post(f"{THERE}/anders", data=fields(client.get(f"{THERE}/anders")) | threat)
+    with unit_of_work(engine, write=True) as session:
+        handed_in = session.get_one(Contribution, 2)
+        left = Decision(Action.REDACT, moderation.Reason.INSULT, text="Am Mühlbach ███")
+        moderation.decide(session, handed_in, left, by=town.moderator, now=NOW)
+        code = session.get_one(Contribution, 1).access_code
+        ((amendment, _),) = amendments.of_proposal(session, 1)
+        number = amendment.id
+    owner = new_client()
+    owner.post("/beitrag", data={"code": code})
+    owner.post("/beitrag/weiterschreiben")
+    decision = f"/mitschreiben/aenderungen/{number}"
+    for address in ("/mitschreiben/vorschlag", decision):
+        assert not [each for each in threat.values() if each in words(owner.get(address))]
+    assert "Am Mühlbach ███" in words(owner.get(decision))
+    assert "geschwärzt" in words(owner.post(decision, data={"do": "accept"}))
+    refusal = {"do": "reject", "why": "unclear", "words": "Bitte sachlich."}
+    assert owner.post(decision, data=refusal).status_code == 303
+
+
 def test_what_came_without_sections_can_be_changed_too(
     client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
