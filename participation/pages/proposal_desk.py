@@ -171,7 +171,7 @@ def words_page(visit: Visit) -> Response:
         kind, _, key = str(visit.form_data.get("about", "")).partition(":")
         why = str(visit.form_data.get("reason", ""))
         if kind not in set(Beside):
-            visit.not_found()
+            return visit.redirect("proposal_words", id=row.id)
         try:
             side_words.decide(
                 visit.session,
