@@ -126,7 +126,8 @@ def save(
     for name in ("key", "name", "authority", "ags", "calendar", "theme", "contact", "legal_texts"):
         setattr(municipality, name, getattr(entered, name))
     municipality.languages = list(entered.languages)
-    municipality.bounds = list(entered.bounds)
+    # Six digits of a degree are a decimetre.
+    municipality.bounds = [round(side, 6) for side in entered.bounds]
     session.add(municipality)
     session.flush()
     assert municipality.id is not None

@@ -406,7 +406,13 @@ class Visit:
 
     def render(self, template: str, page: object = None, *, status: int = 200, **extra: object) -> Response:
         """An HTML page. `page` is a frozen dataclass with everything the template shows; forms go in `extra`."""
-        body = environment(self.language).get_template(template).render(visit=self, page=page, **extra)
+        # What was sent and could not be done is said in the title, which is what a screen reader reads first.
+        refused = status >= 400 and not isinstance(page, ErrorPage)
+        body = (
+            environment(self.language)
+            .get_template(template)
+            .render(visit=self, page=page, refused=refused, **extra)
+        )
         return Response(body, status, media_type="text/html; charset=utf-8")
 
     def redirect(self, name: str, /, **params: object) -> Response:
@@ -796,8 +802,10 @@ def error_page(house: House, request: Request, status: int, message: str) -> Res
     """An error page; plain text where no municipality answers under the host."""
     request.scope.setdefault("route_name", "")
     request.scope.setdefault("now", house.clock())
+    # Who lost the way is still signed in; where the server is in trouble, nothing more is asked of it.
+    token = request.cookies.get(identity.COOKIE, "") if status < 500 else ""
     try:
-        with _visit(house, request, "", FormData(), write=False) as visit:
+        with _visit(house, request, token, FormData(), write=False) as visit:
             template = f"errors/{status}.html"
             if template not in environment(visit.language).list_templates():
                 template = "errors/error.html"

@@ -26,6 +26,7 @@ ROLE_WORDS = {
     Role.CLERK: N_("Intake clerk: enters letters, e-mails and calls"),
     Role.MODERATOR: N_("Moderator: decides what the public may read"),
     Role.PLANNER: N_("Planner: creates and evaluates consultations"),
+    Role.EVALUATOR: N_("Expert office: judges proposals and drafts the answers"),
     Role.ADMINISTRATOR: N_("Administrator: settings and staff of the whole town"),
 }
 

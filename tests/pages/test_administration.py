@@ -439,6 +439,8 @@ def test_roles_are_given_and_taken_away(admin: TestClient, engine: Engine, town:
     assert admin.post(f"{member}/rollen", data={"role": "planner", "where": ""}).status_code == 303
     with unit_of_work(engine) as session:
         assert roles_of(session, town, person_id) == [("moderator", None), ("planner", None)]
+    offered = html.fromstring(admin.get(member).content).xpath("//input[@name='role']/@value")
+    assert set(offered) == set(Role) - {Role.OPERATOR}, "every role of a town can be given by hand"
     page = html.fromstring(admin.get(member).content)
     for action in page.xpath("//form[contains(@action,'/entziehen')]/@action"):
         assert admin.post(action).status_code == 303
