@@ -242,13 +242,14 @@ async def _take(visit: Visit) -> Response:
             errors.append((visit.explain(problem), "files"))
         if done is None and str(visit.form_data.get("do", "send")) == "send":
             form.validate()
-            errors += await visit.in_thread(partial(_wrong, visit, form, token))
+            for each in await visit.in_thread(partial(_wrong, visit, form, token)):
+                errors += _put_to_field(visit, form, each)
             if not errors and not form.errors:
                 done = await visit.in_thread(partial(_hand_in, visit, form, token), write=True)
         if done is not None:
             return visit.redirect("intake_done", id=done)
     except Refusal as refusal:
-        errors.append((visit.explain(refusal), refusal.field))
+        errors += _put_to_field(visit, form, refusal)
         if fresh:
             errors.append((visit.gettext("Please choose your files again when you send it."), "files"))
         status = STATUS.get(refusal.code, 422)
@@ -258,6 +259,15 @@ async def _take(visit: Visit) -> Response:
 
 
 _FIELDS = frozenset(IntakeForm()._fields) - {"files", "token"}
+
+
+def _put_to_field(visit: Visit, form: IntakeForm, refusal: Refusal) -> list[tuple[str, str | None]]:
+    """Say a refusal at its field, where whoever comes to the field hears it; what has no field is handed back."""
+    if refusal.field not in _FIELDS:
+        return [(visit.explain(refusal), refusal.field)]
+    field = form[refusal.field]
+    field.errors = [*field.errors, visit.explain(refusal)]
+    return []
 
 
 def _redraw(
@@ -305,7 +315,7 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
     return row.id
 
 
-def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[tuple[str, str | None]]:
+def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[Refusal]:
     """All that would be refused of what was entered, beside what the form itself has found: said at once."""
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     assert draft is not None
@@ -313,7 +323,7 @@ def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[tuple[str, str | 
     found = [each for each in found if not (each.field in form._fields and form[each.field].errors)]
     if form.received_on.errors:
         found = [each for each in found if each.code is not Code.WRITTEN_AFTER_RECEIVED]
-    return [(visit.explain(each), each.field) for each in found]
+    return found
 
 
 Asked = tuple[Invitation, Organisation]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from lxml import html
 from sqlalchemy import Engine, event
 from sqlmodel import select
 from starlette.applications import Starlette
@@ -248,6 +249,12 @@ def test_everything_that_is_wrong_is_said_at_once(clerk: TestClient, town: Town)
         "500 Zeichen",
     ):
         assert said in answer.text
+    page = html.fromstring(answer.content)
+    for name in ("channel", "text", "received_on", "written_on", "section"):
+        (field,) = page.xpath(f"//*[@name='{name}'][@aria-invalid='true']")
+        assert f"{name}-error" in field.get("aria-describedby"), (
+            "whoever comes to the field hears what is wrong"
+        )
 
 
 # --- the register ----------------------------------------------------------------------------------

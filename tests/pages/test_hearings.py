@@ -346,9 +346,7 @@ def test_an_address_that_only_takes_in_is_answered_in_words(client: TestClient, 
     assert "Method Not Allowed" not in page.text_content()
 
 
-def test_who_loses_the_way_is_still_signed_in(
-    planner: TestClient, new_client: NewClient, town: Town
-) -> None:
+def test_who_loses_the_way_is_still_signed_in(planner: TestClient, new_client: NewClient, town: Town) -> None:
     stranger = new_client()
     for address, status in (("/gibt-es-nicht", 404), ("/verwaltung/neue-kommune", 403), ("/abmelden", 405)):
         lost = planner.get(address)

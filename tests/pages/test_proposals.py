@@ -98,7 +98,9 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
     assert reader.get("/mitschreiben/aenderungen/1").status_code == 404, "no moderator has read it yet"
     comment = fields(other.get(f"{THERE}/kommentar")) | {"stance": "for", "text": "Das brauchen wir!"}
     wordless = other.post(f"{THERE}/kommentar", data=comment | {"text": ""})
-    assert (html.fromstring(wordless.content).findtext(".//title") or "").startswith("Fehler: "), "heard first"
+    assert (html.fromstring(wordless.content).findtext(".//title") or "").startswith("Fehler: "), (
+        "heard first"
+    )
     assert other.post(f"{THERE}/kommentar", data=comment).status_code == 303
     publish_everything(engine, town)
     with Session(engine) as session:
