@@ -90,6 +90,8 @@ class Entry:
     received_at: datetime
     title: str
     text: str
+    #: As far as is known: that of the page on which it was written.
+    language: str
     is_redacted: bool
     topic: str
     #: A body's name, or the name that somebody chose to appear under.
@@ -151,6 +153,7 @@ _COLUMNS: tuple[Any, ...] = (
     Contribution.received_at,
     Contribution.title,
     Contribution.text,
+    Contribution.language,
     Contribution.redaction_id,
     Contribution.category,
     Contribution.pseudonym,
@@ -209,6 +212,7 @@ def _entry(row: Row[Any]) -> Entry:
         received_at=row.received_at,
         title=row.public_title if replaced else row.title,
         text=row.public_text if replaced else row.text,
+        language=row.language,
         is_redacted=redacted,
         # A redaction covers title, text and place; what else was typed freely is left out with it.
         topic="" if redacted else row.category,

@@ -149,6 +149,8 @@ class Card:
     url: str
     title: str
     text: str
+    #: Of title and text, if it is another one than the page's.
+    foreign: str
     kind: str
     submitted: date
     author: str
@@ -189,6 +191,7 @@ def cards_of(
             url=page_of(entry.reference),
             title=entry.heading,
             text=published.shortened(entry.text, EXCERPT),
+            foreign=entry.language if entry.language != visit.language else "",
             kind=visit.gettext(KINDS[entry.kind]),
             submitted=local_date(entry.received_at),
             author=entry.author,

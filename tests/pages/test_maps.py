@@ -282,6 +282,10 @@ def test_the_list_shows_everything_public_page_by_page(
     [back] = re.findall(r'rel="prev" href="([^"]+)"', second)
     assert re.findall(r">Beitrag (\d+)</a>", client.get(back.replace("&amp;", "&")).text) == found[:24]
     assert 'rel="next"' not in second
+    assert ' lang="de">Beitrag 29</a>' in client.get(f"/en{LIST}").text, (
+        "what is German on an English page says so"
+    )
+    assert ' lang="de">Beitrag 29</a>' not in first
 
 
 def test_the_list_is_narrowed_to_a_place(
