@@ -263,9 +263,14 @@ _FIELDS = frozenset(IntakeForm()._fields) - {"files", "token"}
 
 def _put_to_field(visit: Visit, form: IntakeForm, refusal: Refusal) -> list[tuple[str, str | None]]:
     """Say a refusal at its field, where whoever comes to the field hears it; what has no field is handed back."""
-    if refusal.field not in _FIELDS:
-        return [(visit.explain(refusal), refusal.field)]
-    field = form[refusal.field]
+    name = refusal.field
+    if name == "received_at" and form.received_on.data != visit.today:
+        name = (
+            "received_on"  # The moment has two fields here; the time is what is wrong on the day itself only.
+        )
+    if name not in _FIELDS:
+        return [(visit.explain(refusal), name)]
+    field = form[name]
     field.errors = [*field.errors, visit.explain(refusal)]
     return []
 

@@ -137,7 +137,7 @@ def test_every_channel_of_the_counter_leads_to_the_same_queue(
     ("entered", "field", "words"),
     [
         ({"written_on": "2027-02-16"}, "written_on", "nicht später"),
-        ({"received_on": "2027-02-17"}, "received_at", "Zukunft"),
+        ({"received_on": "2027-02-17"}, "received_on", "Zukunft"),
         ({"received_on": "31.02.2027"}, "received_on", "Datum"),
         ({"received_on": ""}, "received_on", "02.03.2027"),
         ({"channel": ""}, "channel", "angekommen"),
