@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, TextClause, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, TextClause, and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -574,15 +575,20 @@ def answers_to(session: Session, procedure_id: int, contribution_id: int, *, lim
 
 def answer_counts(session: Session, contribution_ids: Sequence[int]) -> dict[int, int]:
     """How many published comments each of these contributions has; one query."""
-    rows = session.execute(
-        select(Contribution.parent_id, func.count())  # type: ignore[call-overload]
-        .where(
-            col(Contribution.parent_id).in_(contribution_ids),
-            col(Contribution.publication) == PublicationState.PUBLISHED.value,
-        )
-        .group_by(col(Contribution.parent_id))
-    ).all()
+    if not contribution_ids:
+        return {}
+    rows = session.execute(_ANSWER_COUNTS, {"ids": contribution_ids}).all()
     return {row[0]: row[1] for row in rows}
+
+
+_ANSWER_COUNTS = (
+    select(Contribution.parent_id, func.count())  # type: ignore[call-overload]
+    .where(
+        col(Contribution.parent_id).in_(bindparam("ids", expanding=True)),
+        col(Contribution.publication) == PublicationState.PUBLISHED.value,
+    )
+    .group_by(col(Contribution.parent_id))
+)
 
 
 def enclosures(session: Session, contribution_id: int) -> tuple[list[Enclosure], int]:
@@ -623,9 +629,19 @@ def by_ids(session: Session, procedure_id: int, ids: Sequence[int]) -> list[Entr
     """Published contributions of a procedure in the order of these ids; those that are not public are left out."""
     if not ids:
         return []
-    rows = session.execute(_entries(*_public(procedure_id), col(Contribution.id).in_(ids))).all()
+    rows = session.execute(_by_ids(), {"procedure": procedure_id, "ids": ids}).all()
     found = {row.id: _entry(row) for row in rows}
     return [found[number] for number in ids if number in found]
+
+
+@cache
+def _by_ids() -> Select[Any]:
+    """The question behind `by_ids`; put together once, since that takes longer than the answer."""
+    return _entries(
+        col(Contribution.procedure_id) == bindparam("procedure"),
+        col(Contribution.publication) == PublicationState.PUBLISHED.value,
+        col(Contribution.id).in_(bindparam("ids", expanding=True)),
+    )
 
 
 # --- everything ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Messages are English in templates and code; each other language has one `.po` fi
 import gettext as _gettext
 from collections.abc import Callable
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -53,6 +53,10 @@ def translations(language: str) -> _gettext.NullTranslations:
     return Translations(compiled)
 
 
+#: Dates are said over and over, on every card of a list; babel takes the pattern and the locale apart each time.
+_said_before = lru_cache(maxsize=4096)
+
+
 def _local(moment: datetime) -> datetime:
     return moment.astimezone(LEGAL_TIME)
 
@@ -62,6 +66,7 @@ def _is_whole_day(moment: datetime) -> bool:
     return _local(moment).time() == time()
 
 
+@_said_before
 def date_long(day: date, language: str) -> str:
     """Dienstag, 2. März 2027"""
     return format_date(
@@ -69,21 +74,25 @@ def date_long(day: date, language: str) -> str:
     )
 
 
+@_said_before
 def date_short(day: date, language: str) -> str:
     """2. März 2027"""
     return format_date(day, "d. MMMM y" if language == "de" else "d MMMM y", locale=_LOCALES[language])
 
 
+@_said_before
 def month_year(day: date, language: str) -> str:
     """März 2027"""
     return format_date(day, "MMMM y", locale=_LOCALES[language])
 
 
+@_said_before
 def weekday_short(day: date, language: str) -> str:
     """Di"""
     return format_date(day, "EEEEEE", locale=_LOCALES[language]).rstrip(".")
 
 
+@_said_before
 def datetime_long(moment: datetime, language: str) -> str:
     """2. März 2027, 14:05 Uhr: legal time, to the minute. A day of which no time is known stands for itself."""
     if _is_whole_day(moment):
@@ -108,6 +117,7 @@ def time_short(moment: datetime, language: str) -> str:
     return format_time(_local(moment), "HH:mm", locale=_LOCALES[language])
 
 
+@_said_before
 def number(value: float, language: str) -> str:
     """12.345,5"""
     return str(format_decimal(value, locale=_LOCALES[language]))

@@ -711,7 +711,8 @@ def _may_be_smaller(page: Page, request: Request, token: str, response: Response
 
 
 def _compress(response: Response) -> None:
-    response.body = gzip.compress(response.body, 6, mtime=0)
+    # Sent once: a few per cent more octets for half the work.
+    response.body = gzip.compress(response.body, 3, mtime=0)
     response.headers["Content-Encoding"] = "gzip"
     response.headers["Content-Length"] = str(len(response.body))
 
