@@ -1,24 +1,25 @@
 """Contributions from other systems: tables and GeoJSON through the one door, line by line.
 
-A mapping says which column is what. Nothing is half-imported: a run is one transaction, each line is created, known
-already (by its source id) or refused with a reason, and the caller commits or rolls back. A rehearsal only reads.
+A mapping says which column is what. Each line is created, known already (by its source id) or refused with a reason, and
+the caller commits or rolls back. A rehearsal only reads. A file may come in several parts (`parts`), each whole for itself:
+a line that is known is passed over, so that whoever was interrupted begins again at the front and nothing is there twice.
 """
 
 import csv
 import json
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from consultations import channels, contributions, moderation
-from consultations.contributions import Contribution, Kind, Submission
+from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.deadlines import LEGAL_TIME
 from consultations.people import PersonInput
 from consultations.permissions import Actor
@@ -35,6 +36,10 @@ COLUMNS = frozenset(
 )  # fmt: skip
 
 ROW_LIMIT = 200_000
+#: Lines of a part: some tenths of a second of writing, so that who writes besides waits no longer than that.
+PART = 25
+#: Source ids that are looked up at once.
+LOOKED_UP = 500
 
 
 @dataclass(frozen=True)
@@ -238,6 +243,12 @@ def check_columns(table: Table, mapping: FieldMap) -> None:
         raise Refusal(Code.MAPPING_INVALID, filename="", problem=f"no column {', '.join(missing)}")
 
 
+def parts(table: Table, size: int = PART) -> Iterator[Table]:
+    """A table as several of a few lines each, in the order of the file."""
+    for begin in range(0, len(table.lines), size):
+        yield replace(table, lines=table.lines[begin : begin + size])
+
+
 def take_in(
     session: Session,
     table: Table,
@@ -246,22 +257,21 @@ def take_in(
     procedure: Procedure,
     by: Actor,
     now: datetime,
-    progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Hand in every line of a table through the one door, in the caller's transaction.
 
     Lines whose source id the procedure knows are left as they are. A comment's parent is found by its source id,
-    earlier in this file or in an earlier import. `progress` is told how many lines are done, now and then.
-    Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
+    earlier in this table or in an earlier import. Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
     """
 
     def hand_in(submission: Submission) -> Contribution:
         row = contributions.submit(session, submission, procedure=procedure, by=by, now=now)
-        if mapping.publish and mapping.wants_publication:
+        waits = row.publication == PublicationState.PENDING.value
+        if mapping.publish and mapping.wants_publication and waits:
             moderation.publish_imported(session, row, source=mapping.source, by=by, now=now)
         return row
 
-    return _go_through(session, table, mapping, hand_in, procedure=procedure, now=now, progress=progress)
+    return _go_through(session, table, mapping, hand_in, procedure=procedure, now=now)
 
 
 def rehearse(
@@ -286,24 +296,36 @@ def _go_through(
     *,
     procedure: Procedure,
     now: datetime,
-    progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Bring every line to the door, and note what becomes of it."""
     check_columns(table, mapping)
     assert procedure.id is not None
-    known: dict[str, int | None] = dict(
-        session.exec(
-            select(Contribution.source_id, Contribution.id).where(
-                Contribution.procedure_id == procedure.id, Contribution.source_id != ""
-            )
-        ).all()
+    known = _known(session, procedure.id, table, mapping)
+    return Report([_bring(session, line, mapping, known, door, now) for line in table.lines])
+
+
+def _known(session: Session, procedure_id: int, table: Table, mapping: FieldMap) -> dict[str, int | None]:
+    """Which of the source ids that the lines name the procedure knows already, with their contributions."""
+    named = (("source_id", mapping.id_prefix), ("parent", mapping.parent_prefix))
+    wanted = sorted(
+        {
+            prefix + line.values.get(mapping.columns[name], "").strip()
+            for line in table.lines
+            for name, prefix in named
+            if name in mapping.columns
+        }
+        - {""}
     )
-    report = Report()
-    for done, line in enumerate(table.lines, start=1):
-        report.outcomes.append(_bring(session, line, mapping, known, door, now))
-        if done % 100 == 0:
-            progress(done)
-    return report
+    known: dict[str, int | None] = {}
+    for begin in range(0, len(wanted), LOOKED_UP):
+        rows = session.exec(
+            select(Contribution.source_id, Contribution.id).where(
+                Contribution.procedure_id == procedure_id,
+                col(Contribution.source_id).in_(wanted[begin : begin + LOOKED_UP]),
+            )
+        )
+        known.update(rows.all())
+    return known
 
 
 def _bring(

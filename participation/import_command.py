@@ -51,7 +51,7 @@ def contributions(
     lang: Annotated[str, typer.Option(help="Language of the messages.")] = "de",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")] = False,
 ) -> None:
-    """Take contributions in through the one door: first a rehearsal, then one transaction, as a job."""
+    """Take contributions in through the one door: first a rehearsal, then part by part, as a job."""
     house = _house(context)
     now = house.clock()
     try:
@@ -68,6 +68,7 @@ def contributions(
     except Refusal as refusal:
         raise _fail(refusal, lang) from refusal
     found = {**imports.summary(rehearsal, lang), "understood_as": table.understood_as, "imported": False}
+    found["rehearsed"] = True
     if not dry_run and (skip_refused or not rehearsal.refused):
         with unit_of_work(house.engine, write=True) as session:
             row = imports.find_procedure(session, town.id, procedure)
@@ -119,7 +120,10 @@ def _print(found: dict[str, object], as_json: bool) -> None:
         typer.echo(f"  line {each['line']}{', ' + each['field'] if each['field'] else ''}: {each['why']}")
     if len(refused) > MAX_LINES_SHOWN:
         typer.echo(f"  … and {len(refused) - MAX_LINES_SHOWN} more (--json names all)")
-    typer.echo("imported" if found["imported"] else "nothing imported")
+    if not found["imported"] and not found.get("rehearsed") and counts["created"]:
+        typer.echo("imported in part: the refused lines were fine before. Import the file again to go on.")
+    else:
+        typer.echo("imported" if found["imported"] else "nothing imported")
 
 
 # --- layers, plans, documents ----------------------------------------------------------------------

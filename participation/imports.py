@@ -1,4 +1,4 @@
-"""Bulk imports as jobs: the file is kept, the run is one transaction, progress and every refused line can be seen."""
+"""Bulk imports as jobs: the file is kept, taken in part by part between which others can write, and resumed where it stopped."""
 
 import tempfile
 from datetime import datetime
@@ -66,7 +66,12 @@ def leave_job(
 
 @jobs.job(KIND)
 def take_in(house: House, job: Job) -> dict[str, Any]:
-    """Do an import in one transaction. With refused lines nothing is imported, unless they were to be skipped."""
+    """Do an import: a rehearsal of the whole file, then part by part. With refused lines nothing is imported, unless they
+    were to be skipped.
+
+    Not in one transaction: on SQLite nobody else could write until the last line, which of thousands takes longer than a
+    citizen waits with a statement. Who is interrupted (the job is tried again) goes on where the last part ended.
+    """
     payload = job.payload
     now = house.clock()
     with tempfile.TemporaryDirectory(prefix="digilog-") as folder:
@@ -78,32 +83,29 @@ def take_in(house: House, job: Job) -> dict[str, Any]:
     assert job.id is not None
     job_id, total = job.id, max(1, len(table.lines))
 
-    def progress(done: int) -> None:
-        # In memory: on SQLite nobody else can write as long as the import's own transaction is open.
-        house.progress[job_id] = 100 * done // total
-
     with unit_of_work(house.engine) as session:
         by = actor_of(session, payload["person"]) if payload["person"] else SYSTEM
     if by is None:
         raise Refusal(Code.NOT_ALLOWED)
     procedure_id = int(payload["procedure"])
-    # What cannot be imported is found out before anybody has to wait for the transaction of what can.
     report = rehearse(house, table, mapping, procedure_id=procedure_id, by=by, now=now)
-    imported = not report.refused or payload["skip_refused"]
+    skips = bool(payload["skip_refused"])
+    imported = skips or not report.refused
     if imported:
-        with unit_of_work(house.engine, write=True) as session:
-            report = bulk.take_in(
-                session,
-                table,
-                mapping,
-                procedure=_procedure(session, procedure_id),
-                by=by,
-                now=now,
-                progress=progress,
-            )
-            imported = not report.refused or payload["skip_refused"]
+        report = Report()
+        for part in bulk.parts(table):
+            with unit_of_work(house.engine, write=True) as session:
+                procedure = _procedure(session, procedure_id)
+                taken = bulk.take_in(session, part, mapping, procedure=procedure, by=by, now=now)
+                # Something has changed since the rehearsal, such as the phase. What is in stays in: it has numbers and
+                # receipts. The file can be brought again when it fits.
+                imported = skips or not taken.refused
+                if not imported:
+                    session.rollback()
+            report.outcomes += taken.outcomes if imported else taken.refused
             if not imported:
-                session.rollback()
+                break
+            house.progress[job_id] = 100 * len(report.outcomes) // total
     house.progress.pop(job_id, None)
     return {**summary(report), "understood_as": table.understood_as, "imported": imported}
 

@@ -13,12 +13,18 @@ from sqlmodel import Session, select
 from consultations import bulk, journal, moderation, procedures, publishing
 from consultations.bulk import FieldMap, Report
 from consultations.contributions import Contribution, Kind, PublicationState
+from consultations.files import FolderStore
 from consultations.permissions import SYSTEM
 from consultations.procedures import Opens, PhaseInput, PhaseKind
 from consultations.refusals import Code, Refusal
+from participation import imports, jobs
 from participation.database import unit_of_work
+from participation.house import House
+from participation.settings import Settings
+from participation.static import StaticFiles
 from tests import cast
 
+RUNNING = datetime(2026, 2, 10, 12, tzinfo=UTC)
 COLUMNS = {
     "source_id": "Nr",
     "title": "Titel",
@@ -264,3 +270,62 @@ def test_a_mapping_that_does_not_fit_says_why(session: Session, town: cast.Town,
 def test_the_example_mappings_can_be_read() -> None:
     for path in sorted(Path("docs/examples").glob("*.toml")):
         assert "source_id" in bulk.read_mapping(path).columns
+
+
+def test_between_the_parts_of_an_import_others_hand_in_and_an_interrupted_one_goes_on(
+    engine: Engine, session: Session, town: cast.Town, tmp_path: Path
+) -> None:
+    lines = "".join(
+        f"{number};Idee {number};Text;02.02.2026;10,7;48,3\n" for number in range(1, 2 * bulk.PART + 6)
+    )
+    path = write(tmp_path, "ideen.csv", f"Nr;Titel;Text;Datum;lon;lat\n{lines}")
+    mapping = "kind = 'proposal'\nsource = 'Altes Portal'\npublish = true\n[columns]\n" + "".join(
+        f"{name} = '{column}'\n" for name, column in COLUMNS.items()
+    )
+    settings = Settings(data_dir=tmp_path, in_process_worker=False)
+    house = House(
+        settings, engine, FolderStore(tmp_path / "files"), StaticFiles(tmp_path / "none"), lambda: cast.NOW
+    )
+    session.commit()
+    with unit_of_work(engine, write=True) as writer:
+        procedure = writer.merge(town.procedure)
+        imports.leave_job(
+            writer, house.files, path, path.name, mapping, procedure=procedure, by=SYSTEM, now=cast.NOW
+        )
+
+    class Stopped(Exception):
+        """What a process that is stopped does not live to say."""
+
+    class Progress(dict[int, int]):
+        """Hands a statement in after the first part, in the same thread: if the import still held SQLite's only
+        writer, it would wait for itself; then, after the second part, the process ends."""
+
+        def __setitem__(self, job_id: int, per_cent: int) -> None:
+            if per_cent > 60:
+                raise Stopped
+            with unit_of_work(engine, write=True, brief=True, town=town.id) as citizen:
+                town.procedure = citizen.merge(town.procedure)
+                town.hand_in(citizen, "Noch ein Baum", kind=Kind.PROPOSAL, title="Dazwischen", now=RUNNING)
+
+    house.progress = Progress()
+    with Session(engine) as reader:
+        job = reader.exec(select(jobs.Job)).one()
+    with pytest.raises(Stopped):
+        imports.take_in(house, job)
+    expected = [f"Idee {number}" for number in range(1, bulk.PART + 1)]
+    expected += ["Dazwischen", *(f"Idee {number}" for number in range(bulk.PART + 1, 2 * bulk.PART + 1))]
+    session.rollback()  # it still sees what was there when it last looked
+    assert [row.title for row in rows(session)] == expected
+
+    house.progress = {}
+    done = imports.take_in(house, job)
+    assert done["counts"] == {"created": 5, "known": 2 * bulk.PART, "left_out": 0, "refused": 0}
+    assert done["imported"]
+    session.rollback()
+    titles = [row.title for row in rows(session)]
+    assert titles == [
+        *expected,
+        *(f"Idee {number}" for number in range(2 * bulk.PART + 1, 2 * bulk.PART + 6)),
+    ]
+    assert [row.entry_number for row in rows(session)] == list(range(1, len(titles) + 1))
+    assert list(journal.verify(session)) == []
