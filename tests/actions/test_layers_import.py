@@ -238,7 +238,7 @@ def test_every_problem_has_a_sentence_in_both_languages() -> None:
     facts = {
         "found": "a", "given": "b", "named": "c", "missing": "d", "crs": "e", "entry": "f", "supported": "g",
         "columns": "h", "count": 3, "limit": 2, "size": 1, "line": 7, "detail": "i", "looks_like": "j", "others": "k",
-        "part": "l", "format": "m", "names": "n",
+        "part": "l", "format": "m", "names": "n", "seconds": 45,
     }  # fmt: skip
     for code in LAYER_CODES:
         said = {
