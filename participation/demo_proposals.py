@@ -19,6 +19,7 @@ from consultations import (
     moderation,
     proposals,
     proposing,
+    side_words,
     support,
     support_lists,
     unions,
@@ -32,6 +33,8 @@ from consultations.evaluation import AnswerInput, Criterion, Grade
 from consultations.implementation import EntryInput, EntryKind, MilestoneState
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Role
+from consultations.proposals import Proposal
+from consultations.side_words import Beside
 from consultations.support import Supporter
 from consultations.support_lists import LineInput, SupportList
 from consultations.unions import UnionInput
@@ -190,6 +193,15 @@ class Proposals:
         owner = proposing.owner_with_code(session, row)
         if "accept" in told:
             amendments.accept(session, made, words=told["accept"], by=PUBLIC, author=owner, now=at)
+            # What is not taken in waits at the moderator's desk, with the words that say why.
+            proposal, moderator = (
+                session.get_one(Proposal, made.proposal_id),
+                self.story.staff[Role.MODERATOR],
+            )
+            side_words.decide(
+                session, proposal, Beside.ANSWER, made.id or 0,
+                shows=True, seen=made.decision_words, by=moderator, now=at,
+            )  # fmt: skip
         elif "reject" in told:
             amendments.reject(
                 session, made, Rejection.OTHER_AIM, told["reject"], by=PUBLIC, author=owner, now=at
