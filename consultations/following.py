@@ -320,7 +320,7 @@ def token_of(key: bytes, row: Subscription) -> str:
 def by_token(session: Session, municipality_id: int, token: str, *, key: bytes) -> Subscription | None:
     """Whose link this is, in this municipality, or None."""
     number, _, _secret = token.partition(".")
-    if not (number.isascii() and number.isdigit() and len(number) < 18):
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
         return None
     row = session.get(Subscription, int(number))
     if row is None or row.municipality_id != municipality_id:

@@ -182,7 +182,7 @@ def _sorted(
         )
     key = tuple_(value, col(Proposal.contribution_id))
     said, _, number = after.rpartition("-")
-    if number.isdecimal() and said:
+    if number.isdecimal() and len(number) < 10 and said:
         bound = (_read(said, order), int(number))
         if bound[0] is not None:
             conditions = [*conditions, key < bound if descends else key > bound]
@@ -208,7 +208,8 @@ def _read(said: str, order: Order) -> Any:
     try:
         if order is Order.NEWEST:
             return datetime.strptime(said, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
-        return int(said)
+        # No database takes a larger one than it keeps.
+        return int(said) if len(said) < 10 else None
     except ValueError:
         return None
 

@@ -562,7 +562,7 @@ def author_by_mail(
 ) -> ProposalAuthor | None:
     """Whose mailed link this is, in this municipality, or None."""
     number, _, rest = secret.partition(".")
-    if not (rest and number.isascii() and number.isdigit() and len(number) < 18):
+    if not (rest and number.isascii() and number.isdigit() and len(number) < 10):
         return None
     author = session.get(ProposalAuthor, int(number))
     proposal = proposals.by_contribution(session, author.proposal_id) if author else None

@@ -285,7 +285,7 @@ class Key:
     def read(cls, text: str, order: Order) -> "Key | None":
         """A key as an address carries it; None for anything else."""
         value, _, number = text.rpartition("-")
-        if not number.isdecimal() or len(number) > 18:
+        if not number.isdecimal() or len(number) > 9:
             return None
         try:
             if order is Order.NEAREST:

@@ -617,7 +617,13 @@ async def _read_form(request: Request, field_limit: int) -> FormData:
         raise
 
 
+#: Octets of an address up to which its page is kept: no list or map of ours has a longer one, and keys take room too.
+LONGEST_KEPT = 2000
+
+
 async def _shared_key(request: Request, house: House) -> tuple[object, ...] | None:
+    if len(request.scope["query_string"]) + len(request.scope["raw_path"]) > LONGEST_KEPT:
+        return None
     site = await house_site(house, request)
     if site is None:
         return None

@@ -312,7 +312,7 @@ def news(visit: Visit) -> Response:
         visit.session,
         visit.municipality_id,
         target,
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
         limit=PER_PAGE + 1,
     )
     own = {"slug": procedure.slug, **narrowed}

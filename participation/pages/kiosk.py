@@ -37,7 +37,7 @@ from participation.pages.contributions_list import open_procedure
 from participation.pages.map_plan import Way
 from participation.pages.maps import ways_of
 from participation.pages.planning_forms import Head, day_field, head_of, planned
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -229,14 +229,16 @@ _WORDS = {
 def table_pass(visit: Visit) -> Response:
     """A question for the table, and for its answer, signed with the key of the device, a new pass.
 
-    404 for what is no table of this consultation, 410 for one that is over, 403 for a wrong answer.
+    The question is empty until the first day. 404 for what is no table of this consultation, 410 for one that is over, 403 for a wrong answer.
     """
     procedure = open_procedure(visit)
     row, _ = _terminal_here(visit)
     if row is None or row.procedure_id != procedure.id:
         visit.not_found()
     if not terminals.is_on(row, visit.now):
-        return JSONResponse({"over": True}, 410)
+        # Set up the evening before, it has nothing to prove yet.
+        comes = row.ended_at is None and visit.today < row.starts_on
+        return JSONResponse({"question": ""}) if comes else JSONResponse({"over": True}, 410)
     if not visit.is_post:
         until = int((visit.now + QUESTION).timestamp())
         return JSONResponse({"question": _seal(visit, "question", row.id, until, secrets.token_hex(16))})
@@ -256,13 +258,14 @@ def table_pass(visit: Visit) -> Response:
 
 def _read_key(public_key: str) -> bytes | None:
     """The key as octets if it is one on the curve P-256, else None."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     try:
         octets = base64.b64decode(public_key, validate=True)
         key = serialization.load_der_public_key(octets)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
         return None
     return octets if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1" else None
 
@@ -309,10 +312,8 @@ def set_up(visit: Visit) -> Response:
         for name in (TABLE_COOKIE, SINCE_COOKIE):
             visit.set_cookie(name, "", max_age=0)
     else:
-        number = asked.removeprefix("end-")
-        row = (
-            terminals.by_id(visit.session, visit.municipality_id, int(number)) if _is_number(number) else None
-        )
+        number = row_number(asked.removeprefix("end-")) or 0
+        row = terminals.by_id(visit.session, visit.municipality_id, number)
     if row is not None and row.procedure_id == procedure.id:
         terminals.end(visit.session, procedure, row, by=visit.by, now=visit.now)
     return visit.redirect("planning_table", id=procedure.id)

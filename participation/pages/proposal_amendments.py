@@ -10,7 +10,7 @@ from starlette.responses import Response
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import Length
 
-from consultations import amendments, channels, drafts, proposals, proposing, published
+from consultations import amendments, drafts, proposals, proposing, published
 from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import TITLE
 from consultations.comparison import Part
@@ -22,6 +22,7 @@ from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
+from participation.pages.kiosk import channel_of
 from participation.pages.proposal_comments import WhoForm, say_page, secret_of, submission_of, to_receipt
 from participation.pages.proposal_writing import author_here, sections_form
 from participation.pages.proposals import AMENDED, ChangedSection, changed_sections, proposal_of
@@ -107,7 +108,7 @@ def amend_page(visit: Visit) -> Response:
             visit.session,
             proposal.contribution_id,
             amendment_typed(form, base, keys),
-            submission_of(visit, form, token),
+            submission_of(visit, procedure, form, token),
             procedure=procedure,
             by=visit.by,
             now=visit.now,
@@ -245,7 +246,7 @@ def amendment_own(visit: Visit) -> Response:
             amendment,
             Submission(
                 kind=Kind.PROPOSAL,
-                channel=channels.WEB.key,
+                channel=channel_of(visit, procedure).key,
                 key=drafts.key_of(token),
                 pseudonym=mine.pseudonym,
                 language=mine.language,

@@ -11,7 +11,7 @@ from wtforms import EmailField, Form, HiddenField, RadioField, StringField, Text
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
-from consultations import channels, contributions, discussion, drafts, procedures, proposals, proposing
+from consultations import contributions, discussion, drafts, procedures, proposals, proposing
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.discussion import Stance
 from consultations.people import NAME_LIMIT, PersonInput
@@ -20,6 +20,7 @@ from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
+from participation.pages.kiosk import channel_of
 from participation.pages.proposals import STANCES, proposal_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
@@ -83,11 +84,11 @@ def say_page(
     )
 
 
-def submission_of(visit: Visit, form: Any, token: str) -> Submission:
+def submission_of(visit: Visit, procedure: Procedure, form: Any, token: str) -> Submission:
     """What a form of `WhoForm` says of who hands it in, as a comment without words; the secret makes it one."""
     return Submission(
         kind=Kind.COMMENT,
-        channel=channels.WEB.key,
+        channel=channel_of(visit, procedure).key,
         key=drafts.key_of(token),
         person=PersonInput(email=form.email.data or "", language=visit.language),
         pseudonym=form.pseudonym.data or "",
@@ -181,7 +182,7 @@ def comment_page(visit: Visit) -> Response:
     token = secret_of(form)
     try:
         check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
-        submission = replace(submission_of(visit, form, token), text=form.text.data or "")
+        submission = replace(submission_of(visit, procedure, form, token), text=form.text.data or "")
         if formal is not None and form.formal.data == "yes":
             # What counts as a statement goes the statements' way, whole: one receipt, one entry.
             made = contributions.submit(

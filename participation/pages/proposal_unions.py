@@ -11,7 +11,7 @@ from wtforms import Form, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import channels, contributions, drafts, proposals, proposing, published, received, unions
+from consultations import contributions, drafts, proposals, proposing, published, received, unions
 from consultations.cocreation import TITLE, Authoring
 from consultations.comparison import Part
 from consultations.contributions import Contribution, Kind, Submission
@@ -23,6 +23,7 @@ from consultations.unions import Union, UnionInput, UnionState
 from consultations.wording import Passage
 from participation import security
 from participation.messages import STATUS
+from participation.pages.kiosk import channel_of
 from participation.pages.proposal_comments import to_receipt
 from participation.pages.proposal_writing import UNIONS, author_here, sections_form
 from participation.pages.proposals import ChangedSection, changed_sections, heading_of
@@ -384,7 +385,7 @@ def divide_page(visit: Visit) -> Response:
             proposal.contribution_id,
             Submission(
                 kind=Kind.PROPOSAL,
-                channel=channels.WEB.key,
+                channel=channel_of(visit, procedure).key,
                 key=drafts.key_of(token),
                 title=typed[TITLE],
                 passages=tuple(

@@ -94,6 +94,7 @@ async function prove() {
   const question = await fetch(pass);
   if (question.status === 410 || question.status === 404) { isOver(); return; }
   const { question: text } = await question.json();
+  if (!text) return; // it stands from a later day on
   const { kept } = await import("./table-store.js");
   const key = await kept();
   if (!key) { isOver(); return; }

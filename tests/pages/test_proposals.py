@@ -1,17 +1,22 @@
 """Proposals through the pages, without JavaScript: write, read, suggest other words, decide, moderate, write along."""
 
+import base64
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import html
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import amendments, drafts, journal, moderation, procedures, proposals, proposing
+from consultations import amendments, drafts, journal, moderation, procedures, proposals, proposing, terminals
 from consultations.contributions import Contribution, Kind
+from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Phase, PhaseKind
@@ -471,6 +476,9 @@ def test_a_page_by_chance_is_made_once_for_all_who_hold_its_order(
         assert "Abmelden" not in answer.text
         assert answer.headers["vary"] == "Accept-Encoding, Cookie"
     assert len(kept) == 2, "but a visitor without an account is sent what another one was"
+    # What somebody makes up is answered, but its address does not fill the memory.
+    assert plain.get(f"{HERE}/vorschlaege?unsinn={'x' * 3000}").status_code == 200
+    assert len(kept) == 2
     # And what changes is seen at once.
     with unit_of_work(engine, write=True) as session:
         row = session.get_one(Contribution, 1)
@@ -478,3 +486,64 @@ def test_a_page_by_chance_is_made_once_for_all_who_hold_its_order(
             session, row, Decision(Action.WITHHOLD, moderation.Reason.OFF_TOPIC), by=town.moderator, now=NOW
         )
     assert "29 Vorschläge" in words(plain.get(f"{HERE}/vorschlaege"))
+
+
+def test_a_number_that_no_row_has_is_a_page_and_no_fault(
+    client: TestClient, engine: Engine, town: Town
+) -> None:
+    """The keys of lists and the secrets of links hold numbers of rows, and anybody may type larger ones into them."""
+    with unit_of_work(engine, write=True) as session:
+        row = town.hand_in(session, "Eine Bank.", kind=Kind.PROPOSAL, title="Bank", wants_publication=True)
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    for large in ("9" * 10, "9" * 40):
+        addresses = [
+            f"{HERE}/vorschlaege?sortierung=newest&nach=20260101T000000.0-{large}",
+            f"{HERE}/vorschlaege?sortierung=little_seen&nach={large}-1",
+            f"{HERE}/vorschlaege?sortierung=ends_soon&nach=1-{large}",
+            f"{HERE}/vorschlaege?nach=1.{large}",
+            f"{HERE}/beitraege?nach=20260101T000000.0-{large}",
+            f"{HERE}/neues?vor={large}",
+        ]
+        assert [client.get(each).status_code for each in addresses] == [200] * len(addresses)
+        assert client.get(f"/folgen/{large}.x").status_code == 404
+        assert client.get(f"/mitschreiben/einladung/{large}.x").status_code in (303, 404)
+
+
+def test_what_is_said_of_a_proposal_at_a_touch_table_comes_from_a_public_terminal(
+    new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        row = town.hand_in(session, "Eine Bank.", kind=Kind.PROPOSAL, title="Bank", wants_publication=True)
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    table = signed_in(engine, town.planner, new_client())
+    desk, passes = f"/verwaltung/planung/{town.procedure.id}/tisch", f"{HERE}/tisch/ausweis"
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    key = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(*form)
+    tomorrow = (local_date(NOW) + timedelta(days=1)).isoformat()
+    asked = {"do": "begin", "title": "Foyer", "starts_on": tomorrow, "ends_on": tomorrow}
+    # A key on a curve that nobody here knows is no key, and a number that no table has ends none.
+    unknown = "MDIwEAYHKoZIzj0CAQYFK4EEAAYDHgAEAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ=="
+    assert table.post(desk, data=asked | {"key": unknown}).status_code == 422
+    assert table.post(desk, data={"do": "end-99999999999"}).status_code == 303
+    assert table.post(desk, data=asked | {"key": base64.b64encode(key).decode()}).status_code == 303
+
+    # Set up the evening before it is told nothing that sounds like its end, and what comes from it is sent online.
+    assert table.get(passes).json() == {"question": ""}
+
+    def say(text: str) -> None:
+        sent = fields(table.get(f"{THERE}/kommentar")) | {"stance": "for", "text": text}
+        assert table.post(f"{THERE}/kommentar", data=sent).status_code == 303
+        answer = table.get(f"{THERE}/anders")
+        sent = fields(answer) | {"what": f"Eine Bank. {text}", "reason": "So ist es klarer."}
+        assert table.post(f"{THERE}/anders", data=sent).status_code == 303
+
+    say("Einen Tag zu früh.")
+    with unit_of_work(engine, write=True) as session:
+        row = session.exec(select(terminals.Terminal)).one()
+        row.starts_on = local_date(NOW)
+        session.add(row)
+    assert table.get(passes).json()["question"]
+    say("Am Tisch.")
+    with Session(engine) as session:
+        made = session.exec(select(Contribution).order_by(col(Contribution.id))).all()
+    assert [row.channel for row in made[1:]] == ["web", "web", "terminal", "terminal"]
