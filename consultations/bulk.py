@@ -25,6 +25,7 @@ from consultations.people import PersonInput
 from consultations.permissions import Actor
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
+from consultations.text import without_controls
 from geo.geometry import GeometryProblem, Located, from_lonlat, read_geojson_geometry
 
 #: What a column can be.
@@ -222,7 +223,11 @@ def _read_geojson(path: Path, limit: int) -> Table:
     columns: dict[str, None] = {}
     lines = []
     for number, feature in enumerate(features, start=1):
-        values = {str(name): _cell(value) for name, value in (feature.get("properties") or {}).items()}
+        # JSON can hold what no database takes; tables of text are refused for it, or cannot.
+        values = {
+            without_controls(str(name)): without_controls(_cell(value))
+            for name, value in (feature.get("properties") or {}).items()
+        }
         columns.update(dict.fromkeys(values))
         lines.append(Line(number, values, feature.get("geometry")))
     return Table(tuple(lines), tuple(columns), "GeoJSON")

@@ -116,7 +116,7 @@ def test_the_same_as_xlsx_and_geojson(session: Session, town: cast.Town, tmp_pat
         "type": "Feature",
         "geometry": {"type": "Point", "coordinates": [10.71, 48.31]},
         "properties": {
-            "Nr": 2,
+            "Nr": "2\0\ud800",
             "Titel": "Zweite",
             "Text": "…",
             "Datum": "2026-02-03",
@@ -126,6 +126,7 @@ def test_the_same_as_xlsx_and_geojson(session: Session, town: cast.Town, tmp_pat
     }
     path = write(tmp_path, "ideen.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}))
     assert run(session, town, path).count("created") == 1
+    assert run(session, town, path).count("known") == 1
     first, second = rows(session)
     assert (first.text, first.received_at) == ("Zwei\nZeilen", datetime(2026, 2, 2, 8, 30, tzinfo=UTC))
     assert (second.title, second.lon, second.lat) == ("Zweite", 10.71, 48.31)
