@@ -1,8 +1,9 @@
 """Contributions from other systems: tables and GeoJSON through the one door, line by line.
 
 A mapping says which column is what. Each line is created, known already (by its source id) or refused with a reason, and
-the caller commits or rolls back. A rehearsal only reads. A file may come in several parts (`parts`), each whole for itself:
-a line that is known is passed over, so that whoever was interrupted begins again at the front and nothing is there twice.
+the caller commits or rolls back. A rehearsal only reads. A file comes in whole or in several parts (`parts`), each whole for
+itself: a line that is known is passed over, so that whoever was interrupted begins again at the front and nothing is there
+twice.
 """
 
 import csv
@@ -248,8 +249,8 @@ def check_columns(table: Table, mapping: FieldMap) -> None:
         raise Refusal(Code.MAPPING_INVALID, filename="", problem=f"no column {', '.join(missing)}")
 
 
-def parts(table: Table, size: int = PART) -> Iterator[Table]:
-    """A table as several of a few lines each, in the order of the file."""
+def parts(table: Table, size: int) -> Iterator[Table]:
+    """A table as several of `size` lines each, in the order of the file."""
     for begin in range(0, len(table.lines), size):
         yield replace(table, lines=table.lines[begin : begin + size])
 
@@ -262,11 +263,13 @@ def take_in(
     procedure: Procedure,
     by: Actor,
     now: datetime,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Hand in every line of a table through the one door, in the caller's transaction.
 
     Lines whose source id the procedure knows are left as they are. A comment's parent is found by its source id,
-    earlier in this table or in an earlier import. Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
+    earlier in this table or in an earlier import. `progress` is told how many lines are done, now and then.
+    Raises Refusal MAPPING_INVALID, NOT_ALLOWED.
     """
 
     def hand_in(submission: Submission) -> Contribution:
@@ -276,7 +279,7 @@ def take_in(
             moderation.publish_imported(session, row, source=mapping.source, by=by, now=now)
         return row
 
-    return _go_through(session, table, mapping, hand_in, procedure=procedure, now=now)
+    return _go_through(session, table, mapping, hand_in, procedure=procedure, now=now, progress=progress)
 
 
 def rehearse(
@@ -301,12 +304,18 @@ def _go_through(
     *,
     procedure: Procedure,
     now: datetime,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Bring every line to the door, and note what becomes of it."""
     check_columns(table, mapping)
     assert procedure.id is not None
     known = _known(session, procedure.id, table, mapping)
-    return Report([_bring(session, line, mapping, known, door, now) for line in table.lines])
+    report = Report()
+    for done, line in enumerate(table.lines, start=1):
+        report.outcomes.append(_bring(session, line, mapping, known, door, now))
+        if done % 100 == 0:
+            progress(done)
+    return report
 
 
 def _known(session: Session, procedure_id: int, table: Table, mapping: FieldMap) -> dict[str, int | None]:

@@ -48,10 +48,13 @@ def contributions(
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Import the rest all the same.")
     ] = False,
+    in_parts: Annotated[
+        bool, typer.Option("--in-parts", help="Let others hand in between every 25 lines.")
+    ] = False,
     lang: Annotated[str, typer.Option(help="Language of the messages.")] = "de",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")] = False,
 ) -> None:
-    """Take contributions in through the one door: first a rehearsal, then part by part, as a job."""
+    """Take contributions in through the one door: first a rehearsal, then in one transaction or in parts, as a job."""
     house = _house(context)
     now = house.clock()
     try:
@@ -82,6 +85,7 @@ def contributions(
                 by=SYSTEM,
                 now=now,
                 skip_refused=skip_refused,
+                in_parts=in_parts,
             )
         found = _wait(house, job.id or 0)
     _print(found, as_json)

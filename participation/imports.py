@@ -1,4 +1,4 @@
-"""Bulk imports as jobs: the file is kept, taken in part by part between which others can write, and resumed where it stopped."""
+"""Bulk imports as jobs: the file is kept and taken in at once, or in parts between which others write; progress can be seen."""
 
 import tempfile
 from datetime import datetime
@@ -44,6 +44,7 @@ def leave_job(
     by: Actor,
     now: datetime,
     skip_refused: bool = False,
+    in_parts: bool = False,
 ) -> Job:
     """Keep the file and leave the job that takes it in, in the caller's transaction."""
     with path.open("rb") as stream:
@@ -58,6 +59,7 @@ def leave_job(
             "mapping": mapping_text,
             "person": by.person_id,
             "skip_refused": skip_refused,
+            "in_parts": in_parts,
         },
         now=now,
         municipality_id=procedure.municipality_id,
@@ -66,11 +68,12 @@ def leave_job(
 
 @jobs.job(KIND)
 def take_in(house: House, job: Job) -> dict[str, Any]:
-    """Do an import: a rehearsal of the whole file, then part by part. With refused lines nothing is imported, unless they
+    """Do an import: a rehearsal of the whole file, then one transaction. With refused lines nothing is imported, unless they
     were to be skipped.
 
-    Not in one transaction: on SQLite nobody else could write until the last line, which of thousands takes longer than a
-    citizen waits with a statement. Who is interrupted (the job is tried again) goes on where the last part ended.
+    Nobody else can hand in to the town until its end, which with thousands of lines is longer than a citizen waits. Who
+    asked for parts gets a transaction for each of them instead; if such an import is interrupted, the job is tried again
+    and goes on where the last part ended.
     """
     payload = job.payload
     now = house.clock()
@@ -93,19 +96,28 @@ def take_in(house: House, job: Job) -> dict[str, Any]:
     imported = skips or not report.refused
     if imported:
         report = Report()
-        for part in bulk.parts(table):
+        size = bulk.PART if payload.get("in_parts") else total
+        for part in bulk.parts(table, size):
+            done = len(report.outcomes)
+
+            def progress(more: int, done: int = done) -> None:
+                # In memory: nobody else can write as long as the import's own transaction is open.
+                house.progress[job_id] = 100 * (done + more) // total
+
             with unit_of_work(house.engine, write=True) as session:
                 procedure = _procedure(session, procedure_id)
-                taken = bulk.take_in(session, part, mapping, procedure=procedure, by=by, now=now)
-                # Something has changed since the rehearsal, such as the phase. What is in stays in: it has numbers and
-                # receipts. The file can be brought again when it fits.
+                taken = bulk.take_in(
+                    session, part, mapping, procedure=procedure, by=by, now=now, progress=progress
+                )
+                # Something has changed since the rehearsal, such as the phase. What earlier parts brought stays in: it
+                # has numbers and receipts. The file can be brought again when it fits.
                 imported = skips or not taken.refused
                 if not imported:
                     session.rollback()
             report.outcomes += taken.outcomes if imported else taken.refused
             if not imported:
                 break
-            house.progress[job_id] = 100 * len(report.outcomes) // total
+            progress(len(part.lines))
     house.progress.pop(job_id, None)
     return {**summary(report), "understood_as": table.understood_as, "imported": imported}
 

@@ -291,7 +291,15 @@ def test_between_the_parts_of_an_import_others_hand_in_and_an_interrupted_one_go
     with unit_of_work(engine, write=True) as writer:
         procedure = writer.merge(town.procedure)
         imports.leave_job(
-            writer, house.files, path, path.name, mapping, procedure=procedure, by=SYSTEM, now=cast.NOW
+            writer,
+            house.files,
+            path,
+            path.name,
+            mapping,
+            procedure=procedure,
+            by=SYSTEM,
+            now=cast.NOW,
+            in_parts=True,
         )
 
     class Stopped(Exception):
