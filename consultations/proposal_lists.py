@@ -5,6 +5,7 @@ a page costs what its own proposals cost, however many there are, and stays the 
 """
 
 import hashlib
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Order(StrEnum):
     NEWEST = "newest"
     LITTLE_SEEN = "little_seen"
     ENDS_SOON = "ends_soon"
+    NEAREST = "nearest"
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,13 @@ def listed(
     after: str = "",
     limit: int = PER_PAGE,
     total: int | None = None,
+    origin: tuple[float, float] | None = None,
 ) -> Listed:
     """The proposals of a consultation that everybody may read, `limit` of them after the key of a page before.
 
-    `total`: how many there are in all, from somebody who knows. At most four queries, however many proposals there are.
+    `total`: how many there are in all, from somebody who knows. `origin`: lon and lat in degrees that `Order.NEAREST`
+    begins at (ValueError without); proposals without a place on the map come last. At most four queries, however many
+    proposals there are.
     """
     if total is None:
         total = how_many(session, procedure_id, wanted)
@@ -117,7 +122,7 @@ def listed(
     conditions = _conditions(session, procedure_id, wanted)
     if order is Order.CHANCE:
         return _by_chance(session, conditions, total, seed, after, limit)
-    return _sorted(session, procedure_id, conditions, total, order, after, limit)
+    return _sorted(session, procedure_id, conditions, total, order, after, limit, origin)
 
 
 def _by_chance(
@@ -164,12 +169,18 @@ def _sorted(
     order: Order,
     after: str,
     limit: int,
+    origin: tuple[float, float] | None,
 ) -> Listed:
     value: Any
     if order is Order.NEWEST:
         value, descends = col(Proposal.received_at), True
     elif order is Order.LITTLE_SEEN:
         value, descends = col(Proposal.attention), False
+    elif order is Order.NEAREST:
+        if origin is None:
+            raise ValueError("nearest to what?")
+        value, descends = _distance(*origin), False
+        conditions = [*conditions, col(Contribution.id) == Proposal.contribution_id]
     else:
         ends = {
             phase.id: phase.ends_on.toordinal()
@@ -200,6 +211,14 @@ def _sorted(
     )
 
 
+def _distance(lon: float, lat: float) -> ColumnElement[float]:
+    """How far a proposal is from a place, squared, in degrees of latitude; more than the world is wide without a place."""
+    narrower = math.cos(math.radians(lat))
+    across = (col(Contribution.lon) - lon) * narrower
+    up = col(Contribution.lat) - lat
+    return case((col(Proposal.is_on_map), across * across + up * up), else_=1e6)
+
+
 def _spelled(value: Any) -> str:
     return f"{value.astimezone(UTC):%Y%m%dT%H%M%S.%f}" if isinstance(value, datetime) else str(value)
 
@@ -208,6 +227,8 @@ def _read(said: str, order: Order) -> Any:
     try:
         if order is Order.NEWEST:
             return datetime.strptime(said, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        if order is Order.NEAREST:
+            return number if math.isfinite(number := float(said)) else None
         # No database takes a larger one than it keeps.
         return int(said) if len(said) < 10 else None
     except ValueError:

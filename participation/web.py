@@ -565,7 +565,10 @@ async def _make_shared(
         if draws and not loading.is_done():
             loading.load()
         response = _handle(page, house, blind, "", FormData())
-        return response, _finished(response) if response.status_code == 200 else None
+        is_for_all = response.status_code == 200 and "no-store" not in response.headers.get(
+            "cache-control", ""
+        )
+        return response, _finished(response) if is_for_all else None
 
     try:
         response, kept = await run_in_threadpool(make)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.responses import Response
-from wtforms import Form, SelectField, StringField
+from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
@@ -16,6 +16,7 @@ from consultations import (
     amendments,
     channels,
     discussion,
+    nearby,
     places,
     procedures,
     proposal_lists,
@@ -120,9 +121,13 @@ class ListForm(Form):
             SelectChoice(Order.NEWEST.value, N_("Newest first")),
             SelectChoice(Order.LITTLE_SEEN.value, N_("Little noticed first")),
             SelectChoice(Order.ENDS_SOON.value, N_("Ends soon first")),
+            SelectChoice(Order.NEAREST.value, N_("Nearest first")),
         ],
         validate_choice=False,
     )
+    #: Where the browser says that it is, in degrees; only when asked.
+    lon = HiddenField(validators=[Optional(), Length(max=20)])
+    lat = HiddenField(validators=[Optional(), Length(max=20)])
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,11 @@ class ListPage:
     near: str
     #: Whether a place was asked for that the town does not know.
     is_nowhere: bool
+    #: Whether the list begins with what is nearest to that place, or where no place was said, to where the browser is.
+    is_nearest_first: bool
+    #: Whether the nearest were asked for without a place.
+    is_placeless: bool
+    near_me_url: str
     embed_url: str
 
 
@@ -171,8 +181,12 @@ def list_page(visit: Visit) -> Response:
         places.find(visit.session, visit.municipality_id, asked_near, limit=1) if asked_near else []
     )
     place = places_found[0] if places_found else None
+    origin = (place.lon, place.lat) if place is not None else _here(form) if not asked_near else None
+    wants_nearest = order is Order.NEAREST
+    if wants_nearest and origin is None:
+        order = Order.CHANCE
     wanted = Wanted(
-        near=(place.lon, place.lat) if place is not None else None,
+        near=(place.lon, place.lat) if place is not None and not wants_nearest else None,
         words=(form.q.data or "")[:200],
         district=_of(form.stadtteil.data, offered.districts),
         authoring=_of(form.stand.data, offered.states),
@@ -189,6 +203,7 @@ def list_page(visit: Visit) -> Response:
         order=order,
         seed=seed_of(visit, deal),
         after=after,
+        origin=origin,
         total=visit.once_per_change(
             "number of proposals",
             procedure_id,
@@ -201,14 +216,16 @@ def list_page(visit: Visit) -> Response:
     filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
     here = {"slug": procedure.slug}
     phases = procedures.phases_of(visit.session, procedure_id)
-    return visit.render(
+    response = visit.render(
         "proposals/list.html",
         ListPage(
             hearing_title=localised(procedure, visit.language, "title"),
             slug=procedure.slug,
             cards=tuple(cards_of(visit, procedure, entries, to="proposal")),
             total=found.total,
-            is_filtered=any(value for name, value in filters.items() if name != "sortierung"),
+            is_filtered=any(
+                value for name, value in filters.items() if name not in ("sortierung", "lon", "lat")
+            ),
             next_url=visit.url("proposals", **here, **filters, nach=following) if following else "",
             first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
             map_url=visit.url("hearing_map", **here, art="proposal"),
@@ -219,10 +236,28 @@ def list_page(visit: Visit) -> Response:
             ),
             near=place.name if place is not None else "",
             is_nowhere=bool(asked_near) and place is None,
+            is_nearest_first=order is Order.NEAREST,
+            is_placeless=wants_nearest and origin is None and not asked_near,
+            near_me_url=visit.url(
+                "proposals", **here, **{**filters, "nahe": "", "sortierung": Order.NEAREST.value}
+            ),
             embed_url=visit.absolute("proposals_embed", **here),
         ),
         form=form,
     )
+    if "lon" in filters:
+        # Where somebody is, is kept nowhere, not even as the address of a page that is made once for all.
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _here(form: ListForm) -> tuple[float, float] | None:
+    """The position that the browser was asked for (lon, lat), or None; nonsense counts as none."""
+    try:
+        spot = nearby.position(float(form.lon.data or ""), float(form.lat.data or ""))
+    except ValueError:
+        return None
+    return spot.lon, spot.lat
 
 
 @dataclass(frozen=True)

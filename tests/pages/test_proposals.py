@@ -20,6 +20,7 @@ from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Phase, PhaseKind
+from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -486,6 +487,40 @@ def test_a_page_by_chance_is_made_once_for_all_who_hold_its_order(
             session, row, Decision(Action.WITHHOLD, moderation.Reason.OFF_TOPIC), by=town.moderator, now=NOW
         )
     assert "29 Vorschläge" in words(plain.get(f"{HERE}/vorschlaege"))
+
+
+def test_the_nearest_come_first_and_where_somebody_is_is_kept_nowhere(
+    app: Starlette, client: TestClient, engine: Engine, town: Town
+) -> None:
+    steps = [(number * 7) % 23 for number in range(23)]  # each of 0 … 22 once, in no order
+    with unit_of_work(engine, write=True) as session:
+        for title, located in (
+            ("Ohne Ort", None),
+            *((f"Bank {step}", from_lonlat(10.7 + step * 0.004, 48.3 - step * 0.001)) for step in steps),
+        ):
+            row = town.hand_in(
+                session, "Text.", kind=Kind.PROPOSAL, title=title, located=located, wants_publication=True
+            )
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+
+    def titles(page: html.HtmlElement) -> list[str]:
+        return [str(link.text_content()) for link in page.xpath("//ul[@class='d-contributions']//h2//a")]
+
+    address = f"{HERE}/vorschlaege?sortierung=nearest&lon=10.700&lat=48.300"
+    first = client.get(address)
+    assert "Was Ihnen am nächsten liegt" in words(first)
+    assert (first.headers["cache-control"], len(app.state.house.kept)) == ("no-store", 0)
+    tree = html.fromstring(first.content)
+    (more,) = tree.xpath("//nav[contains(@class, 'd-pagination')]//a[contains(., 'Weitere')]/@href")
+    rest = html.fromstring(client.get(more).content)
+    assert titles(tree) + titles(rest) == [*(f"Bank {step}" for step in range(23)), "Ohne Ort"]
+    (button,) = tree.xpath("//button[@data-near]")
+    assert ("hidden" in button.attrib, "sortierung=nearest" in button.get("data-near")) == (True, True)
+    for nonsense in ("", "&lon=x&lat=y", "&lon=nan&lat=48.3", "&lon=-70&lat=48.3", "&nahe=Nirgendwo"):
+        answer = client.get(f"{HERE}/vorschlaege?sortierung=nearest{nonsense}")
+        assert answer.status_code == 200
+        assert ("Von wo aus gesehen?" if "nahe" not in nonsense else "kennen wir nicht") in words(answer)
+    assert client.get(f"{address}&nach=inf-3").status_code == 200
 
 
 def test_a_number_that_no_row_has_is_a_page_and_no_fault(
