@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.pool import Pool
 from sqlalchemy.util import LRUCache
 
 from participation import database
@@ -78,6 +80,7 @@ class Databases:
         try:
             yield server.url.format(database=name)
         finally:
+            _hang_up(name)
             if _emptied(_dsn(server, name), self._shape):
                 self._idle.append(name)
             else:
@@ -101,6 +104,24 @@ class Databases:
                 )
             )
         return name
+
+
+_connected: WeakSet[psycopg.Connection[Any]] = WeakSet()
+"""What this process opened for its engines. A thread that is still at work when its engine is let go of keeps its connection,
+which nobody closes then: the driver complains when it is collected, in the middle of some later test."""
+
+
+@event.listens_for(Pool, "connect")
+def _remember(connection: object, record: object) -> None:
+    if isinstance(connection, psycopg.Connection):
+        _connected.add(connection)
+
+
+def _hang_up(database: str) -> None:
+    """Close what a test has left open, as the server does with what it still has (see `_emptied`)."""
+    for connection in [each for each in _connected if not each.closed]:
+        if connection.info.dbname == database:
+            connection.close()
 
 
 def _emptied(dsn: str, shape: tuple[object, ...]) -> bool:
