@@ -61,3 +61,11 @@ def position(lon: float, lat: float) -> Located:
         return from_lonlat(lon, lat)
     except GeometryProblem as problem:
         raise ValueError(problem.code) from problem
+
+
+def typed_position(lon: str, lat: str) -> Located | None:
+    """The position that a browser was asked for, in degrees; nonsense counts as none."""
+    try:
+        return position(float(lon), float(lat))
+    except ValueError:
+        return None

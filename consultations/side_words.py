@@ -117,18 +117,17 @@ def decide(
     row: ProposalAuthor | Amendment | None
     if kind is Beside.NAME:
         row = session.get(ProposalAuthor, key, populate_existing=True)
-        stands = row.name if row else ""
-        if row is not None:
-            row.name_state = after
     else:
         row = session.get(Amendment, key, populate_existing=True)
-        stands = row.decision_words if row else ""
-        if row is not None:
-            row.answer_state = after
     if row is None or row.proposal_id != proposal.contribution_id:
         raise Refusal(Code.NOT_FOUND)
-    if stands != seen:
+    # Nothing is written before it is certain: whoever shows the refusal on a page commits what stands in the session.
+    if (row.name if isinstance(row, ProposalAuthor) else row.decision_words) != seen:
         raise Refusal(Code.DECIDED_MEANWHILE)
+    if isinstance(row, ProposalAuthor):
+        row.name_state = after
+    else:
+        row.answer_state = after
     session.add(row)
     session.flush()
     proposals.note(

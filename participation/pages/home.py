@@ -171,7 +171,7 @@ def search(visit: Visit) -> Response:
     everything = procedures.public(visit.session, visit.municipality_id)
     form = _search_form(visit, cards_of(visit, everything))
     words, district = typed(form.q.data), typed(form.district.data)
-    here = _here(form)
+    here = nearby.typed_position(form.lon.data or "", form.lat.data or "")
     found_places = [] if here else _places(visit, form, words)
     chosen = here or (found_places[0] if found_places and _is_meant(form, words, found_places) else None)
     near = nearby.around(everything, chosen) if chosen else []
@@ -214,14 +214,6 @@ def search(visit: Visit) -> Response:
 def typed(words: str | None) -> str:
     """What somebody typed into a search field, as both databases can compare it."""
     return normalise((words or "")[:200]).strip()
-
-
-def _here(form: SearchForm) -> nearby.Spot | None:
-    """The position that the browser was asked for, or None; nonsense counts as none."""
-    try:
-        return nearby.position(float(form.lon.data or ""), float(form.lat.data or ""))
-    except ValueError:
-        return None
 
 
 _STREET = re.compile(

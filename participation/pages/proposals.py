@@ -181,7 +181,9 @@ def list_page(visit: Visit) -> Response:
         places.find(visit.session, visit.municipality_id, asked_near, limit=1) if asked_near else []
     )
     place = places_found[0] if places_found else None
-    origin = (place.lon, place.lat) if place is not None else _here(form) if not asked_near else None
+    told = None if asked_near else nearby.typed_position(form.lon.data or "", form.lat.data or "")
+    spot = place or told
+    origin = (spot.lon, spot.lat) if spot is not None else None
     wants_nearest = order is Order.NEAREST
     if wants_nearest and origin is None:
         order = Order.CHANCE
@@ -249,15 +251,6 @@ def list_page(visit: Visit) -> Response:
         # Where somebody is, is kept nowhere, not even as the address of a page that is made once for all.
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _here(form: ListForm) -> tuple[float, float] | None:
-    """The position that the browser was asked for (lon, lat), or None; nonsense counts as none."""
-    try:
-        spot = nearby.position(float(form.lon.data or ""), float(form.lat.data or ""))
-    except ValueError:
-        return None
-    return spot.lon, spot.lat
 
 
 @dataclass(frozen=True)
