@@ -19,7 +19,7 @@ from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import happenings, journal, notices, proposals, received
+from consultations import happenings, journal, nesting, notices, proposals, received
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import LEGAL_TIME
 from consultations.happenings import Happening
@@ -86,7 +86,7 @@ class Subscription(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     municipality_id: int = Field(foreign_key="municipality.id")
     address: str
-    #: "procedure:3", "proposal:17", "district:Nord": see `Target`.
+    #: "procedure:3", "parts:3", "proposal:17", "district:Nord": see `Target`.
     target: str
     rhythm: str = Rhythm.WEEKLY.value
     language: str = "de"
@@ -119,7 +119,7 @@ class Consent(SQLModel, table=True):
 class Target:
     """What can be followed. `name` is a district's name, or the key of a consultation or proposal."""
 
-    kind: str  # procedure | proposal | district
+    kind: str  # procedure | parts (a procedure and all that belongs to it) | proposal | district
     name: str
 
     @property
@@ -136,6 +136,11 @@ class Target:
 def of_procedure(procedure_id: int) -> Target:
     """A consultation with all its proposals."""
     return Target("procedure", str(procedure_id))
+
+
+def of_parts(procedure_id: int) -> Target:
+    """A consultation and all that belongs to it, with their proposals."""
+    return Target("parts", str(procedure_id))
 
 
 def of_proposal(proposal_id: int) -> Target:
@@ -476,6 +481,12 @@ def _leave_mail(session: Session, row: Subscription, head: int, now: datetime) -
 def _about(target: Target, municipality_id: int) -> list[Any]:
     if target.kind == "district":
         return [Happening.municipality_id == municipality_id, Happening.district == target.name]
+    if target.kind == "parts":
+        # What becomes a part later is told of from then on; what no longer is one, no longer.
+        return [
+            col(Happening.procedure_id).in_(nesting.with_parts(int(target.name))),
+            Happening.municipality_id == municipality_id,
+        ]
     column = Happening.procedure_id if target.kind == "procedure" else Happening.proposal_id
     return [column == int(target.name), Happening.municipality_id == municipality_id]
 
@@ -564,7 +575,7 @@ def name_of(session: Session, row: Subscription, language: str) -> str:
     target = Target.read(row.target)
     if target.kind == "district":
         return target.name
-    if target.kind == "procedure":
+    if target.kind in ("procedure", "parts"):
         procedure = session.get(Procedure, int(target.name))
         return localised(procedure, language, "title") if procedure else ""
     contribution = session.get(Contribution, int(target.name))

@@ -7,7 +7,7 @@ change leaves a numbered version behind.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -116,6 +116,7 @@ class Procedure(SQLModel, table=True):
         UniqueConstraint("municipality_id", "slug"),
         UniqueConstraint("municipality_id", "key"),
         Index("ix_procedure_municipality_id_state", "municipality_id", "state"),
+        Index("ix_procedure_part_of_id", "part_of_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -157,6 +158,12 @@ class Procedure(SQLModel, table=True):
     version: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    #: The consultation of the same municipality that this one is a part of; without it a part stands by itself.
+    part_of_id: int | None = Field(default=None, foreign_key="procedure.id")
+
+
+#: How deep consultations nest: area, project, part.
+MOST_LEVELS = 3
 
 
 class ProcedureVersion(SQLModel, table=True):
@@ -326,6 +333,8 @@ class ProcedureInput:
     contact: dict[str, Any] = field(default_factory=dict)
     access_options: tuple[dict[str, Any], ...] = ()
     phases: tuple[PhaseInput, ...] = ()
+    #: What it is a part of; none where it stands by itself.
+    part_of_id: int | None = None
 
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
@@ -356,6 +365,54 @@ def _check_names(session: Session, municipality_id: int, entered: ProcedureInput
     return slug
 
 
+def parents_of(session: Session, municipality_id: int) -> dict[int, int]:
+    """What is part of what in a municipality: the parent's id by the part's; one query."""
+    rows = session.exec(
+        select(Procedure.id, Procedure.part_of_id).where(
+            Procedure.municipality_id == municipality_id, col(Procedure.part_of_id).is_not(None)
+        )
+    )
+    return {part: parent for part, parent in rows if part is not None and parent is not None}
+
+
+def nesting_problem(parents: Mapping[int, int], own_id: int | None, wished: int) -> Code | None:
+    """What forbids that `own_id` (None: a new one) becomes a part of `wished`, where `parents` is how it stands."""
+    above = [wished]
+    while above[-1] in parents and len(above) <= MOST_LEVELS:
+        above.append(parents[above[-1]])
+    if own_id in above:
+        return Code.NESTED_IN_CIRCLE
+    below, level = 0, {own_id}
+    while level and below <= MOST_LEVELS:
+        below += 1
+        level = {part for part, parent in parents.items() if parent in level}
+    return Code.NESTED_TOO_DEEP if len(above) + below > MOST_LEVELS else None
+
+
+def _check_nesting(
+    session: Session,
+    municipality_id: int,
+    own_id: int | None,
+    wished: int | None,
+    stands: int | None,
+    by: Actor,
+) -> None:
+    """Whether it may become a part of `wished`; what stands already may stay. Raises Refusal (field "part_of")
+    NESTED_ELSEWHERE (not of this municipality), NOT_ALLOWED (who does not plan it), NESTED_IN_CIRCLE, NESTED_TOO_DEEP."""
+    if wished is None or wished == stands:
+        return
+    # Two who nest at the same moment could close a circle that neither of them sees.
+    journal.hold(session, municipality_id)
+    parent = by_id(session, municipality_id, wished)
+    if parent is None:
+        raise Refusal(Code.NESTED_ELSEWHERE, "part_of")
+    if not may(by, Permission.PLAN, municipality_id=municipality_id, procedure_id=wished):
+        raise Refusal(Code.NOT_ALLOWED, "part_of")
+    problem = nesting_problem(parents_of(session, municipality_id), own_id, wished)
+    if problem is not None:
+        raise Refusal(problem, "part_of", title=parent.title, levels=MOST_LEVELS)
+
+
 def create(
     session: Session,
     entered: ProcedureInput,
@@ -367,13 +424,15 @@ def create(
 ) -> Procedure:
     """A new procedure as a draft, with the phases entered (or those of the template, undated).
 
-    Raises Refusal NOT_ALLOWED, NOT_FOUND (template), NAME_TAKEN (key, slug), DATES_REVERSED (phases-N-ends_on).
+    Raises Refusal NOT_ALLOWED, NOT_FOUND (template), NAME_TAKEN (key, slug), DATES_REVERSED (phases-N-ends_on), and those
+    of `_check_nesting` (part_of).
     """
     if not may(by, Permission.PLAN, municipality_id=municipality_id):
         raise Refusal(Code.NOT_ALLOWED)
     chosen = town_templates.in_force(session, municipality_id, template_key)
     _check_phases(entered.phases)
     slug = _check_names(session, municipality_id, entered, None)
+    _check_nesting(session, municipality_id, None, entered.part_of_id, None, by)
     procedure = Procedure(
         municipality_id=municipality_id,
         key=entered.key,
@@ -416,6 +475,7 @@ def _fill(procedure: Procedure, entered: ProcedureInput, slug: str) -> None:
         "district",
         "translations",
         "contact",
+        "part_of_id",
     ):
         setattr(procedure, name, getattr(entered, name))
     procedure.access_options = list(entered.access_options)
@@ -497,8 +557,8 @@ def change(
     """Change texts, contacts and phases. Once published, the change is a new public version and `note` says why.
 
     Raises Refusal NOT_ALLOWED, NAME_TAKEN, DATES_REVERSED, REASON_REQUIRED (published, no note), PHASE_IN_USE (left
-    out, but contributions belong to it), PROMISED (see `_keep_promises`) and CHANGED_MEANWHILE when somebody else saved since `expected_version` was
-    read.
+    out, but contributions belong to it), PROMISED (see `_keep_promises`), those of `_check_nesting` (part_of) and
+    CHANGED_MEANWHILE when somebody else saved since `expected_version` was read.
     """
     require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
@@ -507,6 +567,9 @@ def change(
     if procedure.state != ProcedureState.DRAFT.value and not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     slug = _check_names(session, procedure.municipality_id, entered, procedure.id)
+    _check_nesting(
+        session, procedure.municipality_id, procedure.id, entered.part_of_id, procedure.part_of_id, by
+    )
     is_left_out = _keep_promises(session, procedure, entered, slug, now)
     _fill(procedure, entered, slug)
     session.add(procedure)
@@ -516,6 +579,23 @@ def change(
         raise Refusal(Code.PROMISED, "phases")
     record_change(session, procedure, by=by, now=now, note=note)
     return procedure
+
+
+def as_it_stands(procedure: Procedure) -> ProcedureInput:
+    """What would be entered to leave a procedure as it is; its phases stay, since none are given."""
+    return ProcedureInput(
+        key=procedure.key,
+        title=procedure.title,
+        summary=procedure.summary,
+        description=procedure.description,
+        slug=procedure.slug,
+        location_words=procedure.location_words,
+        district=procedure.district,
+        translations=procedure.translations,
+        contact=procedure.contact,
+        access_options=tuple(procedure.access_options),
+        part_of_id=procedure.part_of_id,
+    )
 
 
 def _keep_promises(
@@ -605,6 +685,7 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
     return {
         **{name: getattr(procedure, name) for name in public},
         "access_options": procedure.access_options,
+        "part_of": _part_of_words(session, procedure),
         "plan_area": procedure.plan_area.hex() if procedure.plan_area else None,
         "phases": [
             {
@@ -637,6 +718,12 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
             for layer in places.layers_of(session, procedure.municipality_id, procedure.id)
         ],
     }
+
+
+def _part_of_words(session: Session, procedure: Procedure) -> str:
+    """What it is a part of, as everybody may read it: nothing while that is a draft."""
+    parent = session.get(Procedure, procedure.part_of_id) if procedure.part_of_id else None
+    return f"{parent.title} ({parent.key})" if parent and parent.state in PUBLIC_STATES else ""
 
 
 def set_plan_area(

@@ -65,6 +65,9 @@ class Code(StrEnum):
     BLOCK_STANDS = "block_stands"
     NOTHING_TO_RELEASE = "nothing_to_release"
     PROMISED = "promised"
+    NESTED_IN_CIRCLE = "nested_in_circle"
+    NESTED_TOO_DEEP = "nested_too_deep"
+    NESTED_ELSEWHERE = "nested_elsewhere"
     # moderation
     CLAIMED_BY_OTHER = "claimed_by_other"
     DECIDED_MEANWHILE = "decided_meanwhile"

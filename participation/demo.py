@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -436,6 +436,8 @@ class _Story:
             self._proof(key, proof)
         for each in told.get("change", ()):
             self._change(key, each)
+        for part in told.get("parts", ()):
+            self._nest(key, part, self.moment(told["published"] + 1, 10))
         if "dialogue" in told:
             self._dialogue(told)
         if "concluded" in told:
@@ -567,6 +569,17 @@ class _Story:
                 session, self.rows[key], told, starts_on=self._day(told.get("starts")),
                 ends_on=self.seat.working_day_from(ends), seat=self.seat, by=self.staff[Role.PLANNER], now=at,
             )  # fmt: skip
+
+        self.happens(at, happens)
+
+    def _nest(self, key: str, part: str, at: datetime) -> None:
+        """A consultation becomes a part of an area."""
+
+        def happens(session: Session) -> None:
+            area, row = self.rows[key], self.rows[part]
+            changed = replace(procedures.as_it_stands(row), part_of_id=area.id)
+            note = f"Gehört jetzt zu „{area.title}“"
+            procedures.change(session, row, changed, by=self.staff[Role.PLANNER], now=at, note=note)
 
         self.happens(at, happens)
 

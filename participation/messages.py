@@ -98,6 +98,14 @@ MESSAGES: dict[Code, str] = {
     Code.PROMISED: N_(
         "This was announced and must stay until the phase is over. You can add to it, but take nothing away."
     ),
+    Code.NESTED_IN_CIRCLE: N_(
+        "“%(title)s” is this consultation itself or a part of it; it cannot be the other way round as well."
+    ),
+    Code.NESTED_TOO_DEEP: N_(
+        "Consultations nest at most %(levels)s deep, such as area, project, part. With “%(title)s” above it this would be "
+        "deeper."
+    ),
+    Code.NESTED_ELSEWHERE: N_("Please choose a consultation of this municipality from the list."),
     Code.CLAIMED_BY_OTHER: N_("%(name)s is working on this until %(until)s."),
     Code.DECIDED_MEANWHILE: N_(
         "Somebody else has decided on this meanwhile. Please look at the decision first."

@@ -105,6 +105,14 @@ def item_of(news: News, base: str, language: str) -> Item:
     return Item(news.title, news.reference, in_words(news, language), base + language_prefix(language) + path)
 
 
+def followed(session: Session, row: Subscription, language: str) -> str:
+    """What a subscription follows, as its owner reads it."""
+    name = following.name_of(session, row, language)
+    if following.Target.read(row.target).kind == "parts":
+        return i18n.translations(language).gettext("%(title)s and its parts") % {"title": name}
+    return name
+
+
 def prepare(
     session: Session, notice: Notice, municipality: Municipality, *, key: bytes, base: str
 ) -> NewsMessage | None:
@@ -130,7 +138,7 @@ def prepare(
         token = following.token_of(key, row)
         manage = prefix + path_for("follow_manage", token=token)
         end = prefix + path_for("follow_end", token=token)
-        what = following.name_of(session, row, language)
+        what = followed(session, row, language)
         rhythm = str(facts.get("rhythm", row.rhythm))
         if is_news:
             items = tuple(

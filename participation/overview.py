@@ -30,9 +30,9 @@ from participation.i18n import date_long, translations
 from participation.settings import LANGUAGES
 
 __all__ = [
-    "DOCUMENT_NAMES", "ENTERED_IN", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
+    "DOCUMENT_NAMES", "ENTERED_IN", "FORMALITY", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
     "Deadline", "Difference",
-    "Look", "Pin", "Step", "View", "card", "days_of", "deadline", "differences", "in_order", "in_words", "is_open", "last_day", "midnight", "phase_name",
+    "Look", "Pin", "Step", "View", "card", "common_timeline", "days_of", "deadline", "differences", "formality", "in_order", "in_words", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
 ]  # fmt: skip
 
@@ -440,6 +440,26 @@ class Step:
     ends: date | None
     state: str
     text: str
+    #: A key of FORMALITY; empty where nobody is asked anything.
+    formality: str = ""
+    #: On a timeline of several consultations: the one that the phase belongs to, and the language of its title.
+    of: str = ""
+    of_language: str = ""
+    slug: str = ""
+
+
+FORMALITY: Mapping[str, str] = {
+    "formal": N_("formal, by law"),
+    "informal": N_("informal"),
+}
+"""Whether the law asks for a phase and says what becomes of it, or the town asks by itself."""
+
+
+def formality(phase: Phase) -> str:
+    """A key of FORMALITY for phases in which somebody is asked; empty for the others (weighing, decision)."""
+    if phase.is_formal:
+        return "formal"
+    return "informal" if phase.opens or phase.kind == PhaseKind.CO_CREATION.value else ""
 
 
 def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Step, ...]:
@@ -452,9 +472,35 @@ def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Ste
             ends=days_of(phase, now)[1],
             state=states[phase.state(now)],
             text=" ".join([phase.note, *_notes(phase, "", language)]).strip(),
+            formality=formality(phase),
         )
         for phase in phases
     )
+
+
+def common_timeline(
+    own: Sequence[Phase],
+    parts: Sequence[tuple[Procedure, Sequence[Phase]]],
+    now: datetime,
+    language: str,
+) -> tuple[Step, ...]:
+    """The phases of a consultation and those of its parts in the order of their days, each with what it belongs to.
+
+    What has no day yet comes last, and only of the consultation itself: of a part it stands on the part's own page.
+    """
+    steps = list(timeline(own, now, language))
+    for procedure, phases in parts:
+        steps += [
+            replace(
+                step,
+                of=localised(procedure, language, "title"),
+                of_language=text_language(procedure, language, "title"),
+                slug=procedure.slug,
+            )
+            for step in timeline(phases, now, language)
+            if step.begins
+        ]
+    return tuple(sorted(steps, key=lambda step: (step.begins or date.max, step.ends or date.max)))
 
 
 # --- what a version changed ------------------------------------------------------------------------
@@ -466,6 +512,7 @@ _TEXTS: Mapping[str, str] = {
     "location_words": N_("Place in words"),
     "district": N_("District"),
     "key": N_("Reference"),
+    "part_of": N_("Part of"),
 }
 _OTHERS: Mapping[str, str] = {
     "contact": N_("Contact"),
@@ -523,7 +570,8 @@ def differences(
     found = [
         Difference(label, str(before.get(name) or ""), str(after.get(name) or ""))
         for name, label in _TEXTS.items()
-        if before.get(name) != after.get(name)
+        # Versions from before say nothing of what came later.
+        if (before.get(name) or "") != (after.get(name) or "")
     ]
     found += _phases_differ(_rows(before, "phases"), _rows(after, "phases"), language)
     found += _documents_differ(_rows(before, "documents"), _rows(after, "documents"))

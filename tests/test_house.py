@@ -75,6 +75,7 @@ FLOORS: dict[str, dict[str, int]] = {
         **dict.fromkeys(
             [
                 "procedures",
+                "nesting",
                 "publishing",
                 "filing",
                 "changes",

@@ -10,7 +10,7 @@ from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
-from consultations import following, places, proposals, received
+from consultations import following, nesting, places, proposals, received
 from consultations.following import Rhythm, State, Subscription, Target
 from consultations.permissions import Permission
 from consultations.places import PlaceKind
@@ -81,7 +81,8 @@ def follow(visit: Visit) -> Response:
     form.target.choices = [SelectChoice(target.key, name) for target, name in own]
     keys = [target.key for target, _ in own]
     if not visit.is_post:
-        wanted = following.of_district(asked.get("stadtteil", "")).key
+        parts = following.of_parts(procedure.id or 0).key
+        wanted = parts if asked.get("teile") else following.of_district(asked.get("stadtteil", "")).key
         form.target.data = wanted if wanted in keys else keys[0]
         return _show(visit, procedure, form, is_asked=bool(asked.get("gefragt")))
     if form.target.data not in keys:
@@ -113,10 +114,17 @@ def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
     target = _proposal(visit, procedure, reference)
     if target is not None:
         found.append((target, visit.gettext("The proposal %(reference)s", reference=reference)))
-    title = title_of(visit, procedure)
+    title, procedure_id = title_of(visit, procedure), procedure.id or 0
     found.append(
-        (following.of_procedure(procedure.id or 0), visit.gettext("The project “%(title)s”", title=title))
+        (following.of_procedure(procedure_id), visit.gettext("The project “%(title)s”", title=title))
     )
+    if nesting.has_parts(visit.session, procedure_id):
+        found.append(
+            (
+                following.of_parts(procedure_id),
+                visit.gettext("The project “%(title)s” and its parts", title=title),
+            )
+        )
     found += [
         (
             following.of_district(place.name),
@@ -142,7 +150,7 @@ def _show(
 ) -> Response:
     narrowed = {
         name: visit.request.query_params[name]
-        for name in ("vorschlag", "stadtteil")
+        for name in ("vorschlag", "stadtteil", "teile")
         if visit.request.query_params.get(name)
     }
     return visit.render(
@@ -211,7 +219,7 @@ def end(visit: Visit) -> Response:
     return visit.render(
         "follow/end.html",
         ManagePage(
-            following.name_of(visit.session, row, visit.language),
+            news_messages.followed(visit.session, row, visit.language),
             row.state == State.ACTIVE.value,
             row.state == State.ENDED.value,
             "",
@@ -235,7 +243,7 @@ def _by_token(visit: Visit) -> Subscription:
 def _others(visit: Visit, row: Subscription) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (
-            following.name_of(visit.session, each, visit.language),
+            news_messages.followed(visit.session, each, visit.language),
             visit.gettext(RHYTHMS[Rhythm(each.rhythm)]),
             visit.url("follow_manage", token=following.token_of(visit.house.link_key, each)),
         )
@@ -250,7 +258,7 @@ def _show_manage(
     return visit.render(
         "follow/manage.html",
         ManagePage(
-            following.name_of(visit.session, row, visit.language),
+            news_messages.followed(visit.session, row, visit.language),
             row.state == State.ACTIVE.value,
             row.state == State.ENDED.value,
             done,
@@ -299,6 +307,8 @@ def _target(visit: Visit, procedure: Procedure) -> tuple[Target, dict[str, str]]
     if asked.get("stadtteil"):
         name = asked["stadtteil"][:200]
         return following.of_district(name), {"stadtteil": name}
+    if asked.get("teile"):
+        return following.of_parts(procedure.id or 0), {"teile": "1"}
     return following.of_procedure(procedure.id or 0), {}
 
 

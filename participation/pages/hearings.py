@@ -17,6 +17,7 @@ from consultations import (
     filing,
     frozen,
     municipalities,
+    nesting,
     places,
     procedures,
     proposals,
@@ -192,6 +193,8 @@ class Links:
     contributions: str
     proposals: str
     follow: str
+    #: It with its parts; empty where it has none.
+    follow_parts: str
     slip: str
     dates: str
     plan: str
@@ -200,6 +203,21 @@ class Links:
     #: In three dimensions, and its sun and shadow.
     city: str
     sunlight: str
+
+
+@dataclass(frozen=True)
+class PartLine:
+    """A consultation that belongs to the one that is shown: how far below, title and its language, where it stands."""
+
+    level: int
+    title: str
+    language: str
+    url: str
+    standing: str
+    state_text: str
+    when: str
+    #: What one can do there now.
+    ways: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -232,6 +250,9 @@ class Hearing:
     is_draft: bool
     #: The announcements that stand on the internet, newest first: words and address.
     announcements: tuple[tuple[str, str], ...]
+    #: What it is a part of, the largest first: title and address.
+    above: tuple[tuple[str, str], ...]
+    parts: tuple[PartLine, ...]
 
 
 @page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
@@ -248,6 +269,7 @@ def hearing(visit: Visit) -> Response:
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
     published = received.published_count(visit.session, procedure_id)
+    parts, part_phases = _parts(visit, procedure_id)
     return visit.render(
         "hearings/hearing.html",
         Hearing(
@@ -263,20 +285,58 @@ def hearing(visit: Visit) -> Response:
             state_text=card.state_text,
             deadline=deadline,
             ways=card.ways,
-            steps=overview.timeline(phases, visit.now, visit.language),
+            steps=overview.common_timeline(phases, part_phases, visit.now, visit.language)
+            if parts
+            else overview.timeline(phases, visit.now, visit.language),
             outcome=card.outcome,
             documents=_files(visit, documents, held, withdrawn=False),
             withdrawn_documents=_files(visit, documents, held, withdrawn=True),
             contact=_contact(visit, procedure),
             access=tuple(_access(visit, option) for option in procedure.access_options),
-            links=_links(visit, procedure, phases, deadline, published),
+            links=_links(visit, procedure, phases, deadline, published, bool(parts)),
             published=published,
             changes=changes[:CHANGES_SHOWN],
             has_more_changes=len(versions) - 1 > CHANGES_SHOWN,
             is_draft=procedure.state == ProcedureState.DRAFT.value,
             announcements=_announcements(visit, procedure, phases),
+            above=tuple(
+                (localised(each, visit.language, "title"), visit.url("hearing", slug=each.slug))
+                for each in nesting.above(visit.session, procedure)
+            ),
+            parts=parts,
         ),
     )
+
+
+def _parts(
+    visit: Visit, procedure_id: int
+) -> tuple[tuple[PartLine, ...], list[tuple[Procedure, list[Phase]]]]:
+    """What belongs to a consultation, as lines and with its phases; three queries, one where nothing does."""
+    found = nesting.parts(visit.session, procedure_id)
+    if not found:
+        return (), []
+    rows = [part.procedure for part in found]
+    ids = [row.id or 0 for row in rows]
+    phases = procedures.phases_of_all(visit.session, ids)
+    closing = publishing.closing_words(visit.session, ids)
+    lines = []
+    for part, row in zip(found, rows, strict=True):
+        card = overview.card(
+            row, phases[row.id or 0], visit.now, visit.language, closing.get(row.id or 0, "")
+        )
+        lines.append(
+            PartLine(
+                level=part.level,
+                title=card.title,
+                language=card.text_language if card.text_language != visit.language else "",
+                url=visit.url("hearing", slug=card.slug),
+                standing=card.standing,
+                state_text=card.state_text,
+                when=card.when or card.outcome or card.outcome_phase,
+                ways=card.ways,
+            )
+        )
+    return tuple(lines), [(row, phases[row.id or 0]) for row in rows]
 
 
 def procedure_of(visit: Visit) -> Procedure:
@@ -417,7 +477,12 @@ def _access(visit: Visit, option: Mapping[str, Any]) -> Access:
 
 
 def _links(
-    visit: Visit, procedure: Procedure, phases: Sequence[Phase], deadline: Deadline | None, published: int
+    visit: Visit,
+    procedure: Procedure,
+    phases: Sequence[Phase],
+    deadline: Deadline | None,
+    published: int,
+    has_parts: bool,
 ) -> Links:
     def address(name: str, when: bool = True, /, **params: object) -> str:
         return visit.url(name, slug=procedure.slug, **params) if when and name in PAGES else ""
@@ -441,6 +506,7 @@ def _links(
         map=address("hearing_map"),
         contributions=address("contributions_list", bool(published)),
         follow=address("follow", bool(published)),
+        follow_parts=address("follow", has_parts, teile=1),
         proposals=address(
             "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))
         ),

@@ -1,4 +1,4 @@
-"""The texts of a consultation, side by side in all languages of the town."""
+"""The texts of a consultation, side by side in all languages of the town, and what it is a part of."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
-from wtforms import StringField, TextAreaField
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length
 
-from consultations import places
+from consultations import nesting, places
 from consultations.permissions import Permission
 from consultations.places import PlaceKind
-from consultations.procedures import Procedure, ProcedureInput, ProcedureState
+from consultations.procedures import Procedure, ProcedureInput, ProcedureState, localised
 from consultations.refusals import Code
 from consultations.text import render_markdown
 from participation.pages.planning_forms import (
@@ -63,11 +64,12 @@ TEXTS: Mapping[str, TextField] = {
 
 
 class TextsForm(SectionForm):
-    """Reference, address, district; the texts themselves are added by `texts_form`."""
+    """Reference, address, district, what it belongs to; the texts themselves are added by `texts_form`."""
 
     key = StringField(N_("Reference"), [DataRequired(N_("Please enter a reference, such as BP-12.")), KEY])
     slug = StringField(N_("Address of the page"), [Length(max=80)])
     district = StringField(N_("District"), [Length(max=100)], render_kw={"list": "districts"})
+    part_of = SelectField(N_("Part of"), choices=[], validate_choice=False)
 
 
 @cache
@@ -127,6 +129,7 @@ def texts(visit: Visit) -> Response:
     procedure = planned(visit)
     languages = visit.languages
     form = visit.form(texts_form(languages), **_known_texts(procedure, languages))
+    form.part_of.choices = _parents(visit, procedure)
     errors: Errors = ()
     status = 200
     overtaken = False
@@ -138,6 +141,7 @@ def texts(visit: Visit) -> Response:
                 return visit.redirect("planning", id=procedure.id, done="saved")
             overtaken = refusal.code is Code.CHANGED_MEANWHILE
             errors, status = refused(visit, form, refusal)
+            form.part_of.choices = _parents(visit, planned(visit))
     return visit.render(
         "planning/texts.html",
         TextsPage(
@@ -160,10 +164,22 @@ def texts(visit: Visit) -> Response:
     )
 
 
+def _parents(visit: Visit, procedure: Procedure) -> list[SelectChoice]:
+    """What it could become a part of, and that it stands by itself."""
+    return [
+        SelectChoice("", N_("Nothing: it stands by itself")),
+        *(
+            SelectChoice(str(row.id), f"{localised(row, visit.language, 'title')} ({row.key})")
+            for row in nesting.possible_parents(visit.session, procedure, visit.by)
+        ),
+    ]
+
+
 def _known_texts(procedure: Procedure, languages: Sequence[str]) -> dict[str, Any]:
     known: dict[str, Any] = {
         name: getattr(procedure, name) for name in ("key", "slug", "district", "version")
     }
+    known["part_of"] = str(procedure.part_of_id or "")
     for language in languages:
         texts = procedure.translations.get(language, {})
         for name in TEXTS:
@@ -189,8 +205,16 @@ def _entered_texts(procedure: Procedure, form: TextsForm, languages: Sequence[st
         procedure,
         **changes,
         district=(form.district.data or "").strip(),
+        part_of_id=_chosen(form.part_of.data),
         translations={language: found for language, found in others.items() if found},
     )
+
+
+def _chosen(typed: str | None) -> int | None:
+    """The key that was chosen; one that nothing has if it was tampered with."""
+    if not typed:
+        return None
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else -1
 
 
 def _language_text(form: TextsForm, name: str, language: str, languages: Sequence[str]) -> LanguageText:

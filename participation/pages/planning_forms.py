@@ -99,19 +99,7 @@ def head_of(visit: Visit, procedure: Procedure) -> Head:
 
 def entered(procedure: Procedure, **changes: Any) -> ProcedureInput:
     """The consultation as it stands, with these changes, for `procedures.change`; phases stay unless given."""
-    as_it_is = ProcedureInput(
-        key=procedure.key,
-        title=procedure.title,
-        summary=procedure.summary,
-        description=procedure.description,
-        slug=procedure.slug,
-        location_words=procedure.location_words,
-        district=procedure.district,
-        translations=procedure.translations,
-        contact=procedure.contact,
-        access_options=tuple(procedure.access_options),
-    )
-    return replace(as_it_is, **changes)
+    return replace(procedures.as_it_stands(procedure), **changes)
 
 
 def read_version(form: SectionForm) -> int:

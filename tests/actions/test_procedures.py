@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from consultations import filing, journal, procedures, publishing, town_templates
+from consultations import filing, journal, nesting, procedures, publishing, town_templates
 from consultations.deadlines import PhaseState
 from consultations.documents import DocumentKind, FileFacts, documents_of, newest_version
 from consultations.journal import JournalEntry
@@ -64,9 +64,7 @@ def as_entered(session: Session, procedure: Procedure, **facts: object) -> Proce
         )
         for phase in procedures.phases_of(session, procedure.id or 0)
     )
-    same = {name: getattr(procedure, name) for name in ("key", "title", "summary", "description", "slug",
-            "location_words", "district", "translations", "contact")}  # fmt: skip
-    entered = ProcedureInput(**same, access_options=tuple(procedure.access_options), phases=phases)
+    entered = replace(procedures.as_it_stands(procedure), phases=phases)
     return replace(entered, **facts)  # type: ignore[arg-type]
 
 
@@ -626,3 +624,83 @@ def test_nobody_but_a_planner_of_the_town_may(session: Session, town: cast.Town,
             attempt()
         assert refused.value.code is Code.NOT_ALLOWED
     assert journal.revision(session, town.id) == before
+
+
+# --- nesting ---------------------------------------------------------------------------------------
+
+
+def put_under(
+    session: Session, town: cast.Town, part: Procedure, whole: Procedure | None, note: str = "Gehört dazu"
+) -> None:
+    entered = replace(procedures.as_it_stands(part), part_of_id=whole.id if whole else None)
+    procedures.change(session, part, entered, by=town.planner, now=NOW, note=note)
+
+
+def test_consultations_nest_three_deep_and_never_in_a_circle_or_across_towns(
+    session: Session, town: cast.Town
+) -> None:
+    area, project, part, fourth = (draft(session, town, key=f"N-{n}", title=f"Teil {n}") for n in range(4))
+    put_under(session, town, part, project)
+    put_under(session, town, project, area)
+    elsewhere = cast.found(session, "birkstein", "Birkstein")
+    stranger = cast.employ(session, town.municipality, Role.PLANNER, "Nur-Vier", procedure_id=fourth.id)
+    for one, under, code in (
+        (area, area.id, Code.NESTED_IN_CIRCLE),
+        (area, part.id, Code.NESTED_IN_CIRCLE),
+        (project, part.id, Code.NESTED_IN_CIRCLE),
+        (fourth, part.id, Code.NESTED_TOO_DEEP),
+        (area, fourth.id, Code.NESTED_TOO_DEEP),
+        (fourth, elsewhere.procedure.id, Code.NESTED_ELSEWHERE),
+        (fourth, 2**31 - 1, Code.NESTED_ELSEWHERE),
+    ):
+        entered = replace(procedures.as_it_stands(one), part_of_id=under)
+        with pytest.raises(Refusal) as refused:
+            procedures.change(session, one, entered, by=town.planner, now=NOW)
+        assert (refused.value.code, refused.value.field) == (code, "part_of"), (one.title, under)
+    entered = replace(procedures.as_it_stands(fourth), part_of_id=area.id)
+    with pytest.raises(Refusal) as refused:  # nobody hangs theirs on a page that they do not plan
+        procedures.change(session, fourth, entered, by=stranger, now=NOW)
+    assert refused.value.code is Code.NOT_ALLOWED
+    titles = [row.title for row in nesting.possible_parents(session, fourth, town.planner)]
+    assert titles == ["Teil 0", "Teil 1", town.procedure.title]
+    assert nesting.possible_parents(session, fourth, stranger) == []
+
+
+def test_what_is_a_part_is_kept_as_a_version_and_stands_when_the_whole_is_gone(
+    session: Session, town: cast.Town
+) -> None:
+    area, project = (draft(session, town, key=f"N-{n}", title=f"Teil {n}") for n in range(2))
+    part = town.procedure
+    put_under(session, town, project, area)
+    put_under(session, town, part, project)
+    newest = publishing.versions_of(session, part.id or 0)[0]
+    assert (newest.note, newest.snapshot["part_of"]) == ("Gehört dazu", ""), "a draft is nobody's to read"
+    assert nesting.above(session, part) == []
+    publishing.publish(session, project, by=town.planner, now=NOW)
+    assert nesting.above(session, part) == [project]
+    assert nesting.parts(session, area.id or 0) == [nesting.Part(project, 1), nesting.Part(part, 2)]
+    publishing.publish(session, area, by=town.planner, now=NOW)
+    assert nesting.above(session, part) == [area, project]
+    put_under(session, town, part, area)
+    assert publishing.versions_of(session, part.id or 0)[0].snapshot["part_of"] == "Teil 0 (N-0)"
+    below = set(session.execute(nesting.with_parts(area.id or 0)).scalars())
+    assert below == {area.id, project.id, part.id}
+    publishing.withdraw(session, area, by=town.planner, now=NOW, note="Nichts daraus geworden")
+    assert nesting.above(session, part) == [area], "given up, it is still to be read"
+    put_under(session, town, part, None)
+    assert (nesting.above(session, part), part.state) == ([], "published")
+
+
+@given(wishes=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), max_size=30))
+def test_whatever_is_put_under_whatever_nothing_is_deeper_than_three_or_part_of_itself(
+    wishes: list[tuple[int, int]],
+) -> None:
+    parents: dict[int, int] = {}
+    for part, whole in wishes:
+        if procedures.nesting_problem(parents, part, whole) is None:
+            parents[part] = whole
+    for one in range(1, 7):
+        chain = [one]
+        while chain[-1] in parents:
+            chain.append(parents[chain[-1]])
+            assert len(chain) <= procedures.MOST_LEVELS

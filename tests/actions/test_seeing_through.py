@@ -524,6 +524,19 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
     )
     weekly = follow(session, town, "w@post.example", following.of_procedure(town.procedure.id or 0))
     north = follow(session, town, "n@post.example", following.of_district("Nord"))
+    area = procedures.create(
+        session,
+        cast.consultation(key="G-1", title="Gebiet"),
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=NOW,
+    )
+    part = replace(procedures.as_it_stands(town.procedure), part_of_id=area.id)
+    procedures.change(session, town.procedure, part, by=town.planner, now=NOW, note="Ein Teil")
+    alone = following.of_procedure(area.id or 0)
+    follow(session, town, "nichts@post.example", alone)
+    whole = follow(session, town, "g@post.example", following.of_parts(area.id or 0))
     assert not following.is_anything_due(session, NOW + timedelta(hours=1)), "nothing has happened yet"
     answered(session, town, here)
     soon = NOW + timedelta(minutes=3)
@@ -542,9 +555,10 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
     answered(session, town, other, reason="Auch hier.")
     following.tell_due(session, monday)
     after = {mail.address: len(mail.facts["happenings"]) for mail in mails(session, "follow_news")[1:]}
-    assert after == {weekly.address: 2, north.address: 1}
+    assert after == {weekly.address: 2, north.address: 1, whole.address: 2}
+    assert following.about(session, town.id, alone) == []
     following.tell_due(session, monday + timedelta(days=7))
-    assert len(mails(session, "follow_news")) == 3, "no news, no mail"
+    assert len(mails(session, "follow_news")) == 4, "no news, no mail"
     # Withheld meanwhile: nobody reads of it, neither in the mail that waits nor in the feed.
     row = session.get_one(Contribution, here.contribution_id)
     moderation.undo(session, row, by=town.moderator, now=NOW)

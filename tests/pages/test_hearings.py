@@ -1,6 +1,7 @@
 """Consultations as the public reads them: the list, one of them, its documents, its versions, its dates."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
@@ -240,7 +241,7 @@ def test_the_timeline_shows_each_phase_with_its_state(client: TestClient, engine
     steps = [text(step) for step in section(client.get(HERE), "steps").xpath(".//ol/li")]
     assert steps == [
         "Frühzeitige Beteiligung abgeschlossen 1. September 2026 bis 30. September 2026 64 Beiträge, 50 % dafür",
-        "Veröffentlichung des Entwurfs läuft gerade 1. Februar 2027 bis 2. März 2027",
+        "Veröffentlichung des Entwurfs läuft gerade förmlich, per Gesetz 1. Februar 2027 bis 2. März 2027",
         "Abwägung 100 % kommt noch",
     ]
 
@@ -661,6 +662,75 @@ def test_the_form_on_paper_is_a_file_to_print(client: TestClient, town: Town) ->
     answer = client.get(address)
     assert answer.content.startswith(b"%PDF-")
     assert answer.headers["content-disposition"].startswith('attachment; filename="wohnen-am-muehlbach.pdf"')
+
+
+# --- area, project, part -----------------------------------------------------------------------------
+
+
+def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up(
+    client: TestClient, app: Starlette, engine: Engine, town: Town
+) -> None:
+    ideas = PhaseInput(
+        PhaseKind.CO_CREATION, starts_on=date(2027, 2, 10), ends_on=date(2027, 4, 1), opens=(Opens.PROPOSAL,)
+    )
+    with unit_of_work(engine, write=True) as session:
+        area, project, secret = (
+            procedures.create(
+                session,
+                cast.consultation(key=key, title=title, phases=(ideas,), part_of_id=None),
+                municipality_id=town.id,
+                template_key="informal_dialogue",
+                by=town.planner,
+                now=NOW,
+            )
+            for key, title in (("G-1", "Bachquartier"), ("G-2", "Bachweg"), ("G-3", "Noch geheim"))
+        )
+        publishing.publish(session, area, by=town.planner, now=NOW)
+    with counted(app.state.house.engine) as alone:
+        assert "Teile" not in text(client.get("/beteiligungen/bachquartier"))
+    with unit_of_work(engine, write=True) as session:
+        for part, whole in ((mine(session, town), project), (project, area), (secret, area)):
+            row = session.get_one(Procedure, part.id)
+            entered = replace(procedures.as_it_stands(row), part_of_id=whole.id)
+            procedures.change(session, row, entered, by=town.planner, now=NOW, note="Gehört dazu")
+        publishing.publish(session, session.get_one(Procedure, project.id), by=town.planner, now=NOW)
+
+    page = client.get("/beteiligungen/bachquartier")
+    lines = [text(line) for line in section(page, "parts").xpath(".//li[contains(@class, 'd-parts__part')]")]
+    assert [line.split(" bis ")[0] for line in lines] == [
+        "Bachweg Läuft gerade", "Teil des vorigen: Wohnen am Mühlbach Läuft gerade",
+    ]  # fmt: skip
+    assert "Noch geheim" not in page.text
+    steps = [text(step) for step in section(page, "steps").xpath(".//ol[@class='d-timeline']/li")]
+    assert [("Mühlbach" in step, "Bachweg" in step) for step in steps] == [
+        (True, False), (False, False), (False, True),
+    ], "in the order of days, undated ones of parts left to them"  # fmt: skip
+    assert "förmlich, per Gesetz" in steps[0]
+    assert "informell" in steps[1]
+    assert "darf unberücksichtigt bleiben" in text(section(page, "steps"))
+    trail = tree(client.get(HERE)).xpath("//nav[@class='d-breadcrumbs']//a/text()")
+    assert trail == ["Startseite", "Alle Beteiligungen", "Bachquartier", "Bachweg"]
+    (follow,) = section(page, "ways").xpath(".//a[contains(@href, 'teile=1')]/@href")
+    chosen = tree(client.get(follow)).xpath("//select[@name='target']/option[@selected]")
+    assert text(chosen[0]) == "Das Projekt „Bachquartier“ und seine Teile"
+
+    def more(session: Session, number: int) -> None:
+        entered = cast.consultation(key=f"M-{number}", title=f"Teil {number}", part_of_id=area.id)
+        row = procedures.create(session, entered, municipality_id=town.id, template_key="development_plan",
+                                by=town.planner, now=NOW)  # fmt: skip
+        publishing.publish(session, row, by=town.planner, now=NOW)
+
+    def cost() -> list[str]:
+        with counted(app.state.house.engine) as asked:
+            client.get("/beteiligungen/bachquartier?seite=x")
+        return asked
+
+    few = cost()
+    with unit_of_work(engine, write=True) as session:
+        for number in range(12):
+            more(session, number)
+    many = cost()
+    assert (len(few), len(many)) == (len(alone) + 2, len(alone) + 2), "\n".join(many)
 
 
 # --- what it costs -----------------------------------------------------------------------------------

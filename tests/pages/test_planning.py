@@ -244,6 +244,29 @@ def test_a_public_change_needs_a_note_and_stands_in_the_history(paula: TestClien
     assert "Zahl berichtigt" in words(paula.get("/beteiligungen/wohnen-am-muehlbach"))
 
 
+def test_a_consultation_becomes_a_part_of_another_and_never_of_its_own_part(
+    paula: TestClient, engine: Engine, draft: str, public: str
+) -> None:
+    form = filled(paula.get(f"{public}/texte"), "summary")
+    whole = draft.rpartition("/")[2]
+    assert form["part_of"] == ""
+    assert (
+        paula.post(f"{public}/texte", data=form | {"part_of": whole, "note": "Ein Teil"}).status_code == 303
+    )
+    assert stored(engine, public).part_of_id == int(whole)
+    page = paula.get(f"{draft}/texte")
+    assert html.fromstring(page.content).xpath("//select[@name='part_of']/option/@value") == [""]
+    circle = filled(page, "summary") | {"part_of": public.rpartition("/")[2], "summary": "Bleibt stehen."}
+    answer = paula.post(f"{draft}/texte", data=circle)
+    assert (answer.status_code, errors(answer).keys(), "Bleibt stehen." in answer.text) == (
+        422,
+        {"part_of"},
+        True,
+    )
+    assert errors(paula.post(f"{draft}/texte", data=circle | {"part_of": "9" * 30})).keys() == {"part_of"}
+    assert "Ein Teil" in words(paula.get(f"{public}/verlauf"))
+
+
 # ------------------------------------------------------------------------------------------ phases
 
 
