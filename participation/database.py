@@ -216,13 +216,41 @@ def versions(engine: Engine) -> tuple[str, str]:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to a revision (Alembic). Safe to run again."""
+    """Bring the schema to a revision (Alembic): all of the way, or where a step fails, not at all. Safe to run again."""
     from alembic import command
 
     config = _alembic()
-    with engine.execution_options(writes=True).connect() as connection:
+    with engine.execution_options(writes=True).connect() as connection, tables_made_anew(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+        connection.commit()
+
+
+@contextmanager
+def tables_made_anew(connection: Connection) -> Iterator[None]:
+    """Let migrations replace tables that others refer to; `check_references` says in the end whether all still hold.
+
+    SQLite changes a column by copying its table and dropping the first one, which foreign keys forbid as soon as a row refers
+    to it; they can be switched off outside a transaction only (https://sqlite.org/lang_altertable.html, section 7).
+    """
+    file = connection.connection.driver_connection
+    if not isinstance(file, sqlite3.Connection):
+        yield
+        return
+    file.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        file.execute("PRAGMA foreign_keys = ON")
+
+
+def check_references(connection: Connection) -> None:
+    """Raise ValueError, naming the tables, if a row refers to nothing, within the transaction that would have done it."""
+    if connection.dialect.name == "sqlite":
+        broken = {str(row[0]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")}
+        if broken:
+            raise ValueError(f"rows refer to nothing in {', '.join(sorted(broken))}")
 
 
 def _alembic() -> "Config":
@@ -233,4 +261,13 @@ def _alembic() -> "Config":
     return config
 
 
-__all__ = ["make_engine", "metadata", "migrate", "opened", "unit_of_work", "versions"]
+__all__ = [
+    "check_references",
+    "make_engine",
+    "metadata",
+    "migrate",
+    "opened",
+    "tables_made_anew",
+    "unit_of_work",
+    "versions",
+]

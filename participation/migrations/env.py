@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Connection
 from sqlmodel.sql.sqltypes import AutoString
 
 from consultations.tables import UtcDateTime
-from participation.database import make_engine, metadata
+from participation.database import check_references, make_engine, metadata, tables_made_anew
 from participation.identity import Identity  # noqa: F401  (tables)
 from participation.jobs import Job  # noqa: F401  (tables)
 from participation.settings import load
@@ -35,18 +35,23 @@ def _run(connection: Connection) -> None:
         target_metadata=metadata,
         render_as_batch=True,
         compare_type=True,
+        # True on SQLite too, since we say BEGIN ourselves: an upgrade that fails half-way leaves nothing behind.
+        transactional_ddl=True,
         render_item=_spell,
         include_name=lambda name, kind, parents: _is_ours(name, kind),
     )
     with context.begin_transaction():
         context.run_migrations()
+        check_references(connection)
 
 
 given = context.config.attributes.get("connection")
 if given is not None:
     _run(given)
-    given.commit()
 else:
-    with make_engine(load().database_url).execution_options(writes=True).connect() as own:
+    with (
+        make_engine(load().database_url).execution_options(writes=True).connect() as own,
+        tables_made_anew(own),
+    ):
         _run(own)
         own.commit()
