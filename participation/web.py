@@ -11,11 +11,13 @@ import gzip
 import hashlib
 import hmac
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -134,6 +136,22 @@ def language_prefix(language: str) -> str:
 # --- templates -------------------------------------------------------------------------------------
 
 
+def _compiled_templates() -> jinja2.BytecodeCache | None:
+    """Where Python keeps compiled modules apart from their sources, compiled templates lie beside them.
+
+    This file says how templates are compiled (escaping, above all): a change of it makes other names.
+    """
+    if not sys.pycache_prefix:
+        return None
+    folder = Path(sys.pycache_prefix) / "templates"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    made_by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    return jinja2.FileSystemBytecodeCache(str(folder), f"{made_by}-%s")
+
+
 @cache
 def environment(language: str) -> jinja2.Environment:
     """The templates in a language: autoescaped, undefined names are errors, filters speak the language."""
@@ -145,6 +163,7 @@ def environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
+        bytecode_cache=_compiled_templates(),
     )
     words = i18n.translations(language)
     templates.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]

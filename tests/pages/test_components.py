@@ -1,6 +1,7 @@
 """What the components promise to pages, and what no template may do."""
 
 import re
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -307,3 +308,19 @@ def test_the_style_sheet_knows_every_class_that_components_use() -> None:
         if name.startswith("d-") and not name.endswith("--")
     }
     assert used - known == set()
+
+
+def test_templates_that_were_compiled_before_are_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = web.environment.__wrapped__
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    assert fresh("de").bytecode_cache is None
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    fresh("de").get_template("base.html")
+    again = fresh("en")
+    monkeypatch.setattr(again, "compile", lambda *told, **options: pytest.fail("compiled again"))
+    again.get_template("base.html")
+    for kept in (tmp_path / "templates").iterdir():
+        kept.write_bytes(b"nonsense")
+    assert fresh("de").get_template("base.html").blocks
