@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from consultations import evidence_of_publication as publication
-from consultations import journal, proposals
+from consultations import journal, proposals, rewording
 from consultations.announcements import PublicationAct
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.deadlines import LEGAL_TIME
@@ -43,6 +43,7 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     yield from _receipts(session)
     for subject, problem in (
         *proposals.examine(session),
+        *rewording.examine(session),
         *publication.frozen_documents(session),
         *publication.all_certificates(session),
         *publication.late_decisions(session),

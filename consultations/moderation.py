@@ -186,7 +186,8 @@ def decide(
         raise Refusal(Code.REASON_REQUIRED, "reason")
     hides_place = decision.hides_place and contribution.cell is not None
     if decision.action is Action.REDACT and not decision.hidden_attachments and not hides_place:
-        unchanged = (contribution.title, contribution.text)
+        later = shown_version(session, contribution)
+        unchanged = (later or contribution).title, (later or contribution).text
         if (normalise(decision.title, field="title"), normalise(decision.text, field="text")) == unchanged:
             raise Refusal(Code.NOTHING_REDACTED, "text")
     before, before_redaction = contribution.publication, contribution.redaction_id
@@ -472,6 +473,12 @@ def decision_sha256(row: ModerationDecision, redaction: Redaction | None) -> str
         row.by, row.by_name, row.action, row.reason, row.explanation, row.before, version,
     ]  # fmt: skip
     return journal.digest(sealed if row.version is None else [*sealed, row.version])
+
+
+def shown_version(session: Session, contribution: Contribution) -> Redaction | None:
+    """The later version that everybody reads instead of what was handed in, or None."""
+    redaction = session.get(Redaction, contribution.redaction_id) if contribution.redaction_id else None
+    return redaction if redaction is not None and redaction.shows_version is not None else None
 
 
 def history(session: Session, contribution_id: int) -> list[ModerationDecision]:

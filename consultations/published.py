@@ -109,6 +109,8 @@ class Entry:
     #: Metres after DHHN2016, and the building that it is about (`contributions.Thing`), if there is one.
     elevation: float | None = None
     thing: dict[str, Any] = field(default_factory=dict)
+    #: The later version that is shown, if it is not what was handed in.
+    version: int | None = None
 
     @property
     def heading(self) -> str:
@@ -229,6 +231,7 @@ def _entry(row: Row[Any]) -> Entry:
         answers_to=row.answers_to or "",
         elevation=None if row.place_hidden else row.elevation,
         thing={} if row.place_hidden else row.thing,
+        version=row.shows_version,
     )
 
 

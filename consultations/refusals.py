@@ -102,6 +102,7 @@ class Code(StrEnum):
     LAST_OWNER = "last_owner"
     INVITED_BEFORE = "invited_before"
     INVITATIONS_TOO_MANY = "invitations_too_many"
+    REWORDED_TOO_OFTEN = "reworded_too_often"
     DESCRIPTION_REQUIRED = "description_required"
     # imports
     MAPPING_INVALID = "mapping_invalid"

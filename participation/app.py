@@ -57,6 +57,7 @@ ROOMS: tuple[str, ...] = (
     "proposals",
     "proposal_writing",
     "proposal_comments",
+    "comment_rewording",
     "proposal_amendments",
     "proposal_unions",
     "seen_through",

@@ -49,6 +49,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     procedures,
     proposals,
     releases,
+    rewording,
     search,
     support,
     support_lists,

@@ -159,6 +159,10 @@ MESSAGES: dict[Code, str] = {
     Code.INVITATIONS_TOO_MANY: N_(
         "That were %(limit)s invitations by mail within a day. You can also pass on a link or a code."
     ),
+    Code.REWORDED_TOO_OFTEN: N_(
+        "That were %(limit)s new wordings within a day, and somebody reads each of them. Please go on tomorrow; what you "
+        "wrote still stands here."
+    ),
     Code.DESCRIPTION_REQUIRED: N_("Please say in a few words what the picture “%(filename)s” shows."),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),

@@ -53,6 +53,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "evaluation",
                 "implementation",
                 "discussion",
+                "rewording",
                 "proposal_lists",
                 "published",
                 "releases",

@@ -27,6 +27,7 @@ from consultations import (
     municipalities,
     proposing,
     received,
+    rewording,
 )
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.files import serving_headers
@@ -311,6 +312,8 @@ class ContributionPage:
     can_withdraw: bool
     #: Whether it is a proposal whose words its author may go on changing.
     can_go_on: bool
+    #: Where its author writes a comment anew; empty for what is none, or no longer can be.
+    reword_url: str
     #: What its author can do with an amendment: withdraw | promote, or nothing.
     amendment: str
     open_until: datetime
@@ -362,6 +365,7 @@ def contribution(visit: Visit) -> Response:
         can_retract=_is_meant_for_the_public(mine),
         can_withdraw=not withdrawn,
         can_go_on=not withdrawn and _can_go_on(visit, mine),
+        reword_url=_reword_url(visit, record),
         amendment=_amendment(visit, mine),
         open_until=visit.now + OPEN_FOR,
         done=visit.gettext(done) if done else "",
@@ -403,6 +407,17 @@ def _amendment(visit: Visit, mine: Contribution) -> str:
 def _can_go_on(visit: Visit, mine: Contribution) -> bool:
     """Whether this is a proposal that still belongs to whoever handed it in."""
     return mine.kind == Kind.PROPOSAL.value and proposing.owner_with_code(visit.session, mine) is not None
+
+
+def _reword_url(visit: Visit, record: Record) -> str:
+    """Where its author writes a comment on a proposal anew."""
+    mine = record.contribution
+    proposal = rewording.proposal_of(visit.session, mine) if rewording.is_possible(mine) else None
+    if proposal is None or not proposal.is_listed:
+        return ""
+    key = proposal.contribution_id
+    about = received.references(visit.session, [key])[key]
+    return visit.url("comment_reword", slug=record.procedure.slug, reference=about, comment=mine.reference)
 
 
 def _is_meant_for_the_public(mine: Contribution) -> bool:

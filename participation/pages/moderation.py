@@ -249,11 +249,13 @@ def item(visit: Visit) -> Response:
     """One contribution: read it, decide on it."""
     row = _load(visit)
     spot = _spot(visit, row)
+    # Where others read a later version, its words are the ones that may have to be blacked out.
+    shown = moderation.shown_version(visit.session, row)
     form = visit.form(
         DecisionForm,
         seen=str(row.decisions),
-        title=row.title,
-        text=row.text,
+        title=shown.title if shown else row.title,
+        text=shown.text if shown else row.text,
         place_words=spot.district if spot else "",
     )
     form.hidden_attachments.choices = _choices(visit, row)

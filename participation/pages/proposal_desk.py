@@ -15,6 +15,7 @@ from consultations import (
     proposals,
     proposing,
     received,
+    rewording,
     side_words,
     unions,
 )
@@ -26,6 +27,7 @@ from consultations.permissions import Permission
 from consultations.proposals import Proposal, ProposalVersion, WordsState
 from consultations.refusals import Code, Refusal
 from consultations.side_words import Beside
+from consultations.text import excerpt
 from participation.messages import STATUS
 from participation.pages.moderation import REASONS
 from participation.pages.proposal_amendments import decide, decide_page
@@ -63,6 +65,9 @@ class DeskPage:
 
     versions: tuple[VersionItem, ...]
     older: str
+    #: Comments that their authors have written anew, and the address of further ones.
+    comments: tuple[VersionItem, ...]
+    more_comments: str
     amendments: tuple[AmendmentItem, ...]
     #: Wishes to merge whose owners were silent.
     unions: tuple[AmendmentItem, ...]
@@ -77,6 +82,13 @@ def desk(visit: Visit) -> Response:
     after = row_number(visit.request.query_params.get("nach")) or 0
     found = proposing.waiting_versions(
         visit.session, visit.municipality_id, procedure_ids=places, after_id=after, limit=26
+    )
+    reworded = rewording.waiting(
+        visit.session,
+        visit.municipality_id,
+        procedure_ids=places,
+        after_id=row_number(visit.request.query_params.get("kommentar")) or 0,
+        limit=26,
     )
     waiting = amendments.waiting_for_facilitator(
         visit.session, visit.municipality_id, by=visit.by, now=visit.now
@@ -105,6 +117,17 @@ def desk(visit: Visit) -> Response:
                 for row, version in found[:25]
             ),
             visit.url("proposal_desk", nach=found[24][1].id) if len(found) > 25 else "",
+            tuple(
+                VersionItem(
+                    excerpt(made.text, 90),
+                    row.reference,
+                    made.number,
+                    made.made_at,
+                    visit.url("comment_version", id=row.id),
+                )
+                for row, made in reworded[:25]
+            ),
+            visit.url("proposal_desk", kommentar=reworded[24][1].id) if len(reworded) > 25 else "",
             tuple(
                 AmendmentItem(
                     references[each.contribution_id],
@@ -255,6 +278,7 @@ class VersionPage:
     side_by_side: bool
     other_view_url: str
     is_decided: bool
+    action: str
     parts: type[Part] = Part
 
 
@@ -342,6 +366,7 @@ def _show(
         side_by_side=side_by_side,
         other_view_url=visit.url("proposal_version", id=row.id, **other),
         is_decided=newest.number == 1 or newest.number == shown.number,
+        action=visit.url("proposal_version", id=row.id),
     )
     return visit.render("proposals/version.html", content, form=form, status=status)
 

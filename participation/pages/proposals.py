@@ -24,6 +24,7 @@ from consultations import (
     proposing,
     published,
     received,
+    rewording,
     wording,
 )
 from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
@@ -367,6 +368,25 @@ class AmendmentRow:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """That an author wrote a comment anew: since when it reads so, what changed in words (empty where words of the earlier
+    wording were blacked out), and how many answers are older."""
+
+    at: datetime
+    url: str
+    older_answers: int = 0
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """An answer to a comment."""
+
+    author: str
+    text: str
+    changed: Changed | None
+
+
+@dataclass(frozen=True)
 class SaidRow:
     """A comment with the answers to it."""
 
@@ -376,7 +396,8 @@ class SaidRow:
     author: str
     url: str
     answer_url: str
-    answers: tuple[tuple[str, str], ...]
+    answers: tuple[AnswerRow, ...]
+    changed: Changed | None
 
 
 @dataclass(frozen=True)
@@ -499,9 +520,11 @@ def proposal_page(visit: Visit) -> Response:
             channel=visit.gettext(channels.by_key(row.channel).label),
             versions=_versions(visit, versions, shown.number, here),
             amendments=_amendments(visit, proposal, current, here),
-            talk=_said(visit, procedure, talk, row.reference if opens(Opening.COMMENT) else ""),
+            talk=_said(
+                visit, procedure, row.reference, talk, row.reference if opens(Opening.COMMENT) else ""
+            ),
             said=said,
-            arguments=_arguments(visit, procedure, proposal),
+            arguments=_arguments(visit, procedure, proposal, row.reference),
             relations=_relations(visit, procedure, proposal),
             pictures=tuple(
                 (
@@ -610,7 +633,7 @@ ARGUMENTS = 3
 
 
 def _arguments(
-    visit: Visit, procedure: Procedure, proposal: Proposal
+    visit: Visit, procedure: Procedure, proposal: Proposal, reference: str
 ) -> tuple[tuple[str, tuple[SaidRow, ...], int], ...]:
     """For and against side by side: as many of each, drawn by the visitor's chance, so that no side looks louder."""
     columns = []
@@ -620,19 +643,35 @@ def _arguments(
         )
         if not talk:
             return ()
-        columns.append((visit.gettext(STANCES[stance.value]), _said(visit, procedure, talk, ""), number))
+        columns.append(
+            (visit.gettext(STANCES[stance.value]), _said(visit, procedure, reference, talk), number)
+        )
     return tuple(columns)
 
 
 def _said(
-    visit: Visit, procedure: Procedure, talk: Sequence[discussion.Said], reference: str
+    visit: Visit, procedure: Procedure, about: str, talk: Sequence[discussion.Said], reference: str = ""
 ) -> tuple[SaidRow, ...]:
-    """Comments with their answers as everybody may read them; one query for all their words.
+    """Comments on the proposal `about` with their answers as everybody may read them; a constant number of queries.
 
     `reference` of the proposal, while comments can be answered.
     """
     ids = [row.id or 0 for each in talk for row in (each.contribution, *each.answers)]
     entries = {entry.id: entry for entry in published.by_ids(visit.session, procedure.id or 0, ids)}
+    changes = rewording.changes(
+        visit.session, {entry.id: entry.version for entry in entries.values() if entry.version is not None}
+    )
+
+    def changed(row: Contribution, answers: Sequence[Contribution] = ()) -> Changed | None:
+        change = changes.get(row.id or 0)
+        if change is None:
+            return None
+        here = {"slug": procedure.slug, "reference": about, "comment": row.reference}
+        url = ""
+        if change.earlier is not None:
+            url = visit.url("comment_changes", **here, earlier=change.earlier, later=change.number)
+        return Changed(change.at, url, sum(answer.received_at < change.at for answer in answers))
+
     return tuple(
         SaidRow(
             entries[each.contribution.id or 0].reference,
@@ -645,7 +684,11 @@ def _said(
             )
             if reference
             else "",
-            tuple((entries[row.id or 0].author, entries[row.id or 0].text) for row in each.answers),
+            tuple(
+                AnswerRow(entries[row.id or 0].author, entries[row.id or 0].text, changed(row))
+                for row in each.answers
+            ),
+            changed(each.contribution, each.answers),
         )
         for each in talk
     )
@@ -704,7 +747,7 @@ class ChangesPage:
 
 def changed_sections(
     visit: Visit,
-    version: ProposalVersion,
+    version: ProposalVersion | None,
     before: Mapping[str, Mapping[str, str]],
     after: Mapping[str, Mapping[str, str]],
 ) -> tuple[tuple[ChangedSection, ...], int, int]:

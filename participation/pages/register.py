@@ -22,6 +22,7 @@ from consultations import (
     places,
     procedures,
     received,
+    rewording,
 )
 from consultations.agency_overview import Told
 from consultations.attached import LinkState
@@ -58,6 +59,7 @@ KIND_NAMES: dict[Kind, str] = {
 #: What the journal's verbs are called on a contribution's page.
 VERBS: dict[str, str] = {
     "contribution_received": N_("Received"),
+    "comment_reworded": N_("Written anew by its author"),
     "contribution_retracted": N_("Taken back from the public by its author"),
     "contribution_withdrawn": N_("Withdrawn by its author"),
     "moderation_publish": N_("Published"),
@@ -160,6 +162,8 @@ class Entry:
     #: What was decided about its lateness, and where to decide; empty where nothing is to be decided.
     lateness: str
     late_url: str
+    #: Where the counter writes a comment anew for its author; empty for anything else.
+    reword_url: str
 
 
 def _choices(visit: Visit) -> list[Any]:
@@ -273,6 +277,7 @@ def show(visit: Visit) -> Response:
             sha256=record.receipt.payload_sha256,
             may_moderate=visit.may(Permission.MODERATE, record.procedure),
             lateness=_lateness(visit, record),
+            reword_url=visit.url("comment_intake", id=row.id) if _can_be_reworded(visit, record) else "",
             late_url=visit.url("late_decide", id=row.id)
             if _is_to_decide(record) and visit.may(Permission.PLAN, record.procedure)
             else "",
@@ -300,6 +305,16 @@ def _thing(visit: Visit, record: Record) -> tuple[str, str]:
     )
     url = visit.url("map_object", slug=record.procedure.slug, layer=layer, number=feature)
     return visit.gettext("The object that it is about, on the map"), url
+
+
+def _can_be_reworded(visit: Visit, record: Record) -> bool:
+    """Whether the counter can write it anew for its author: a comment on a proposal that is meant for the public."""
+    row = record.contribution
+    return (
+        visit.may(Permission.RECORD_INTAKE, record.procedure)
+        and rewording.is_possible(row)
+        and rewording.proposal_of(visit.session, row) is not None
+    )
 
 
 def _is_to_decide(record: Record) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlmodel import Session, select
 
 from consultations import (
     amendments,
+    contributions,
     discussion,
     evidence,
     journal,
@@ -20,6 +22,7 @@ from consultations import (
     proposing,
     published,
     publishing,
+    rewording,
     side_words,
     support,
 )
@@ -477,28 +480,27 @@ def test_support_counts_once_and_moves_only_with_consent(session: Session, town:
     assert list(journal.verify(session)) == []
 
 
+def say(
+    session: Session, town: Town, row: Contribution, words: str, stance: Stance = Stance.FOR,
+    answers: int | None = None, *, shown: bool = True, **facts: Any,
+) -> Contribution:  # fmt: skip
+    town.keys += 1
+    form = Submission(
+        Kind.COMMENT, facts.pop("channel", "web"), f"say-{town.keys}", text=words, wants_publication=True, **facts
+    )  # fmt: skip
+    made = discussion.comment(
+        session, row.id or 0, stance, form, answers_id=answers, procedure=town.procedure, by=PUBLIC, now=NOW
+    )
+    if shown:
+        moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    return made
+
+
 def test_comments_are_two_deep_and_in_an_order_of_chance_that_stays(session: Session, town: Town) -> None:
     row = propose(session, town)
-
-    def say(stance: Stance, words: str, answers: int | None = None) -> Contribution:
-        town.keys += 1
-        form = Submission(Kind.COMMENT, "web", f"say-{town.keys}", text=words, wants_publication=True)
-        made = discussion.comment(
-            session,
-            row.id or 0,
-            stance,
-            form,
-            answers_id=answers,
-            procedure=town.procedure,
-            by=PUBLIC,
-            now=NOW,
-        )
-        moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
-        return made
-
-    tops = [say(Stance.FOR, f"Dafür {number}") for number in range(6)]
-    answer = say(Stance.QUESTION, "Warum?", tops[0].id)
-    deeper = say(Stance.REMARK, "Darum.", answer.id)
+    tops = [say(session, town, row, f"Dafür {number}") for number in range(6)]
+    answer = say(session, town, row, "Warum?", Stance.QUESTION, tops[0].id)
+    deeper = say(session, town, row, "Darum.", Stance.REMARK, answer.id)
     assert (answer.parent_id, deeper.parent_id) == (tops[0].id, tops[0].id), (
         "an answer to an answer is one beside it"
     )
@@ -513,6 +515,82 @@ def test_comments_are_two_deep_and_in_an_order_of_chance_that_stays(session: Ses
     assert discussion.talk(session, row.id or 0, seed="a", stance=Stance.AGAINST) == ([], 0)
     assert discussion.stances(session, row.id or 0) == {"for": 6}
     assert session.get_one(Proposal, row.id, populate_existing=True).attention == 8
+
+
+def test_a_comment_written_anew_keeps_what_was_handed_in_and_is_read_by_a_moderator_first(
+    session: Session, town: Town, tmp_path: Path
+) -> None:
+    row = propose(session, town)
+    made = say(session, town, row, "Die Bänke sind gut, die Farbe ist hässlich.", pseudonym="Emil")
+
+    def reword(words: str, base: int, comment: Contribution = made, **facts: Any) -> rewording.Wording:
+        return rewording.reword(
+            session, comment.id or 0, words, base_number=base, **{"by": PUBLIC, "now": NOW, **facts}
+        )
+
+    def public(comment: Contribution = made) -> tuple[str, int | None, bool, str]:
+        (entry,) = published.by_ids(session, town.procedure.id or 0, [comment.id or 0])
+        return entry.text, entry.version, entry.is_redacted, entry.author
+
+    def refused(words: str, base: int, **facts: Any) -> Code:
+        with pytest.raises(Refusal) as refusal:
+            reword(words, base, **facts)
+        return refusal.value.code
+
+    assert refused("", 1) is Code.EMPTY_CONTRIBUTION
+    assert refused(made.text, 1) is Code.NOTHING_CHANGED
+    second = reword("Die Bänke sind gut, die Farbe gefällt mir nicht.", 1)
+    assert reword("Die Bänke sind gut, die Farbe gefällt mir nicht.", 1) == second, "sent twice it is one"
+    assert refused("Ganz anders.", 1) is Code.TEXT_MOVED_ON, "two windows: the later one sees what stands"
+    assert public() == ("Die Bänke sind gut, die Farbe ist hässlich.", None, False, "Emil")
+    ((waits, version),) = rewording.waiting(session, town.id)
+    assert (waits.id, version.number) == (made.id, 2)
+    rewording.show(session, made, second, by=town.moderator, now=NOW)
+    assert (public()[:2], rewording.waiting(session, town.id)) == ((second.text, 2), [])
+    assert rewording.changes(session, {made.id or 0: 2}) == {made.id: rewording.Change(NOW, 2, 1)}
+    assert proposing.shown(session, made).readable == (1, 2)
+
+    # Given back: everybody reads the one before, and the author can go on.
+    third = reword("Die Bänke sind gut. Kauft bei mir!", 2)
+    back = Decision(Action.RETURN, Reason.ADVERTISING, "Bitte ohne Werbung.")
+    rewording.give_back(session, made, third, back, by=town.moderator, now=NOW)
+    assert (public()[:2], rewording.waiting(session, town.id)) == ((second.text, 2), [])
+    moderation.undo(session, made, by=town.moderator, now=NOW)
+    assert [each.number for _, each in rewording.waiting(session, town.id)] == [3]
+
+    # What is blacked out takes the wordings before it along; a later one is read in full, without the name.
+    black = Decision(Action.REDACT, Reason.INSULT, text="Die Bänke sind gut, ███")
+    moderation.decide(session, made, black, by=town.moderator, now=NOW)
+    assert public() == ("Die Bänke sind gut, ███", None, True, "")
+    fourth = reword("Die Bänke sind gut.", 3)
+    rewording.show(session, made, fourth, by=town.moderator, now=NOW)
+    assert public() == (fourth.text, 4, True, "")
+    assert rewording.changes(session, {made.id or 0: 4})[made.id or 0].earlier is None
+
+    # Each is read by somebody, so there are few a day; the counter may go on, for whoever wrote or called.
+    reword("Fünf.", 4), reword("Sechs.", 5)
+    assert refused("Sieben.", 6) is Code.REWORDED_TOO_OFTEN
+    assert refused("Sieben.", 6, channel="letter") is Code.NOT_ALLOWED
+    assert reword("Sieben.", 6, channel="letter", by=town.clerk).number == 7
+    assert reword("Acht.", 7, now=NOW + timedelta(days=1, seconds=1)).number == 8
+    on_paper = say(session, town, row, "Auf Papier.", channel="web", shown=False)
+    reword("Noch ungelesen, schon anders.", 1, on_paper)
+    assert [each.id for each, _ in rewording.waiting(session, town.id)] == [made.id], "the queue comes first"
+    contributions.retract(session, on_paper, by=PUBLIC, now=NOW)
+    assert refused("Nein.", 2, comment=on_paper) is Code.WRONG_STATE
+    assert refused("Nein.", 1, comment=row) is Code.NOT_FOUND, "a proposal has its own way"
+
+    assert session.get_one(Contribution, made.id).text == "Die Bänke sind gut, die Farbe ist hässlich."
+    assert list(rewording.examine(session)) == []
+    session.execute(
+        text(f"UPDATE comment_version SET text = 'x' WHERE number = 2 AND comment_id = {made.id}")
+    )
+    session.execute(text("DELETE FROM comment_version WHERE number = 4"))
+    broken = [
+        (each.subject.rpartition("/")[2], each.problem)
+        for each in evidence.examine(session, FolderStore(tmp_path))
+    ]
+    assert broken == [("2", "version_altered"), ("5", "version_missing")]
 
 
 def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town: Town) -> None:

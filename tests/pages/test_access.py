@@ -30,6 +30,7 @@ from consultations import (
     amendments,
     announcements,
     certificates,
+    discussion,
     drafts,
     filing,
     following,
@@ -44,6 +45,7 @@ from consultations import (
     proposals,
     proposing,
     publishing,
+    rewording,
     support_lists,
     unions,
 )
@@ -201,6 +203,10 @@ TABLE: dict[str, Rule] = {
     "news_feed": open_to(EVERYBODY, slug="slug"),
     "proposal_amend": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "proposal_comment": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "comment_reword": open_to(EVERYBODY, slug="slug", reference="proposal", comment="comment"),
+    "comment_changes": open_to(
+        EVERYBODY, slug="slug", reference="proposal", comment="comment", earlier="one", later="two"
+    ),
     "author_link": open_to(EVERYBODY, token="author_link"),
     "author_door": open_to(EVERYBODY),
     "author_own": open_to(EVERYBODY),
@@ -261,6 +267,8 @@ TABLE: dict[str, Rule] = {
     "proposal_desk": open_to(MODERATORS),
     "proposal_version": there(MODERATORS, id="proposal_id"),
     "proposal_words": there(MODERATORS, id="proposal_id"),
+    "comment_version": there(MODERATORS, id="comment_id"),
+    "comment_intake": there(COUNTER, id="comment_id"),
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
     "amendment_intake": there(COUNTER, id="proposal_id"),
     "proposal_union": there(MODERATORS, number="union"),
@@ -354,6 +362,7 @@ OPERATOR_EVERYWHERE = {name for name, rule in TABLE.items() if rule.names.get("k
 #: The same everywhere: a constant, or the visitor's own.
 NOT_OF_A_TOWN = {
     "one",
+    "two",
     "paper",
     "template",
     "first_file",
@@ -694,6 +703,7 @@ def _things(
         "step": "text",
         "text": "imprint",
         "one": 1,
+        "two": 2,
         "first_file": 0,
         "any": "any",
         "look": "light",
@@ -726,6 +736,14 @@ def _proposed(
     made = amendments.propose(session, row.id or 0, wished, form, procedure=procedure, by=PUBLIC, now=NOW)
     handed_in = session.get_one(Contribution, made.contribution_id)
     moderation.decide(session, handed_in, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    said = discussion.comment(
+        session, row.id or 0, discussion.Stance.FOR,
+        Submission(Kind.COMMENT, "web", f"said-{town.keys}", text="Ja, bitte.", wants_publication=True),
+        procedure=procedure, by=PUBLIC, now=NOW,
+    )  # fmt: skip
+    moderation.decide(session, said, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    anew = rewording.reword(session, said.id or 0, "Ja, gern.", base_number=1, by=PUBLIC, now=NOW)
+    rewording.show(session, said, anew, by=town.moderator, now=NOW)
     owner = proposing.owner_with_code(session, row)
     asked = proposing.invite(session, row.id or 0, by=PUBLIC, author=owner, now=NOW)
     like = town.hand_in(
@@ -738,6 +756,8 @@ def _proposed(
         "proposal": row.reference,
         "proposal_id": row.id,
         "amendment": made.id,
+        "comment": said.reference,
+        "comment_id": said.id,
         "amendment_id": handed_in.id,
         "author_link": asked.secret,
         **_seen_through(session, town, row, procedure, scan, link_key=link_key),

@@ -582,3 +582,70 @@ def test_what_is_said_of_a_proposal_at_a_touch_table_comes_from_a_public_termina
     with Session(engine) as session:
         made = session.exec(select(Contribution).order_by(col(Contribution.id))).all()
     assert [row.channel for row in made[1:]] == ["web", "web", "terminal", "terminal"]
+
+
+def test_a_comment_is_written_anew_by_its_author_and_at_the_counter(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    writer = new_client()
+    form = fields(writer.get(f"{THERE}/kommentar")) | {"stance": "for", "text": "Bänke sind gut fürs Dorf."}
+    receipt = writer.get(writer.post(f"{THERE}/kommentar", data=form).headers["location"])
+    code = "".join(html.fromstring(receipt.content).xpath("//*[@class='d-code__group']/text()"))
+    publish_everything(engine, town)
+    answer = fields(client.get(f"{THERE}/kommentar?antwort=2")) | {
+        "stance": "question",
+        "text": "Welches Dorf?",
+    }
+    client.post(f"{THERE}/kommentar", data=answer)
+    publish_everything(engine, town)
+
+    # Only whoever has the code of the receipt comes to the form.
+    there = f"{THERE}/kommentare/ID-0002/neu"
+    assert client.get(there).headers["location"] == "/beitrag"
+    writer.post("/beitrag", data={"code": code})
+    (link,) = html.fromstring(writer.get("/beitrag/stand").content).xpath("//a[.='Neu schreiben']/@href")
+    assert link == there
+    page = writer.get(there)
+    assert "Es gibt schon 1 Antwort" in words(page)
+    form, other = fields(page), fields(page)
+    assert "Noch ist nichts anders" in words(writer.post(there, data=form))
+    sent = writer.post(there, data=form | {"text": "Bänke sind gut für die Stadt."})
+    assert "Ihr neuer Wortlaut ist gespeichert" in words(writer.get(sent.headers["location"]))
+    clash = writer.post(there, data=other | {"text": "Bänke sind schlecht."})
+    assert (clash.status_code, fields(clash)["base"]) == (409, "2")
+    assert fields(clash)["text"].strip() == "Bänke sind schlecht.", "what was typed stands there still"
+    assert "Was inzwischen dort steht Bänke sind gut für die Stadt." in words(clash)
+    assert "Bänke sind gut fürs Dorf." in words(client.get(THERE)), "a moderator first"
+
+    # The moderator sees what changed, and shows it; everybody reads since when, and what.
+    moderator = signed_in(engine, town.moderator, new_client())
+    (waits,) = html.fromstring(moderator.get("/verwaltung/vorschlaege").content).xpath(
+        "//h3/a[contains(@href, '/kommentare/')]/@href"
+    )
+    before = moderator.get(waits)
+    assert html.fromstring(before.content).xpath("//ins[contains(., 'Stadt.')] | //del[contains(., 'Dorf.')]")
+    missing = moderator.post(waits, data=fields(before) | {"action": "return"})
+    assert (missing.status_code, "Bitte geben Sie einen Grund an" in words(missing)) == (422, True)
+    assert moderator.post(waits, data=fields(before) | {"action": "publish"}).status_code == 303
+    assert "Andere lesen diese Fassung schon" in words(moderator.get(waits))
+    shown = client.get(THERE)
+    assert "Bänke sind gut für die Stadt." in words(shown)
+    assert "1 Antwort darunter ist älter als diese Änderung" in words(shown)
+    (changes,) = html.fromstring(shown.content).xpath("//a[contains(., 'was sich geändert hat')]/@href")
+    for view in ("", "?ansicht=nebeneinander"):
+        assert html.fromstring(client.get(changes + view).content).xpath("//ins[contains(., 'Stadt.')]")
+    assert client.get(changes.replace("/1/2", "/2/3")).status_code == 404
+
+    # Somebody calls: the counter writes for them, and the same moderator's list has it.
+    clerk = signed_in(engine, town.clerk, new_client())
+    (counter,) = html.fromstring(clerk.get("/verwaltung/eingangsbuch/2").content).xpath(
+        "//a[contains(., 'neu schreiben')]/@href"
+    )
+    typed = fields(clerk.get(counter)) | {"text": "Bänke sind gut für alle."}
+    assert clerk.post(counter, data=typed).status_code == 422, "how it came has to be said"
+    done = clerk.post(counter, data=typed | {"channel": "phone"})
+    assert "neu geschrieben" in words(clerk.get(done.headers["location"]))
+    assert "Bänke sind gut für alle." in words(moderator.get("/verwaltung/vorschlaege"))
+    assert "für alle" not in words(client.get(THERE))
