@@ -236,9 +236,12 @@ def give_back(
 
 @dataclass(frozen=True)
 class Change:
-    """That everybody reads a later wording: since when it was written, and from which readable version it differs."""
+    """That everybody reads a later wording: when it was written, since when it is read, and what readable one it differs
+    from."""
 
     at: datetime
+    #: Whoever answered until then had the earlier wording before them.
+    shown_at: datetime
     number: int
     #: The readable version before it; None where words of it were blacked out.
     earlier: int | None
@@ -266,10 +269,19 @@ def changes(session: Session, shown: Mapping[int, int]) -> dict[int, Change]:
         past.setdefault(each.contribution_id, []).append(each)
     found = {}
     for comment_id, number in shown.items():
-        readable = moderation.readable_versions(past.get(comment_id, []))
-        earlier = [each for each in readable if each < number]
-        if (comment_id, number) in made:
-            found[comment_id] = Change(made[comment_id, number], number, earlier[-1] if earlier else None)
+        decisions = past.get(comment_id, [])
+        earlier = [each for each in moderation.readable_versions(decisions) if each < number]
+        at = made.get((comment_id, number))
+        if at is not None:
+            shown_at = next(
+                (
+                    each.at
+                    for each in decisions
+                    if each.version == number and each.action == Action.PUBLISH.value
+                ),
+                at,
+            )
+            found[comment_id] = Change(at, shown_at, number, earlier[-1] if earlier else None)
     return found
 
 

@@ -670,7 +670,7 @@ def _said(
         url = ""
         if change.earlier is not None:
             url = visit.url("comment_changes", **here, earlier=change.earlier, later=change.number)
-        return Changed(change.at, url, sum(answer.received_at < change.at for answer in answers))
+        return Changed(change.at, url, sum(answer.received_at <= change.shown_at for answer in answers))
 
     return tuple(
         SaidRow(

@@ -547,7 +547,7 @@ def test_a_comment_written_anew_keeps_what_was_handed_in_and_is_read_by_a_modera
     assert (waits.id, version.number) == (made.id, 2)
     rewording.show(session, made, second, by=town.moderator, now=NOW)
     assert (public()[:2], rewording.waiting(session, town.id)) == ((second.text, 2), [])
-    assert rewording.changes(session, {made.id or 0: 2}) == {made.id: rewording.Change(NOW, 2, 1)}
+    assert rewording.changes(session, {made.id or 0: 2}) == {made.id: rewording.Change(NOW, NOW, 2, 1)}
     assert proposing.shown(session, made).readable == (1, 2)
 
     # Given back: everybody reads the one before, and the author can go on.

@@ -645,7 +645,7 @@ def test_a_comment_is_written_anew_by_its_author_and_at_the_counter(
     )
     typed = fields(clerk.get(counter)) | {"text": "Bänke sind gut für alle."}
     assert clerk.post(counter, data=typed).status_code == 422, "how it came has to be said"
-    done = clerk.post(counter, data=typed | {"channel": "phone"})
+    done = clerk.post(counter, data=typed | {"channel": "phone_record"})
     assert "neu geschrieben" in words(clerk.get(done.headers["location"]))
     assert "Bänke sind gut für alle." in words(moderator.get("/verwaltung/vorschlaege"))
     assert "für alle" not in words(client.get(THERE))
