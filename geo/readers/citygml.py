@@ -1,20 +1,21 @@
 """CityGML 1.0, 2.0 and 3.0, LoD1 to LoD3, read as a stream: memory of one building, whatever the file weighs.
 
-expat tells of one element after the other, and no tree is ever built; the coordinates of many buildings are joined and
-parsed at once by numpy. A face belongs to the thematic surface it stands in, or that refers to it by ``xlink:href``;
+expat builds a tree without a line of Python; buildings are taken off it as soon as they are whole, and leave it at once.
+The coordinates of many buildings are joined and parsed together by numpy. A face belongs to the thematic surface it stands in, or that refers to it by ``xlink:href``;
 solids that only refer to faces add none. Of several levels of detail the highest one of LoD1 to LoD3 is taken for each
 building. Appearances, rooms, terrain lines and objects that are no buildings are counted and left out. Document types,
 entities and addresses elsewhere are refused or left alone: nothing is ever fetched.
 """
 
 import math
-import mmap
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers import expat
 
 from geo.layers import LayerProblem
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = re.compile(r"http://www\.opengis\.net/citygml/(?:(?:building|profiles/base)/)?([123]\.0)")
 _ANYWHERE: Final = re.compile(r"http://www\.opengis\.net/citygml/building/([123]\.0)")
-_XLINK: Final = "http://www.w3.org/1999/xlink"
+_HREF: Final = "{http://www.w3.org/1999/xlink}href"
+_CONSTRUCTION_3: Final = "http://www.opengis.net/citygml/construction/3.0"
 _KIND_OF: Final[dict[str, Kind]] = {
     "RoofSurface": "roof",
     "WallSurface": "wall",
@@ -35,7 +37,8 @@ _KIND_OF: Final[dict[str, Kind]] = {
 }
 _BATCH: Final = 40_000
 """Rings that are parsed together."""
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 14
+"""Octets that the tree grows by at once: what little stands of it stays near the processor."""
 _LONGEST: Final = 10_000_000
 """Characters of one ring: more than any wall of a town has, and what one ring may cost of memory."""
 
@@ -78,29 +81,21 @@ class Source:
 
 
 @dataclass(slots=True)
-class _Face:
-    lod: int
-    kind: Kind
-    rings: list[str]
-    turned: bool = False
-
-
-@dataclass(slots=True)
 class _Draft:
-    """A building while its elements are gone through."""
+    """A building while its elements are gone through. The rings of its faces are texts until many are parsed at once."""
 
     building: Building
-    faces: list[_Face] = field(default_factory=list)
-    outline: list[_Face] = field(default_factory=list)
+    faces: dict[int, list[Surface]] = field(default_factory=dict)
+    """By level of detail."""
+    turned: list[Surface] = field(default_factory=list)
+    """Faces that are to be seen from the other side."""
     parts: "list[_Draft]" = field(default_factory=list)
+    rings: int = 0
+    """How many the faces of the building and its parts have."""
 
 
 def begins_citygml(file: Delivered) -> bool:
     return file.text.startswith(b"<") and b"opengis.net/citygml" in file.head
-
-
-_Handler = Callable[[dict[str, str]], None]
-_Ending = Callable[[], None]
 
 
 _Found = TypeVar("_Found")
@@ -118,481 +113,295 @@ class _Names(dict[str, _Found]):
         return found
 
 
+_NOTHING: Final = "nothing"
+_PART: Final = "part"
+
+
 class _Walk:
-    """Goes through a file element by element; buildings that are whole wait in `ready`, with the name of their system.
+    """Takes buildings off a tree while it grows. Names are as the tree has them: "{http://…}Building"."""
 
-    Names stay as they are in the file ("bldg:Building") where all prefixes are declared at the root, which expat is
-    much faster with; otherwise it takes them apart ("http://… Building").
-    """
-
-    def __init__(self, findings: Findings, *, takes_apart: bool) -> None:
-        self.ready: list[tuple[_Draft, str]] = []
-        self.version = ""
+    def __init__(self, findings: Findings, version: str) -> None:
         self.others: dict[str, int] = {}
         self.last = ""
         self._findings = findings
-        self._takes_apart = takes_apart
-        self.parser = parser = expat.ParserCreate(namespace_separator=" " if takes_apart else None)
-        parser.buffer_text = True
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.StartNamespaceDeclHandler = self._declare
-        self._spaces: dict[str, str] = {}
-        self._stack: list[str] = []
-        self._local = _Names[str](lambda name: self._apart(name)[1])
-        self._words: list[str] = []
-        self._hear = self._words.append
+        self._number = 0
+        base, gml = "http://www.opengis.net/citygml", "http://www.opengis.net/gml"
+        core, self._space = f"{base}/{version}", f"{base}/building/{version}"
+        self._gml = gml + ("/3.2" if version == "3.0" else "")
+        self._building = f"{{{self._space}}}Building"
+        self._places = frozenset(
+            {self._space, *((core, f"{base}/construction/{version}") if version == "3.0" else ())}
+        )
+        self._ids = tuple(f"{{{space}}}id" for space in (gml, f"{gml}/3.2"))
+        self._members = frozenset(
+            f"{{{space}}}{local}"
+            for space, local in (
+                (core, "cityObjectMember"), (core, "featureMember"), (core, "appearanceMember"),
+                (f"{base}/appearance/{version}", "appearanceMember"), (self._gml, "featureMember"),
+                ("http://www.opengis.net/wfs", "member"), ("http://www.opengis.net/wfs/2.0", "member"),
+            )
+        )  # fmt: skip
+        self._local = _Names[str](lambda name: name.rpartition("}")[2])
+        self._meanings = _Names[tuple[int, str] | str](self._meaning)
+        self._facts = _Names[str](self._fact_in)
+        self._shapes = _Names[str](self._shape_in)
+        self._kinds: dict[tuple[str, str], Kind | None] = {}
         # Of the file
-        self._building_space = self._gml = self._href = ""
-        self._ids: tuple[str, ...] = ()
-        self._places: frozenset[str] = frozenset()
         self._system = ""
         # Of the building that is gone through
-        self._whole: _Draft | None = None
-        self._owners: list[tuple[int, _Draft]] = []
+        self._whole = self._draft = _Draft(Building(""))
         self._own_system = self._first_system = ""
-        self._order: list[_Face] = []
-        #: With the attributes that name them; names are only looked up where something refers to one.
-        self._named: list[tuple[dict[str, str], _Face]] = []
-        self._groups: list[tuple[dict[str, str], int, int]] = []
-        self._open_groups: list[tuple[dict[str, str], int]] = []
+        self._areas: list[tuple[Element, Surface]] = []
         self._links: list[tuple[str, Kind]] = []
-        # Of the property and the face
-        self._is_property = False
-        self._into: list[_Face] | None = None
-        self._face: _Face | None = None
-        self._lod = 0
-        self._kind: Kind = ""
-        self._turned = 0
-        self._is_3d = True
-        self._is_heard = False
-        self._ring = self._ring_of_points = 0
-        self._address: dict[str, str] | None = None
-        self._wants_height = False
 
-    # ------------------------------------------------------------------------------------------ names
+    # ------------------------------------------------------------------------------------------ the tree
 
-    def _apart(self, name: str) -> tuple[str, str]:
-        """Namespace and local name."""
-        if self._takes_apart:
-            space, _, local = name.rpartition(" ")
-            return space, local
-        prefix, _, local = name.rpartition(":")
-        return self._spaces.get(prefix, ""), local
+    def take(self, root: Element, *, is_open: bool) -> Iterator[tuple[_Draft, str]]:
+        """The buildings that are whole, with the name of their system; they leave the tree, and all else that is done.
 
-    def _attribute(self, space: str, local: str) -> str:
-        """How an attribute is called in this file; "" where its namespace is not declared."""
-        if self._takes_apart:
-            return f"{space} {local}"
-        return next(
-            (f"{prefix}:{local}" for prefix, each in self._spaces.items() if each == space and prefix), ""
-        )
+        With `is_open` the last element of each level may still grow.
+        """
+        element = root
+        while len(element):
+            done = element[:-1] if is_open else element[:]
+            for child in done:
+                if element is root:
+                    self._look_for_system(child)
+                for building in child.iter(self._building):
+                    yield self._taken(building)
+                if child.tag in self._members and len(child):
+                    self._count_other(self._local[child[0].tag])
+            del element[: len(done)]
+            if not is_open or element[0].tag == self._building:
+                break
+            element = element[0]
 
-    def _declare(self, prefix: str | None, space: str | None) -> None:
-        if not self._stack:  # those of the root
-            self._spaces[prefix or ""] = space or ""
+    def _look_for_system(self, child: Element) -> None:
+        if not self._system and self._local[child.tag] == "boundedBy":
+            for each in child:
+                if self._local[each.tag] == "Envelope":
+                    self._system = self._system or each.get("srsName", "")
 
-    def _refuse(self, *_: object) -> None:
-        raise LayerProblem("xml_entities")
+    def _count_other(self, local: str) -> None:
+        if local not in ("Building", "Appearance"):
+            self.others[local] = self.others.get(local, 0) + 1
 
-    def _root(self, name: str, attributes: dict[str, str]) -> None:
-        if not self._takes_apart:
-            for key, space in attributes.items():
-                if key == "xmlns" or key.startswith("xmlns:"):
-                    self._spaces[key[6:]] = space
-        space, local = self._apart(name)
-        found = [
-            match[1] for each in (space, *self._spaces.values()) if (match := _NAMESPACE.fullmatch(each))
-        ]
-        if not found:
-            raise LayerProblem("unknown_format", looks_like=f"XML ({local})")
-        self.version = found[0]
-        self._stack.append(name)
-        self._href = self._attribute(_XLINK, "href")
-        spaces = ("http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2")
-        self._ids = tuple(key for each in spaces if (key := self._attribute(each, "id")))
-
-    def begin(self, version: str) -> None:
-        """Take names for those of this version of the module of buildings; to be called before the first chunk."""
-        base = "http://www.opengis.net/citygml"
-        self._building_space, core = f"{base}/building/{version}", f"{base}/{version}"
-        self._gml = "http://www.opengis.net/gml" + ("/3.2" if version == "3.0" else "")
-        self._places = frozenset(
-            {self._building_space, *((core, f"{base}/construction/{version}") if version == "3.0" else ())}
-        )
-        members = {
-            (core, "cityObjectMember"), (core, "featureMember"), (core, "appearanceMember"),
-            (f"{base}/appearance/{version}", "appearanceMember"), (self._gml, "featureMember"),
-            ("http://www.opengis.net/wfs", "member"), ("http://www.opengis.net/wfs/2.0", "member"),
-        }  # fmt: skip
-        stack, push, pop, parser = self._stack, self._stack.append, self._stack.pop, self.parser
-
-        def outside(name: str) -> _Handler | None:
-            space, local = self._apart(name)
-            if local == "Building" and space == self._building_space:
-                return enter
-            if local == "Envelope":
-                return self._envelope
-            return member if (space, local) in members else None
-
-        def at_end(name: str) -> _Ending | None:
-            is_building = self._apart(name) == (self._building_space, "Building")
-            return leave if is_building else self._at_end(name)
-
-        outer, inner = _Names[_Handler | None](outside), _Names[_Handler | None](self._at_start)
-        ends = _Names[_Ending | None](at_end)
-
-        def enter(attributes: dict[str, str]) -> None:
-            self._begin_building(attributes)
-            parser.StartElementHandler = start_inside
-            parser.EndElementHandler = end_inside
-
-        def member(attributes: dict[str, str]) -> None:
-            parser.StartElementHandler = start_in_member
-
-        def start_outside(name: str, attributes: dict[str, str]) -> None:
-            push(name)
-            action = outer[name]
-            if action is not None:
-                action(attributes)
-
-        def start_in_member(name: str, attributes: dict[str, str]) -> None:
-            local = self._local[name]
-            if local not in ("Building", "Appearance"):
-                self.others[local] = self.others.get(local, 0) + 1
-            parser.StartElementHandler = start_outside
-            start_outside(name, attributes)
-
-        def end_outside(name: str) -> None:
-            pop()
-            if parser.StartElementHandler is start_in_member:
-                parser.StartElementHandler = start_outside  # a member with nothing in it
-
-        def start_inside(name: str, attributes: dict[str, str]) -> None:
-            push(name)
-            action = inner[name]
-            if action is not None:
-                action(attributes)
-            if attributes and self._href in attributes and self._is_property:
-                self._links.append((attributes[self._href], self._kind))
-
-        def end_inside(name: str) -> None:
-            pop()
-            action = ends[name]
-            if action is not None:
-                action()
-
-        def leave() -> None:
-            if len(stack) < self._owners[0][0]:
-                self._end_building()
-                parser.StartElementHandler = start_outside
-                parser.EndElementHandler = end_outside
-
-        def root(name: str, attributes: dict[str, str]) -> None:
-            self._root(name, attributes)
-            parser.StartElementHandler = start_outside
-
-        parser.StartElementHandler = root
-        parser.EndElementHandler = end_outside
-
-    def _at_start(self, name: str) -> _Handler | None:
-        space, local = self._apart(name)
-        found: _Handler | None = None
-        if space in self._places:
-            if local in _PROPERTIES:
-                lod, what = _PROPERTIES[local]
-                found = lambda attributes: self._begin_property(lod, what)  # noqa: E731
-            elif local in _THEMATIC:
-                found = lambda attributes: self._begin_thematic(local, attributes)  # noqa: E731
-            elif local in _FACTS:
-                found = lambda attributes: self._begin_fact(local)  # noqa: E731
-        if found is None and space == self._building_space and local == "BuildingPart":
-            found = self._begin_part
-        if found is None and space == self._gml:
-            found = {
-                **dict.fromkeys(_AREAS, self._begin_area),
-                **dict.fromkeys(_GROUPS, self._begin_group),
-                "posList": self._begin_numbers,
-                "pos": self._begin_numbers,
-                "coordinates": self._begin_numbers,
-                "LinearRing": self._begin_ring,
-                "OrientableSurface": self._begin_orientable,
-                "name": lambda attributes: self._begin_fact("name"),
-            }.get(local)
-        if found is None and local == "Envelope":
-            found = self._own_envelope
-        if found is None and local in _ADDRESS:
-            found = self._begin_address_word
-        if found is None and local == "value" and self._gml.endswith("3.2"):
-            found = self._begin_height
-        return found
-
-    def _at_end(self, name: str) -> _Ending | None:
-        space, local = self._apart(name)
-        found: _Ending | None = None
-        if space in self._places:
-            if local in _PROPERTIES:
-                found = self._end_property
-            elif local in _THEMATIC:
-                found = self._end_group
-            elif local in _FACTS:
-                found = lambda: self._end_fact(local)  # noqa: E731
-        if found is None and space == self._building_space and local == "BuildingPart":
-            found = self._end_part
-        if found is None and space == self._gml:
-            found = {
-                **dict.fromkeys(_GROUPS, self._end_group),
-                "posList": self._end_list,
-                "pos": self._end_point,
-                "coordinates": self._end_coordinates,
-                "OrientableSurface": self._end_orientable,
-                "name": lambda: self._end_fact("name"),
-            }.get(local)
-        if found is None and local in _ADDRESS:
-            found = lambda: self._end_address_word(local)  # noqa: E731
-        if found is None and local == "value" and self._gml.endswith("3.2"):
-            found = self._end_height
-        return found
-
-    # ------------------------------------------------------------------------------------------ buildings
-
-    def _begin_building(self, attributes: dict[str, str]) -> None:
-        self._whole = self._draft(attributes, "")
-        self._owners = [(len(self._stack), self._whole)]
+    def _taken(self, element: Element) -> tuple[_Draft, str]:
+        self._number += 1
+        identifier = self._id(element) or f"Nr. {self._number}"
+        self._whole = self._draft = _Draft(Building(identifier))
         self._own_system = self._first_system = ""
-        self._order, self._named, self._groups = [], [], []
-        self._open_groups, self._links = [], []
-        self._into = self._face = self._address = None
-        self._is_property = self._wants_height = False
-        self._turned = 0
+        self._areas, self._links = [], []
+        try:
+            self._owner(element, "Building", "", "")
+        except RecursionError:
+            raise LayerProblem("broken", feature=identifier, detail="nested too deeply") from None
+        if self._links:
+            self._link(element)
+        self.last = identifier
+        return self._whole, self._own_system or self._system or self._first_system
 
-    def _end_building(self) -> None:
-        assert self._whole is not None
-        self._link(self._whole)
-        self.last = self._whole.building.id
-        self.ready.append((self._whole, self._own_system or self._system or self._first_system))
-        self._whole = None
-
-    def _draft(self, attributes: dict[str, str], parent: str) -> _Draft:
-        identifier = self._id(attributes) or f"line {self.parser.CurrentLineNumber}"
-        return _Draft(Building(identifier, parent=parent))
-
-    def _id(self, attributes: dict[str, str]) -> str:
+    def _id(self, element: Element) -> str:
         for key in self._ids:
-            if found := attributes.get(key):
+            if found := element.get(key):
                 return found
         return ""
 
-    def _begin_part(self, attributes: dict[str, str]) -> None:
-        assert self._whole is not None
-        part = self._draft(attributes, self._whole.building.id)
-        self._whole.parts.append(part)
-        self._owners.append((len(self._stack), part))
+    # ------------------------------------------------------------------------------------------ buildings
 
-    def _end_part(self) -> None:
-        self._owners.pop()
+    def _meaning(self, name: str) -> tuple[int, str] | str:
+        """What an element of this name is within a building: a property with geometry (level of detail and local name), a
+        thematic surface (its local name), a part, nothing that is of use, or, "", something to look into."""
+        space, _, local = name[1:].rpartition("}")
+        if space in self._places:
+            if local in _PROPERTIES:
+                return _PROPERTIES[local]
+            if local in _THEMATIC:
+                return local
+        if space == self._space and local == "BuildingPart":
+            return _PART
+        if space.startswith("http://www.opengis.net/citygml/generics/") or local == "externalReference":
+            return _NOTHING
+        return ""
 
-    def _envelope(self, attributes: dict[str, str]) -> None:
-        if len(self._stack) == 3 and self._local[self._stack[1]] == "boundedBy":
-            self._system = self._system or attributes.get("srsName", "")
+    def _owner(self, element: Element, local: str, parent: str, above: str) -> None:
+        """A building or a part: what it says of itself, and all that is in it."""
+        facts, building = self._facts, self._draft.building
+        for child in element:
+            if fact := facts[child.tag]:
+                self._fact(child, fact, building)
+        self._within(element, local, parent, above)
 
-    def _own_envelope(self, attributes: dict[str, str]) -> None:
-        """The envelope of a building or part itself."""
-        if len(self._stack) == self._owners[-1][0] + 2 and self._apart(self._stack[-2]) == (
-            self._gml,
-            "boundedBy",
-        ):
-            self._own_system = attributes.get("srsName") or self._own_system
+    def _within(self, element: Element, local: str, parent: str, above: str) -> None:
+        """Go through an element, given the local names of it, its parent and its grandparent."""
+        meanings = self._meanings
+        for child in element:
+            meaning = meanings[child.tag]
+            if not meaning:
+                if len(child):
+                    self._within(child, self._local[child.tag], local, parent)
+            elif meaning.__class__ is tuple:
+                self._property(child, *meaning, local, above)
+            elif meaning is _PART:
+                self._part(child, local, parent)
+            elif meaning is not _NOTHING:
+                assert isinstance(meaning, str)
+                self._findings.thematic[meaning] += 1
+                self._within(child, meaning, local, parent)
+
+    def _part(self, element: Element, parent: str, above: str) -> None:
+        whole, before = self._whole, self._draft
+        identifier = self._id(element) or f"{whole.building.id} ({len(whole.parts) + 1})"
+        self._draft = _Draft(Building(identifier, parent=whole.building.id))
+        whole.parts.append(self._draft)
+        self._owner(element, "BuildingPart", parent, above)
+        self._draft = before
 
     # ------------------------------------------------------------------------------------------ faces
 
-    def _begin_thematic(self, local: str, attributes: dict[str, str]) -> None:
-        self._findings.thematic[local] += 1
-        self._begin_group(attributes)
-
-    def _begin_property(self, lod: int, what: str) -> None:
-        self._face = self._into = None
-        self._is_property = True
-        kind = self._kind_here()
-        draft = self._owners[-1][1]
-        self._kind, self._lod = kind or "", lod
-        whole = self._owners[0][1].building.id
+    def _property(self, element: Element, lod: int, what: str, parent: str, above: str) -> None:
+        """The areas and links of a property, as deep as they lie."""
+        names = parent, above
+        if names not in self._kinds:
+            self._kinds[names] = _kind_of(parent, above)
+        kind = self._kinds[names]
+        draft, whole = self._draft, self._whole
+        into: list[Surface] | None = None
         if kind is None or lod == 4:
-            self._findings.leave_out("interior", whole)
+            self._findings.leave_out("interior", whole.building.id)
         elif what in _NO_SHAPES:
             if what == "ImplicitRepresentation":
-                self._findings.leave_out("template", whole)
-        elif lod or (what != "RoofEdge" and not draft.outline):
-            self._into = draft.faces if lod else draft.outline
+                self._findings.leave_out("template", whole.building.id)
+        elif lod:
+            into = draft.faces.get(lod)
+            if into is None:
+                into = draft.faces[lod] = []
+        elif what != "RoofEdge" and not draft.building.outline:
+            into = draft.building.outline
+        kind = kind or ""
+        shapes, has_system = self._shapes, bool(self._system or self._first_system)
+        turned: set[Element] = set()
+        rings: list[Any] = []
+        start = 0
+        for each in element.iter():
+            shape = shapes[each.tag]
+            if not shape:
+                if not len(each) and (target := each.get(_HREF)):
+                    self._links.append((target, kind))
+            elif shape == "posList":
+                text = each.text or ""
+                if len(text) > _LONGEST:
+                    self._findings.leave_out("too_detailed", draft.building.id)
+                    text = ""
+                rings.append(text if each.get("srsDimension", "3") == "3" else "")
+                whole.rings += 1
+            elif shape == "LinearRing":
+                start = len(rings)
+            elif shape == "area":
+                if not has_system:
+                    self._first_system = each.get("srsName", "")
+                    has_system = bool(self._first_system)
+                rings, start = [], 0
+                if into is not None:
+                    face = Surface(kind, rings)
+                    into.append(face)
+                    self._areas.append((each, face))
+                    if each in turned:
+                        draft.turned.append(face)
+            elif shape == "group":
+                if not has_system:
+                    self._first_system = each.get("srsName", "")
+                    has_system = bool(self._first_system)
+            elif shape == "pos":
+                if len(rings) > start:
+                    rings[-1] += " " + (each.text or "")
+                else:
+                    rings.append(each.text or "")
+                    whole.rings += 1
+            elif shape == "coordinates":
+                rings.append((each.text or "").replace(",", " "))
+                whole.rings += 1
+            elif each.get("orientation") == "-":  # counts for all that is within
+                turned.update(each.iter())
 
-    def _end_property(self) -> None:
-        self._is_property = False
-        self._face = self._into = None
-
-    def _kind_here(self) -> Kind | None:
-        """What faces are whose property begins; None for what lies inside a building."""
-        stack, local = self._stack, self._local
-        name = local[stack[-2]]
-        if name in _THEMATIC:
-            found = local[stack[-4]]
-            if found not in _PARTS:
-                # A dormer's roof is the dormer's; a window is its wall's; a room's wall is nobody's business.
-                return "other" if found in _INSTALLATIONS or found in _THEMATIC else None
-            return _KIND_OF.get(name, "other")
-        if name in _PARTS:
+    def _shape_in(self, name: str) -> str:
+        """What an element is among those that geometry is made of; "" for one that only holds others."""
+        space, _, local = name[1:].rpartition("}")
+        if space != self._gml:
             return ""
-        return "other" if name in _INSTALLATIONS else None
+        if local in _AREAS:
+            return "area"
+        if local in _GROUPS:
+            return "group"
+        return local if local in ("posList", "pos", "coordinates", "LinearRing", "OrientableSurface") else ""
 
-    def _begin_group(self, attributes: dict[str, str]) -> None:
-        if not (self._system or self._first_system):
-            self._first_system = attributes.get("srsName", "")
-        self._open_groups.append((attributes, len(self._order)))
-
-    def _end_group(self) -> None:
-        attributes, first = self._open_groups.pop()
-        if attributes:
-            self._groups.append((attributes, first, len(self._order)))
-
-    def _begin_orientable(self, attributes: dict[str, str]) -> None:
-        # An orientation counts for all that is within it, as deep as it lies.
-        turns = attributes.get("orientation") == "-"
-        self._open_groups.append(({}, -1 if turns else 0))
-        self._turned += turns
-
-    def _end_orientable(self) -> None:
-        self._turned -= self._open_groups.pop()[1] == -1
-
-    def _begin_area(self, attributes: dict[str, str]) -> None:
-        if not (self._system or self._first_system):
-            self._first_system = attributes.get("srsName", "")
-        into = self._into
-        if into is None:
-            self._face = None
-            return
-        face = self._face = _Face(self._lod, self._kind, [], self._turned > 0)
-        into.append(face)
-        self._order.append(face)
-        if attributes:
-            self._named.append((attributes, face))
-
-    def _begin_ring(self, attributes: dict[str, str]) -> None:
-        self._ring += 1
-
-    def _begin_numbers(self, attributes: dict[str, str]) -> None:
-        if self._face is not None:
-            self._is_3d = not attributes or attributes.get("srsDimension", "3") == "3"
-            self._is_heard = True
-            self._words.clear()
-            self.parser.CharacterDataHandler = self._hear
-
-    def _heard(self) -> str:
-        """What stands in the element that ends."""
-        self.parser.CharacterDataHandler = None
-        self._is_heard = False
-        words = self._words
-        return words[0] if len(words) == 1 else "".join(words)
-
-    def _end_list(self) -> None:
-        if self._is_heard and self._face is not None:
-            text = self._heard()
-            if len(text) > _LONGEST:
-                self._findings.leave_out("too_detailed", self._owners[-1][1].building.id)
-                text = ""
-            self._face.rings.append(text if self._is_3d else "")
-
-    def _end_coordinates(self) -> None:
-        if self._is_heard and self._face is not None:
-            self._face.rings.append(self._heard().replace(",", " "))
-
-    def _end_point(self) -> None:
-        if self._is_heard and self._face is not None:
-            text = self._heard()
-            if self._face.rings and self._ring == self._ring_of_points:
-                self._face.rings[-1] += " " + text
-            else:
-                self._ring_of_points = self._ring
-                self._face.rings.append(text)
-
-    def _link(self, whole: _Draft) -> None:
+    def _link(self, building: Element) -> None:
         """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
-        if not self._links:
-            return
-        known = {self._id(attributes): face for attributes, face in self._named}
-        groups = {self._id(attributes): span for attributes, *span in self._groups}
+        whole = self._whole.building.id
+        faces = dict(self._areas)
+        named = {name: each for each in building.iter() if (name := self._id(each))}
         for target, kind in self._links:
-            name = target[1:]
+            there = named.get(target[1:]) if target.startswith("#") else None
+            found = [] if there is None else [faces[each] for each in there.iter() if each in faces]
+            for face in found:
+                face.kind = face.kind or kind
             if not target.startswith("#"):
-                self._findings.leave_out("remote_link", whole.building.id)
-            elif name and name in known:
-                known[name].kind = known[name].kind or kind
-            elif name and name in groups:
-                for face in self._order[slice(*groups[name])]:
-                    face.kind = face.kind or kind
-            else:
-                self._findings.leave_out("unresolved_link", whole.building.id)
+                self._findings.leave_out("remote_link", whole)
+            elif there is None:
+                self._findings.leave_out("unresolved_link", whole)
 
     # ------------------------------------------------------------------------------------------ attributes
 
-    def _begin_fact(self, local: str) -> None:
-        if len(self._stack) != self._owners[-1][0] + 1:
-            return
-        if local == "address":
-            self._address = {}
-        elif local == "height":
-            self._wants_height = True
+    def _fact_in(self, name: str) -> str:
+        """What an element right within a building or a part says of it; "" for nothing."""
+        space, _, local = name[1:].rpartition("}")
+        if space == self._gml and local in ("name", "boundedBy"):
+            return local
+        return local if space in self._places and local in _FACTS else ""
+
+    def _fact(self, element: Element, fact: str, building: Building) -> None:
+        text = element.text or ""
+        words = " ".join(text.split())[:200]
+        if fact == "function":
+            building.function = building.function or words
+        elif fact == "roofType":
+            building.roof_type = words
+        elif fact == "name":
+            building.name = building.name or words
+        elif fact == "storeysAboveGround":
+            building.storeys = int(_number(text, 0.0))
+        elif fact == "measuredHeight":
+            building.measured = _number(text, math.nan)
+        elif fact == "height":  # CityGML 3
+            value = next(element.iter(f"{{{_CONSTRUCTION_3}}}value"), None)
+            if value is not None and math.isnan(building.measured):
+                building.measured = _number(value.text, math.nan)
+        elif fact == "address":
+            building.address = building.address or self._address(element)
         else:
-            self._listen()
+            for each in element:
+                if self._local[each.tag] == "Envelope":
+                    self._own_system = each.get("srsName") or self._own_system
 
-    def _listen(self) -> None:
-        self._is_heard = True
-        self._words.clear()
-        self.parser.CharacterDataHandler = self._hear
+    def _address(self, element: Element) -> str:
+        words: dict[str, str] = {}
+        for each in element.iter():
+            local = self._local[each.tag]
+            if local in _ADDRESS and (found := " ".join((each.text or "").split())[:200]):
+                words.setdefault(local, found)
+        return _address(words)
 
-    def _end_fact(self, local: str) -> None:
-        depth, draft = self._owners[-1]
-        if len(self._stack) != depth:
-            return
-        building = draft.building
-        if local == "address":
-            if self._address is not None and not building.address:
-                building.address = _address(self._address)
-            self._address = None
-        elif local == "height":
-            self._wants_height = False
-        elif self._is_heard:
-            text = self._heard()
-            words = " ".join(text.split())[:200]
-            if local == "function":
-                building.function = building.function or words
-            elif local == "roofType":
-                building.roof_type = words
-            elif local == "name":
-                building.name = building.name or words
-            elif local == "storeysAboveGround":
-                building.storeys = int(_number(text, 0.0))
-            else:
-                building.measured = _number(text, math.nan)
 
-    def _begin_height(self, attributes: dict[str, str]) -> None:
-        if self._wants_height:
-            self._listen()
-
-    def _end_height(self) -> None:
-        if self._wants_height and self._is_heard:
-            building = self._owners[-1][1].building
-            text = self._heard()
-            if math.isnan(building.measured):
-                building.measured = _number(text, math.nan)
-            self._wants_height = False
-
-    def _begin_address_word(self, attributes: dict[str, str]) -> None:
-        if self._address is not None:
-            self._listen()
-
-    def _end_address_word(self, local: str) -> None:
-        if self._address is not None and self._is_heard:
-            words = " ".join(self._heard().split())[:200]
-            if words:
-                self._address.setdefault(local, words)
+def _kind_of(parent: str, above: str) -> Kind | None:
+    """What faces are whose property lies in `parent`, which lies two below `above`; None for what is inside a building."""
+    if parent in _THEMATIC:
+        if above not in _PARTS:
+            # A dormer's roof is the dormer's; a window is its wall's; a room's wall is nobody's business.
+            return "other" if above in _INSTALLATIONS or above in _THEMATIC else None
+        return _KIND_OF.get(parent, "other")
+    if parent in _PARTS:
+        return ""
+    return "other" if parent in _INSTALLATIONS else None
 
 
 class CityGmlFile:
@@ -614,7 +423,7 @@ class CityGmlFile:
         rings = 0
         for draft, system in self._drafts():
             waiting.append((draft, system))
-            rings += sum(len(face.rings) for each in (draft, *draft.parts) for face in each.faces)
+            rings += draft.rings
             if rings >= _BATCH:
                 yield from self._finished(waiting)
                 waiting, rings = [], 0
@@ -625,94 +434,104 @@ class CityGmlFile:
     def _drafts(self) -> Iterator[tuple[_Draft, str]]:
         size = max(1, self.path.stat().st_size)
         with self.path.open("rb") as file:
-            head = file.read(65_536)
+            self.version = _version(file)
             file.seek(0)
-            found = _ANYWHERE.search(head.decode("latin-1"))
-            walk = _Walk(self._findings, takes_apart=not _declares_at_root(file.fileno(), head))
-            walk.begin(found[1] if found else "2.0")
+            found = _ANYWHERE.search(file.read(65_536).decode("latin-1"))
+            file.seek(0)
+            walk = _Walk(self._findings, found[1] if found else "2.0")
             self.others = walk.others
-            parse, ready = walk.parser.Parse, walk.ready
+            # The builder gives its root away while there is more to come: what is done can be taken and removed.
+            builder = TreeBuilder()
+            parser = XMLParser(target=builder)
+            root: Element | None = None
             chunk = b" "
             while chunk:
                 chunk = file.read(_CHUNK)
                 try:
-                    parse(chunk, not chunk)
-                except expat.ExpatError as problem:
-                    yield from ready
-                    raise self._broken(problem, walk) from problem
-                except (LookupError, UnicodeError) as problem:  # an encoding that nobody knows
+                    if chunk:
+                        parser.feed(chunk)
+                    else:
+                        parser.close()
+                except ParseError as problem:
+                    if root is not None:
+                        yield from walk.take(root, is_open=True)
+                    raise _broken(problem, walk.last) from problem
+                except (LookupError, ValueError) as problem:  # an encoding that nobody knows
                     raise LayerProblem("broken", line=1, detail=str(problem)[:200]) from problem
-                self.version = walk.version
-                yield from ready
-                ready.clear()
+                if root is None:
+                    root = builder.close()
+                if root is not None:
+                    yield from walk.take(root, is_open=bool(chunk))
                 self._progress(file.tell() / size)
-
-    def _broken(self, problem: expat.ExpatError, walk: _Walk) -> LayerProblem:
-        words = expat.errors.messages[problem.code]
-        if "entity" in words:
-            return LayerProblem("xml_entities")
-        after = f"; after building {walk.last}" if walk.last else ""
-        return LayerProblem("broken", line=problem.lineno, detail=f"{words}{after}")
 
     # ------------------------------------------------------------------------------------------ coordinates
 
     def _finished(self, waiting: list[tuple[_Draft, str]]) -> Iterator[Source]:
         """Buildings with numbers instead of text, all texts parsed at once."""
-
         drafts = [(draft, each) for draft, _ in waiting for each in (draft, *draft.parts)]
+        faces: list[Surface] = []
         for _, each in drafts:
             self._choose(each)
-        texts = [text for _, each in drafts for face in (*each.faces, *each.outline) for text in face.rings]
+            faces += each.building.surfaces
+            faces += each.building.outline
+        texts: list[Any] = list(chain.from_iterable([face.rings for face in faces]))
         numbers = parsed(" ".join(texts))
         counts = [text.count(" ") + 1 for text in texts]
         if numbers is not None and len(numbers) != sum(counts):
             counts = [len(text.split()) for text in texts]  # more blanks than needed, or lines
         if numbers is None or len(numbers) != sum(counts):
             raise self._unreadable(drafts)
-        whole = all(count % 3 == 0 for count in counts)
-        points = numbers.reshape(-1, 3) if whole else numbers
-        end = position = 0
+        spans = pairwise(accumulate(counts, initial=0))
+        bad = any(count % 3 for count in counts) or not all(face.rings for face in faces)
+        if bad:
+            arrays = [numbers[a:b].reshape(-1, 3) if (b - a) % 3 == 0 else numbers[:0] for a, b in spans]
+        else:
+            points = numbers.reshape(-1, 3)
+            arrays = [points[a // 3 : b // 3] for a, b in spans]
+        end = 0
+        for face in faces:
+            start, end = end, end + len(face.rings)
+            face.rings = arrays[start:end]
         for _, each in drafts:
-            for faces, into in ((each.faces, each.building.surfaces), (each.outline, each.building.outline)):
-                for face in faces:
-                    rings = []
-                    for _ring in face.rings:
-                        count = counts[position]
-                        start, end = end, end + count
-                        position += 1
-                        if whole:
-                            rings.append(points[start // 3 : end // 3])
-                        elif count % 3 == 0:
-                            rings.append(points[start:end].reshape(-1, 3))
-                    if face.turned:
-                        rings = [ring[::-1] for ring in rings]
-                    if rings and len(rings) == len(face.rings):
-                        into.append(Surface(face.kind, rings))
-                    else:
-                        self._findings.leave_out("not_three", each.building.id)
+            if bad:
+                self._leave_out_bad(each.building)
+            for face in each.turned:
+                face.rings = [ring[::-1] for ring in face.rings]
         for draft, system in waiting:
             yield Source(draft.building, [part.building for part in draft.parts], system)
 
+    def _leave_out_bad(self, building: Building) -> None:
+        """Faces of which a ring is no row of points in space."""
+        for faces in (building.surfaces, building.outline):
+            good = [face for face in faces if face.rings and all(ring.ndim == 2 for ring in face.rings)]
+            if len(good) < len(faces):
+                self._findings.leave_out("not_three", building.id, len(faces) - len(good))
+                faces[:] = good
+
     def _choose(self, draft: _Draft) -> None:
         """Keep the highest level of detail; faces of a solid that repeat thematic ones word for word go."""
-        best = max((face.lod for face in draft.faces), default=0)
-        kept = [face for face in draft.faces if face.lod == best]
-        if len(kept) < len(draft.faces):
-            self._findings.leave_out("other_lod", draft.building.id, len(draft.faces) - len(kept))
+        building, others = draft.building, draft.faces
+        best = max((lod for lod, faces in others.items() if faces), default=0)
+        building.lod = float(best)
+        if not best:
+            return
+        kept = others.pop(best)
+        if left := sum(map(len, others.values())):
+            self._findings.leave_out("other_lod", building.id, left)
         if any(not face.kind for face in kept) and (
             told := {tuple(face.rings) for face in kept if face.kind}
         ):
             once = [face for face in kept if face.kind or tuple(face.rings) not in told]
             if len(once) < len(kept):
-                self._findings.leave_out("repeated_face", draft.building.id, len(kept) - len(once))
+                self._findings.leave_out("repeated_face", building.id, len(kept) - len(once))
             kept = once
-        draft.faces = kept
-        draft.building.lod = float(best)
+        building.surfaces = kept
 
     def _unreadable(self, drafts: list[tuple[_Draft, _Draft]]) -> LayerProblem:
         """The building whose coordinates are no numbers."""
         for whole, each in drafts:
-            for text in (ring for face in (*each.faces, *each.outline) for ring in face.rings):
+            faces = (*each.building.surfaces, *each.building.outline)
+            for text in (str(ring) for face in faces for ring in face.rings):
                 for word in text.split():
                     try:
                         float(word)
@@ -757,14 +576,42 @@ def _address(words: dict[str, str]) -> str:
     return ", ".join(part for part in (f"{street} {number}".strip(), place) if part)[:200]
 
 
-def _declares_at_root(file: int, head: bytes) -> bool:
-    """Whether all namespaces of a file are declared at its root, whose tag `head` holds, each with one prefix."""
-    root = re.search(rb"<[A-Za-z_][^<>]*>", head)
-    if root is None or b"\0" in head:
-        return False
-    declared = re.findall(rb"xmlns(?::[^=\s]+)?\s*=\s*[\"']([^\"']*)[\"']", root[0])
-    shared = {_XLINK.encode(), b"http://www.opengis.net/gml", b"http://www.opengis.net/gml/3.2"}
-    if any(declared.count(space) > 1 for space in shared):
-        return False
-    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as whole:
-        return whole.find(b"xmlns", root.end()) == -1
+def _version(file: BinaryIO) -> str:
+    """The version that the root of the file declares. Raises LayerProblem: xml_entities, unknown_format.
+
+    Document types can only stand before the root; what is wrong there otherwise is told by whoever reads the file.
+    """
+    spaces: list[str] = []
+    root: list[str] = []
+
+    def refuse(*_: object) -> None:
+        raise LayerProblem("xml_entities")
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        root.append(name)
+        parser.StartElementHandler = parser.StartNamespaceDeclHandler = None
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartNamespaceDeclHandler = lambda prefix, space: spaces.append(space or "")
+    parser.StartElementHandler = begin
+    try:
+        while not root and (chunk := file.read(65_536)):
+            parser.Parse(chunk, False)
+    except (expat.ExpatError, LookupError, ValueError):
+        pass
+    if not root:
+        return ""
+    space, _, local = root[0].rpartition(" ")
+    for each in (space, *spaces):
+        if match := _NAMESPACE.fullmatch(each):
+            return match[1]
+    raise LayerProblem("unknown_format", looks_like=f"XML ({local})")
+
+
+def _broken(problem: ParseError, last: str) -> LayerProblem:
+    words = expat.errors.messages[problem.code]
+    if "entity" in words:
+        return LayerProblem("xml_entities")
+    after = f"; after building {last}" if last else ""
+    return LayerProblem("broken", line=problem.position[0], detail=f"{words}{after}")

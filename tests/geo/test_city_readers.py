@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
-from geo.readers.citymodel import read_buildings, read_surfaces
+from geo.readers.citygml import CityGmlFile
+from geo.readers.citymodel import Findings, read_buildings, read_surfaces
 from tests import servers
 from tests.geo import files
 from tests.geo.files import X0, Y0, citygml, cityjson
@@ -201,6 +203,39 @@ def test_document_types_and_entities_are_refused(tmp_path: Path, document_type: 
     text = citygml().replace("?>", f"?>{document_type}", 1)
     assert refused(tmp_path, text).code == "xml_entities"
     assert refused(tmp_path, citygml().replace("Färbergasse", "&b;")).code == "xml_entities"
+
+
+def test_what_is_read_is_the_same_wherever_the_stream_is_cut_and_what_is_not_read_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree grows by a few octets at once; what lies around buildings, and as deep as it likes, is never kept."""
+    junk = "<gml:TriangulatedSurface>" + "<gml:Triangle><gml:pos>1 2 3</gml:pos></gml:Triangle>" * 20_000
+    relief = f"<core:cityObjectMember><dem:Relief xmlns:dem='d'>{junk}</gml:TriangulatedSurface></dem:Relief></core:cityObjectMember>"
+    text = citygml().replace("<core:cityObjectMember>", f"{relief}<core:cityObjectMember>", 1)
+    # One house has no id.
+    text = text.replace(' gml:id="haus"', "", 1)
+    path = tmp_path / "model.gml"
+    path.write_text(text)
+
+    def buildings() -> list[tuple[str, int, float]]:
+        sources = CityGmlFile(path, Findings(), lambda share: None).sources()
+        each = [part for source in sources for part in (source.building, *source.parts)]
+        return [
+            (one.id, len(one.surfaces), sum(ring.sum() for face in one.surfaces for ring in face.rings))
+            for one in each
+        ]
+
+    usual = buildings()
+    assert [name for name, *_ in usual] == ["Nr. 1", "hof", "hof-1", "hof-2"]
+    for octets in (61, 997):
+        monkeypatch.setattr("geo.readers.citygml._CHUNK", octets)
+        tracemalloc.start()
+        assert buildings() == usual
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+    path.unlink()
+    deep = text.replace("<bldg:function>", "<a>" * 3_000 + "</a>" * 3_000 + "<bldg:function>", 1)
+    assert (refused(tmp_path, deep).code, refused(tmp_path, deep).facts["feature"]) == ("broken", "Nr. 1")
 
 
 def test_what_a_model_gets_wrong_is_repaired_or_left_out_by_name(tmp_path: Path) -> None:
