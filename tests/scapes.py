@@ -47,7 +47,13 @@ def houses(middle: tuple[float, float], *, seed: int = 1, level: float | None = 
 
 
 def build(
-    session: Session, files: FileStore, procedure: Procedure, *, seed: int = 1, at: tuple[float, float]
+    session: Session,
+    files: FileStore,
+    procedure: Procedure,
+    *,
+    seed: int = 1,
+    at: tuple[float, float],
+    name: str = "Neubau",
 ) -> Scape:
     """Put a city model, two variants and two viewpoints around a place in degrees, within the plan area."""
     x, y = metres_of(*at)
@@ -72,7 +78,7 @@ def build(
     rows = []
     for number, (title, high, levels) in enumerate((("Hoch", 18.0, 5), ("Niedrig", 9.0, 2))):
         block = Volume(
-            f"P{number}", shapely.box(x - 12, y - 10, x + 12, y), 490, 490 + high, name="Neubau", storeys=levels
+            f"P{number}", shapely.box(x - 12, y - 10, x + 12, y), 490, 490 + high, name=name, storeys=levels
         )  # fmt: skip
         figures = {"storeys": levels, "height": high, "homes": 10 * levels}
         new = VariantInput(

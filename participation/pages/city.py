@@ -100,6 +100,8 @@ class CityPage:
     views: tuple[Seen, ...]
     houses: tuple[House, ...]
     more_houses: int
+    #: How many single trees the picture has.
+    trees: int
     data: tuple[tuple[str, str], ...]
     preload: tuple[str, ...]
     shadow_url: str
@@ -151,6 +153,7 @@ def city(visit: Visit) -> Response:
             ),
             houses=tuple(House(each.label, building_facts(visit, each)) for each in named[:LISTED]),
             more_houses=max(0, len(named) - LISTED),
+            trees=len(_trees(visit, procedure, scape)),
             data=tuple(data.items()),
             preload=(data["three"], *_asked_for_later(visit, data["three"])),
             shadow_url=visit.url("sunlight", slug=slug),
@@ -243,6 +246,7 @@ _WORDS: Mapping[str, str] = {
     "failed": N_("The picture cannot be shown on this device. Everything is on this page in words."),
     "looking": N_("Looking {0} from {1} m above the ground."),
     "sight": N_("{0}, {1} m to the {2}"),
+    "trees": N_("Trees: {}"),
     "nothing": N_("Nothing is at the crosshair here."),
     "picked": N_("{0}: {1} m above the ground, side facing {2}"),
     "roof": N_("{0}: roof, {1} m above the ground"),

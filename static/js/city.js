@@ -16,7 +16,7 @@ const part = (name) => root.querySelector(`[data-${name}]`);
 const fill = (text, ...values) => text.replace(/\{(\d?)\}/g, (_, n) => values[Number(n || 0)]);
 const number = (value, digits = 0) => value.toLocaleString(language, { maximumFractionDigits: digits });
 const wind = (degrees) => winds[((Math.round(degrees / 45) % 8) + 8) % 8];
-const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const darkDevice = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => {
   const { theme } = document.documentElement.dataset;
@@ -445,7 +445,7 @@ function City(THREE, told) {
     for (const each of root.querySelectorAll("[data-view]")) each.setAttribute("aria-pressed", String(each === button));
     const from = { eye: moves.eye, target: { ...moves.target } };
     const done = () => { moves.look(view.eye, view.look); status.textContent = fill(words.view, view.title); seen = view; describeSoon(); };
-    if (calm) { done(); return; }
+    if (calm.matches) { done(); return; }
     const begun = performance.now();
     const glide = (now) => {
       const t = Math.min((now - begun) / 700, 1);
@@ -498,6 +498,7 @@ function City(THREE, told) {
     const all = [...tiles, ...(variants.has(chosen) ? [variants.get(chosen)] : [])];
     const gone = new Set(variants.get(chosen)?.variant.replaces ?? []);
     const box = new THREE.Box3();
+    const point = new THREE.Vector3();
     for (const tile of all) {
       tile.boxes.forEach(([ax, ay, az, bx, by, bz], row) => {
         if (!tile.labels[row] || (gone.has(tile.ids[row]) && !tile.variant)) return;
@@ -522,6 +523,9 @@ function City(THREE, told) {
       else item.textContent = sentence;
       return item;
     });
+    const seenTrees = told.trees.filter(([x, y, high]) => Math.hypot(x - eye.x, y + eye.z) <= 400
+      && frustum.containsPoint(point.set(x, groundAt(x, y) + high / 2, -y))).length;
+    if (seenTrees) items.push(Object.assign(document.createElement("li"), { textContent: fill(words.trees, number(seenTrees)) }));
     if (!items.length) items.push(Object.assign(document.createElement("li"), { textContent: words.closer }));
     part("sight").replaceChildren(...items);
   }

@@ -20,8 +20,9 @@ function show() {
   slider.hidden = !isOver;
   over.style.clipPath = isOver ? `inset(0 0 0 ${range.value}%)` : "";
   line.style.insetInlineStart = `${range.value}%`;
-  if (isOver) over.after(line);
-  else line.remove();
+  // Put in once: an element that moves in the document lets go of the hand that drags it.
+  if (!isOver) line.remove();
+  else if (!line.isConnected) over.after(line);
 }
 
 // As high as the picture: the captions above stay free.

@@ -33,8 +33,10 @@ function link(text, url, className = "") {
 // ---- look and motion ------------------------------------------------------------------------------------------------
 
 const darkDevice = matchMedia("(prefers-color-scheme: dark)");
+const onPaper = matchMedia("print");
 
 function showTheme() {
+  if (onPaper.matches) return; // no time to load other tiles; css/map.css makes dark ones light
   const theme = document.documentElement.dataset.theme;
   const dark = theme === "dark" || (theme === "system" && darkDevice.matches);
   map.eachLayer((layer) => {
@@ -47,6 +49,16 @@ function showTheme() {
 
 showTheme();
 darkDevice.addEventListener("change", showTheme);
+
+// On paper the picture stays as it is on the screen, made smaller as a whole: Leaflet is not asked again.
+function noteSize() {
+  if (onPaper.matches) return;
+  const { style } = container.parentElement;
+  style.setProperty("--wide", container.clientWidth);
+  style.setProperty("--high", container.clientHeight);
+}
+noteSize();
+map.on("resize", noteSize);
 
 if (calm) {
   map.options.inertia = false;

@@ -1,13 +1,16 @@
 """The map in a real browser: by mouse, by keyboard alone, on a small screen, in the dark, and without JavaScript."""
 
+import io
 import json
 import random
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 import shapely
+from PIL import Image
 from playwright.sync_api import Page, expect
 from sqlmodel import Session
 
@@ -290,7 +293,7 @@ def test_on_a_small_screen_nothing_scrolls_sideways(
     axe(page)
 
 
-def test_the_dark_theme_asks_for_dark_tiles_only(hearing: Procedure, page: Page) -> None:
+def test_the_dark_theme_asks_for_dark_tiles_only_and_paper_is_light(hearing: Procedure, page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Darstellung").click()
     page.get_by_label("Dunkel").check()
@@ -301,6 +304,31 @@ def test_the_dark_theme_asks_for_dark_tiles_only(hearing: Procedure, page: Page)
     tiles = [url for url in asked if "/kacheln/" in url]
     assert tiles
     assert all("/dark/" in url for url in tiles)
+    # On paper the map is all there and as wide as the page, light, with its pins; the tools stay on the screen.
+    expect(page.locator(".leaflet-tile-loaded").first).to_be_visible()
+    seen = page.locator(".d-map__view").screenshot()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 673, "height": 900})
+    box = page.locator(".d-map__view").bounding_box()
+    assert box
+    assert 600 < box["width"] <= 673
+    assert page.locator(".m-tools:visible").count() == 0
+    for pin in page.locator(".m-pin").all():
+        at = pin.bounding_box()
+        assert at
+        assert box["x"] < at["x"] < box["x"] + box["width"]
+        assert box["y"] - 20 < at["y"] < box["y"] + box["height"]
+    screen, paper = (
+        np.asarray(Image.open(io.BytesIO(each)).convert("L"), dtype=float)
+        for each in (seen, page.locator(".d-map__view").screenshot())
+    )
+    assert screen.mean() < 90
+    assert paper.mean() > 190
+    assert paper.std() > 8
+    page.goto(f"{MAP}?ansicht=plan")
+    plan = np.asarray(Image.open(io.BytesIO(page.locator("svg.d-plan").screenshot())).convert("L"))
+    assert plan.mean() > 190
+    assert plan.std() > 8
 
 
 def test_with_less_motion_the_map_moves_at_once(hearing: Procedure, new_page: NewPage) -> None:

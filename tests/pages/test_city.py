@@ -12,8 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from pydantic import SecretStr
@@ -29,6 +31,7 @@ from consultations.permissions import SYSTEM
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from geo.geometry import degrees_of, from_lonlat, read_geojson_geometry
+from geo.layers import write_normalised
 from geo.terrain import Terrain, write_terrain
 from participation import cityscape, identity, jobs, scenes, sun_hours
 from participation.app import create_app
@@ -340,6 +343,40 @@ def test_a_planner_adds_a_variant_from_outlines_and_sets_the_points_to_look_from
     [view] = place.scene()["views"]
     assert view["eye"][2] == pytest.approx(5, abs=0.3)
     place.client.cookies.clear()
+
+
+def test_trees_of_a_layer_stand_in_the_scene_and_are_counted_in_words(place: Place) -> None:
+    """Heights and crowns as delivered where they can be; those that cannot are as trees usually are."""
+    x, y = place.scape.middle
+    house = place.client.app.state.house  # type: ignore[attr-defined]
+    assert place.scene()["trees"] == []
+    assert "einzelne Bäume" not in place.get("/3d")
+    frame = geopandas.GeoDataFrame(
+        {"baumhoehe": [12.0, 4000.0, 7.0], "krone": [5.0, -1.0, 4.0]},
+        geometry=shapely.points([(x + 10, y + 20), (x - 5, y - 30), (x + 90_000, y)]),
+        crs=25832,
+    )
+    with tempfile.TemporaryDirectory() as kept:
+        path = Path(kept) / "baeume.fgb"
+        write_normalised(frame, path)
+        with path.open("rb") as file:
+            digest = house.files.put(file).sha256
+    with unit_of_work(house.engine, write=True) as session:
+        layer = Layer(
+            municipality_id=place.town.id,
+            role=LayerRole.TREES.value,
+            title="Bäume",
+            attribution="Grünamt",
+            normalised_sha256=digest,
+            imported_at=NOW,
+        )
+        places.add_layer(session, layer, [], by=SYSTEM, now=NOW)
+    scene = place.scene()
+    east, north, _ = scene["origin"]
+    stood = sorted([x0 + east, y0 + north, high, crown] for x0, y0, high, crown in scene["trees"])
+    assert [each[2:] for each in stood] == [[9.0, 6.0], [12.0, 5.0]]
+    assert stood[1][:2] == pytest.approx([x + 10, y + 20], abs=0.06)
+    assert "Das Bild zeigt auch 2 einzelne Bäume." in place.get("/3d")
 
 
 def test_a_place_on_a_building_is_told_in_the_same_words_wherever_it_stands(place: Place) -> None:
