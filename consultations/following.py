@@ -1,34 +1,65 @@
-"""Following: who wants to hear of a project, a district or a proposal, how often, and that they said so.
+"""Following: who wants to hear of a project, a district, a proposal or a search, how often, and that they said so.
 
 Nobody is written to before they have confirmed by a link that only their mailbox received (double opt-in), and every
 mail bears a link that ends it without signing in (RFC 8058). What somebody agreed to, changed and ended stands in
-rows that are only ever added. Whoever supported on paper with an address is told by letter.
+rows that are only ever added. Whoever supported on paper with an address is told by letter. Who is signed in may hear in
+their account instead, and nothing is mailed.
+
+What is followed is looked up once for all who follow the same thing and whose time has come: a turn costs some questions
+for each different thing, whatever the number of followers and of proposals. One thing that happened is told to one address
+once, however many of the things that it follows it belongs to.
 """
 
 import base64
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Column, Index, Select, UniqueConstraint, func, or_
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    UniqueConstraint,
+    and_,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+)
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import happenings, journal, nesting, notices, proposals, received
+from consultations import (
+    happenings,
+    journal,
+    nesting,
+    notices,
+    proposal_lists,
+    proposals,
+    received,
+    saved_searches,
+)
 from consultations.contributions import Contribution, PublicationState
 from consultations.deadlines import LEGAL_TIME
-from consultations.happenings import Happening
+from consultations.happenings import Happening, Kind
 from consultations.moderation import Redaction
 from consultations.notices import NoticeWay
 from consultations.permissions import Actor
 from consultations.procedures import Procedure, localised
+from consultations.proposal_lists import Wanted
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
+from consultations.saved_searches import SavedSearch, Understood
 from consultations.tables import BigKey, UtcDateTime
 
 #: Characters of the address.
@@ -46,8 +77,10 @@ KEPT = timedelta(days=3 * 365)
 HOUR = 8
 #: How long those who want to hear at once wait at most for the next look.
 AT_ONCE = timedelta(minutes=2)
-#: Items that one mail lists; it says how many more there are.
+#: Items that one mail lists: the newest.
 IN_MAIL = 30
+#: Things that one account follows, at most.
+IN_ACCOUNT = 60
 
 
 class Rhythm(StrEnum):
@@ -75,18 +108,22 @@ class ConsentAct(StrEnum):
 
 
 class Subscription(SQLModel, table=True):
-    """One address that follows one thing. What was said about it stands in `consent`."""
+    """One address that follows one thing. What was said about it stands in `consent`.
+
+    `address` is a mailbox, or "account:" with the key of a person who hears of it in their account only.
+    """
 
     __tablename__ = "subscription"
     __table_args__ = (
         UniqueConstraint("municipality_id", "address", "target"),
         Index("ix_subscription_state_next_at", "state", "next_at"),
+        Index("ix_subscription_target", "target"),
     )
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     municipality_id: int = Field(foreign_key="municipality.id")
     address: str
-    #: "procedure:3", "parts:3", "proposal:17", "district:Nord": see `Target`.
+    #: "procedure:3", "parts:3", "proposal:17", "district:Nord", "search:5": see `Target`.
     target: str
     rhythm: str = Rhythm.WEEKLY.value
     language: str = "de"
@@ -115,11 +152,21 @@ class Consent(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class Told(SQLModel, table=True):
+    """That an address which follows several things was told of a happening; kept until no other of them can tell it."""
+
+    __tablename__ = "told"
+
+    municipality_id: int = Field(foreign_key="municipality.id", primary_key=True)
+    address: str = Field(primary_key=True)
+    happening_id: int = Field(sa_column=Column(BigKey, ForeignKey("happening.id"), primary_key=True))
+
+
 @dataclass(frozen=True)
 class Target:
-    """What can be followed. `name` is a district's name, or the key of a consultation or proposal."""
+    """What can be followed. `name` is a district's name, or the key of a consultation, a proposal or a saved search."""
 
-    kind: str  # procedure | parts (a procedure and all that belongs to it) | proposal | district
+    kind: str  # procedure | parts (a procedure and all that belongs to it) | proposal | district | search
     name: str
 
     @property
@@ -151,6 +198,11 @@ def of_proposal(proposal_id: int) -> Target:
 def of_district(name: str) -> Target:
     """A district, across all consultations."""
     return Target("district", name)
+
+
+def of_search(search: SavedSearch) -> Target:
+    """Whatever new proposal fits a search."""
+    return Target("search", str(search.id))
 
 
 # --- asking, confirming, ending --------------------------------------------------------------------
@@ -237,6 +289,68 @@ def _unanswered(session: Session, municipality_id: int, address: str, since: dat
     ).all()
     confirmed = acts.count(ConsentAct.CONFIRMED.value)
     return len(acts) - 2 * confirmed
+
+
+def account_address(person_id: int) -> str:
+    """The address of somebody who hears in their account."""
+    return f"account:{person_id}"
+
+
+def follow_in_account(
+    session: Session,
+    municipality_id: int,
+    person_id: int,
+    target: Target,
+    *,
+    language: str = "de",
+    words: str,
+    now: datetime,
+) -> Subscription:
+    """Somebody who is signed in hears of it in their account from now on; nothing is mailed. Done twice it is one.
+
+    Raises Refusal TOO_MANY_FOLLOWED once the account follows as much as it may.
+    """
+    address = account_address(person_id)
+    journal.hold(session, municipality_id)
+    known = session.exec(
+        select(Subscription).where(
+            Subscription.municipality_id == municipality_id, Subscription.address == address
+        )
+    ).all()
+    row = next((each for each in known if each.target == target.key), None)
+    if row is not None and row.state == State.ACTIVE.value:
+        return row
+    if sum(each.state == State.ACTIVE.value for each in known) >= IN_ACCOUNT:
+        raise Refusal(Code.TOO_MANY_FOLLOWED, limit=IN_ACCOUNT)
+    if row is None:
+        row = Subscription(
+            municipality_id=municipality_id,
+            address=address,
+            target=target.key,
+            nonce=secrets.token_urlsafe(18),
+            created_at=now,
+        )
+    row.state, row.rhythm, row.language = State.ACTIVE.value, Rhythm.IMMEDIATE.value, language
+    row.told_id = happenings.newest(session, municipality_id)
+    session.add(row)
+    session.flush()
+    _say(session, row, ConsentAct.CONFIRMED, "account", now=now, rhythm=Rhythm.IMMEDIATE, words=words)
+    return row
+
+
+def of_account(session: Session, municipality_id: int, person_id: int) -> list[Subscription]:
+    """What somebody follows in their account, oldest first."""
+    return list(
+        session.exec(
+            select(Subscription)
+            .where(
+                Subscription.municipality_id == municipality_id,
+                Subscription.address == account_address(person_id),
+                Subscription.state == State.ACTIVE.value,
+            )
+            .order_by(col(Subscription.id))
+        ).all()
+    )
 
 
 def clean_address(address: str) -> str:
@@ -384,6 +498,23 @@ def forget_ended(session: Session, now: datetime, *, limit: int = 500) -> int:
     return len(rows)
 
 
+def forget_searches(session: Session) -> int:
+    """Delete the searches that nobody follows or followed any more: somebody's words stand in them."""
+    followed = exists().where(col(Subscription.target) == "search:" + cast(col(SavedSearch.id), String))
+    return int(session.execute(delete(SavedSearch).where(~followed)).rowcount)  # type: ignore[attr-defined]
+
+
+def forget_told(session: Session) -> int:
+    """Delete what keeps nobody any more from telling the same again: all that the address follows is past it."""
+    behind = exists().where(
+        col(Subscription.municipality_id) == Told.municipality_id,
+        col(Subscription.address) == Told.address,
+        col(Subscription.state) == State.ACTIVE.value,
+        col(Subscription.told_id) < Told.happening_id,
+    )
+    return int(session.execute(delete(Told).where(~behind)).rowcount)  # type: ignore[attr-defined]
+
+
 def of_address(session: Session, row: Subscription) -> list[Subscription]:
     """Everything that the owner of a subscription follows in this municipality and has not ended, oldest first."""
     return list(
@@ -439,56 +570,161 @@ def tell_due(session: Session, now: datetime, *, limit: int = 200) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    heads: dict[int, int] = {}
-    for row in rows:
-        if row.municipality_id not in heads:
-            heads[row.municipality_id] = happenings.newest(session, row.municipality_id)
-        head = heads[row.municipality_id]
-        if row.told_id < head:
-            _leave_mail(session, row, head, now)
-        row.told_id, row.next_at = max(head, row.told_id), next_time(Rhythm(row.rhythm), now)
-        session.add(row)
+    for municipality_id in sorted({row.municipality_id for row in rows}):
+        _tell_town(session, municipality_id, [r for r in rows if r.municipality_id == municipality_id], now)
     session.flush()
     return len(rows)
 
 
-def _leave_mail(session: Session, row: Subscription, head: int, now: datetime) -> None:
-    found = session.exec(
+def _tell_town(session: Session, municipality_id: int, rows: Sequence[Subscription], now: datetime) -> None:
+    head = happenings.newest(session, municipality_id)
+    due = [row for row in rows if row.told_id < head]
+    targets = [Target.read(key) for key in sorted({row.target for row in due})]
+    asked = _asked(session, municipality_id, targets)
+    _mark_lost(session, asked, now)
+    news = {
+        target.key: _since(
+            session,
+            _about(session, target, municipality_id, asked),
+            min(row.told_id for row in due if row.target == target.key),
+            head,
+        )
+        for target in targets
+    }
+    told = _told_already(session, municipality_id, {row.address for row in due if news[row.target]})
+    for row in due:
+        known = told.get(row.address)
+        fresh = [key for key in news[row.target] if key > row.told_id and key not in (known or ())]
+        if not fresh:
+            continue
+        notices.leave(
+            session,
+            municipality_id=municipality_id,
+            kind="follow_news",
+            way=NoticeWay.MAIL,
+            address=row.address,
+            language=row.language,
+            facts={"subscription": row.id, "happenings": fresh},
+            now=now,
+        )
+        if known is not None:
+            known.update(fresh)
+            same = {"municipality_id": municipality_id, "address": row.address}
+            session.execute(insert(Told), [{**same, "happening_id": key} for key in fresh])
+    for row in rows:
+        row.told_id, row.next_at = max(head, row.told_id), next_time(Rhythm(row.rhythm), now)
+        session.add(row)
+
+
+def _since(session: Session, about: Sequence[Any], after: int, head: int) -> list[int]:
+    """The newest happenings with keys above `after` and up to `head` that belong to what is followed."""
+    keys = session.exec(
         select(Happening.id)
         .where(
-            *_about(Target.read(row.target), row.municipality_id),
-            col(Happening.id) > row.told_id,
-            col(Happening.id) <= head,
-            col(Happening.is_void).is_(False),
+            *about, col(Happening.id) > after, col(Happening.id) <= head, col(Happening.is_void).is_(False)
         )
         .order_by(col(Happening.id).desc())
         .limit(IN_MAIL)
     ).all()
-    if not found:
+    return [key or 0 for key in keys]
+
+
+def _told_already(session: Session, municipality_id: int, addresses: Collection[str]) -> dict[str, set[int]]:
+    """For the addresses that follow several things: what they were told of and something else might tell again."""
+    several = session.exec(
+        select(Subscription.address)
+        .where(
+            Subscription.municipality_id == municipality_id,
+            col(Subscription.address).in_(addresses),
+            Subscription.state == State.ACTIVE.value,
+        )
+        .group_by(col(Subscription.address))
+        .having(func.count() > 1)
+    ).all()
+    if not several:
+        return {}
+    # Another worker may be telling the same address of something else that it follows: one after the other.
+    journal.hold(session, municipality_id)
+    found: dict[str, set[int]] = {address: set() for address in several}
+    rows = session.exec(
+        select(Told.address, Told.happening_id).where(
+            Told.municipality_id == municipality_id, col(Told.address).in_(several)
+        )
+    ).all()
+    for address, key in rows:
+        found[address].add(key)
+    return found
+
+
+#: Searches by their keys, with what they mean by now.
+Asked = Mapping[int, tuple[SavedSearch, Understood]]
+
+
+def _asked(session: Session, municipality_id: int, targets: Iterable[Target]) -> Asked:
+    """The searches among what is followed; three queries at most."""
+    rows = saved_searches.by_ids(session, [int(each.name) for each in targets if each.kind == "search"])
+    understood = saved_searches.understand(session, municipality_id, list(rows.values()))
+    return {key: (row, understood[key]) for key, row in rows.items()}
+
+
+def _mark_lost(session: Session, asked: Asked, now: datetime) -> None:
+    """Tell those who follow a search that means nothing any more, once; it may come to mean something again."""
+    lost = {
+        key: understood.missing
+        for key, (row, understood) in asked.items()
+        if understood.missing and row.lost_at is None
+    }
+    for row, understood in asked.values():
+        row.lost_at = (row.lost_at or now) if understood.missing else None
+        session.add(row)
+    if not lost:
         return
-    notices.leave(
-        session,
-        municipality_id=row.municipality_id,
-        kind="follow_news",
-        way=NoticeWay.MAIL,
-        address=row.address,
-        language=row.language,
-        facts={"subscription": row.id, "happenings": list(found)},
-        now=now,
-    )
+    followers = session.exec(
+        select(Subscription).where(
+            col(Subscription.target).in_([Target("search", str(key)).key for key in lost]),
+            Subscription.state == State.ACTIVE.value,
+            col(Subscription.next_at).is_not(None),
+        )
+    ).all()
+    for follower in followers:
+        notices.leave(
+            session,
+            municipality_id=follower.municipality_id,
+            kind="follow_lost",
+            way=NoticeWay.MAIL,
+            address=follower.address,
+            language=follower.language,
+            facts={
+                "subscription": follower.id,
+                "missing": list(lost[int(Target.read(follower.target).name)]),
+            },
+            now=now,
+        )
 
 
-def _about(target: Target, municipality_id: int) -> list[Any]:
+def _about(session: Session, target: Target, municipality_id: int, asked: Asked) -> list[Any]:
+    own = Happening.municipality_id == municipality_id
     if target.kind == "district":
-        return [Happening.municipality_id == municipality_id, Happening.district == target.name]
+        return [own, Happening.district == target.name]
     if target.kind == "parts":
         # What becomes a part later is told of from then on; what no longer is one, no longer.
-        return [
-            col(Happening.procedure_id).in_(nesting.with_parts(int(target.name))),
-            Happening.municipality_id == municipality_id,
-        ]
+        return [own, col(Happening.procedure_id).in_(nesting.with_parts(int(target.name)))]
+    if target.kind == "search":
+        row, understood = asked[int(target.name)]
+        return (
+            [false()] if understood.missing else [own, *_fits(session, row.procedure_id, understood.wanted)]
+        )
     column = Happening.procedure_id if target.kind == "procedure" else Happening.proposal_id
-    return [column == int(target.name), Happening.municipality_id == municipality_id]
+    return [column == int(target.name), own]
+
+
+def _fits(session: Session, procedure_id: int, wanted: Wanted) -> list[Any]:
+    """That a proposal can be read for the first time, and fits what is wanted by now."""
+    return [
+        Happening.procedure_id == procedure_id,
+        Happening.kind == Kind.PROPOSED.value,
+        col(Happening.proposal_id).in_(proposal_lists.keys(session, procedure_id, wanted)),
+    ]
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -563,26 +799,84 @@ def read(session: Session, ids: Sequence[int]) -> list[News]:
 def about(
     session: Session, municipality_id: int, target: Target, *, before: int | None = None, limit: int = 50
 ) -> list[News]:
-    """What happened to what can be followed, newest first, `limit` before the happening `before`; one query."""
-    question = _readable().where(*_about(target, municipality_id))
+    """What happened to what can be followed, newest first, `limit` before the happening `before`; one query, three more for a
+    search."""
+    asked = _asked(session, municipality_id, [target])
+    question = _readable().where(*_about(session, target, municipality_id, asked))
     if before is not None:
         question = question.where(col(Happening.id) < before)
     return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
 
 
-def name_of(session: Session, row: Subscription, language: str) -> str:
-    """What a subscription follows, as everybody may call it: title of a proposal or consultation, name of a district."""
-    target = Target.read(row.target)
-    if target.kind == "district":
-        return target.name
-    if target.kind in ("procedure", "parts"):
-        procedure = session.get(Procedure, int(target.name))
-        return localised(procedure, language, "title") if procedure else ""
-    contribution = session.get(Contribution, int(target.name))
-    if contribution is None or contribution.publication != PublicationState.PUBLISHED.value:
-        return contribution.reference if contribution else ""
-    redaction = session.get(Redaction, contribution.redaction_id) if contribution.redaction_id else None
-    return (redaction.title if redaction else contribution.title) or contribution.reference
+def unread(session: Session, municipality_id: int, rows: Sequence[Subscription]) -> list[News]:
+    """What happened to all that somebody follows since they last looked, each thing once, newest first, at most 100.
+
+    One query, and three for searches.
+    """
+    if not rows:
+        return []
+    targets = {row.target: Target.read(row.target) for row in rows}
+    asked = _asked(session, municipality_id, targets.values())
+    any_of = [
+        and_(*_about(session, targets[row.target], municipality_id, asked), col(Happening.id) > row.told_id)
+        for row in rows
+    ]
+    question = _readable().where(or_(*any_of)).order_by(col(Happening.id).desc()).limit(100)
+    return _news(session.execute(question).all())
+
+
+def lost_of(
+    session: Session, municipality_id: int, rows: Sequence[Subscription]
+) -> dict[str, tuple[SavedSearch, tuple[str, ...]]]:
+    """Of what somebody follows, the searches that mean nothing any more, with what is missing; three queries."""
+    asked = _asked(session, municipality_id, [Target.read(row.target) for row in rows])
+    return {
+        of_search(row).key: (row, understood.missing)
+        for row, understood in asked.values()
+        if understood.missing
+    }
+
+
+def mark_read(session: Session, municipality_id: int, rows: Sequence[Subscription], newest: int) -> None:
+    """They have seen what happened up to `newest`."""
+    head = min(newest, happenings.newest(session, municipality_id))
+    for row in rows:
+        row.told_id = max(row.told_id, head)
+        session.add(row)
+    session.flush()
+
+
+def fitting(session: Session, procedure_id: int, wanted: Wanted, *, limit: int = 50) -> list[News]:
+    """The proposals that fit what is wanted, each when it could be read first, newest first; one query."""
+    question = _readable().where(*_fits(session, procedure_id, wanted))
+    return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
+
+
+def names_of(session: Session, rows: Sequence[Subscription], language: str) -> dict[str, str]:
+    """What subscriptions follow, as everybody may call it, by target: title of a proposal or consultation, name of a
+    district. What a search asks is for the storey above to say. Three queries at most."""
+    targets = {row.target: Target.read(row.target) for row in rows}
+    keys: dict[str, list[int]] = {
+        kind: [int(each.name) for each in targets.values() if each.kind == kind]
+        for kind in ("procedure", "parts", "proposal")
+    }
+    found = {key: target.name for key, target in targets.items() if target.kind == "district"}
+    if keys["procedure"] or keys["parts"]:
+        wanted = {*keys["procedure"], *keys["parts"]}
+        for each in session.exec(select(Procedure).where(col(Procedure.id).in_(wanted))).all():
+            for target in (of_procedure(each.id or 0), of_parts(each.id or 0)):
+                found[target.key] = localised(each, language, "title")
+    if keys["proposal"]:
+        pairs = session.exec(
+            select(Contribution, Redaction)
+            .outerjoin(Redaction, col(Redaction.id) == Contribution.redaction_id)
+            .where(col(Contribution.id).in_(keys["proposal"]))
+        ).all()
+        for contribution, redaction in pairs:
+            is_shown = contribution.publication == PublicationState.PUBLISHED.value
+            title = (redaction.title if redaction else contribution.title) if is_shown else ""
+            found[of_proposal(contribution.id or 0).key] = title or contribution.reference
+    return found
 
 
 # --- those who are told whether or not they follow --------------------------------------------------

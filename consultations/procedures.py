@@ -774,6 +774,13 @@ _BY_SLUG = Prepared(_OF_MUNICIPALITY.where(_procedures.c.slug == bindparam("slug
 _BY_ID = Prepared(_OF_MUNICIPALITY.where(_procedures.c.id == bindparam("id")))
 
 
+def by_ids(session: Session, procedure_ids: Collection[int]) -> list[Procedure]:
+    """Procedures by their keys; one query, none for none."""
+    if not procedure_ids:
+        return []
+    return list(session.exec(select(Procedure).where(col(Procedure.id).in_(list(procedure_ids)))).all())
+
+
 def titles(session: Session, procedure_ids: Iterable[int]) -> dict[int, str]:
     """Titles by procedure id, in one query."""
     rows = session.exec(

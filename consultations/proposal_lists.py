@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, or_, tuple_
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from consultations import procedures, search
@@ -95,6 +96,13 @@ def how_many(session: Session, procedure_id: int, wanted: Wanted) -> int:
     """How many proposals of a consultation fulfil what is wanted."""
     conditions = _conditions(session, procedure_id, wanted)
     return session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
+
+
+def keys(session: Session, procedure_id: int, wanted: Wanted) -> Select[Any]:
+    """The keys of the proposals of a consultation that fulfil what is wanted, to be asked within another question."""
+    # Whatever that one asks of contributions, this one looks at contributions of its own.
+    question = select_columns(col(Proposal.contribution_id))
+    return question.where(*_conditions(session, procedure_id, wanted)).correlate(None)
 
 
 def listed(

@@ -132,6 +132,7 @@ class Code(StrEnum):
     # the house itself
     DATABASE_BUSY = "database_busy"
     DISK_FULL = "disk_full"
+    TOO_MANY_FOLLOWED = "too_many_followed"
     TOO_MANY_TRIES = "too_many_tries"
     TOO_MANY_UPLOADS = "too_many_uploads"
     UPLOADS_BUSY = "uploads_busy"

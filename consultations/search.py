@@ -83,7 +83,8 @@ def remove(session: Session, contribution_id: int, scope: Scope) -> None:
 def matching(session: Session, words: str, scope: Scope, *, language: str = "de") -> TextClause | None:
     """A condition on `contribution.id` that holds for all contributions with every one of the words.
 
-    Each word also matches as a beginning. None if there is nothing to search for.
+    Each word also matches as a beginning. None if there is nothing to search for. Several such conditions may stand in one
+    question.
     """
     wanted = _wanted(words, language)
     if not wanted:
@@ -94,7 +95,9 @@ def matching(session: Session, words: str, scope: Scope, *, language: str = "de"
     return text(
         "contribution.id IN (SELECT contribution_id FROM search_entry"
         " WHERE scope = :fts_scope AND to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words))"
-    ).bindparams(bindparam("fts_words", spelled), bindparam("fts_scope", scope.value))
+    ).bindparams(
+        bindparam("fts_words", spelled, unique=True), bindparam("fts_scope", scope.value, unique=True)
+    )
 
 
 def _matching_sqlite(wanted: Sequence[str], scope: Scope) -> TextClause:
@@ -108,9 +111,9 @@ def _matching_sqlite(wanted: Sequence[str], scope: Scope) -> TextClause:
         " UNION ALL SELECT contribution_id FROM search_entry"
         f" WHERE scope = :fts_scope AND id > {_LAST} AND {newest})"
     ).bindparams(
-        bindparam("fts_words", " ".join(f'"{stem}"*' for stem in wanted)),
-        bindparam("fts_scope", scope.value),
-        *(bindparam(f"fts_word_{number}", f" {stem}") for number, stem in enumerate(wanted)),
+        bindparam("fts_words", " ".join(f'"{stem}"*' for stem in wanted), unique=True),
+        bindparam("fts_scope", scope.value, unique=True),
+        *(bindparam(f"fts_word_{number}", f" {stem}", unique=True) for number, stem in enumerate(wanted)),
     )
 
 

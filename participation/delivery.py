@@ -52,7 +52,7 @@ AT_ONCE = 20
 
 
 #: Kinds of notices that tell news of proposals.
-NEWS = ("follow_confirm", "follow_news", "proposal_news", "author_invitation")
+NEWS = ("follow_confirm", "follow_news", "follow_lost", "proposal_news", "author_invitation")
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _news(outgoing: Outgoing) -> Message:
     """To a follower or an author. What was withheld or ended meanwhile is not sent."""
     if outgoing.news is None:
         raise MailError("nothing is left to tell", permanent=True)
-    unsubscribe = outgoing.news.end_url if outgoing.notice.kind == "follow_news" else ""
+    unsubscribe = outgoing.news.end_url if outgoing.notice.kind in ("follow_news", "follow_lost") else ""
     return _message(outgoing, *news_messages.mail_of(outgoing.news), unsubscribe=unsubscribe)
 
 
@@ -305,6 +305,8 @@ def tell_followers(house: House) -> bool:
     with unit_of_work(house.engine, write=True) as session:
         following.forget_unconfirmed(session, house.clock())
         following.forget_ended(session, house.clock())
+        following.forget_searches(session)
+        following.forget_told(session)
         return following.tell_due(session, house.clock()) > 0
 
 

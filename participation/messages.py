@@ -209,6 +209,7 @@ MESSAGES: dict[Code, str] = {
     Code.DISK_FULL: N_(
         "The server has no room left. Your text is still here: please try again later or call us."
     ),
+    Code.TOO_MANY_FOLLOWED: N_("You follow %(limit)s things in your account already. Please end one first."),
     Code.TOO_MANY_TRIES: N_("There were too many tries. Please wait a few minutes, or call us."),
     Code.TOO_MANY_UPLOADS: N_(
         "Very many files have come in a short time. “%(filename)s” was not taken: please attach it again in a few"

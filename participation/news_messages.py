@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import evaluation, following, implementation, proposing
+from consultations import evaluation, following, implementation, proposing, saved_searches
 from consultations.cocreation import Outcome
 from consultations.contributions import Contribution
 from consultations.deadlines import local_date
-from consultations.following import News, Subscription
+from consultations.following import News, Subscription, Target
 from consultations.happenings import Kind
 from consultations.implementation import ImplementationEntry
 from consultations.municipalities import Municipality
 from consultations.notices import Notice
+from consultations.procedures import Procedure
 from consultations.proposals import AuthorState, ProposalAuthor
-from participation import i18n, letters, mail
+from participation import i18n, letters, mail, search_words
 from participation.letters import Letterhead
 from participation.web import language_prefix, path_for
 
@@ -66,6 +67,9 @@ class NewsMessage:
     privacy_url: str
     #: Who asks to write along; may be empty.
     inviter: str = ""
+    #: Of a search that means nothing any more: what there no longer is, and where another can be made.
+    missing: str = ""
+    list_url: str = ""
 
 
 def in_words(news: News, language: str) -> str:
@@ -105,21 +109,13 @@ def item_of(news: News, base: str, language: str) -> Item:
     return Item(news.title, news.reference, in_words(news, language), base + language_prefix(language) + path)
 
 
-def followed(session: Session, row: Subscription, language: str) -> str:
-    """What a subscription follows, as its owner reads it."""
-    name = following.name_of(session, row, language)
-    if following.Target.read(row.target).kind == "parts":
-        return i18n.translations(language).gettext("%(title)s and its parts") % {"title": name}
-    return name
-
-
 def prepare(
     session: Session, notice: Notice, municipality: Municipality, *, key: bytes, base: str
 ) -> NewsMessage | None:
     """What a notice says; None if there is nothing left to tell, or whoever it is for no longer wants to hear of it."""
     facts, language = notice.facts, notice.language
     prefix = base + language_prefix(language)
-    manage = end = what = rhythm = inviter = ""
+    manage = end = what = rhythm = inviter = missing = list_url = ""
     items: tuple[Item, ...] = ()
     if notice.kind == "author_invitation":
         author = session.get(ProposalAuthor, facts["author"])
@@ -132,19 +128,25 @@ def prepare(
         items = tuple(item_of(each, base, language) for each in following.read(session, [facts["happening"]]))
     else:
         row = session.get(Subscription, facts["subscription"])
-        is_news = notice.kind == "follow_news"
+        is_news = notice.kind in ("follow_news", "follow_lost")
         if row is None or row.state == following.State.ENDED.value or (is_news and row.state != "active"):
             return None
         token = following.token_of(key, row)
         manage = prefix + path_for("follow_manage", token=token)
         end = prefix + path_for("follow_end", token=token)
-        what = followed(session, row, language)
+        what = search_words.name_of(session, row, language)
         rhythm = str(facts.get("rhythm", row.rhythm))
-        if is_news:
+        if notice.kind == "follow_news":
             items = tuple(
                 item_of(each, base, language) for each in following.read(session, facts["happenings"])
             )
-    if not items and notice.kind not in ("follow_confirm", "author_invitation"):
+        if notice.kind == "follow_lost":
+            search = saved_searches.by_ids(session, [int(Target.read(row.target).name)])
+            for each in search.values():
+                missing = search_words.what_is_missing(each.facts, facts["missing"], language)
+                slug = session.get_one(Procedure, each.procedure_id).slug
+                list_url = prefix + path_for("proposals", slug=slug)
+    if not items and notice.kind not in ("follow_confirm", "follow_lost", "author_invitation"):
         return None
     return NewsMessage(
         kind=notice.kind,
@@ -158,6 +160,8 @@ def prepare(
         end_url=end,
         privacy_url=prefix + path_for("privacy"),
         inviter="" if ":" in inviter or inviter == "public" else inviter,
+        missing=missing,
+        list_url=list_url,
     )
 
 

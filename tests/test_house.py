@@ -50,6 +50,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "unions",
                 "side_words",
                 "following",
+                "saved_searches",
                 "evaluation",
                 "implementation",
                 "discussion",

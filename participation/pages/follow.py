@@ -1,7 +1,9 @@
-"""Following a project, a district or a proposal: ask, confirm, change, end with one click; and the feeds."""
+"""Following a project, district, proposal or search: ask, confirm, change, end with one click; the account; and feeds."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import feedgenerator
 from starlette.datastructures import FormData
@@ -10,18 +12,19 @@ from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
-from consultations import following, nesting, places, proposals, received
-from consultations.following import Rhythm, State, Subscription, Target
+from consultations import following, nesting, places, proposal_lists, proposals, received, saved_searches
+from consultations.following import News, Rhythm, State, Subscription, Target
 from consultations.permissions import Permission
 from consultations.places import PlaceKind
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
-from participation import news_messages, security
+from participation import news_messages, search_words, security
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
+from participation.pages.proposals import PARAMETERS, Asked, ListForm, asked_of
 from participation.pages.seen_through import title_of
 from participation.security import Action, check_rate
-from participation.web import Visit, page, path_for
+from participation.web import Visit, page, path_for, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -33,13 +36,14 @@ RHYTHMS = {
 }
 #: What somebody agrees to; kept with their consent as they read it.
 CONSENT = N_("I agree that the town writes to me about this by e-mail until I end it.")
+#: What somebody who is signed in agrees to by the button.
+IN_ACCOUNT = N_("Tell me here, in my account")
 PER_PAGE = 30
 
 
 class FollowForm(Form):
-    """What, how often, and where to."""
+    """How often, and where to."""
 
-    target = SelectField(N_("What do you want to hear of?"), choices=[], validate_choice=False)
     rhythm = RadioField(
         N_("How often?"),
         [InputRequired(N_("Please choose one."))],
@@ -48,6 +52,12 @@ class FollowForm(Form):
     )
     email = StringField(N_("E-mail address"), [InputRequired(N_("Please enter an e-mail address."))])
     agrees = BooleanField(CONSENT, [InputRequired(N_("Without your consent we do not write to you."))])
+
+
+class FollowSomethingForm(FollowForm):
+    """The same, and what."""
+
+    target = SelectField(N_("What do you want to hear of?"), choices=[], validate_choice=False)
 
 
 class ManageForm(Form):
@@ -69,6 +79,13 @@ class FollowPage:
     is_asked: bool
     feed_url: str
     news_url: str
+    #: The search in words; empty where something else is followed.
+    search: str = ""
+    #: What was asked for and is not known: the search goes without it.
+    unknown: str = ""
+    #: How many proposals fit the search by now, and where they are.
+    fitting: int = 0
+    list_url: str = ""
 
 
 @page("/beteiligungen/{slug}/folgen", name="follow", may=Permission.TAKE_PART, methods=("GET", "POST"))
@@ -77,7 +94,9 @@ def follow(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     asked = visit.request.query_params
     own = _targets(visit, procedure)
-    form = visit.form(FollowForm) if visit.is_post else visit.form(FollowForm, sent=FormData())
+    form = (
+        visit.form(FollowSomethingForm) if visit.is_post else visit.form(FollowSomethingForm, sent=FormData())
+    )
     form.target.choices = [SelectChoice(target.key, name) for target, name in own]
     keys = [target.key for target, _ in own]
     if not visit.is_post:
@@ -87,24 +106,39 @@ def follow(visit: Visit) -> Response:
         return _show(visit, procedure, form, is_asked=bool(asked.get("gefragt")))
     if form.target.data not in keys:
         form.target.data = keys[0]
-    if not form.validate():
-        return _show(visit, procedure, form, status=422)
+    target = Target.read(form.target.data)
+    back = visit.redirect("follow", slug=procedure.slug, gefragt=1)
+    answer = _take_up(visit, form, lambda: target, back)
+    return _show(visit, open_procedure(visit), form, status=answer) if isinstance(answer, int) else answer
+
+
+def _take_up(visit: Visit, form: FollowForm, target: Callable[[], Target], back: Response) -> Response | int:
+    """Note the wish, by mail or in the account: where to go on, or the status with which the form is shown again."""
+    me = visit.by.person_id
+    facts: dict[str, Any] = {"language": visit.language, "now": visit.now}
     try:
+        if me is not None and visit.form_data.get("way") == "account":
+            words = visit.gettext(IN_ACCOUNT)
+            following.follow_in_account(
+                visit.session, visit.municipality_id, me, target(), words=words, **facts
+            )
+            return visit.redirect("account_news", ja=1)
+        if not form.validate():
+            return 422
         check_rate(visit.house.limiter, Action.FOLLOW, security.address_of(visit.request.scope))
         following.ask(
             visit.session,
             visit.municipality_id,
             form.email.data or "",
-            Target.read(form.target.data),
+            target(),
             rhythm=Rhythm(form.rhythm.data),
-            language=visit.language,
             words=visit.gettext(CONSENT),
-            now=visit.now,
+            **facts,
         )
     except Refusal as refusal:
         visit.reject(form, refusal)
-        return _show(visit, open_procedure(visit), form, status=STATUS.get(refusal.code, 422))
-    return visit.redirect("follow", slug=procedure.slug, gefragt=1)
+        return STATUS.get(refusal.code, 422)
+    return back
 
 
 def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
@@ -167,6 +201,153 @@ def _show(
     )
 
 
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened."""
+
+    title: str
+    words: str
+    at: datetime
+    url: str
+
+
+def _line(visit: Visit, news: News) -> Line:
+    url = visit.url("proposal", slug=news.slug, reference=news.reference)
+    return Line(news.title, news_messages.in_words(news, visit.language), news.at, url)
+
+
+# --- a search among the proposals ------------------------------------------------------------------
+
+
+def _search(visit: Visit, procedure: Procedure) -> tuple[Asked, dict[str, str], dict[str, str]]:
+    """What the address asks: understood, as it is kept, and as the list's address says it."""
+    sent = FormData(list(visit.request.query_params.multi_items()))
+    asked = asked_of(visit, procedure, visit.form(ListForm, sent=sent))
+    facts = saved_searches.facts_of(asked.wanted, asked.place.name if asked.place else "")
+    return asked, facts, {PARAMETERS[name]: value for name, value in facts.items() if name in PARAMETERS}
+
+
+@page(
+    "/beteiligungen/{slug}/folgen/suche",
+    name="follow_search",
+    may=Permission.TAKE_PART,
+    methods=("GET", "POST"),
+)
+def follow_search(visit: Visit) -> Response:
+    """Ask to be told when something new fits the search in the address, which is said in plain words."""
+    procedure = open_procedure(visit)
+    asked, facts, search = _search(visit, procedure)
+    here = {"slug": procedure.slug, **search}
+
+    def show(form: FollowForm, status: int = 200) -> Response:
+        title = title_of(visit, open_procedure(visit))
+        return visit.render(
+            "follow/follow.html",
+            FollowPage(
+                title,
+                procedure_slug,
+                bool(visit.request.query_params.get("gefragt")),
+                visit.url("proposals_feed", **here),
+                visit.url("proposals", **here),
+                search=search_words.sentence(facts, title, visit.language),
+                unknown=asked_near if not is_place else "",
+                fitting=fitting,
+                list_url=visit.url("proposals", **here),
+            ),
+            status=status,
+            form=form,
+        )
+
+    procedure_slug, asked_near, is_place = procedure.slug, asked.near, asked.place is not None
+    fitting = proposal_lists.how_many(visit.session, procedure.id or 0, asked.wanted)
+    if not visit.is_post:
+        return show(visit.form(FollowForm, sent=FormData()))
+    form = visit.form(FollowForm)
+
+    def target() -> Target:
+        return following.of_search(saved_searches.keep(visit.session, procedure, facts, now=visit.now))
+
+    answer = _take_up(visit, form, target, visit.redirect("follow_search", **here, gefragt=1))
+    return show(form, answer) if isinstance(answer, int) else answer
+
+
+@page(
+    "/beteiligungen/{slug}/vorschlaege.atom", name="proposals_feed", may=Permission.READ_PUBLIC, shared=True
+)
+def proposals_feed(visit: Visit) -> Response:
+    """New proposals that fit a search, as an Atom feed (RFC 4287); nobody has to say who reads it."""
+    procedure = open_procedure(visit)
+    asked, facts, search = _search(visit, procedure)
+    found = following.fitting(visit.session, procedure.id or 0, asked.wanted)
+    title = search_words.sentence(facts, title_of(visit, procedure), visit.language)
+    return _feed(visit, title, "proposals", "proposals_feed", {"slug": procedure.slug, **search}, found)
+
+
+# --- in one's account ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One thing that somebody follows in their account. `missing`: what its search asks and there no longer is."""
+
+    id: int
+    what: str
+    missing: str
+
+
+@dataclass(frozen=True)
+class AccountNewsPage:
+    """What is new since somebody last said that they have read it, and what they follow."""
+
+    is_new: bool
+    lines: tuple[Line, ...]
+    newest: int
+    followed: tuple[Followed, ...]
+    end_url: str
+    hearings_url: str
+
+
+@page("/konto/neues", name="account_news", may=Permission.SEE_OWN_ACCOUNT, methods=("GET", "POST"))
+def account_news(visit: Visit) -> Response:
+    """News for somebody who is signed in, each thing once; with the button they have read them."""
+    rows = following.of_account(visit.session, visit.municipality_id, _me(visit))
+    if visit.is_post:
+        newest = row_number(str(visit.form_data.get("newest", ""))) or 0
+        following.mark_read(visit.session, visit.municipality_id, rows, newest)
+        return visit.redirect("account_news")
+    found = following.unread(visit.session, visit.municipality_id, rows)
+    names = search_words.names_of(visit.session, rows, visit.language)
+    missing = search_words.missing_of(visit.session, visit.municipality_id, rows, visit.language)
+    return visit.render(
+        "follow/account.html",
+        AccountNewsPage(
+            bool(visit.request.query_params.get("ja")),
+            tuple(_line(visit, each) for each in found),
+            found[0].id if found else 0,
+            tuple(
+                Followed(row.id or 0, names.get(row.target, ""), missing.get(row.target, "")) for row in rows
+            ),
+            visit.url("account_unfollow"),
+            visit.url("hearings"),
+        ),
+    )
+
+
+@page("/konto/neues/beenden", name="account_unfollow", may=Permission.SEE_OWN_ACCOUNT, methods=("POST",))
+def account_unfollow(visit: Visit) -> Response:
+    """No longer hear of it; of what one does not follow (any more) nothing is ended."""
+    wanted = row_number(str(visit.form_data.get("id", "")))
+    for row in following.of_account(visit.session, visit.municipality_id, _me(visit)):
+        if row.id == wanted:
+            following.end(visit.session, row, way="account", now=visit.now)
+    return visit.redirect("account_news")
+
+
+def _me(visit: Visit) -> int:
+    assert visit.by.person_id is not None
+    return visit.by.person_id
+
+
 # --- by the link in a mail -------------------------------------------------------------------------
 
 
@@ -179,8 +360,21 @@ class ManagePage:
     is_ended: bool
     done: str
     end_url: str
-    #: Everything else that the same address follows: what, how often, where it is changed.
-    others: tuple[tuple[str, str, str], ...] = ()
+    #: Everything else that the same address follows.
+    others: tuple["Other", ...] = ()
+    #: What a search asks and there no longer is; empty while it means something.
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Other:
+    """Something else that the same address follows: what, how often, where it is changed and ended."""
+
+    what: str
+    rhythm: str
+    url: str
+    end_url: str
+    missing: str
 
 
 @page("/folgen/{token}", name="follow_manage", may=Permission.TAKE_PART, methods=("GET", "POST"))
@@ -219,7 +413,7 @@ def end(visit: Visit) -> Response:
     return visit.render(
         "follow/end.html",
         ManagePage(
-            news_messages.followed(visit.session, row, visit.language),
+            search_words.name_of(visit.session, row, visit.language),
             row.state == State.ACTIVE.value,
             row.state == State.ENDED.value,
             "",
@@ -240,31 +434,38 @@ def _by_token(visit: Visit) -> Subscription:
     return row
 
 
-def _others(visit: Visit, row: Subscription) -> tuple[tuple[str, str, str], ...]:
+def _others(visit: Visit, row: Subscription) -> tuple[Other, ...]:
+    rows = [each for each in following.of_address(visit.session, row) if each.id != row.id]
+    names = search_words.names_of(visit.session, rows, visit.language)
+    missing = search_words.missing_of(visit.session, visit.municipality_id, rows, visit.language)
+    links = {each.id: following.token_of(visit.house.link_key, each) for each in rows}
     return tuple(
-        (
-            news_messages.followed(visit.session, each, visit.language),
+        Other(
+            names.get(each.target, ""),
             visit.gettext(RHYTHMS[Rhythm(each.rhythm)]),
-            visit.url("follow_manage", token=following.token_of(visit.house.link_key, each)),
+            visit.url("follow_manage", token=links[each.id]),
+            visit.url("follow_end", token=links[each.id]),
+            missing.get(each.target, ""),
         )
-        for each in following.of_address(visit.session, row)
-        if each.id != row.id
+        for each in rows
     )
 
 
 def _show_manage(
     visit: Visit, row: Subscription, form: ManageForm, *, done: str = "", status: int = 200
 ) -> Response:
+    missing = search_words.missing_of(visit.session, visit.municipality_id, [row], visit.language)
     return visit.render(
         "follow/manage.html",
         ManagePage(
-            news_messages.followed(visit.session, row, visit.language),
+            search_words.name_of(visit.session, row, visit.language),
             row.state == State.ACTIVE.value,
             row.state == State.ENDED.value,
             done,
             visit.url("follow_end", token=visit.request.path_params["token"]),
             # Only for the owner of the mailbox: before it is confirmed nobody knows whose address it is.
             _others(visit, row) if row.state == State.ACTIVE.value else (),
+            missing.get(row.target, ""),
         ),
         status=status,
         form=form,
@@ -272,16 +473,6 @@ def _show_manage(
 
 
 # --- what happened ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that happened."""
-
-    title: str
-    words: str
-    at: datetime
-    url: str
 
 
 @dataclass(frozen=True)
@@ -331,15 +522,7 @@ def news(visit: Visit) -> Response:
         NewsPage(
             title_of(visit, procedure),
             procedure.slug,
-            tuple(
-                Line(
-                    each.title,
-                    news_messages.in_words(each, visit.language),
-                    each.at,
-                    visit.url("proposal", slug=each.slug, reference=each.reference),
-                )
-                for each in found[:PER_PAGE]
-            ),
+            tuple(_line(visit, each) for each in found[:PER_PAGE]),
             visit.url("news", **own, vor=found[PER_PAGE - 1].id) if len(found) > PER_PAGE else "",
             visit.url("news_feed", **own),
             visit.url("follow", **own),
@@ -352,16 +535,24 @@ def news_feed(visit: Visit) -> Response:
     """The same as an Atom feed (RFC 4287)."""
     procedure = open_procedure(visit)
     target, narrowed = _target(visit, procedure)
-    own = {"slug": procedure.slug, **narrowed}
+    found = following.about(visit.session, visit.municipality_id, target)
+    title = visit.gettext("News: %(title)s", title=title_of(visit, procedure))
+    return _feed(visit, title, "news", "news_feed", {"slug": procedure.slug, **narrowed}, found)
+
+
+def _feed(
+    visit: Visit, title: str, page_name: str, feed_name: str, own: Mapping[str, str], found: Sequence[News]
+) -> Response:
+    """News as an Atom feed, of the page `page_name`."""
     atom = feedgenerator.Atom1Feed(
-        title=visit.gettext("News: %(title)s", title=title_of(visit, procedure)),
-        link=visit.absolute("news", **own),
+        title=title,
+        link=visit.absolute(page_name, **own),
         description="",
         language=visit.language,
-        feed_url=visit.absolute("news_feed", **own),
-        feed_guid=visit.absolute("news_feed", **own),
+        feed_url=visit.absolute(feed_name, **own),
+        feed_guid=visit.absolute(feed_name, **own),
     )
-    for each in following.about(visit.session, visit.municipality_id, target):
+    for each in found:
         item = news_messages.item_of(each, visit.base, visit.language)
         atom.add_item(
             title=f"{item.title}: {item.words}",
@@ -369,6 +560,6 @@ def news_feed(visit: Visit) -> Response:
             description=item.words,
             pubdate=each.at,
             updateddate=each.at,
-            unique_id=f"{visit.base}{path_for('news', **own)}#{each.id}",
+            unique_id=f"{visit.base}{path_for(page_name, **own)}#{each.id}",
         )
     return Response(atom.writeString("utf-8"), media_type="application/atom+xml; charset=utf-8")

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from starlette.responses import Response
@@ -37,19 +37,13 @@ from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
 from participation.pages.contributions_list import Card, cards_of, open_procedure
 from participation.pages.seen_through import Through, through_of
+from participation.search_words import STATES
 from participation.security import Action, check_rate
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
 
-STATES: Mapping[str, str] = {
-    Authoring.OPEN.value: N_("Open for changes"),
-    Authoring.LOCKED.value: N_("Text is fixed"),
-    Authoring.WITHDRAWN.value: N_("Withdrawn"),
-    Authoring.MERGED.value: N_("Part of another proposal"),
-    Authoring.ARCHIVED.value: N_("Archived"),
-}
 SECTIONS: Mapping[str, str] = {
     "title": N_("Title"),
     "what": N_("What is proposed?"),
@@ -154,6 +148,53 @@ class ListPage:
     is_placeless: bool
     near_me_url: str
     embed_url: str
+    #: To be told of what is new and fits, by mail or as a feed. Never with where somebody is.
+    follow_url: str
+    feed_url: str
+
+
+#: By which name of the address the list is narrowed to what; `near` is a place, and has more to it.
+PARAMETERS: Mapping[str, str] = {
+    "words": "q",
+    "district": "stadtteil",
+    "authoring": "stand",
+    "channel": "weg",
+    "language": "sprache",
+    "near": "nahe",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks of the list: narrowed to what, near to which place, and how that was typed."""
+
+    wanted: Wanted
+    place: places.Place | None
+    near: str
+
+
+def asked_of(visit: Visit, procedure: Procedure, form: ListForm) -> Asked:
+    """Read what is asked, as far as the list offers it; the form is given its choices."""
+    procedure_id = procedure.id or 0
+    offered = visit.once_per_change(
+        "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
+    )
+    _choices(form.stadtteil, offered.districts, lambda name: name)
+    _choices(form.stand, offered.states, lambda name: STATES[name])
+    _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
+    _choices(form.sprache, offered.languages, lambda name: name)
+    near = (form.nahe.data or "").strip()[:200]
+    found = places.find(visit.session, visit.municipality_id, near, limit=1) if near else []
+    place = found[0] if found else None
+    wanted = Wanted(
+        near=(place.lon, place.lat) if place is not None else None,
+        words=(form.q.data or "")[:200],
+        district=_of(form.stadtteil.data, offered.districts),
+        authoring=_of(form.stand.data, offered.states),
+        channel=_of(form.weg.data, offered.channels),
+        language=_of(form.sprache.data, offered.languages),
+    )
+    return Asked(wanted, place, near)
 
 
 @page(
@@ -168,34 +209,17 @@ def list_page(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     procedure_id = procedure.id or 0
     form = visit.form(ListForm)
-    offered = visit.once_per_change(
-        "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
-    )
-    _choices(form.stadtteil, offered.districts, lambda name: name)
-    _choices(form.stand, offered.states, lambda name: STATES[name])
-    _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
-    _choices(form.sprache, offered.languages, lambda name: name)
-    asked = visit.request.query_params
+    said = asked_of(visit, procedure, form)
+    asked, asked_near, place = visit.request.query_params, said.near, said.place
     order = Order(form.sortierung.data) if form.sortierung.data in set(Order) else Order.CHANCE
-    asked_near = (form.nahe.data or "").strip()[:200]
-    places_found = (
-        places.find(visit.session, visit.municipality_id, asked_near, limit=1) if asked_near else []
-    )
-    place = places_found[0] if places_found else None
     told = None if asked_near else nearby.typed_position(form.lon.data or "", form.lat.data or "")
     spot = place or told
     origin = (spot.lon, spot.lat) if spot is not None else None
     wants_nearest = order is Order.NEAREST
     if wants_nearest and origin is None:
         order = Order.CHANCE
-    wanted = Wanted(
-        near=(place.lon, place.lat) if place is not None and not wants_nearest else None,
-        words=(form.q.data or "")[:200],
-        district=_of(form.stadtteil.data, offered.districts),
-        authoring=_of(form.stand.data, offered.states),
-        channel=_of(form.weg.data, offered.channels),
-        language=_of(form.sprache.data, offered.languages),
-    )
+    # Whoever asks for what is nearest to a place sees all, the nearest first.
+    wanted = replace(said.wanted, near=None) if wants_nearest else said.wanted
     # Who goes on reading stays in the order that they began in, also after midnight.
     began, _, after = asked.get("nach", "")[:80].rpartition("~")
     deal = began if visit.is_deal(began) else visit.deal
@@ -218,6 +242,7 @@ def list_page(visit: Visit) -> Response:
     entries = published.by_ids(visit.session, procedure_id, found.ids)
     filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
     here = {"slug": procedure.slug}
+    search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
     phases = procedures.phases_of(visit.session, procedure_id)
     response = visit.render(
         "proposals/list.html",
@@ -245,6 +270,8 @@ def list_page(visit: Visit) -> Response:
                 "proposals", **here, **{**filters, "nahe": "", "sortierung": Order.NEAREST.value}
             ),
             embed_url=visit.absolute("proposals_embed", **here),
+            follow_url=visit.url("follow_search", **here, **search),
+            feed_url=visit.url("proposals_feed", **here, **search),
         ),
         form=form,
     )

@@ -29,6 +29,7 @@ from consultations.notices import Notice
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Phase, PhaseKind
 from consultations.proposals import Proposal
+from consultations.saved_searches import SavedSearch
 from participation import delivery, identity, mail, security
 from participation.database import unit_of_work
 from participation.house import House
@@ -292,6 +293,82 @@ def test_followed_told_and_ended_with_one_click(
     assert feed.headers["content-type"].startswith("application/atom+xml")
     assert "Ein neuer Vorschlag" in words(client.get(f"{HERE}/neues"))
     assert "Noch ist nichts geschehen" in words(client.get(f"{HERE}/neues?stadtteil=Nord"))
+
+
+def test_a_search_is_said_in_words_confirmed_told_and_ended(
+    client: TestClient,
+    new_client: NewClient,
+    engine: Engine,
+    town: Town,
+    app: Starlette,
+    clock: Clock,
+    mail_server: MailServer,
+) -> None:
+    house = writing_to(mail_server, app)
+    listed = client.get(f"{HERE}/vorschlaege?q=Br%C3%BCcke&stand=open&sortierung=nearest&lon=11.36&lat=49.93")
+    (there,) = tree_of(listed).xpath("//a[contains(., 'wenn etwas Neues zu dieser Suche passt')]/@href")
+    assert not re.search("lon|lat|11.36", there), "where somebody is goes nowhere"
+    asked = words(client.get(f"{there}&nahe=Nirgendwo"))
+    sentence = "Vorschläge mit „Brücke“ (Stand: Offen für Änderungen), in „Ideen“"
+    assert (sentence in asked, "„Nirgendwo“ kennen wir nicht" in asked) == (True, True)
+    typed = {"rhythm": "immediate", "email": "anna@post.example"}
+    refused = client.post(there, data=typed)
+    assert (refused.status_code, sentence in words(refused)) == (422, True)
+    assert client.post(there, data={**typed, "way": "account"}).status_code == 422, "there is no account here"
+    assert client.post(there, data={**typed, "agrees": "y"}).status_code == 303
+    assert delivery.deliver_mail(house)
+    (mail_to_confirm,) = mail_server.messages()
+    assert sentence in mail_to_confirm.get_content()
+    link = re.search(r"http://\S+(/folgen/\S+)", mail_to_confirm.get_content())
+    assert link
+    assert sentence in words(client.get(link.group(1)))
+    assert client.post(link.group(1), data={"rhythm": "immediate"}).status_code == 303
+
+    # The same search in an account: nothing is mailed, each proposal stands there once.
+    staff = signed_in(engine, town.clerk, new_client())
+    for search in (there, f"{HERE}/folgen/suche?q=Br%C3%BCcke"):
+        assert staff.post(search, data={"way": "account"}).headers["location"] == "/konto/neues?ja=1"
+    with unit_of_work(engine, write=True) as session:
+        for title in ("Eine Brücke", "Ein Brunnen"):
+            row = town.hand_in(session, title, kind=Kind.PROPOSAL, title=title, wants_publication=True)
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    clock.advance(minutes=3)
+    assert delivery.tell_followers(house)
+    assert delivery.deliver_mail(house)
+    news = mail_server.messages()[-1]
+    assert (len(mail_server.messages()), news["Subject"]) == (2, "Eine Brücke: Ein neuer Vorschlag")
+    assert news["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    feed = client.get(tree_of(listed).xpath("//link[@type='application/atom+xml']/@href")[0])
+    assert (feed.text.count("<entry>"), "Eine Brücke" in feed.text, "11.36" in feed.text) == (1, True, False)
+
+    mine = staff.get("/konto/neues")
+    assert words(mine).count("Ein neuer Vorschlag") == 1
+    assert len(tree_of(mine).xpath("//form[contains(@action, 'beenden')]")) == 2
+    (newest,) = tree_of(mine).xpath("//input[@name='newest']/@value")
+    assert staff.post("/konto/neues", data={"newest": newest}).status_code == 303
+    assert "Nichts Neues" in words(staff.get("/konto/neues"))
+    for number in tree_of(mine).xpath("//input[@name='id']/@value"):
+        staff.post("/konto/neues/beenden", data={"id": number})
+    assert "Sie verfolgen noch nichts" in words(staff.get("/konto/neues"))
+
+    # What a search asks for is taken away: it is said by mail, and wherever its owner looks.
+    with unit_of_work(engine, write=True) as session:
+        (search_row,) = [row for row in session.exec(select(SavedSearch)).all() if len(row.facts) == 2]
+        search_row.facts = {**search_row.facts, "district": "Südstadt"}
+        session.add(search_row)
+        row = town.hand_in(session, "Noch eine Brücke", kind=Kind.PROPOSAL, wants_publication=True)
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    clock.advance(minutes=3)
+    assert delivery.tell_followers(house)
+    assert delivery.deliver_mail(house)
+    lost = mail_server.messages()[-1]
+    assert "geht ins Leere" in lost["Subject"]
+    assert (
+        "Stadtteil: Südstadt" in lost.get_content(),
+        "Stadtteil: Südstadt" in words(client.get(link.group(1))),
+    ) == (True, True)
+    one_click = "/" + str(lost["List-Unsubscribe"]).strip("<>").split("localhost", 1)[1].split("/", 1)[1]
+    assert client.post(one_click, data={"List-Unsubscribe": "One-Click"}).status_code == 200
 
 
 def test_whoever_signed_on_paper_gets_a_letter(new_client: NewClient, engine: Engine, town: Town) -> None:
