@@ -46,6 +46,8 @@ class Act(StrEnum):
     AMEND = "amend"
     DECIDE_AMENDMENT = "decide_amendment"
     COMMENT = "comment"
+    MARK_ARGUMENT = "mark_argument"
+    UNMARK_ARGUMENT = "unmark_argument"
     SUPPORT = "support"
     WITHDRAW_SUPPORT = "withdraw_support"
     MERGE = "merge"
@@ -105,6 +107,13 @@ MOVES: Mapping[Act, Move] = {
     Act.AMEND: Move(_ALL, _stays(Authoring.OPEN), Opening.AMEND, is_public=True),
     Act.DECIDE_AMENDMENT: Move(_OWNER | _STAFF, _stays(Authoring.OPEN), is_public=True),
     Act.COMMENT: Move(_ALL, _stays(Authoring.OPEN, Authoring.LOCKED), Opening.COMMENT, is_public=True),
+    # To say that an argument is good is a part of the talk, and as long as it is opened.
+    Act.MARK_ARGUMENT: Move(_ALL, _stays(Authoring.OPEN, Authoring.LOCKED), Opening.COMMENT, is_public=True),
+    Act.UNMARK_ARGUMENT: Move(
+        _ALL,
+        _stays(Authoring.OPEN, Authoring.LOCKED, Authoring.WITHDRAWN, Authoring.MERGED),
+        is_public=True,
+    ),
     Act.SUPPORT: Move(_ALL, _stays(Authoring.OPEN, Authoring.LOCKED), Opening.SUPPORT, is_public=True),
     # Who no longer stands by it can say so as long as there is something to take back.
     Act.WITHDRAW_SUPPORT: Move(

@@ -1,12 +1,13 @@
 """Talking about a proposal: comments for, against or as a question, and answers to them; two deep and no deeper.
 
 A comment is a contribution like any other (one door, receipt, moderation); its `Remark` says how its author marked it.
-The order is by chance and stays the same for a visitor, so that nobody wins by being first or loud.
+The order is by chance and stays the same for a visitor, so that nobody wins by being first or loud. Once a phase lets
+numbers be seen, the arguments that most people find good come first of their side; as many of either side stand together.
 """
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -146,18 +147,19 @@ def talk(
     *,
     seed: str,
     stance: Stance | None = None,
-    skip: int = 0,
+    marks: Mapping[int, int] | None = None,
+    after: int = 0,
     limit: int = 20,
 ) -> tuple[list[Said], int]:
     """Comments on a proposal in an order that chance makes once per `seed`, `limit` of them, and how many there are.
 
-    Three queries, however many there are.
+    `marks`: how many find which one good, where that may be seen; those that most do come first then. `after`: the comment
+    that the page before ended with. Two queries, however many there are.
     """
-    found = session.exec(
-        select(Contribution.id, Remark.shuffle).outerjoin(Remark, _REMARK).where(*_on(proposal_id, stance))
-    ).all()
-    order = sorted((_drawn(seed, shuffle or number or 0), number) for number, shuffle in found)
-    chosen = [number for _, number in order[skip : skip + limit]]
+    order = _ordered(session, _on(proposal_id, stance), seed, marks)
+    ids = [number for number, _ in order]
+    start = ids.index(after) + 1 if after in ids else 0
+    chosen = ids[start : start + limit]
     rows = session.exec(
         select(Contribution, Remark)
         .outerjoin(Remark, _REMARK)
@@ -178,6 +180,72 @@ def talk(
     return said, len(order)
 
 
+@dataclass(frozen=True)
+class Side:
+    """Some arguments of one side, and how many there are."""
+
+    stance: Stance
+    said: tuple[Said, ...]
+    total: int
+
+
+def both_sides(
+    session: Session,
+    proposal_id: int,
+    *,
+    seed: str,
+    marks: Mapping[int, int] | None = None,
+    limit: int = 3,
+) -> tuple[Side, Side]:
+    """As many arguments for as against, those that most find good first (`marks`, where they may be seen), else by chance.
+
+    Which side comes first is made by chance, for each visitor (`seed`). Two queries.
+    """
+    sides = [Stance.FOR, Stance.AGAINST]
+    if _drawn(seed, proposal_id) % 2:
+        sides.reverse()
+    conditions = [*_on(proposal_id), col(Remark.stance).in_([each.value for each in sides])]
+    order = _ordered(session, conditions, seed, marks)
+    of = {stance: [number for number, its in order if its is stance] for stance in sides}
+    chosen = [number for stance in sides for number in of[stance][:limit]]
+    rows = session.exec(select(Contribution).where(col(Contribution.id).in_(chosen))).all() if chosen else []
+    found = {row.id: row for row in rows}
+    first, second = (
+        Side(
+            stance,
+            tuple(Said(found[number], stance) for number in of[stance][:limit] if number in found),
+            len(of[stance]),
+        )
+        for stance in sides
+    )
+    return first, second
+
+
+def _ordered(
+    session: Session, conditions: Sequence[ColumnElement[bool]], seed: str, marks: Mapping[int, int] | None
+) -> list[tuple[int, Stance]]:
+    rows = session.exec(
+        select(Contribution.id, Remark.shuffle, Remark.stance).outerjoin(Remark, _REMARK).where(*conditions)
+    ).all()
+    known = marks or {}
+    order = sorted(
+        (-known.get(number or 0, 0), _drawn(seed, shuffle or number or 0), number or 0, stance)
+        for number, shuffle, stance in rows
+    )
+    return [(number, Stance(stance or Stance.REMARK)) for _, _, number, stance in order]
+
+
+def argument(session: Session, proposal_id: int, comment: Contribution | None) -> Stance | None:
+    """Whether a comment that everybody reads is an argument for or against this proposal, by its author's own word."""
+    if comment is None or comment.publication != PublicationState.PUBLISHED.value:
+        return None
+    remark = session.get(Remark, comment.id)
+    if remark is None or remark.proposal_id != proposal_id or remark.answers_id is not None:
+        return None
+    stance = Stance(remark.stance)
+    return stance if stance in (Stance.FOR, Stance.AGAINST) else None
+
+
 def _drawn(seed: str, shuffle: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{shuffle}".encode(), digest_size=8).digest())
 
@@ -193,7 +261,7 @@ def _on(proposal_id: int, stance: Stance | None = None) -> list[ColumnElement[bo
         ~select(Amendment.id).where(Amendment.contribution_id == Contribution.id).exists(),
     ]
     if stance is not None:
-        conditions.append(col(Remark.stance) == stance.value)
+        conditions.append(func.coalesce(Remark.stance, Stance.REMARK.value) == stance.value)
     return conditions
 
 

@@ -2,7 +2,8 @@
 
 Rows are only ever added: given, withdrawn, moved, linked. What stands is the last row of a party. A party is whoever
 supports, as far as the channel knows: an account, a browser, a line on a paper list; two parties that turn out to be one
-person are linked and counted once, and no row goes away.
+person are linked and counted once, and no row goes away. In the same way somebody says that an argument for or against a
+proposal is a good one (`mark`): that is no support of the proposal and counts nowhere as one.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, func
+from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, func, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -43,12 +44,20 @@ ATTENTION = {SupportAct.GIVEN: 1, SupportAct.WITHDRAWN: -1}
 
 
 class Support(SQLModel, table=True):
-    """One thing that somebody did with their support. Never changed, never deleted; `turn` counts a party's rows."""
+    """One thing that somebody did with their support of a proposal, or of an argument in the talk about it. Never changed,
+    never deleted; `turn` counts a party's rows."""
 
     __tablename__ = "support"
     __table_args__ = (
         UniqueConstraint("proposal_id", "phase_id", "party", "turn"),
         Index("ix_support_phase_id_party", "phase_id", "party", "proposal_id"),
+        # Counting who finds which argument good reads the index alone, and none of the supports.
+        Index(
+            "ix_support_arguments",
+            *("proposal_id", "argument_id", "phase_id", "party", "turn", "act"),
+            sqlite_where=text("argument_id IS NOT NULL"),
+            postgresql_where=text("argument_id IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
@@ -64,6 +73,8 @@ class Support(SQLModel, table=True):
     recorded_by: str
     #: The row at the other proposal (moved), or of the other party (linked).
     refers_to_id: int | None = Field(default=None, foreign_key="support.id")
+    #: The comment that is found a good argument; None: the proposal itself is supported.
+    argument_id: int | None = Field(default=None, foreign_key="contribution.id")
 
 
 @dataclass(frozen=True)
@@ -126,13 +137,16 @@ def _recognise(
 ) -> None:
     """Note that other parties are whoever gave `kept`, before or after they support the proposal themselves."""
     for party in also:
-        last = _last(session, proposal.contribution_id, kept.phase_id, party)
+        last = _last(session, proposal.contribution_id, kept.phase_id, party, kept.argument_id)
         if kept.act not in STANDING or party == kept.party:
             continue
         if last is not None and last.act == SupportAct.LINKED.value and _counts_elsewhere(session, last):
             continue
         other = Supporter(party, kept.channel)
-        _add(session, proposal, kept.phase_id, other, SupportAct.LINKED, last, by=by, now=now, refers_to=kept)
+        _add(
+            session, proposal, kept.phase_id, other, SupportAct.LINKED, last, by=by, now=now, refers_to=kept,
+            argument_id=kept.argument_id,
+        )  # fmt: skip
 
 
 def _counts_elsewhere(session: Session, row: Support) -> bool:
@@ -140,7 +154,7 @@ def _counts_elsewhere(session: Session, row: Support) -> bool:
     if row.act != SupportAct.LINKED.value or row.refers_to_id is None:
         return False
     kept = session.get_one(Support, row.refers_to_id)
-    last = _last(session, row.proposal_id, row.phase_id, kept.party)
+    last = _last(session, row.proposal_id, row.phase_id, kept.party, row.argument_id)
     return last is not None and last.act in STANDING
 
 
@@ -215,6 +229,69 @@ def link(
     _add(session, proposal, phase_id, supporter, SupportAct.LINKED, second, by=by, now=now, refers_to=first)
 
 
+# --- arguments -------------------------------------------------------------------------------------
+
+
+def mark(
+    session: Session,
+    proposal_id: int,
+    argument_id: int,
+    supporter: Supporter,
+    *,
+    also: Sequence[str] = (),
+    by: Actor,
+    now: datetime,
+) -> Support:
+    """Say that an argument in the talk about a proposal is a good one, once per person; `also` as for `give`.
+
+    That it is an argument of this proposal is asked by `discussion.argument`. Raises what `proposing.require` raises, and
+    NOT_ALLOWED where the phase wants people signed in.
+    """
+    proposal = proposals.lock(session, proposal_id)
+    _, phase = proposing.require(
+        session, proposal, Act.MARK_ARGUMENT, by=by, channel=supporter.channel, now=now
+    )
+    phase = phase or _phase_of(session, proposal)
+    if proposing.arrangement_of(phase).audience is Audience.SIGNED_IN and supporter.person_id is None:
+        raise Refusal(Code.NOT_ALLOWED)
+    assert phase.id is not None
+    last = _last(session, proposal_id, phase.id, supporter.party, argument_id)
+    if last is None or not (last.act in STANDING or _counts_elsewhere(session, last)):
+        last = _add(
+            session, proposal, phase.id, supporter, SupportAct.GIVEN, last, by=by, now=now,
+            argument_id=argument_id,
+        )  # fmt: skip
+    _recognise(session, proposal, last, also, by=by, now=now)
+    return last
+
+
+def unmark(
+    session: Session, proposal_id: int, argument_id: int, supporter: Supporter, *, by: Actor, now: datetime
+) -> None:
+    """Say so no longer; nothing happens without a mark. Raises what `proposing.require` raises."""
+    proposal = proposals.lock(session, proposal_id)
+    proposing.require(session, proposal, Act.UNMARK_ARGUMENT, by=by, channel=supporter.channel, now=now)
+    for last in _lasts(session, proposal_id, supporter.party, argument_id):
+        if last.act in STANDING:
+            _add(
+                session, proposal, last.phase_id, supporter, SupportAct.WITHDRAWN, last, by=by, now=now,
+                argument_id=argument_id,
+            )  # fmt: skip
+
+
+def marked(session: Session, proposal_id: int) -> dict[int, int]:
+    """How many find which argument about a proposal good: by the comment's id, those without a mark left out. One query."""
+    rows = session.exec(
+        select(Support.argument_id, func.count())
+        .where(*_standing(proposal_id, col(Support.argument_id).is_not(None)))
+        .group_by(col(Support.argument_id))
+    ).all()
+    return {argument_id: number for argument_id, number in rows if argument_id is not None}
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
 def _phase_of(session: Session, proposal: Proposal) -> Phase:
     """At the counter, where the phase may be over: the one in which the proposal was handed in."""
     phase = procedures.phase_of(session, proposal.phase_id) if proposal.phase_id else None
@@ -234,27 +311,41 @@ def _add(
     by: Actor,
     now: datetime,
     refers_to: Support | None = None,
+    argument_id: int | None = None,
 ) -> Support:
+    """Add a row after `last`, the party's last about the same thing."""
+    turns = select(func.max(Support.turn)).where(
+        Support.proposal_id == proposal.contribution_id,
+        Support.phase_id == phase_id,
+        Support.party == supporter.party,
+    )
     row = Support(
         proposal_id=proposal.contribution_id,
         phase_id=phase_id,
         party=supporter.party,
         person_id=supporter.person_id,
-        turn=(last.turn if last else 0) + 1,
+        turn=(session.exec(turns).one() or 0) + 1,
         act=act.value,
         channel=supporter.channel,
         at=now,
         recorded_by=by.label,
         refers_to_id=refers_to.id if refers_to else None,
+        argument_id=argument_id,
     )
     try:
         with session.begin_nested():
             session.add(row)
             session.flush()
     except IntegrityError:  # the same click twice at the same moment
-        again = _last(session, proposal.contribution_id, phase_id, supporter.party)
+        again = _last(session, proposal.contribution_id, phase_id, supporter.party, argument_id)
         assert again is not None
         return again
+    if argument_id is not None:
+        proposals.note(
+            session, proposal, f"argument_{act.value}", by=by, now=now, subject=f"contribution:{argument_id}",
+            support=row.id, channel=supporter.channel, phase=phase_id,
+        )  # fmt: skip
+        return row
     was, stands = last is not None and last.act in STANDING, act.value in STANDING
     proposals.notice_taken(
         session,
@@ -269,40 +360,55 @@ def _add(
     return row
 
 
-def _last(session: Session, proposal_id: int, phase_id: int, party: str) -> Support | None:
+def _last(
+    session: Session, proposal_id: int, phase_id: int, party: str, argument_id: int | None = None
+) -> Support | None:
     return session.exec(
         select(Support)
-        .where(Support.proposal_id == proposal_id, Support.phase_id == phase_id, Support.party == party)
+        .where(
+            Support.proposal_id == proposal_id,
+            Support.phase_id == phase_id,
+            Support.party == party,
+            col(Support.argument_id).is_not_distinct_from(argument_id),
+        )
         .order_by(col(Support.turn).desc())
         .limit(1)
     ).first()
 
 
-def _lasts(session: Session, proposal_id: int, party: str) -> list[Support]:
-    """The last row of a party in each phase."""
+def _lasts(session: Session, proposal_id: int, party: str, argument_id: int | None = None) -> list[Support]:
+    """The last row of a party in each phase, about the proposal or one argument."""
     rows = session.exec(
         select(Support)
-        .where(Support.proposal_id == proposal_id, Support.party == party)
+        .where(
+            Support.proposal_id == proposal_id,
+            Support.party == party,
+            col(Support.argument_id).is_not_distinct_from(argument_id),
+        )
         .order_by(col(Support.phase_id), col(Support.turn))
     ).all()
     return list({row.phase_id: row for row in rows}.values())
 
 
-def supports(session: Session, proposal_id: int, party: str) -> bool:
-    """Whether a party's support of a proposal stands."""
-    return any(row.act in STANDING for row in _lasts(session, proposal_id, party))
+def supports(session: Session, proposal_id: int, party: str, argument_id: int | None = None) -> bool:
+    """Whether a party's support of a proposal, or its mark of an argument, stands."""
+    return any(row.act in STANDING for row in _lasts(session, proposal_id, party, argument_id))
 
 
-def is_linked(session: Session, proposal_id: int, party: str) -> bool:
-    """Whether a party does not support a proposal itself but is known to be somebody whose support stands."""
-    return any(_counts_elsewhere(session, row) for row in _lasts(session, proposal_id, party))
+def is_linked(session: Session, proposal_id: int, party: str, argument_id: int | None = None) -> bool:
+    """Whether a party does not support it itself but is known to be somebody whose support (or mark) stands."""
+    return any(_counts_elsewhere(session, row) for row in _lasts(session, proposal_id, party, argument_id))
 
 
 def used(session: Session, phase_id: int, parties: Sequence[str]) -> set[int]:
     """The proposals that one person supports in a phase, by whichever of their parties; two queries and one per link."""
     rows = session.exec(
         select(Support)
-        .where(Support.phase_id == phase_id, col(Support.party).in_(parties))
+        .where(
+            Support.phase_id == phase_id,
+            col(Support.party).in_(parties),
+            col(Support.argument_id).is_(None),
+        )
         .order_by(col(Support.proposal_id), col(Support.turn))
     ).all()
     lasts = {(row.proposal_id, row.party): row for row in rows}.values()
@@ -310,16 +416,22 @@ def used(session: Session, phase_id: int, parties: Sequence[str]) -> set[int]:
 
 
 def stand(proposal_id: int) -> tuple[ColumnElement[bool], ...]:
-    """The conditions under which a row of `support` is one that stands, for questions of others."""
+    """The conditions under which a row of `support` is a support of the proposal that stands, for questions of others."""
+    return _standing(proposal_id, col(Support.argument_id).is_(None))
+
+
+def _standing(proposal_id: int, about: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
     later = aliased(Support)
     return (
         col(Support.proposal_id) == proposal_id,
+        about,
         col(Support.act).in_(STANDING),
         ~select(later.id)
         .where(
             later.proposal_id == Support.proposal_id,
             later.phase_id == Support.phase_id,
             later.party == Support.party,
+            col(later.argument_id).is_not_distinct_from(Support.argument_id),
             later.turn > Support.turn,
         )
         .exists(),
@@ -349,8 +461,11 @@ def shown_count(proposal: Proposal, phase: Phase | None, *, now: datetime, is_op
 
     `is_opened`: on the proposal's own page; in a list the number stays hidden while the phase runs.
     """
+    return proposal.supports if shows_counts(phase, now=now, is_opened=is_opened) else None
+
+
+def shows_counts(phase: Phase | None, *, now: datetime, is_opened: bool) -> bool:
+    """Whether everybody may see numbers that could steer, of supports and of who finds an argument good."""
     if phase is None or phase.state(now) is not PhaseState.OPEN:
-        return proposal.supports
-    if is_opened and proposing.arrangement_of(phase).counts is Counts.OPENED:
-        return proposal.supports
-    return None
+        return True
+    return is_opened and proposing.arrangement_of(phase).counts is Counts.OPENED

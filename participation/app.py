@@ -58,6 +58,7 @@ ROOMS: tuple[str, ...] = (
     "proposal_writing",
     "proposal_comments",
     "comment_rewording",
+    "proposal_arguments",
     "proposal_amendments",
     "proposal_unions",
     "seen_through",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from starlette.responses import Response
 from wtforms import Form, HiddenField, SelectField, StringField
@@ -25,13 +26,14 @@ from consultations import (
     published,
     received,
     rewording,
+    support,
     wording,
 )
 from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
 from consultations.comparison import Part, Place, TooLong, compare
 from consultations.contributions import Contribution
 from consultations.permissions import Permission
-from consultations.procedures import Procedure, localised
+from consultations.procedures import Phase, Procedure, localised
 from consultations.proposal_lists import Order, Wanted
 from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
@@ -419,12 +421,38 @@ class SaidRow:
 
     reference: str
     stance: str
+    is_for: bool
     text: str
     author: str
     url: str
     answer_url: str
     answers: tuple[AnswerRow, ...]
     changed: Changed | None
+    #: How many find it a good argument (None: hidden, or no argument), and where to say so.
+    marks: int | None = None
+    mark_url: str = ""
+
+
+@dataclass(frozen=True)
+class SideShown:
+    """Arguments for or against: how many there are, and where all of them stand."""
+
+    key: str
+    name: str
+    total: int
+    url: str
+
+
+@dataclass(frozen=True)
+class ArgumentsShown:
+    """For and against beside each other, one of each in turn, so that on a narrow screen neither stands before the other.
+
+    `rows`: the key of the side, and the argument. `by_marks`: whether those stand first that most find good.
+    """
+
+    sides: tuple[SideShown, SideShown]
+    rows: tuple[tuple[str, SaidRow], ...]
+    by_marks: bool
 
 
 @dataclass(frozen=True)
@@ -458,8 +486,9 @@ class ProposalPage:
     amendments: tuple[AmendmentRow, ...]
     talk: tuple[SaidRow, ...]
     said: int
-    #: Arguments for and against, as their authors marked them, a few of each by chance; empty unless there are both.
-    arguments: tuple[tuple[str, tuple[SaidRow, ...], int], ...]
+    #: Arguments for and against, as their authors marked them; None without any.
+    arguments: ArgumentsShown | None
+    comments_url: str
     relations: tuple[RelationRow, ...]
     pictures: tuple[tuple[str, str], ...]
     amend_url: str
@@ -517,6 +546,7 @@ def proposal_page(visit: Visit) -> Response:
 
     is_open = proposal.authoring == Authoring.OPEN.value
     talk, said = discussion.talk(visit.session, proposal.contribution_id, seed=seed_of(visit))
+    about = talk_of(visit, proposal, phases)
     wanted = visit.request.query_params.get("fassung-in", "")
     language = wanted if current is not None and wanted in current.texts else (current or row).language
     files, _ = published.enclosures(visit.session, proposal.contribution_id)
@@ -547,11 +577,10 @@ def proposal_page(visit: Visit) -> Response:
             channel=visit.gettext(channels.by_key(row.channel).label),
             versions=_versions(visit, versions, shown.number, here),
             amendments=_amendments(visit, proposal, current, here),
-            talk=_said(
-                visit, procedure, row.reference, talk, row.reference if opens(Opening.COMMENT) else ""
-            ),
+            talk=said_rows(visit, procedure, row.reference, talk, about),
             said=said,
-            arguments=_arguments(visit, procedure, proposal, row.reference),
+            arguments=_arguments(visit, procedure, proposal, row.reference, about),
+            comments_url=visit.url("proposal_comments", **here),
             relations=_relations(visit, procedure, proposal),
             pictures=tuple(
                 (
@@ -655,34 +684,72 @@ STANCES: Mapping[str, str] = {
 }
 
 
-#: Arguments of each column.
+#: Arguments of each side on the proposal's own page.
 ARGUMENTS = 3
 
 
+@dataclass(frozen=True)
+class Talk:
+    """What is so of the whole talk about a proposal: whether it goes on, and how many find which argument good (by the
+    comment's id; None while the phase hides numbers)."""
+
+    is_open: bool
+    marks: Mapping[int, int] | None
+
+
+def talk_of(visit: Visit, proposal: Proposal, phases: Sequence[Phase]) -> Talk:
+    """How the talk about a proposal stands. At most one query."""
+    is_open = proposing.phase_that_opens(phases, Opening.COMMENT, visit.now) is not None
+    running = next(
+        (
+            found
+            for opening in (Opening.SUPPORT, Opening.COMMENT)
+            if (found := proposing.phase_that_opens(phases, opening, visit.now)) is not None
+        ),
+        None,
+    )
+    handed_in = next((phase for phase in phases if phase.id == proposal.phase_id), None)
+    shows = support.shows_counts(running or handed_in, now=visit.now, is_opened=True)
+    is_open = is_open and proposal.authoring in (Authoring.OPEN.value, Authoring.LOCKED.value)
+    return Talk(is_open, support.marked(visit.session, proposal.contribution_id) if shows else None)
+
+
 def _arguments(
-    visit: Visit, procedure: Procedure, proposal: Proposal, reference: str
-) -> tuple[tuple[str, tuple[SaidRow, ...], int], ...]:
-    """For and against side by side: as many of each, drawn by the visitor's chance, so that no side looks louder."""
-    columns = []
-    for stance in (discussion.Stance.FOR, discussion.Stance.AGAINST):
-        talk, number = discussion.talk(
-            visit.session, proposal.contribution_id, seed=seed_of(visit), stance=stance, limit=ARGUMENTS
+    visit: Visit, procedure: Procedure, proposal: Proposal, reference: str, about: Talk
+) -> ArgumentsShown | None:
+    """For and against side by side, as many of each, so that no side looks louder."""
+    sides = discussion.both_sides(
+        visit.session, proposal.contribution_id, seed=seed_of(visit), marks=about.marks, limit=ARGUMENTS
+    )
+    if not any(side.total for side in sides):
+        return None
+    shown = [said_rows(visit, procedure, reference, side.said, about) for side in sides]
+    here = {"slug": procedure.slug, "reference": reference}
+    first, second = (
+        SideShown(
+            side.stance.value,
+            visit.gettext(STANCES[side.stance.value]),
+            side.total,
+            visit.url("proposal_comments", **here, art=side.stance.value),
         )
-        if not talk:
-            return ()
-        columns.append(
-            (visit.gettext(STANCES[stance.value]), _said(visit, procedure, reference, talk), number)
-        )
-    return tuple(columns)
+        for side in sides
+    )
+    return ArgumentsShown(
+        (first, second),
+        tuple(
+            (side.stance.value, rows[at])
+            for at in range(ARGUMENTS)
+            for side, rows in zip(sides, shown, strict=True)
+            if at < len(rows)
+        ),
+        bool(about.marks),
+    )
 
 
-def _said(
-    visit: Visit, procedure: Procedure, about: str, talk: Sequence[discussion.Said], reference: str = ""
+def said_rows(
+    visit: Visit, procedure: Procedure, reference: str, talk: Sequence[discussion.Said], about: Talk
 ) -> tuple[SaidRow, ...]:
-    """Comments on the proposal `about` with their answers as everybody may read them; a constant number of queries.
-
-    `reference` of the proposal, while comments can be answered.
-    """
+    """Comments on the proposal `reference` with their answers as everybody may read them; a constant number of queries."""
     ids = [row.id or 0 for each in talk for row in (each.contribution, *each.answers)]
     entries = {entry.id: entry for entry in published.by_ids(visit.session, procedure.id or 0, ids)}
     changes = rewording.changes(
@@ -693,29 +760,40 @@ def _said(
         change = changes.get(row.id or 0)
         if change is None:
             return None
-        here = {"slug": procedure.slug, "reference": about, "comment": row.reference}
+        here = {"slug": procedure.slug, "reference": reference, "comment": row.reference}
         url = ""
         if change.earlier is not None:
             url = visit.url("comment_changes", **here, earlier=change.earlier, later=change.number)
         return Changed(change.at, url, sum(answer.received_at <= change.shown_at for answer in answers))
 
+    def marks(each: discussion.Said) -> dict[str, Any]:
+        if each.stance not in (discussion.Stance.FOR, discussion.Stance.AGAINST):
+            return {}
+        here = {"slug": procedure.slug, "reference": reference, "comment": each.contribution.reference}
+        return {
+            "marks": None if about.marks is None else about.marks.get(each.contribution.id or 0, 0),
+            "mark_url": visit.url("argument", **here) if about.is_open else "",
+        }
+
     return tuple(
         SaidRow(
             entries[each.contribution.id or 0].reference,
             visit.gettext(STANCES[each.stance.value]),
+            each.stance is discussion.Stance.FOR,
             entries[each.contribution.id or 0].text,
             entries[each.contribution.id or 0].author,
             visit.url("published_contribution", slug=procedure.slug, reference=each.contribution.reference),
             visit.url(
                 "proposal_comment", slug=procedure.slug, reference=reference, antwort=each.contribution.id
             )
-            if reference
+            if about.is_open
             else "",
             tuple(
                 AnswerRow(entries[row.id or 0].author, entries[row.id or 0].text, changed(row))
                 for row in each.answers
             ),
             changed(each.contribution, each.answers),
+            **marks(each),
         )
         for each in talk
     )

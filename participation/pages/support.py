@@ -74,7 +74,7 @@ class SupportPage:
 def support_page(visit: Visit) -> Response:
     """Support a proposal (`do=give`), take it back (`do=withdraw`) or along to the one that took it in (`do=move`)."""
     procedure, proposal, row = shown_proposal(visit)
-    browser = _browser(visit)
+    browser = browser_of(visit)
     form = visit.form(SupportForm, once=browser)
     form.once.data = browser
     if not visit.is_post:
@@ -82,7 +82,7 @@ def support_page(visit: Visit) -> Response:
     visit.set_cookie(COOKIE, browser, max_age=COOKIE_SECONDS)
     try:
         if visit.form_data.get("do") == "withdraw":
-            for supporter in _supporters(visit, browser):
+            for supporter in supporters_of(visit, browser):
                 support.withdraw(
                     visit.session, proposal.contribution_id, supporter, by=visit.by, now=visit.now
                 )
@@ -90,7 +90,7 @@ def support_page(visit: Visit) -> Response:
             into = unions.gone_into(visit.session, proposal.contribution_id)
             if into is None:
                 visit.not_found()
-            for supporter in _supporters(visit, browser):
+            for supporter in supporters_of(visit, browser):
                 support.move(
                     visit.session, proposal.contribution_id, into, supporter, by=visit.by, now=visit.now
                 )
@@ -107,7 +107,7 @@ def support_page(visit: Visit) -> Response:
     return visit.redirect("support", slug=procedure.slug, reference=row.reference, getan=1)
 
 
-def _browser(visit: Visit) -> str:
+def browser_of(visit: Visit) -> str:
     """The secret by which this browser is known again; the form carries it where cookies are refused."""
     for sent in (visit.request.cookies.get(COOKIE, ""), str(visit.form_data.get("once", ""))):
         if len(sent) == 32 and sent.isascii() and all(each.isalnum() or each in "-_" for each in sent):
@@ -115,7 +115,7 @@ def _browser(visit: Visit) -> str:
     return secrets.token_urlsafe(24)
 
 
-def _supporters(visit: Visit, browser: str) -> list[Supporter]:
+def supporters_of(visit: Visit, browser: str) -> list[Supporter]:
     """Who this visitor may be: the account first, then the browser."""
     hashed = hashlib.sha256(browser.encode()).hexdigest()
     known = [Supporter(f"browser:{hashed}")]
@@ -129,7 +129,7 @@ def _give(visit: Visit, proposal: Proposal, browser: str, form: SupportForm) -> 
     the account's, not dropped."""
     key = proposal.contribution_id
     declares = frozenset(name for name in ("age", "resident") if form[name].data)
-    known = _supporters(visit, browser)
+    known = supporters_of(visit, browser)
     if visit.by.person_id is None:
         address = security.address_of(visit.request.scope)
         if any(support.supports(visit.session, key, each.party) for each in known):
@@ -163,7 +163,7 @@ def _show(
     arrangement = proposing.arrangement_of(phase)
     limits = arrangement.limits if not arrangement.limits.missing else Limits()
     entry = published.one(visit.session, procedure.id or 0, reference)
-    known = _supporters(visit, browser)
+    known = supporters_of(visit, browser)
     into = unions.gone_into(visit.session, proposal.contribution_id)
     other = next(iter(published.by_ids(visit.session, procedure.id or 0, [into] if into else [])), None)
     here = {"slug": procedure.slug, "reference": reference}

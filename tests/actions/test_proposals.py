@@ -517,6 +517,80 @@ def test_comments_are_two_deep_and_in_an_order_of_chance_that_stays(session: Ses
     assert session.get_one(Proposal, row.id, populate_existing=True).attention == 8
 
 
+def test_a_good_argument_is_marked_once_whoever_marks_it_and_is_no_support(
+    session: Session, town: Town
+) -> None:
+    row = propose(session, town)
+    key = row.id or 0
+    pro = [say(session, town, row, f"Dafür {number}").id or 0 for number in range(5)]
+    contra = [say(session, town, row, f"Dagegen {number}", Stance.AGAINST).id or 0 for number in range(2)]
+    question = say(session, town, row, "Wo?", Stance.QUESTION)
+    ana, ben = Supporter("browser:ana"), Supporter("browser:ben")
+    account = Supporter(f"account:{town.planner.person_id}", "web", town.planner.person_id)
+
+    def mark(who: Supporter, argument: int, *also: str) -> dict[int, int]:
+        support.mark(session, key, argument, who, also=also, by=PUBLIC, now=NOW)
+        return support.marked(session, key)
+
+    def unmark(who: Supporter, argument: int) -> dict[int, int]:
+        support.unmark(session, key, argument, who, by=PUBLIC, now=NOW)
+        return support.marked(session, key)
+
+    assert mark(ana, pro[3]) == mark(ana, pro[3]) == {pro[3]: 1}, "once per person"
+    assert mark(ana, contra[1]) == {pro[3]: 1, contra[1]: 1}, "on both sides, as often as somebody likes"
+    assert mark(ben, pro[3]) == {pro[3]: 2, contra[1]: 1}
+    assert mark(account, pro[3], ben.party) == {pro[3]: 2, contra[1]: 1}, "the browser is the account's"
+    assert mark(ben, pro[3]) == {pro[3]: 2, contra[1]: 1}
+    assert support.is_linked(session, key, ben.party, pro[3])
+    # Supports and marks of the same party know nothing of each other, in whatever order they come.
+    support.give(session, key, ana, by=PUBLIC, now=NOW)
+    assert unmark(ana, pro[3]) == {pro[3]: 1, contra[1]: 1}
+    assert (support.counted(session, key), support.supports(session, key, ana.party)) == (1, True)
+    phase = session.get_one(Proposal, key).phase_id or 0
+    assert support.used(session, phase, [ana.party, ben.party]) == {key}
+    assert mark(ana, pro[3]) == {pro[3]: 2, contra[1]: 1}
+    support.withdraw(session, key, ana, by=PUBLIC, now=NOW)
+    assert (support.counted(session, key), support.marked(session, key)) == (0, {pro[3]: 2, contra[1]: 1})
+    proposal = session.get_one(Proposal, key, populate_existing=True)
+    assert (proposal.supports, proposal.attention) == (0, 8), "only comments and supports are attention"
+
+    # Three of each side; the most marked first where numbers may be seen, by the visitor's chance where not.
+    marks = support.marked(session, key)
+    firsts = set()
+    for seed in "abcdefghij":
+        sides = discussion.both_sides(session, key, seed=seed, marks=marks)
+        assert sides == discussion.both_sides(session, key, seed=seed, marks=marks), "it stays for a visitor"
+        found = {side.stance: [each.contribution.id for each in side.said] for side in sides}
+        assert (found[Stance.FOR][0], found[Stance.AGAINST]) == (pro[3], [contra[1], contra[0]])
+        assert {side.stance: (len(side.said), side.total) for side in sides} == {
+            Stance.FOR: (3, 5), Stance.AGAINST: (2, 2),
+        }  # fmt: skip
+        chance = {side.stance: side.said for side in discussion.both_sides(session, key, seed=seed)}
+        firsts.add((sides[0].stance, chance[Stance.FOR][0].contribution.id))
+    assert {stance for stance, _ in firsts} == {Stance.FOR, Stance.AGAINST}
+    assert len({number for _, number in firsts}) > 1, "without numbers no argument is always first"
+    listed, total = discussion.talk(session, key, seed="a", stance=Stance.FOR, marks=marks, limit=2)
+    rest, _ = discussion.talk(
+        session, key, seed="a", stance=Stance.FOR, marks=marks, after=listed[-1].contribution.id or 0
+    )
+    assert total == 5
+    assert sorted(each.contribution.id or 0 for each in (*listed, *rest)) == pro, "page by page, each once"
+    assert discussion.argument(session, key, session.get(Contribution, pro[0])) is Stance.FOR
+    assert discussion.argument(session, key, question) is None
+    assert discussion.argument(session, key, row) is None
+
+    # Whether numbers are seen follows the phase as it does for supports.
+    (running,) = procedures.phases_of(session, town.procedure.id or 0)
+    assert support.shows_counts(running, now=NOW, is_opened=True)
+    running.facts = {"co_creation": {"counts": "closed"}}
+    assert not support.shows_counts(running, now=NOW, is_opened=True)
+    assert support.shows_counts(running, now=NOW + timedelta(days=400), is_opened=True)
+    with pytest.raises(Refusal) as refused:
+        support.mark(session, key, pro[0], ana, by=PUBLIC, now=NOW + timedelta(days=400))
+    assert refused.value.code is Code.NOT_OPENED
+    assert list(journal.verify(session)) == []
+
+
 def test_a_comment_written_anew_keeps_what_was_handed_in_and_is_read_by_a_moderator_first(
     session: Session, town: Town, tmp_path: Path
 ) -> None:

@@ -205,6 +205,8 @@ TABLE: dict[str, Rule] = {
     "news_feed": open_to(EVERYBODY, slug="slug"),
     "proposal_amend": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "proposal_comment": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "proposal_comments": open_to(EVERYBODY, slug="slug", reference="proposal"),
+    "argument": open_to(EVERYBODY, slug="slug", reference="proposal", comment="comment"),
     "comment_reword": open_to(EVERYBODY, slug="slug", reference="proposal", comment="comment"),
     "comment_changes": open_to(
         EVERYBODY, slug="slug", reference="proposal", comment="comment", earlier="one", later="two"

@@ -8,10 +8,10 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import moderation, procedures, publishing
-from consultations.contributions import AttachedFile, Contribution, Kind
+from consultations import discussion, moderation, procedures, publishing, rewording, support
+from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.moderation import Action, Decision
-from consultations.permissions import Actor, Role
+from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Opens, PhaseInput, PhaseKind
 from geo.geometry import from_lonlat
 from participation import identity
@@ -29,6 +29,8 @@ PUBLIC_PAGES = (
     f"{HERE}/vorschlaege",
     f"{HERE}/vorschlaege?q=Baum&sortierung=newest",
     f"{HERE}/vorschlaege/IDEE-0001",
+    f"{HERE}/vorschlaege/IDEE-0001/kommentare",
+    f"{HERE}/vorschlaege/IDEE-0001/kommentare?art=for",
     f"{HERE}/beitraege.atom",
     f"{HERE}/beitraege.csv",
     f"{HERE}/karte",
@@ -90,8 +92,21 @@ def grow(session: Session, town: Town, numbers: range) -> None:
         comment = town.hand_in(
             session, f"Ja, Nummer {number}!", kind=Kind.COMMENT, parent=first, wants_publication=True
         )
+        form = Submission(
+            Kind.COMMENT, "web", f"said-{number}", text=f"Gut, {number}!", wants_publication=True
+        )
         for row in (idea, comment):
             moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        said = discussion.comment(
+            session, first.id or 0, discussion.Stance.FOR, form, procedure=town.procedure, by=PUBLIC, now=NOW
+        )
+        moderation.decide(session, said, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        anew = rewording.reword(
+            session, said.id or 0, f"Sehr gut, {number}!", base_number=1, by=PUBLIC, now=NOW
+        )
+        rewording.show(session, said, anew, by=town.moderator, now=NOW)
+        finds = support.Supporter(f"browser:{number}")
+        support.mark(session, first.id or 0, said.id or 0, finds, by=PUBLIC, now=NOW)
         town.hand_in(session, f"Noch {number}", kind=Kind.PROPOSAL, title="Wartet", wants_publication=True)
         cast.employ(session, session.merge(town.municipality), Role.CLERK, f"Clerk{number}")
 

@@ -433,7 +433,7 @@ def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
     assert not tree_of(framed).xpath("//script | //form")
     assert tree_of(framed).xpath("//a[contains(@href, '/vorschlaege/ID-0001')]/@rel") == ["noopener"]
     assert "frame-ancestors 'none'" in client.get(f"{HERE}/vorschlaege").headers["content-security-policy"]
-    assert not tree_of(client.get(THERE)).xpath("//h3[.='Dafür']")
+    assert not tree_of(client.get(THERE)).xpath("//*[@class='d-arguments']")
     with unit_of_work(engine, write=True) as session:
         for stance, said in (("for", "Endlich sitzen."), ("against", "Zu laut.")):
             town.keys += 1
@@ -443,9 +443,23 @@ def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
                 by=PUBLIC, now=NOW,
             )  # fmt: skip
             moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
-    sides = tree_of(client.get(THERE)).xpath("//*[@class='d-comparison__sides']/div")
-    assert ["Endlich sitzen." in side.text_content() for side in sides] == [True, False]
-    assert "Zu laut." in sides[1].text_content()
+    sides = tree_of(client.get(THERE)).xpath("//*[@class='d-arguments']/li")
+    assert sorted("Endlich sitzen." in side.text_content() for side in sides) == [False, True]
+
+    # Somebody finds the argument against it good, without an account or a script, and takes that back.
+    (against,) = [side for side in sides if "Zu laut." in side.text_content()]
+    (address,) = against.xpath(".//a[contains(., 'Gutes Argument?')]/@href")
+    assert "Zu laut." in words(client.get(address))
+    marked = client.post(address, data={"do": "give"})
+    assert "Sie finden dieses Argument gut" in words(client.get(marked.headers["location"]))
+    assert "1 Person findet dieses Argument gut" in words(client.get(THERE))
+    assert "Am meisten" not in words(client.get(f"{THERE}/kommentare"))
+    shown = words(client.get(f"{THERE}/kommentare?art=against"))
+    assert ("Zu laut." in shown, "Endlich sitzen." in shown) == (True, False)
+    client.post(address, data={"do": "withdraw"})
+    assert "findet dieses Argument gut" not in words(client.get(THERE))
+    question = THERE + "/kommentare/ID-0001/gutes-argument"
+    assert client.get(question).status_code == 404, "a proposal is no argument"
 
 
 def test_a_coauthor_is_asked_by_mail(
