@@ -130,12 +130,17 @@ def comes_from_us(method: str, headers: Headers, scheme: str) -> bool:
 
 
 class _Body:
-    """The body of one request as it comes in: counted, refused above its limit, and drained when refused."""
+    """The body of one request as it comes in: counted, refused above its limit, and drained when refused.
+
+    Where the page reads on for the words beside a file that is too large (`scope["reads_on"]`), the refusal is only noted,
+    as `scope["too_large"]`, until there is more than anybody drains.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
         self._taken = 0
+        self._give_up = time.monotonic() + DRAIN_SECONDS
         headers = Headers(scope=scope)
         announced = headers.get("content-length", "")
         self._announced = int(announced) if announced.isdigit() else 0
@@ -150,10 +155,10 @@ class _Body:
     async def receive(self) -> Message:
         """The next part. Raises Refusal UPLOAD_TOO_LARGE above the limit, at once if the size was announced."""
         if not self.ended and self._announced > self.limit:
-            raise self._refusal()
+            self._refuse()
         message = await self._next()
         if self._taken > self.limit:
-            raise self._refusal()
+            self._refuse()
         return message
 
     async def _next(self) -> Message:
@@ -165,8 +170,15 @@ class _Body:
             self.ended = True
         return message
 
-    def _refusal(self) -> Refusal:
-        return Refusal(Code.UPLOAD_TOO_LARGE, limit=max(1, self.limit // 1_000_000))
+    def _refuse(self) -> None:
+        refusal = Refusal(Code.UPLOAD_TOO_LARGE, limit=max(1, self.limit // 1_000_000))
+        reads_on = self._scope.get("reads_on") and not (self._asks_first and self._taken == 0)
+        if not reads_on or self._is_too_much():
+            raise refusal
+        self._scope["too_large"] = refusal
+
+    def _is_too_much(self) -> bool:
+        return self._taken >= DRAIN_OCTETS or time.monotonic() >= self._give_up
 
     async def drain(self) -> bool:
         """Take in and forget what is still to come, so that the browser shows our answer; whether it came to an end."""
@@ -174,8 +186,7 @@ class _Body:
             return True
         if self._asks_first and self._taken == 0:
             return False
-        give_up = time.monotonic() + DRAIN_SECONDS
-        while not self.ended and self._taken < DRAIN_OCTETS and time.monotonic() < give_up:
+        while not self.ended and not self._is_too_much():
             await self._next()
         return self.ended
 

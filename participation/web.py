@@ -26,6 +26,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from wtforms import Form
@@ -72,6 +73,7 @@ class Page:
     shared: bool
     dealt: bool
     body_limit: BodyLimit
+    reads_on: bool
 
 
 #: Every page by name, in the order in which they were written; filled by `page`.
@@ -95,6 +97,7 @@ def page(
     shared: bool = False,
     dealt: bool = False,
     body_limit: BodyLimit = SMALL_BODY,
+    reads_on: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
 
@@ -102,12 +105,13 @@ def page(
     and address; it may then be kept. The handler is shown nothing else of the visitor (no cookie, no browser).
     `dealt`: the page has an order by chance, and is the same for those who are dealt the same one (`visit.deal`).
     `body_limit`: octets of a request's body, or what makes them of the settings.
+    `reads_on`: what was typed is read even if the files beside it are too large; `visit.too_large` says so then.
     """
 
     def register(handler: Handler) -> Handler:
         if name in PAGES:
             raise ValueError(f"two pages are called {name}")
-        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit)
+        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit, reads_on)
         return handler
 
     return register
@@ -438,6 +442,12 @@ class Visit:
         """Go on to another page (303)."""
         return RedirectResponse(self.url(name, **params), status_code=303)
 
+    @property
+    def too_large(self) -> Refusal | None:
+        """Why the files of this sending were not taken in at all (see `page`, `reads_on`)."""
+        refusal: Refusal | None = self.request.scope.get("too_large")
+        return refusal
+
     def set_cookie(self, name: str, value: str, *, max_age: int) -> None:
         """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
         self.cookies_to_set.append((name, value, max_age))
@@ -539,6 +549,7 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
         request.scope["body_limit"] = limit
+        request.scope["reads_on"] = page.reads_on
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         if page.dealt:
@@ -627,16 +638,50 @@ def _check_entry(page: Page, house: House, request: Request, token: str) -> None
 
 
 async def _read_form(request: Request, field_limit: int) -> FormData:
-    """What was sent. Raises Refusal UPLOAD_TOO_LARGE for a field of more octets, ATTACHMENTS_TOO_MANY, and
-    HTTPException for what is no form at all."""
+    """What was sent, without its files where it was too large and the page reads on. Raises Refusal UPLOAD_TOO_LARGE for a
+    field of more octets, ATTACHMENTS_TOO_MANY, and HTTPException for what is no form at all."""
+    limits = {"max_files": FILES_LIMIT, "max_fields": 2000, "max_part_size": field_limit}
     try:
-        return await request.form(max_files=FILES_LIMIT, max_fields=2000, max_part_size=field_limit)
+        if request.scope["reads_on"] and "multipart/form-data" in request.headers.get("content-type", ""):
+            return await _Words(request, limits).parse()
+        return await request.form(**limits)
+    except MultiPartException as problem:
+        raise _form_problem(problem.message, field_limit) from problem
     except HTTPException as problem:
-        if "exceeded maximum size" in problem.detail:
-            raise Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000) from problem
-        if "Too many files" in problem.detail:
-            raise Refusal(Code.ATTACHMENTS_TOO_MANY, limit=FILES_LIMIT) from problem
-        raise
+        raise _form_problem(problem.detail, field_limit) from problem
+
+
+def _form_problem(said: str, field_limit: int) -> Exception:
+    if "exceeded maximum size" in said:
+        return Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000)
+    if "Too many files" in said:
+        return Refusal(Code.ATTACHMENTS_TOO_MANY, limit=FILES_LIMIT)
+    return HTTPException(400, said)
+
+
+class _Words(MultiPartParser):
+    """A form of which the words are kept even if its files are too many octets: those go by unread, see `security._Body`."""
+
+    def __init__(self, request: Request, limits: dict[str, int]) -> None:
+        super().__init__(request.headers, request.stream(), **limits)
+        self._scope = request.scope
+        self._words = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._words += end - start
+            if self._words > self._scope["body_limit"]:
+                raise self._scope.get("too_large") or MultiPartException("exceeded maximum size")
+        elif "too_large" in self._scope:
+            return
+        super().on_part_data(data, start, end)
+
+    async def parse(self) -> FormData:
+        sent = await super().parse()
+        if "too_large" not in self._scope:
+            return sent
+        await sent.close()
+        return FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
 
 
 #: Octets of an address up to which its page is kept: no list or map of ours has a longer one, and keys take room too.

@@ -148,6 +148,7 @@ def _closed(visit: Visit, procedure: Procedure, hearing: Hearing, kind: Kind) ->
     may=Permission.TAKE_PART,
     methods=("GET", "POST"),
     body_limit=body_limit,
+    reads_on=True,
 )
 async def statement_step(visit: Visit) -> Response:
     """One step of a draft, found again by its secret."""
@@ -302,6 +303,9 @@ class LongText(BytesIO):
 
 async def _take_files(visit: Visit, token: str, sent: Sent) -> None:
     """Look at what came and keep what can be kept; each refused file is named."""
+    if visit.too_large:
+        sent.status = STATUS[visit.too_large.code]
+        sent.errors.append((visit.explain(visit.too_large), "attachments"))
     incoming = _incoming(visit, sent)
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
     allow = partial(check_upload, visit.house.limiter, token, address_of(visit.request.scope))

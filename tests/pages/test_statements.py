@@ -448,8 +448,39 @@ def test_a_file_above_the_limit_is_refused_by_name(settings: Settings, clock: Cl
         assert visitor.answer.status_code == 413
         assert "1 MB" in visitor.errors()[0]
         assert visitor.fields()["text"] == WORDS
-        answer = client.post(visitor.form.get("action"), files=[sheet("riesig.txt", b"x" * 30_000_000)])
-        assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_words_around_files_that_are_far_too_large_are_kept(
+    settings: Settings, clock: Clock, town: Town, announced: bool
+) -> None:
+    app = create_app(settings.model_copy(update={"upload_limit_mb": 1}), clock=clock)
+    with TestClient(app, base_url="http://auenfurt.localhost", follow_redirects=False) as client:
+        visitor = Visitor(client).visit(f"{FORMAL}?ansicht=eine-seite")
+        parts = [
+            *((name, None, value) for name, value in {**visitor.fields(), "text": WORDS}.items()),
+            ("attachments", "klein.txt", "passt"),
+            ("attachments", "riesig.txt", "x" * 30_000_000),
+            ("name", None, "Rosa Muster"),
+            ("do", None, "send"),
+        ]
+        body = "".join(
+            f'--edge\r\nContent-Disposition: form-data; name="{name}"'
+            + (f'; filename="{file}"\r\nContent-Type: text/plain' if file else "")
+            + f"\r\n\r\n{value}\r\n"
+            for name, file, value in parts
+        )
+        sent = f"{body}--edge--\r\n".encode()
+        visitor.answer = client.post(
+            visitor.form.get("action"),
+            content=sent if announced else iter([sent[:500_000], sent[500_000:]]),
+            headers={"content-type": "multipart/form-data; boundary=edge"},
+        )
+        assert visitor.answer.status_code == 413
+        assert ["29 MB" in error for error in visitor.errors()] == [True]
+        assert (visitor.fields()["text"], visitor.fields()["name"]) == (WORDS, "Rosa Muster")
+        assert "klein.txt" not in visitor.words
+        assert list(app.state.house.files.hashes()) == []
 
 
 @pytest.mark.parametrize(
