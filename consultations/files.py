@@ -368,7 +368,7 @@ def accept_upload(
 ) -> AcceptedFile:
     """Look at an uploaded file and keep it. The whole file is never in memory; nothing refused is kept.
 
-    Raises Refusal UPLOAD_TOO_LARGE (facts: filename, limit in MB), those of `inspection.inspect`, and those of the store.
+    Raises Refusal FILE_TOO_LARGE (facts: filename, limit in MB), those of `inspection.inspect`, and those of the store.
     """
     limits = limits or Limits()
     filename = clean_filename(filename)
@@ -407,7 +407,7 @@ class _Bounded:
         chunk = self._stream.read(size)
         self._seen += len(chunk)
         if self._seen > self._limit:
-            raise Refusal(Code.UPLOAD_TOO_LARGE, filename=self._filename, limit=self._limit // MB)
+            raise Refusal(Code.FILE_TOO_LARGE, filename=self._filename, limit=self._limit // MB)
         return chunk
 
 

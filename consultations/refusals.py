@@ -138,6 +138,7 @@ class Code(StrEnum):
     UPLOADS_BUSY = "uploads_busy"
     REFERENCE_REQUIRED = "reference_required"
     UPLOAD_TOO_LARGE = "upload_too_large"
+    FILE_TOO_LARGE = "file_too_large"
     FORM_INCOMPLETE = "form_incomplete"
 
 

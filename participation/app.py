@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consultations.files import FileStore, FolderStore, S3Store
 from consultations.refusals import Code, Refusal
@@ -137,6 +137,30 @@ class LanguageMiddleware:
         await self.app(scope, receive, send)
 
 
+class OurFaultMiddleware:
+    """Whatever nobody has foreseen is shown as a page of the town too, and still goes on into the server's log."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self.app = app
+        self.house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception:
+            if scope["type"] == "http" and not has_begun:
+                response = await web.in_thread(web.unanswered, self.house, Request(scope), 500)
+                await response(scope, receive, watch)
+            raise
+
+
 def open_files(settings: Settings) -> FileStore:
     """Where files are kept: an S3-compatible store where one is set, otherwise the data folder."""
     if not settings.files_url:
@@ -228,7 +252,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(LanguageMiddleware), Middleware(SecurityMiddleware, settings=settings)],
+        middleware=[
+            Middleware(LanguageMiddleware),
+            Middleware(SecurityMiddleware, settings=settings),
+            Middleware(OurFaultMiddleware, house=house),
+        ],
         exception_handlers={Refusal: refusal, HTTPException: http_error},
     )
     # An address with a slash too many is unknown; a redirect would go to whatever host was asked for.

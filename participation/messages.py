@@ -223,7 +223,10 @@ MESSAGES: dict[Code, str] = {
         "Please also enter the reference number. You find it on your receipt, next to the code."
     ),
     Code.UPLOAD_TOO_LARGE: N_(
-        "This is larger than %(limit)s MB. Please send a smaller file, or bring or post it."
+        "Together this is larger than %(limit)s MB. Please send fewer or smaller files, or bring or post them."
+    ),
+    Code.FILE_TOO_LARGE: N_(
+        "“%(filename)s” is larger than %(limit)s MB. Please send a smaller file, or bring or post it."
     ),
     Code.FORM_INCOMPLETE: N_("Please check the marked fields."),
 }
@@ -240,6 +243,7 @@ STATUS: dict[Code, int] = {
     Code.CLAIMED_BY_OTHER: 409,
     Code.DECIDED_MEANWHILE: 409,
     Code.UPLOAD_TOO_LARGE: 413,
+    Code.FILE_TOO_LARGE: 413,
     Code.TOO_MANY_TRIES: 429,
     Code.SUPPORT_RUSH: 429,
     Code.LINK_EXPIRED: 410,
@@ -251,13 +255,16 @@ STATUS: dict[Code, int] = {
 }
 
 
-#: What HTTP itself refuses, before any page is asked, by status; whatever is not here was not understood.
-UNANSWERED = {405: N_("It only takes in what a form sends.")}
+#: Where no page answers, by status: HTTP itself refuses, or we made a mistake; whatever is not here was not understood.
+UNANSWERED = {
+    405: N_("It only takes in what a form sends."),
+    500: N_("This page could not be made."),
+}
 NOT_UNDERSTOOD = N_("What your browser sent could not be read.")
 
 
 def explain_status(status: int, language: str) -> str:
-    """Why a request reached no page, as a sentence."""
+    """Why no page answers a request, as a sentence."""
     return i18n.translations(language).gettext(UNANSWERED.get(status, NOT_UNDERSTOOD))
 
 

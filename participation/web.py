@@ -868,12 +868,12 @@ def refused(house: House, request: Request, refusal: Refusal) -> Response:
 
 
 def unanswered(house: House, request: Request, status: int) -> Response:
-    """The page for a request that reached no page: a wrong method, or nonsense."""
+    """The page for a request that no page answers: a wrong method, nonsense, or a mistake of ours."""
     return error_page(house, request, status, explain_status(status, request.scope.get("language", "de")))
 
 
 def error_page(house: House, request: Request, status: int, message: str) -> Response:
-    """An error page; plain text where no municipality answers under the host."""
+    """An error page; plain text where no municipality answers under the host, or not even this page can be made."""
     request.scope.setdefault("route_name", "")
     request.scope.setdefault("now", house.clock())
     # Who lost the way is still signed in; where the server is in trouble, nothing more is asked of it.
@@ -884,7 +884,9 @@ def error_page(house: House, request: Request, status: int, message: str) -> Res
             if template not in environment(visit.language).list_templates():
                 template = "errors/error.html"
             response = visit.render(template, ErrorPage(status, message), status=status)
-    except Refusal:
+    except Exception as problem:
+        if status < 500 and not isinstance(problem, Refusal):
+            raise
         response = Response(message + "\n", status, media_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response

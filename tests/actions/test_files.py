@@ -585,7 +585,7 @@ def test_too_much_is_refused_while_it_streams(folder: FolderStore) -> None:
     upload = Endless()
     with pytest.raises(Refusal) as refused:
         accept_upload(folder, upload, "film.pdf", limits=Limits(max_bytes=5_000_000))
-    assert refused.value.code == Code.UPLOAD_TOO_LARGE
+    assert refused.value.code == Code.FILE_TOO_LARGE
     assert refused.value.facts == {"filename": "film.pdf", "limit": 5}
     assert upload.read_bytes < 8_000_000
     assert list(folder.hashes()) == []

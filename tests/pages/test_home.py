@@ -1,6 +1,7 @@
 """The front door: what is open, what concerns me, how it looks, and what the law wants on every website."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import httpx2
@@ -10,6 +11,7 @@ from lxml.html import HtmlElement
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from consultations import journal, municipalities, places, procedures, publishing
@@ -19,12 +21,14 @@ from consultations.permissions import PUBLIC
 from consultations.places import Layer, PlaceInput, PlaceKind
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
 from geo.geometry import Located, degrees_of, metres_of, read_geojson_geometry
+from participation import web
+from participation.app import create_app
 from participation.database import unit_of_work
 from participation.pages.home import is_local, spoken_metres
-from participation.settings import LANGUAGES, ROOT
+from participation.settings import LANGUAGES, ROOT, Settings
 from tests import cast
 from tests.cast import NOW, Town
-from tests.conftest import Clock, NewClient
+from tests.conftest import HOST, Clock, NewClient, Pages
 from tests.queries import counted
 
 TODAY = date(2027, 2, 16)
@@ -626,3 +630,32 @@ def test_one_town_shows_nothing_of_another(
     assert "Nur in Seebach" not in shown("auenfurt.localhost")
     if "suche" not in address:
         assert "Nur in Seebach" in shown("seebach.localhost")
+
+
+def test_a_mistake_of_ours_is_a_page_of_the_town_too(
+    settings: Settings, clock: Clock, engine: Engine, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        cast.found(session)
+
+    def mistaken(*told: object, **more: object) -> Response:
+        raise ZeroDivisionError
+
+    create_app(settings, clock=clock).state.house.close()
+    for name in ("imprint", "home"):
+        monkeypatch.setitem(web.PAGES, name, replace(web.PAGES[name], handler=mistaken))
+    app = create_app(settings, clock=clock)
+    with TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False) as client:
+        for address, language in (("/impressum", "de"), ("/en/impressum", "en"), ("/", "de")):
+            answer = client.get(address)
+            pages.add(str(answer.request.url), 500, answer.headers["content-type"], answer.content)
+            assert answer.status_code == 500
+            assert f'lang="{language}"' in answer.text
+            assert ("Bei uns ist etwas schiefgegangen" in answer.text) == (language == "de")
+            assert answer.headers["cache-control"] == "no-store"
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+        monkeypatch.setattr(web, "_visit", mistaken)
+        answer = client.get("/impressum")
+        assert (answer.status_code, answer.text) == (500, "Diese Seite kam nicht zustande.\n")
+    with TestClient(app, base_url=f"http://{HOST}") as client, pytest.raises(ZeroDivisionError):
+        client.get("/impressum")

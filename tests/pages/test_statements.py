@@ -446,7 +446,7 @@ def test_a_file_above_the_limit_is_refused_by_name(settings: Settings, clock: Cl
         visitor = Visitor(client).visit(FORMAL)
         visitor.send("attach", text=WORDS, files=[sheet("groß.txt", b"x" * 1_000_001)])
         assert visitor.answer.status_code == 413
-        assert "1 MB" in visitor.errors()[0]
+        assert "„groß.txt“ ist größer als 1 MB" in visitor.errors()[0]
         assert visitor.fields()["text"] == WORDS
 
 
