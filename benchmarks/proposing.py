@@ -67,6 +67,7 @@ WISHES = (
     "sind zu laut",
 )
 DISTRICTS = ("Altstadt", "Bahnhofsviertel", "Am Anger", "Nord")
+TOPICS = ("Verkehr", "Grün", "Spielen", "Licht", "")
 
 
 def fill(place: Place, number: int, comments_each: int = 10) -> None:
@@ -107,7 +108,7 @@ def fill(place: Place, number: int, comments_each: int = 10) -> None:
                     contribution_id=key, municipality_id=procedure.municipality_id, procedure_id=place.procedure_id,
                     phase_id=phase, is_listed=True, is_on_map=True, bucket=random.randrange(BUCKETS),
                     shuffle=random.randrange(2**31), received_at=received, channel="web", language="de",
-                    district=random.choice(DISTRICTS), cell=located.cell, attention=comments_each,
+                    district=random.choice(DISTRICTS), topic=random.choice(TOPICS), cell=located.cell, attention=comments_each,
                 ).model_dump()
             )  # fmt: skip
             version = {

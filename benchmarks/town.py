@@ -144,6 +144,7 @@ def fill(place: Place, number: int) -> None:
                     "received_at": now - timedelta(seconds=number - entry),
                     "title": f"Mehr Grün am Mühlbach, Stelle {entry}",
                     "category": f"Thema {entry % 7}",
+                    "topic": f"Thema {entry % 7}",
                     "lon": lon,
                     "lat": lat,
                     "cell": located.cell,

@@ -33,7 +33,7 @@ from consultations.notices import Notice
 from consultations.people import Person, PersonInput
 from consultations.permissions import Actor, Permission, may
 from consultations.prepared import Prepared, at_once, together
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track, subject_names
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key
@@ -116,7 +116,7 @@ class Contribution(SQLModel, table=True):
         # What maps and filters ask for stands in the index itself, so that counting never reads the texts.
         Index(
             "ix_contribution_procedure_id_publication_cell",
-            *("procedure_id", "publication", "cell", "kind", "category", "lon", "lat", "place_hidden"),
+            *("procedure_id", "publication", "cell", "kind", "topic", "lon", "lat", "place_hidden"),
         ),
         Index(
             "ix_contribution_procedure_id_publication_received_at",
@@ -124,9 +124,9 @@ class Contribution(SQLModel, table=True):
         ),
         Index("ix_contribution_municipality_id_publication_id", "municipality_id", "publication", "id"),
         Index(
-            "ix_contribution_procedure_id_publication_category",
-            *("procedure_id", "publication", "category"),
-            **_only("category != ''"),
+            "ix_contribution_procedure_id_publication_topic",
+            *("procedure_id", "publication", "topic"),
+            **_only("topic != ''"),
         ),
         # Most contributions answer nothing; what is not in an index need not be written into it.
         Index("ix_contribution_parent_id", "parent_id", **_only("parent_id IS NOT NULL")),
@@ -160,6 +160,7 @@ class Contribution(SQLModel, table=True):
     language: str = "de"
     title: str = ""
     text: str = ""
+    #: The topic as it was handed in; what everybody reads and filters by is `topic`.
     category: str = ""
     #: Name under which an informal contribution may appear; never the person's own name by default.
     pseudonym: str = ""
@@ -191,6 +192,9 @@ class Contribution(SQLModel, table=True):
     place_hidden: bool = False
     #: Counts decisions on publication, so that nobody decides on what has been decided meanwhile.
     decisions: int = 0
+    #: The topic under which it stands in lists: as handed in, or as staff have put it right (`topics`).
+    topic: str = ""
+    topic_is_set: bool = False
 
 
 class Attachment(SQLModel, table=True):
@@ -440,6 +444,7 @@ def _write(
         title=submission.title,
         text=submission.text,
         category=submission.category,
+        topic=submission.category,
         pseudonym=submission.pseudonym,
         on_behalf_of=submission.on_behalf_of,
         submitter_id=person_id,
@@ -684,11 +689,12 @@ def set_publication(
     public_title: str | None = None,
     public_text: str | None = None,
     place_hidden: bool = False,
+    hides_typed: bool = False,
 ) -> None:
     """Move a contribution to a publication state and keep map counts and public search in step.
 
     `public_title` and `public_text` are what the public reads if that is not the original; `place_hidden` keeps the
-    exact place from it.
+    exact place from it, `hides_typed` a topic in somebody's own words.
     Raises Refusal WRONG_STATE if the table of moves does not know the step.
     """
     before = PublicationState(contribution.publication)
@@ -700,6 +706,7 @@ def set_publication(
     contribution.publication = state.value
     contribution.redaction_id = redaction_id if is_shown else None
     contribution.place_hidden = is_shown and place_hidden
+    contribution.topic = _topic_shown(session, contribution, hides_typed and is_shown)
     contribution.decisions += 1
     session.add(contribution)
     if contribution.cell is not None and was_counted != is_counted:
@@ -719,15 +726,25 @@ def set_publication(
             contribution.id,
             is_shown,
             is_on_map=contribution.cell is not None and not contribution.place_hidden,
+            topic=contribution.topic,
         )
     if was_shown:
         search.remove(session, contribution.id, Scope.PUBLIC)
     if is_shown:
         title = contribution.title if public_title is None else public_title
         words = contribution.text if public_text is None else public_text
-        topic = "" if redaction_id else contribution.category
-        search.index(session, contribution.id, Scope.PUBLIC, title, words, topic)
+        search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.topic)
     session.flush()
+
+
+def _topic_shown(session: Session, contribution: Contribution, hides_typed: bool) -> str:
+    """The topic that lists show. What the planner offers to choose from gives nobody away; own words may."""
+    if contribution.topic_is_set:
+        return contribution.topic
+    if contribution.category and hides_typed:
+        procedure = session.get_one(Procedure, contribution.procedure_id)
+        return contribution.category if contribution.category in subject_names(procedure) else ""
+    return contribution.category
 
 
 def retract(session: Session, contribution: Contribution, *, by: Actor, now: datetime) -> None:

@@ -239,6 +239,8 @@ def _show(
         public_title=redaction.title if redaction else None,
         public_text=redaction.text if redaction else None,
         place_hidden=redaction.hides_place if redaction else False,
+        # A redaction covers title, text and place; what else was typed freely is left out with it.
+        hides_typed=redaction is not None and (redaction.shows_version is None or redaction.is_carried),
     )
 
 

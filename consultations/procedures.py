@@ -155,6 +155,9 @@ class Procedure(SQLModel, table=True):
     lat: float | None = None
     #: What was read from the plan's file (format, CRS, counts, repairs), for the planner.
     plan_report: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    #: The topics that whoever takes part may choose from: [{"name", "translations": {"en": …}}]; names in the first
+    #: language. None: topics are a line of one's own.
+    subjects: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     version: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -335,6 +338,8 @@ class ProcedureInput:
     phases: tuple[PhaseInput, ...] = ()
     #: What it is a part of; none where it stands by itself.
     part_of_id: int | None = None
+    #: The topics to choose from, as `Procedure.subjects`.
+    subjects: tuple[dict[str, Any], ...] = ()
 
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
@@ -479,6 +484,7 @@ def _fill(procedure: Procedure, entered: ProcedureInput, slug: str) -> None:
     ):
         setattr(procedure, name, getattr(entered, name))
     procedure.access_options = list(entered.access_options)
+    procedure.subjects = list(entered.subjects)
     procedure.slug = slug
 
 
@@ -595,6 +601,7 @@ def as_it_stands(procedure: Procedure) -> ProcedureInput:
         contact=procedure.contact,
         access_options=tuple(procedure.access_options),
         part_of_id=procedure.part_of_id,
+        subjects=tuple(procedure.subjects),
     )
 
 
@@ -686,6 +693,7 @@ def snapshot(session: Session, procedure: Procedure) -> dict[str, Any]:
         **{name: getattr(procedure, name) for name in public},
         "access_options": procedure.access_options,
         "part_of": _part_of_words(session, procedure),
+        "subjects": procedure.subjects,
         "plan_area": procedure.plan_area.hex() if procedure.plan_area else None,
         "phases": [
             {
@@ -947,6 +955,20 @@ def with_plan_area(session: Session, municipality_ids: Collection[int]) -> list[
             .order_by(col(Procedure.id))
         ).all()
     )
+
+
+def subject_names(procedure: Procedure) -> tuple[str, ...]:
+    """The topics to choose from, in their order, by the names that are kept with what is handed in."""
+    return tuple(str(each["name"]) for each in procedure.subjects)
+
+
+def subject_in(procedure: Procedure, name: str, language: str) -> str:
+    """What a topic is called in a language; one that is not among those to choose from, and one without a translation,
+    as it is kept."""
+    for each in procedure.subjects:
+        if each["name"] == name:
+            return str(each.get("translations", {}).get(language) or name)
+    return name
 
 
 def localised(procedure: Procedure, language: str, name: str) -> str:

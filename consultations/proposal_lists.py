@@ -50,6 +50,7 @@ class Wanted:
     authoring: str = ""
     channel: str = ""
     language: str = ""
+    topic: str = ""
     near: tuple[float, float] | None = None
 
 
@@ -67,7 +68,7 @@ def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any
         col(Proposal.procedure_id) == procedure_id,
         col(Proposal.is_listed).is_(True),
     ]
-    for name in ("district", "authoring", "channel", "language"):
+    for name in ("district", "authoring", "channel", "language", "topic"):
         value = getattr(wanted, name)
         if value:
             conditions.append(getattr(Proposal, name) == value)
@@ -251,16 +252,19 @@ class Facets:
     channels: tuple[str, ...]
     languages: tuple[str, ...]
     states: tuple[str, ...]
+    topics: tuple[str, ...]
 
 
 def facets(session: Session, procedure_id: int) -> Facets:
-    """The districts, channels, languages and states among the proposals of a consultation; one query."""
+    """The districts, channels, languages, states and topics among the proposals of a consultation; one query."""
     rows = session.exec(
-        select(Proposal.district, Proposal.channel, Proposal.language, Proposal.authoring)
+        select(
+            *(getattr(Proposal, name) for name in ("district", "channel", "language", "authoring", "topic"))
+        )
         .where(Proposal.procedure_id == procedure_id, col(Proposal.is_listed).is_(True))
         .distinct()
     ).all()
-    columns = [tuple(sorted({str(row[at]) for row in rows} - {""})) for at in range(4)]
+    columns = [tuple(sorted({str(row[at]) for row in rows} - {""})) for at in range(5)]
     return Facets(*columns)
 
 

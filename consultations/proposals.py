@@ -99,6 +99,8 @@ class Proposal(SQLModel, table=True):
     channel: str
     language: str
     district: str = ""
+    #: `Contribution.topic`, kept in step.
+    topic: str = ""
     cell: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     #: Supports that stand, and everything that people did with it (comments, amendments, supports): for lists only.
     supports: int = 0
@@ -208,6 +210,7 @@ def take_up(
         channel=contribution.channel,
         language=contribution.language,
         district=_district(session, contribution),
+        topic=contribution.topic,
         cell=contribution.cell,
     )
     author = insert_object(
@@ -350,12 +353,14 @@ def add_version(
 # --- what lists need -------------------------------------------------------------------------------
 
 
-def set_listed(session: Session, contribution_id: int, is_listed: bool, *, is_on_map: bool) -> None:
+def set_listed(
+    session: Session, contribution_id: int, is_listed: bool, *, is_on_map: bool, topic: str
+) -> None:
     """Keep what lists and maps show in step with what the public may see; nothing happens without a proposal."""
     session.execute(
         update(Proposal)
         .where(col(Proposal.contribution_id) == contribution_id)
-        .values(is_listed=is_listed, is_on_map=is_listed and is_on_map)
+        .values(is_listed=is_listed, is_on_map=is_listed and is_on_map, topic=topic)
     )
 
 

@@ -158,7 +158,7 @@ _COLUMNS: tuple[Any, ...] = (
     Contribution.text,
     Contribution.language,
     Contribution.redaction_id,
-    Contribution.category,
+    Contribution.topic,
     Contribution.pseudonym,
     Contribution.section,
     Contribution.place_words,
@@ -217,8 +217,7 @@ def _entry(row: Row[Any]) -> Entry:
         text=row.public_text if replaced else row.text,
         language=row.language,
         is_redacted=redacted,
-        # A redaction covers title, text and place; what else was typed freely is left out with it.
-        topic="" if redacted else row.category,
+        topic=row.topic,
         author=row.body or (row.pseudonym if informal and not redacted else ""),
         refers_to=", ".join(
             part for part in (row.document or "", "" if redacted else row.section) if part.strip()
@@ -258,7 +257,7 @@ def _narrowing(session: Session, wanted: Wanted) -> list[ColumnElement[bool] | T
     if wanted.kind:
         found.append(col(Contribution.kind) == wanted.kind)
     if wanted.topic:
-        found += [col(Contribution.category) == wanted.topic, col(Contribution.redaction_id).is_(None)]
+        found.append(col(Contribution.topic) == wanted.topic)
     if wanted.has_place is not None:
         has_none = or_(col(Contribution.cell).is_(None), col(Contribution.place_hidden))
         found.append(_on_the_map() if wanted.has_place else has_none)

@@ -117,14 +117,15 @@ def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
 
 # From one topic to the next in the index: as many steps as there are topics, however many contributions.
 _TOPICS = text(
-    "WITH RECURSIVE topic (name) AS ("
-    " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != ''"
+    "WITH RECURSIVE known (name) AS ("
+    " SELECT min(topic) FROM contribution"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND topic != ''"
     " UNION ALL SELECT ("
-    " SELECT min(category) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND redaction_id IS NULL AND category != '' AND category > topic.name)"
-    " FROM topic WHERE topic.name IS NOT NULL"
-    ") SELECT name FROM topic WHERE name IS NOT NULL"
+    " SELECT min(contribution.topic) FROM contribution"
+    " WHERE procedure_id = :procedure AND publication = 'published' AND contribution.topic != ''"
+    " AND contribution.topic > known.name)"
+    " FROM known WHERE known.name IS NOT NULL"
+    ") SELECT name FROM known WHERE name IS NOT NULL"
 )
 
 

@@ -74,6 +74,8 @@ class Code(StrEnum):
     REASON_REQUIRED = "reason_required"
     NOTHING_REDACTED = "nothing_redacted"
     NOTHING_TO_UNDO = "nothing_to_undo"
+    TOPIC_UNKNOWN = "topic_unknown"
+    TOPIC_NAMELESS = "topic_nameless"
     # co-creation
     NOT_OPENED = "not_opened"
     SECTION_UNKNOWN = "section_unknown"

@@ -54,7 +54,7 @@ def facts_of(wanted: Wanted, near: str = "") -> dict[str, str]:
 
 def keep(session: Session, procedure: Procedure, facts: Mapping[str, str], *, now: datetime) -> SavedSearch:
     """The search of a consultation that asks just this; kept now if it was not."""
-    key = hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()
+    key = _key_of(facts)
     journal.hold(
         session, procedure.municipality_id
     )  # two who keep the same search at the same moment keep one
@@ -72,6 +72,30 @@ def keep(session: Session, procedure: Procedure, facts: Mapping[str, str], *, no
         session.add(row)
         session.flush()
     return row
+
+
+def _key_of(facts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()
+
+
+def rename(session: Session, procedure_id: int, part: str, names: Mapping[str, str]) -> None:
+    """What the searches of a consultation ask by this part has other names now (new by former); whoever follows them
+    goes on hearing of the same. Where a search for the new name stands already, the former one stays and finds nothing."""
+    rows = session.exec(select(SavedSearch).where(SavedSearch.procedure_id == procedure_id)).all()
+    changed = [row for row in rows if str(row.facts.get(part, "")) in names]
+    new = {row.id: {**row.facts, part: names[str(row.facts[part])]} for row in changed}
+    stay = {row.key for row in rows if row not in changed}
+    while taken := [row for row in changed if _key_of(new[row.id]) in stay]:
+        stay |= {row.key for row in taken}
+        changed = [row for row in changed if row not in taken]
+    for row in changed:
+        row.key = f"renamed:{row.id}"  # two may change names with each other
+        session.add(row)
+    session.flush()
+    for row in changed:
+        row.facts, row.key = new[row.id], _key_of(new[row.id])
+        session.add(row)
+    session.flush()
 
 
 def by_ids(session: Session, ids: Collection[int]) -> dict[int, SavedSearch]:

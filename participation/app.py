@@ -76,6 +76,7 @@ ROOMS: tuple[str, ...] = (
     "planned_changes",
     "planning_templates",
     "planned_contact",
+    "planned_topics",
     "planned_documents",
     "replacing",
     "proof",

@@ -453,6 +453,10 @@ class _Story:
             ProcedureInput(
                 **{name: told[name].strip() if isinstance(told[name], str) else told[name] for name in plain},
                 translations={"en": told["en"]},
+                subjects=tuple(
+                    {"name": name, "translations": {"en": english}}
+                    for name, english in told.get("topics", ())
+                ),
                 access_options=tuple(told["access_options"]),
                 phases=tuple(self._phases(told["phases"])),
             ),

@@ -113,6 +113,8 @@ MESSAGES: dict[Code, str] = {
     Code.REASON_REQUIRED: N_("Please give a reason."),
     Code.NOTHING_REDACTED: N_("Nothing is blacked out yet: the public version is the same as the original."),
     Code.NOTHING_TO_UNDO: N_("There is no decision to take back."),
+    Code.TOPIC_UNKNOWN: N_("Please choose one of the topics of this consultation."),
+    Code.TOPIC_NAMELESS: N_("Please give the topic a name."),
     Code.NOT_OPENED: N_("The consultation does not take this in at the moment."),
     Code.SECTION_UNKNOWN: N_("This proposal has no section of that name."),
     Code.SECTION_REQUIRED: N_(

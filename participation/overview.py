@@ -520,6 +520,7 @@ _OTHERS: Mapping[str, str] = {
     "plan_area": N_("Plan area"),
     "translations": N_("Translations"),
     "layers": N_("Map layers"),
+    "subjects": N_("Topics"),
 }
 
 

@@ -30,6 +30,7 @@ IN_SENTENCE: Mapping[str, str] = {
 }
 #: What else a search asks is called as the field of the list is; one that is new by its own name.
 LABELS: Mapping[str, str] = {
+    "topic": N_("Topic"),
     "authoring": N_("State"),
     "channel": N_("Handed in as"),
     "language": N_("Language"),

@@ -56,6 +56,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "discussion",
                 "rewording",
                 "proposal_lists",
+                "topics",
                 "published",
                 "releases",
                 "lateness",

@@ -20,7 +20,7 @@ from consultations.files import MissingFile, serving_headers
 from consultations.moderation import Reason
 from consultations.permissions import Permission
 from consultations.places import Place, PlaceKind
-from consultations.procedures import Procedure, ProcedureState, localised
+from consultations.procedures import Procedure, ProcedureState, localised, subject_in
 from consultations.published import Around, Entry, Key, Order, Wanted, Withheld
 from consultations.text import spreadsheet_safe
 from participation import overview, things
@@ -102,7 +102,10 @@ class ListForm(FilterForm):
 def filled(form: FilterForm, visit: Visit, procedure: Procedure) -> Wanted:
     """The topics of the procedure into the form, and what the form asks for as a question."""
     topics = received.topics_of(visit.session, procedure.id or 0)
-    form.thema.choices = [SelectChoice("", N_("All")), *(SelectChoice(name, name) for name in topics)]
+    form.thema.choices = [
+        SelectChoice("", N_("All")),
+        *(SelectChoice(name, subject_in(procedure, name, visit.language)) for name in topics),
+    ]
     kind, topic = form.art.data or "", form.thema.data or ""
     return Wanted(
         kind=kind if kind in KINDS else "",
@@ -198,7 +201,7 @@ def cards_of(
             place=things.in_words(entry.thing, entry.elevation, visit.language)
             or words.get(entry.id, "")
             or entry.place_words,
-            topic=entry.topic,
+            topic=subject_in(procedure, entry.topic, visit.language),
             map_url=(
                 visit.url("hearing_map", slug=procedure.slug, beitrag=entry.reference)
                 if has_map and entry.lon is not None
@@ -298,7 +301,7 @@ def contributions_list(visit: Visit) -> Response:
             previous_url=address(vor=shown.before) if shown.before else "",
             next_url=address(nach=shown.after) if shown.after else "",
             map_url=visit.url("hearing_map", **own, **asked_for(wanted)) if "hearing_map" in PAGES else "",
-            feed_url=visit.url("contributions_feed", **own),
+            feed_url=visit.url("contributions_feed", **own, **asked_for(wanted)),
             geojson_url=visit.url("contributions_geojson", **own),
             csv_url=visit.url("contributions_csv", **own),
         ),
@@ -503,18 +506,20 @@ def published_file(visit: Visit) -> Response:
     "/beteiligungen/{slug}/beitraege.atom", name="contributions_feed", may=Permission.READ_PUBLIC, shared=True
 )
 def contributions_feed(visit: Visit) -> Response:
-    """The newest published contributions as an Atom feed (RFC 4287)."""
+    """The newest published contributions as an Atom feed (RFC 4287), narrowed as list and map are (words, kind, topic)."""
     procedure = open_procedure(visit)
+    wanted = filled(visit.form(FilterForm), visit, procedure)
+    narrowed = {"slug": procedure.slug, **asked_for(wanted)}
     title = localised(procedure, visit.language, "title")
     atom = feedgenerator.Atom1Feed(
         title=visit.gettext("Contributions: %(title)s", title=title),
-        link=visit.absolute("contributions_list", slug=procedure.slug),
+        link=visit.absolute("contributions_list", **narrowed),
         description="",
         language=visit.language,
-        feed_url=visit.absolute("contributions_feed", slug=procedure.slug),
-        feed_guid=visit.absolute("contributions_feed", slug=procedure.slug),
+        feed_url=visit.absolute("contributions_feed", **narrowed),
+        feed_guid=visit.absolute("contributions_feed", **narrowed),
     )
-    newest = published.listed(visit.session, procedure.id or 0, Wanted(), limit=IN_FEED)
+    newest = published.listed(visit.session, procedure.id or 0, wanted, limit=IN_FEED)
     for entry in newest.entries:
         address = visit.absolute("published_contribution", slug=procedure.slug, reference=entry.reference)
         atom.add_item(
@@ -524,7 +529,7 @@ def contributions_feed(visit: Visit) -> Response:
             pubdate=entry.received_at,
             updateddate=entry.received_at,
             unique_id=address,
-            categories=[entry.topic] if entry.topic else (),
+            categories=[subject_in(procedure, entry.topic, visit.language)] if entry.topic else (),
         )
     return Response(atom.writeString("utf-8"), media_type="application/atom+xml; charset=utf-8")
 

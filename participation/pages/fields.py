@@ -1,12 +1,16 @@
 """Fields that the citizens' form and the counter's have in common: what it refers to, and who it is from."""
 
 from collections.abc import Callable
+from typing import Any
 
 from wtforms import EmailField, Field, Form, RadioField, SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import Email, Optional, ValidationError
+from wtforms.widgets import Select, TextInput
 
 from consultations.contributions import SHORT_LIMIT
 from consultations.people import NAME_LIMIT
+from consultations.procedures import Procedure, subject_in, subject_names
 from consultations.refusals import Code
 from participation.messages import MESSAGES
 
@@ -29,6 +33,38 @@ def _at_most(limit: int) -> Callable[[Form, Field], None]:
 def short(label: str, limit: int = SHORT_LIMIT) -> StringField:
     """A line of at most so many characters."""
     return StringField(label, [_at_most(limit)], filters=[_stripped])
+
+
+class TopicField(SelectField):
+    """What something is about: a line of one's own, or where the consultation offers topics, one of them."""
+
+    widget = TextInput()
+
+    def __init__(self, label: str, **more: Any) -> None:
+        super().__init__(
+            label, [_at_most(SHORT_LIMIT)], filters=[_stripped], choices=[], validate_choice=False, **more
+        )
+
+    def _value(self) -> str:
+        """For a line: what stands in it."""
+        return str(self.data or "")
+
+    def offer(self, procedure: Procedure, language: str) -> None:
+        """Let one of the consultation's topics be chosen, if it offers any."""
+        if procedure.subjects:
+            self.choices = [SelectChoice("", N_("No topic")), *topic_choices(procedure, language)]
+            self.widget = Select()
+
+
+def topic_choices(procedure: Procedure, language: str) -> list[SelectChoice]:
+    """The topics that the consultation offers, in a language."""
+    return [SelectChoice(name, subject_in(procedure, name, language)) for name in subject_names(procedure)]
+
+
+def offered_topic(procedure: Procedure, typed: str) -> str:
+    """A topic as it is handed in: where topics are offered, one of them or none."""
+    names = subject_names(procedure)
+    return typed if not names or typed in names else ""
 
 
 class ReferenceFields(Form):

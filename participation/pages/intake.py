@@ -48,7 +48,7 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
-from participation.pages.fields import ReferenceFields, SenderFields, short
+from participation.pages.fields import ReferenceFields, SenderFields, TopicField, offered_topic, short
 from participation.pages.uploads import (
     REMOVE,
     attached,
@@ -103,6 +103,7 @@ class IntakeForm(ReferenceFields, SenderFields):
     text = TextAreaField(N_("What it says"))
     files = FileField(N_("Scan or original file, and enclosures"), render_kw={"multiple": True})
     document_id = SelectField(N_("Document it refers to"), choices=[], validate_choice=False)
+    category = TopicField(N_("Topic"))
     place_words = short(N_("Place in words"))
     organisation = short(N_("Organisation"), NAME_LIMIT)
     organisation_kind = SelectField(
@@ -312,7 +313,11 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
         return draft.contribution_id
     asked = _asked(visit, form, procedure)
     row = contributions.submit(
-        visit.session, _submission(visit, form, draft, asked), procedure=procedure, by=visit.by, now=visit.now
+        visit.session,
+        _submission(visit, procedure, form, draft, asked),
+        procedure=procedure,
+        by=visit.by,
+        now=visit.now,
     )
     assert row.id is not None
     if asked is not None:
@@ -325,7 +330,8 @@ def _wrong(visit: Visit, form: IntakeForm, token: str) -> list[Refusal]:
     """All that would be refused of what was entered, beside what the form itself has found: said at once."""
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
     assert draft is not None
-    found = contributions.wrong_in(_submission(visit, form, draft, None), now=visit.now)
+    submission = _submission(visit, _procedure(visit), form, draft, None)
+    found = contributions.wrong_in(submission, now=visit.now)
     found = [each for each in found if not (each.field in form._fields and form[each.field].errors)]
     if form.received_on.errors:
         found = [each for each in found if each.code is not Code.WRITTEN_AFTER_RECEIVED]
@@ -349,11 +355,14 @@ def _asked(visit: Visit, form: IntakeForm, procedure: Procedure) -> Asked | None
     return each
 
 
-def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | None) -> Submission:
+def _submission(
+    visit: Visit, procedure: Procedure, form: IntakeForm, draft: Draft, asked: Asked | None
+) -> Submission:
     place_id = row_number(form.place_id.data)
     document_id = row_number(form.document_id.data)
+    kind = next((kind for kind in Kind if kind.value == form.kind.data), Kind.STATEMENT)
     return Submission(
-        kind=next((kind for kind in Kind if kind.value == form.kind.data), Kind.STATEMENT),
+        kind=kind,
         channel=form.channel.data or "",
         key=draft.key,
         title=form.title.data or "",
@@ -373,6 +382,7 @@ def _submission(visit: Visit, form: IntakeForm, draft: Draft, asked: Asked | Non
             organisation_id=(asked[1].merged_into_id or asked[1].id) if asked else None,
         ),
         on_behalf_of=form.on_behalf_of.data or "",
+        category=offered_topic(procedure, form.category.data or "") if kind is not Kind.STATEMENT else "",
         wants_publication=form.wants_publication.data,
         document_id=document_id,
         section=form.section.data or "",
@@ -421,6 +431,7 @@ def _draw(
             for document, _versions in documents_of(visit.session, procedure.id)
         ),
     ]
+    form.category.offer(procedure, visit.language)
     form.invitation.choices = [
         SelectChoice("", N_("None, or not an agency")),
         *(

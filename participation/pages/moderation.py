@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
@@ -19,14 +20,16 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import channels, moderation, privacy, procedures, received, whereabouts
-from consultations.contributions import Contribution, PublicationState
+from consultations import channels, moderation, privacy, procedures, received, topics, whereabouts
+from consultations.contributions import SHORT_LIMIT, Contribution, Kind, PublicationState
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission, reach
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from consultations.text import excerpt
 from consultations.whereabouts import Whereabouts
 from participation.messages import STATUS
+from participation.pages.fields import topic_choices
 from participation.pages.on_file import FileOnRecord, Line, files, line
 from participation.pages.place_words import where_in_words
 from participation.web import Visit, page, row_number
@@ -168,6 +171,24 @@ class Item:
     typed: tuple[tuple[str, str, str, str], ...]
     #: Whether it has an exact place, which can be kept from the public.
     is_on_map: bool
+    #: Under which topic lists show it; None where the consultation offers none.
+    topic_form: "TopicForm | None"
+
+
+class TopicForm(Form):
+    """Under which topic lists and maps show it."""
+
+    topic = SelectField(N_("Topic in lists and on the map"), choices=[], validate_choice=False)
+
+
+def _topic_form(visit: Visit, procedure: Procedure, row: Contribution) -> TopicForm | None:
+    if row.kind == Kind.STATEMENT.value or not (procedure.subjects or row.topic):
+        return None
+    form = visit.form(TopicForm, sent=FormData(), topic=row.topic)
+    form.topic.choices = [SelectChoice("", N_("No topic")), *topic_choices(procedure, visit.language)]
+    if row.topic and row.topic not in procedures.subject_names(procedure):
+        form.topic.choices.append(SelectChoice(row.topic, row.topic))
+    return form
 
 
 def _places(visit: Visit) -> tuple[int, ...] | None:
@@ -363,12 +384,27 @@ def _show(visit: Visit, row: Contribution, form: DecisionForm, *, status: int = 
             can_undo=moderation.last_to_undo(past) is not None,
             seen=row.decisions,
             typed=typed,
+            topic_form=_topic_form(visit, procedure, row),
             is_on_map=spot is not None,
             done=_done(visit),
         ),
         status=status,
         form=form,
     )
+
+
+@page(
+    "/verwaltung/moderation/{id:int}/thema",
+    name="moderation_topic",
+    may=Permission.MODERATE,
+    methods=("POST",),
+)
+def put_right(visit: Visit) -> Response:
+    """Put it under another topic; what was handed in stays as it is."""
+    row = _load(visit)
+    topic = str(visit.form_data.get("topic", ""))[:SHORT_LIMIT]
+    topics.put_right(visit.session, row, topic, by=visit.by, now=visit.now)
+    return visit.redirect("moderation_item", id=row.id)
 
 
 @page(

@@ -210,6 +210,11 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
             ),
             lacking,
         ),
+        _section(
+            visit, procedure, "planning_topics", N_("Topics to choose from"),
+            tuple(procedures.subject_in(procedure, name, visit.language) for name in procedures.subject_names(procedure)),
+            lacking, optional=True,
+        ),
         *_cocreation(visit, procedure, phases),
     )  # fmt: skip
     advice = tuple(

@@ -33,7 +33,7 @@ from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
 from consultations.comparison import Part, Place, TooLong, compare
 from consultations.contributions import Contribution
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, localised
+from consultations.procedures import Phase, Procedure, localised, subject_in
 from consultations.proposal_lists import Order, Wanted
 from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
@@ -106,6 +106,7 @@ class ListForm(Form):
     """What the list can be narrowed to, and how it is sorted."""
 
     q = StringField(N_("Words or reference"), [Optional(), Length(max=200)])
+    thema = SelectField(N_("Topic"), choices=[], validate_choice=False)
     stadtteil = SelectField(N_("District"), choices=[], validate_choice=False)
     stand = SelectField(N_("State"), choices=[], validate_choice=False)
     weg = SelectField(N_("Handed in as"), choices=[], validate_choice=False)
@@ -158,6 +159,7 @@ class ListPage:
 #: By which name of the address the list is narrowed to what; `near` is a place, and has more to it.
 PARAMETERS: Mapping[str, str] = {
     "words": "q",
+    "topic": "thema",
     "district": "stadtteil",
     "authoring": "stand",
     "channel": "weg",
@@ -181,6 +183,7 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm) -> Asked:
     offered = visit.once_per_change(
         "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
     )
+    _choices(form.thema, offered.topics, lambda name: subject_in(procedure, name, visit.language))
     _choices(form.stadtteil, offered.districts, lambda name: name)
     _choices(form.stand, offered.states, lambda name: STATES[name])
     _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
@@ -195,6 +198,7 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm) -> Asked:
         authoring=_of(form.stand.data, offered.states),
         channel=_of(form.weg.data, offered.channels),
         language=_of(form.sprache.data, offered.languages),
+        topic=_of(form.thema.data, offered.topics),
     )
     return Asked(wanted, place, near)
 
@@ -258,7 +262,7 @@ def list_page(visit: Visit) -> Response:
             ),
             next_url=visit.url("proposals", **here, **filters, nach=following) if following else "",
             first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
-            map_url=visit.url("hearing_map", **here, art="proposal"),
+            map_url=visit.url("hearing_map", **here, art="proposal", thema=wanted.topic),
             propose_url=(
                 visit.url("statement", **here, kind="proposal")
                 if proposing.phase_that_opens(phases, Opening.PROPOSE, visit.now)

@@ -33,6 +33,7 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT, normalise
 from participation.messages import STATUS
+from participation.pages.fields import offered_topic
 from participation.pages.kiosk import channel_of, is_over
 from participation.pages.uploads import REMOVE, Incoming, attached, look_at, put_together
 from participation.pages.writing import (
@@ -531,7 +532,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         ),
         on_behalf_of=data.get("on_behalf_of", ""),
         pseudonym=data.get("pseudonym", "") if informal else "",
-        category=data.get("category", "") if informal else "",
+        category=offered_topic(procedure, data.get("category", "")) if informal else "",
         language=language,
         wants_publication=data.get("publish") == "yes",
         document_id=row_number(data.get("document_id")),

@@ -39,13 +39,13 @@ from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import Limits
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState
+from consultations.procedures import Opens, Phase, Procedure, ProcedureState, subject_in
 from consultations.refusals import Refusal
 from consultations.text import excerpt
 from consultations.wording import Passage
 from participation import overview, receipts, things
 from participation.overview import Deadline
-from participation.pages.fields import ReferenceFields, SenderFields, short
+from participation.pages.fields import ReferenceFields, SenderFields, TopicField, offered_topic, short
 from participation.pages.place_words import where_in_words
 from participation.pages.proposals import SECTIONS
 from participation.pages.uploads import REMOVE
@@ -75,7 +75,7 @@ class WordsForm(ReferenceFields):
     cost = TextAreaField(N_("What might it cost?"))
     attachments = FileField(N_("Attach files"), render_kw={"multiple": True})
     place_words = short(N_("Place in your own words"))
-    category = short(N_("Topic"))
+    category = TopicField(N_("Topic"))
     lon = HiddenField()
     lat = HiddenField()
     geometry = HiddenField()
@@ -176,7 +176,8 @@ class WritingPage:
     #: Whom the browser may ask for them while somebody types; empty for anything but a proposal.
     similar_url: str
     has_documents: bool
-    topics: tuple[str, ...]
+    #: Whether the consultation offers topics to choose from.
+    has_topics: bool
     #: What this comments on or adds to, in words.
     parent: str
     supplements: str
@@ -412,7 +413,6 @@ def draw(
     supplements = row_number(kept.data.get("supplements_id"))
     original = received.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
     assert procedure.id is not None
-    informal = kept.kind is not Kind.STATEMENT
     content = WritingPage(
         hearing=hearing,
         kind=kept.kind.value,
@@ -435,7 +435,7 @@ def draw(
         similar=_similar(visit, procedure, kept) if is_new_proposal(kept) else (),
         similar_url=visit.url("proposals_similar", slug=procedure.slug) if is_new_proposal(kept) else "",
         has_documents=isinstance(form, WordsForm) and len(form.document_id.choices) > 1,
-        topics=received.topics_of(visit.session, procedure.id) if informal else (),
+        has_topics=bool(procedure.subjects),
         parent=parent.title or excerpt(parent.text, 80) if parent else "",
         supplements=original.reference if original else "",
         saved_until=kept.saved_until.date() if kept.saved_until else None,
@@ -463,6 +463,7 @@ def _offer(visit: Visit, procedure: Procedure, form: WordsForm, kept: Kept) -> i
         SelectChoice("", N_("All of it, or none in particular")),
         *(SelectChoice(str(each.id), each.title) for each, _versions in documents if not each.is_withdrawn),
     ]
+    form.category.offer(procedure, visit.language)
     words = str(kept.data.get("place_search", ""))
     if not words or any(kept.data.get(name) for name in CHOSEN_ON_MAP) or kept.data.get("place_id"):
         return None
@@ -522,7 +523,10 @@ def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tupl
         (visit.gettext("Files"), "\n".join(each["filename"] for each in kept.files)),
         (visit.gettext("Refers to"), ", ".join(part for part in refers_to if part)),
         (visit.gettext("Place"), "; ".join(part for part in place if part)),
-        (visit.gettext("Topic"), data.get("category", "")),
+        (
+            visit.gettext("Topic"),
+            subject_in(procedure, offered_topic(procedure, data.get("category", "")), visit.language),
+        ),
     ]
     about = [
         (

@@ -21,8 +21,12 @@ from consultations import (
     moderation,
     people,
     procedures,
+    proposal_lists,
+    published,
     publishing,
     received,
+    saved_searches,
+    topics,
 )
 from consultations.channels import CHANNELS, Channel, Entry
 from consultations.contributions import (
@@ -42,8 +46,10 @@ from consultations.notices import Notice
 from consultations.people import PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor
 from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.proposal_lists import Order
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT
+from consultations.topics import TopicInput
 from geo.geometry import from_lonlat
 from participation import database
 from participation.database import unit_of_work
@@ -372,6 +378,75 @@ def test_topics_are_those_that_the_public_can_read(session: Session, town: Town)
             moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     assert dialogue.id is not None
     assert received.topics_of(session, dialogue.id) == ("bäume", "Wege")
+
+
+def test_a_topic_of_the_list_is_put_right_renamed_and_kept_beside_what_was_handed_in(
+    session: Session, town: Town
+) -> None:
+    dialogue = another_consultation(session, town, DIALOGUE)
+    key = dialogue.id or 0
+    offer = lambda *names, note="Themen": topics.offer(  # noqa: E731
+        session, dialogue, names, by=town.planner, now=NOW, note=note
+    )
+    for wrong, code in (
+        ((TopicInput("Wege"), TopicInput("WEGE")), Code.NAME_TAKEN),
+        ((TopicInput(" ", {"en": "Paths"}),), Code.TOPIC_NAMELESS),
+    ):
+        with pytest.raises(Refusal) as refused:
+            offer(*wrong)
+        assert (refused.value.code, refused.value.field[:7]) == (code, "topics-"), wrong
+    offer(TopicInput("Wege", {"en": "Paths"}), TopicInput("Grün", {"en": "Green"}))
+    facts: dict[str, Any] = {
+        "procedure": dialogue,
+        "kind": Kind.PROPOSAL,
+        "wants_publication": True,
+        "title": "Bank",
+    }
+    chosen = town.hand_in(session, category="Wege", **facts)
+    own = town.hand_in(session, category="bei Familie Huber", **facts)
+    none = town.hand_in(session, **facts)
+    for row in (chosen, own):
+        redaction = Decision(Action.REDACT, moderation.Reason.PERSONAL_DATA, title="Bank", text="…")
+        moderation.decide(session, row, redaction, by=town.moderator, now=NOW)
+    moderation.decide(session, none, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    assert (chosen.topic, own.topic) == ("Wege", ""), (
+        "what the planner wrote gives nobody away, own words may"
+    )
+
+    def under(topic: str) -> list[int]:
+        wanted = proposal_lists.Wanted(topic=topic)
+        listed = proposal_lists.listed(session, key, wanted, order=Order.NEWEST).ids
+        entries = published.listed(session, key, published.Wanted(topic=topic), limit=9).entries
+        assert sorted(listed) == sorted(entry.id for entry in entries)
+        return sorted(listed)
+
+    assert under("Wege") == [chosen.id]
+    with pytest.raises(Refusal, match="topic_unknown"):
+        topics.put_right(session, none, "Erfunden", by=town.moderator, now=NOW)
+    with pytest.raises(Refusal, match="not_allowed"):
+        topics.put_right(session, none, "Grün", by=town.clerk, now=NOW)
+    seal = session.get_one(contributions.Receipt, none.id).payload_sha256
+    topics.put_right(session, none, "Grün", by=town.moderator, now=NOW)
+    assert (under("Grün"), none.category) == ([none.id], "")
+    assert contributions.payload_sha256(none, None, []) == seal, "what was handed in is what its receipt says"
+    assert published.listed(session, key, published.Wanted(words="Grün"), limit=9).total == 1
+    # Two change names with each other, and take along what stands under them and who follows it.
+    searches = [saved_searches.keep(session, dialogue, {"topic": name}, now=NOW) for name in ("Wege", "Grün")]
+    offer(TopicInput("Grün", former="Wege"), TopicInput("Wege", former="Grün"), note="Vertauscht")
+    session.refresh(chosen)
+    assert (under("Grün"), under("Wege")) == ([chosen.id], [none.id])
+    assert [(row.facts["topic"], len(row.key)) for row in searches] == [("Grün", 64), ("Wege", 64)]
+    moderation.undo(session, chosen, by=town.moderator, now=NOW)
+    moderation.decide(session, chosen, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    assert under("Grün") == [chosen.id], "a decision does not bring the former name back"
+    moderation.undo(session, own, by=town.moderator, now=NOW)
+    moderation.decide(session, own, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    assert received.topics_of(session, key) == ("bei Familie Huber", "Grün", "Wege")
+    offer(note="Keine mehr")
+    assert under("Grün") == [chosen.id], "what stands under a topic that is no longer offered stays there"
+    assert proposal_lists.facets(session, key).topics == ("Grün", "Wege", "bei Familie Huber")
+    verbs = set(session.exec(select(JournalEntry.verb).where(JournalEntry.procedure_id == key)).all())
+    assert {"topic_put_right", "topics_renamed"} <= verbs
 
 
 # --- at the same moment ----------------------------------------------------------------------------

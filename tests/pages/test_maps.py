@@ -195,7 +195,7 @@ def crowd(engine: Engine, town: Town, number: int) -> None:
                 "recorded_at": NOW, "recorded_by": "test", "is_late": False, "language": "de",
                 "title": " ".join(chance.choices(words, k=5)),
                 "text": " ".join(chance.choices(words, k=chance.randrange(20, 120))),
-                "category": chance.choice(["Verkehr", "Grün", ""]), "pseudonym": "", "on_behalf_of": "",
+                "category": "", "topic": chance.choice(["Verkehr", "Grün", ""]), "pseudonym": "", "on_behalf_of": "",
                 "wants_publication": True, "section": "", "place_words": "",
                 "geometry": struct.pack("<BIdd", 1, 1, *metres_of(lon, lat)), "geometry_kind": "point",
                 "lon": lon, "lat": lat, "cell": here, "state": "received", "publication": "published",

@@ -649,3 +649,57 @@ def test_a_comment_is_written_anew_by_its_author_and_at_the_counter(
     assert "neu geschrieben" in words(clerk.get(done.headers["location"]))
     assert "Bänke sind gut für alle." in words(moderator.get("/verwaltung/vorschlaege"))
     assert "für alle" not in words(client.get(THERE))
+
+
+def test_a_proposal_is_written_under_a_topic_found_by_it_and_put_right(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    paula = signed_in(engine, town.planner, new_client())
+    there = f"/verwaltung/planung/{town.procedure.id}/themen"
+    form = fields(paula.get(there)) | {"note": "Themen", "do": "add"}
+    form = fields(paula.post(there, data=form)) | {"note": "Themen", "do": "save"}
+    form |= {
+        "topics-0-name": "Wege",
+        "topics-0-name_en": "Paths",
+        "topics-1-name": "",
+        "topics-1-name_en": "Green",
+    }
+    refused = paula.post(there, data=form)
+    assert (refused.status_code, "Bitte geben Sie dem Thema einen Namen." in words(refused)) == (422, True)
+    assert paula.post(there, data=form | {"topics-1-name": "Grün"}).status_code == 303
+    assert "Wege Grün" in words(paula.get(there.removesuffix("/themen")))
+
+    page = client.get(f"/en{HERE}/stellungnahme?kind=proposal")
+    options = html.fromstring(page.content).xpath("//select[@name='category']/option")
+    assert [(each.get("value"), each.text) for each in options] == [
+        ("", "No topic"),
+        ("Wege", "Paths"),
+        ("Grün", "Green"),
+    ]
+    propose(client, title="Bänke", category="Wege")
+    propose(client, title="Bäume", category="selbst erfunden")
+    clerk = signed_in(engine, town.clerk, new_client())
+    counter = f"/verwaltung/eingang/{town.procedure.id}"
+    typed = fields(clerk.get(counter)) | {
+        "kind": "proposal", "channel": "letter", "title": "Hecke", "text": "Eine Hecke.", "category": "Grün",
+        "wants_publication": "y", "do": "send",
+    }  # fmt: skip
+    assert clerk.post(counter, data=typed).status_code == 303
+    publish_everything(engine, town)
+
+    found = client.get(f"{HERE}/vorschlaege?thema=Wege")
+    assert ("Bänke" in words(found), "Bäume" in words(found), "Hecke" in words(found)) == (True, False, False)
+    assert "Hecke" in words(client.get(f"{HERE}/vorschlaege?thema=Gr%C3%BCn"))
+    assert "selbst erfunden" not in words(client.get(f"{HERE}/vorschlaege"))
+    feed = client.get(f"/en{HERE}/beitraege.atom?thema=Wege").text
+    assert ("Bänke" in feed, 'term="Paths"' in feed, "Hecke" in feed) == (True, True, False)
+    assert client.get(f"{HERE}/karte?thema=Wege").status_code == 200
+
+    mona = signed_in(engine, town.moderator, new_client())
+    with Session(engine) as session:
+        row = session.exec(select(Contribution).where(Contribution.title == "Bäume")).one()
+    desk = f"/verwaltung/moderation/{row.id}"
+    assert "Thema in Listen und auf der Karte" in words(mona.get(desk))
+    assert mona.post(f"{desk}/thema", data={"topic": "Erfunden"}).status_code == 422
+    assert mona.post(f"{desk}/thema", data={"topic": "Wege"}).status_code == 303
+    assert "Bäume" in words(client.get(f"{HERE}/vorschlaege?thema=Wege"))
