@@ -112,6 +112,8 @@ from pathlib import Path
 import numpy, shapely, pyogrio.raw, pyproj
 from lxml import etree
 from geo.readers.city import write_model, read_sources
+from geo.readers.apart import settle
+settle()  # as the process that reads does
 # VmHWM, not ru_maxrss: the latter begins with what the parent had.
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 start = peak()

@@ -7,7 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
@@ -44,15 +44,19 @@ class Label:
         return along_x * half_width + along_y * half_height, along_y * half_width + along_x * half_height
 
 
+Reaching = tuple[Label, float, float]
+"""A label and its reach."""
+
+
 class _LabelBlocks:
     """Labels by block of tiles; a block is placed once and then serves all its tiles."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._blocks: OrderedDict[tuple[Any, ...], tuple[Label, ...]] = OrderedDict()
+        self._blocks: OrderedDict[tuple[Any, ...], list[Reaching]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, sources: tuple[MapSource, ...], z: int, block_x: int, block_y: int) -> tuple[Label, ...]:
+    def get(self, sources: tuple[MapSource, ...], z: int, block_x: int, block_y: int) -> list[Reaching]:
         key = (sources, z, block_x, block_y)
         with self._lock:
             labels = self._blocks.get(key)
@@ -63,7 +67,7 @@ class _LabelBlocks:
         tiles = min(META, 1 << z)
         left, top = block_x * META * size - WORLD, WORLD - block_y * META * size
         box = (left, top - tiles * size, left + tiles * size, top)
-        labels = place_labels(sources, box, float(z), size / TILE)
+        labels = [(label, *label.reach) for label in place_labels(sources, box, float(z), size / TILE)]
         with self._lock:
             self._blocks[key] = labels
             while len(self._blocks) > self._limit:
@@ -83,16 +87,16 @@ def tile_labels(
 ) -> list[str]:
     left, top = x % META * TILE, y % META * TILE
     drawn = []
-    for label in labels_of.get(sources, z, x // META, y // META):
+    for label, reach_x, reach_y in labels_of.get(sources, z, x // META, y // META):
         dx, dy = label.x - left, label.y - top
-        reach_x, reach_y = label.reach
         if -reach_x < dx < TILE + reach_x and -reach_y < dy < TILE + reach_y:
-            drawn.append(text_of(replace(label, x=dx, y=dy), colour))
+            drawn.append(text_of(label, colour, left, top))
     return drawn
 
 
-def text_of(label: Label, colour: Callable[[str], str]) -> str:
-    x, y = f"{label.x:.1f}", f"{label.y:.1f}"
+def text_of(label: Label, colour: Callable[[str], str], left: float = 0.0, top: float = 0.0) -> str:
+    """A label as SVG, in a picture that begins at `left`, `top` of the label's block."""
+    x, y = f"{label.x - left:.1f}", f"{label.y - top:.1f}"
     turn = f' transform="rotate({label.angle:.1f} {x} {y})"' if label.angle else ""
     weight = f' font-weight="{label.weight}"' if label.weight else ""
     return (
@@ -178,12 +182,13 @@ def _label_lines(
     For each repetition five places are tried, the middle of its stretch first.
     """
     import numpy as np
-    import shapely
 
     size = 10.5 if zoom < 17 else 12.0
     halves = np.array([0.28 * size * len(layer.names[index]) + 2 for index in chosen.tolist()])
-    lengths = shapely.length(layer.named[chosen]) / resolution
+    lines = _Lines(layer.named[chosen])
+    lengths = lines.lengths / resolution
     enough = lengths >= 2 * halves
+    numbers = np.flatnonzero(enough)
     chosen, halves, lengths = chosen[enough], halves[enough], lengths[enough]
     times = np.maximum(lengths // 420, 1).astype(np.int64)
     which = np.repeat(np.arange(len(chosen)), times)
@@ -194,9 +199,8 @@ def _label_lines(
     offsets = np.array([0.0, -0.15, 0.15, -0.3, 0.3]) * np.maximum(step - 2 * half, 0.0)[:, None]
     middles = ((turn + 0.5) * step)[:, None] + offsets
     stations = np.stack((middles - half[:, None], middles, middles + half[:, None]), axis=2) * resolution
-    lines = np.broadcast_to(layer.named[chosen[which]][:, None, None], stations.shape)
-    points = shapely.get_coordinates(shapely.line_interpolate_point(lines.ravel(), stations.ravel()))
-    points = ((points - (box[0], box[3])) * (1 / resolution, -1 / resolution)).reshape(*stations.shape, 2)
+    points = lines.at(np.broadcast_to(numbers[which][:, None, None], stations.shape), stations)
+    points = (points - (box[0], box[3])) * (1 / resolution, -1 / resolution)
     begins, centres, ends = points[:, :, 0], points[:, :, 1], points[:, :, 2]
     chord, middle = ends - begins, (begins + ends) / 2
     straight = np.hypot(chord[..., 0], chord[..., 1]) >= 1.86 * half[:, None]
@@ -205,52 +209,122 @@ def _label_lines(
     angles = np.degrees(np.arctan2(chord[..., 1], chord[..., 0]))
     angles = np.where(angles > 90, angles - 180, np.where(angles < -90, angles + 180, angles))
     colour = "water-text" if role == "water" else "text"
+    # What would not fit between the edges of the block is not even tried; see `Label.reach`.
+    turns = np.radians(angles)
+    along_x, along_y = np.abs(np.cos(turns)), np.abs(np.sin(turns))
+    wide, high = half[:, None] + 2, size * 0.6 + 2
+    reach = np.stack((along_x * wide + along_y * high, along_y * wide + along_x * high), axis=2)
+    straight &= ((middle > reach) & (middle < (room.wide, room.high) - reach)).all(axis=2)
     placed = -1
     for row, column in np.argwhere(straight).tolist():
         if row == placed:
             continue
         x, y = middle[row, column].tolist()
-        name = layer.names[chosen[which[row]]]
-        label = Label(name, x, y, float(angles[row, column]), float(half[row]), size * 0.6, size, colour)
-        if room.add(label):
+        name, angle, width = layer.names[chosen[which[row]]], float(angles[row, column]), float(half[row])
+        if room.is_free(name, x, y, angle, width, size * 0.6):
+            room.keep(Label(name, x, y, angle, width, size * 0.6, size, colour))
             placed = row
 
 
+class _Lines:
+    """Lines one after the other, to find points on them by their distance from the beginning: some thousand at once."""
+
+    def __init__(self, shapes: "np.ndarray[Any, Any]") -> None:
+        import numpy as np
+        import shapely
+
+        self._points, owner = shapely.get_coordinates(shapes, return_index=True)
+        steps = np.hypot(*np.diff(self._points, axis=0).T)
+        steps[owner[1:] != owner[:-1]] = 0.0  # from one line to the next
+        #: How far each point is from the beginning of the first line, along all of them.
+        self._along = np.concatenate(([0.0], steps.cumsum()))
+        self._firsts = np.searchsorted(owner, np.arange(len(shapes)))
+        self._lasts = np.searchsorted(owner, np.arange(len(shapes)), side="right") - 1
+        self._begins = self._along[self._firsts]
+        self.lengths: np.ndarray[Any, Any] = self._along[self._lasts] - self._begins
+
+    def at(self, line: "np.ndarray[Any, Any]", distance: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """The points (…, 2) of lines (their numbers) at distances from their beginnings."""
+        import numpy as np
+
+        asked = self._begins[line] + np.clip(distance, 0.0, self.lengths[line])
+        after = np.searchsorted(self._along, asked, side="left")
+        after = np.clip(after, self._firsts[line] + 1, self._lasts[line])
+        before = self._points[after - 1]
+        step = self._along[after] - self._along[after - 1]
+        part = np.divide(asked - self._along[after - 1], step, out=np.zeros_like(asked), where=step > 0)
+        found: np.ndarray[Any, Any] = before + (self._points[after] - before) * part[..., None]
+        return found
+
+
 class _Room:
-    """The space of a block, with the labels that are already there, as small circles along their words."""
+    """The space of a block, with the labels that are already there: where the middle of a circle as high as a word may no
+    longer be, in squares of three pixels. Words are tried as rows of such circles."""
+
+    SQUARE = 3.0
 
     def __init__(self, wide: float, high: float) -> None:
         self.wide, self.high = wide, high
         self.labels: list[Label] = []
-        self._taken: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
+        self._taken: dict[float, np.ndarray[Any, Any]] = {}
         self._names: dict[str, list[tuple[float, float]]] = {}
 
-    def add(self, label: Label) -> bool:
-        """Whether the label found room (then it is kept)."""
+    def add(self, label: Label) -> None:
+        """Keep the label if there is room for it."""
         reach_x, reach_y = label.reach
-        if not (reach_x < label.x < self.wide - reach_x and reach_y < label.y < self.high - reach_y):
-            return False
-        if any(math.hypot(label.x - x, label.y - y) < 200 for x, y in self._names.get(label.text, ())):
-            return False
-        turn = math.radians(label.angle)
-        along_x, along_y = math.cos(turn), math.sin(turn)
-        radius = label.half_height * 1.1
-        count = max(1, math.ceil(label.half_width / (1.4 * radius)))
-        circles = []
-        for number in range(-count, count + 1):
-            part = number / count * label.half_width
-            x, y = label.x + along_x * part, label.y + along_y * part
-            for other_x, other_y, other in self._taken.get((int(x // 32), int(y // 32)), ()):
-                if (x - other_x) ** 2 + (y - other_y) ** 2 < (radius + other) ** 2:
-                    return False
-            circles.append((x, y))
-        near = (
-            2 * radius + 2
-        )  # entered wherever another circle might ask, so that it has to ask in one place only
-        for x, y in circles:
-            for column in range(int((x - near) // 32), int((x + near) // 32) + 1):
-                for row in range(int((y - near) // 32), int((y + near) // 32) + 1):
-                    self._taken.setdefault((column, row), []).append((x, y, radius))
+        inside = reach_x < label.x < self.wide - reach_x and reach_y < label.y < self.high - reach_y
+        if inside and self.is_free(
+            label.text, label.x, label.y, label.angle, label.half_width, label.half_height
+        ):
+            self.keep(label)
+
+    def is_free(self, text: str, x: float, y: float, angle: float, half: float, half_height: float) -> bool:
+        """Whether a word touches no other there, and is not said again so near; it lies within the block."""
+        for other_x, other_y in self._names.get(text, ()):
+            if (x - other_x) ** 2 + (y - other_y) ** 2 < 40_000:
+                return False
+        radius = half_height * 1.1
+        taken = self._taken.get(radius)
+        if taken is None:
+            taken = self._all_taken(radius)
+        turn = math.radians(angle)
+        count = max(1, math.ceil(half / (1.4 * radius)))
+        part = half / count / self.SQUARE
+        step_x, step_y, x, y = math.cos(turn) * part, math.sin(turn) * part, x / self.SQUARE, y / self.SQUARE
+        return not any(
+            taken[int(y + step_y * number), int(x + step_x * number)] for number in range(-count, count + 1)
+        )
+
+    def keep(self, label: Label) -> None:
+        """Put the label there, for good."""
+        for radius, taken in self._taken.items():
+            self._mark(taken, radius, label)
         self._names.setdefault(label.text, []).append((label.x, label.y))
         self.labels.append(label)
-        return True
+
+    def _all_taken(self, radius: float) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        shape = int(self.high / self.SQUARE) + 1, int(self.wide / self.SQUARE) + 1
+        taken = self._taken[radius] = np.zeros(shape, dtype=bool)
+        for label in self.labels:
+            self._mark(taken, radius, label)
+        return taken
+
+    def _mark(self, taken: "np.ndarray[Any, Any]", radius: float, label: Label) -> None:
+        """Take the squares that are too near to a label for the middle of a circle of this radius."""
+        import numpy as np
+
+        near = (radius + label.half_height * 1.1) / self.SQUARE
+        half = label.half_width / self.SQUARE
+        turn = math.radians(label.angle)
+        across, down = math.cos(turn), math.sin(turn)
+        x, y = label.x / self.SQUARE, label.y / self.SQUARE
+        wide, high = abs(across) * half + near, abs(down) * half + near
+        left, top = max(int(x - wide), 0), max(int(y - high), 0)
+        part = taken[top : int(y + high) + 1, left : int(x + wide) + 1]
+        columns = np.arange(0.5 + left - x, left + part.shape[1] - x, dtype=np.float32)
+        rows = np.arange(0.5 + top - y, top + part.shape[0] - y, dtype=np.float32)[:, None]
+        beyond = np.maximum(np.abs(columns * across + rows * down) - half, 0)  # past the end of the word
+        beside = rows * across - columns * down
+        part |= beyond * beyond + beside * beside < near * near

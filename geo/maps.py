@@ -200,11 +200,12 @@ def _rendered(spec: MapSpec) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
 
 
 @cache
-def _elements() -> tuple[Any, Any, Any]:
-    """Our three Folium elements: the map, its register entry and buttons, the layer switch (compiled once)."""
+def _elements() -> tuple[Any, Any, Any, Any]:
+    """Our Folium elements: the map, its tiles, its register entry and buttons, the layer switch (compiled once)."""
     import folium
-    from branca.element import MacroElement
+    from branca.element import CssLink, Element, JavascriptLink, MacroElement
     from folium.template import Template
+    from folium.utilities import remove_empty
 
     class OwnMap(folium.Map):
         """Folium's map with our Leaflet only, and the div's name as its own."""
@@ -217,6 +218,39 @@ def _elements() -> tuple[Any, Any, Any]:
 
         def get_name(self) -> str:
             return self._spec.identifier
+
+        def render(self, **kwargs: Any) -> str:
+            """Without Folium's styles and switches in the head, which a page of ours has no use for."""
+            figure: Any = self.get_root()
+            for (name, url), link in ((self.default_js[0], JavascriptLink), (self.default_css[0], CssLink)):
+                figure.header.add_child(link(url), name=name)
+            script = self._template.module.script(self, kwargs)
+            figure.script.add_child(Element(script), name=self.get_name())
+            for child in list(self._children.values()):
+                child.render(**kwargs)
+            return ""
+
+    class OwnTiles(folium.TileLayer):
+        """Folium's layer of tiles, without looking the address up among all providers that there are."""
+
+        def __init__(
+            self, url: str, attribution: str, *, name: str, overlay: bool, show: bool, **options: Any
+        ) -> None:
+            super(folium.TileLayer, self).__init__(name=name, overlay=overlay, show=show)
+            self._name = "TileLayer"
+            self.tile_name, self.tiles = name, url
+            most = options["max_zoom"]
+            self.options = remove_empty(
+                min_zoom=options.pop("min_zoom") or 0,
+                max_zoom=options.pop("max_zoom"),
+                max_native_zoom=most,
+                no_wrap=False,
+                attribution=attribution,
+                subdomains="abc",
+                detect_retina=False,
+                tms=False,
+                **options,
+            )
 
     class Register(MacroElement):
         """Buttons in the page's language, and the map's entry in the window's register."""
@@ -257,13 +291,13 @@ def _elements() -> tuple[Any, Any, Any]:
             super().__init__()
             self.words = words.layers
 
-    return OwnMap, Register, NamedLayers
+    return OwnMap, OwnTiles, Register, NamedLayers
 
 
 def _folium_map(spec: MapSpec) -> Any:
     import folium
 
-    own_map, register, named_layers = _elements()
+    own_map, own_tiles, register, named_layers = _elements()
     west, south, east, north = spec.bounds
     options: dict[str, Any] = {"minZoom": spec.min_zoom, "maxZoom": spec.max_zoom}
     if spec.limits:
@@ -273,7 +307,7 @@ def _folium_map(spec: MapSpec) -> Any:
     skeleton = own_map(spec, location=centre, zoom_start=14, **options)
     shown = False
     for service in spec.services:
-        layer = _layer(service, show=service.overlay or not shown)
+        layer = _layer(service, own_tiles, show=service.overlay or not shown)
         shown = shown or not service.overlay
         layer.add_to(skeleton)
     fit = folium.FitBounds([(south, west), (north, east)], max_zoom=min(spec.max_zoom, 18))
@@ -286,7 +320,7 @@ def _folium_map(spec: MapSpec) -> Any:
     return skeleton
 
 
-def _layer(service: TileService, *, show: bool) -> Any:
+def _layer(service: TileService, own_tiles: Any, *, show: bool) -> Any:
     """A service as Folium's layer. Titles and attributions become HTML in the browser, so they are escaped here."""
     import folium
 
@@ -294,7 +328,6 @@ def _layer(service: TileService, *, show: bool) -> Any:
     if service.attribution_url:
         attribution = f'<a href="{html.escape(service.attribution_url)}">{attribution}</a>'
     common: dict[str, Any] = {
-        "attr": attribution,
         "name": html.escape(service.title),
         "overlay": service.overlay,
         "show": show,
@@ -310,11 +343,12 @@ def _layer(service: TileService, *, show: bool) -> Any:
             fmt=service.image_format,
             transparent=service.overlay,
             version=service.version,
+            attr=attribution,
             **common,
         )
     if service.dark_url:
         common["dark_url"] = service.dark_url
-    return folium.TileLayer(service.template, **common)
+    return own_tiles(service.template, attribution, **common)
 
 
 def _number(element: Any) -> None:

@@ -35,10 +35,10 @@ _KIND_OF: Final[dict[str, Kind]] = {
     "GroundSurface": "ground",
     "ClosureSurface": "closure",
 }
-_BATCH: Final = 40_000
+_BATCH: Final = 8_000
 """Rings that are parsed together."""
-_CHUNK: Final = 1 << 14
-"""Octets that the tree grows by at once: what little stands of it stays near the processor."""
+_CHUNK: Final = 1 << 16
+"""Octets that the tree grows by at once: what stands of it is little."""
 _LONGEST: Final = 10_000_000
 """Characters of one ring: more than any wall of a town has, and what one ring may cost of memory."""
 

@@ -414,7 +414,7 @@ def _pins(visit: Visit, procedure: Procedure, scape: Cityscape) -> list[dict[str
                 ],
                 "title": entry.heading,
                 "kind": visit.gettext(KINDS[entry.kind]),
-                "where": things.in_words(entry.thing, entry.elevation, visit.language),
+                "where": things.in_words(entry.thing, entry.elevation, visit.language) or entry.place_words,
                 "url": visit.url("published_contribution", slug=procedure.slug, reference=entry.reference),
             }
         )

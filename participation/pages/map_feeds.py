@@ -86,13 +86,16 @@ def _feed(visit: Visit, procedure: Procedure, shown: InView, zoom: int) -> str:
 
 
 def feed_entry(visit: Visit, procedure: Procedure, entry: Entry) -> dict[str, object]:
+    where = (
+        things.in_words(entry.thing, entry.elevation, visit.language) if entry.thing else entry.place_words
+    )
     return {
         "ref": entry.reference,
         "url": visit.url("published_contribution", slug=procedure.slug, reference=entry.reference),
         "kind": visit.gettext(KINDS[entry.kind]),
         "title": entry.heading,
         "text": published.shortened(entry.text, EXCERPT) if entry.title else "",
-        **({"where": things.in_words(entry.thing, entry.elevation, visit.language)} if entry.thing else {}),
+        **({"where": where} if where else {}),
         "lon": round(entry.lon or 0.0, 6),
         "lat": round(entry.lat or 0.0, 6),
     }

@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import wraps
 from pathlib import Path
-from typing import Literal
+from threading import Lock
+from typing import Literal, ParamSpec
 
 from starlette.responses import Response
 
@@ -164,7 +166,48 @@ def sources_at(ground: BaseMap, zoom: float) -> tuple[MapSource, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
+P = ParamSpec("P")
+
+
+def kept_within(octets: int) -> Callable[[Callable[P, bytes]], Callable[P, bytes]]:
+    """What a function made stays in memory, what was asked for last the longest, so many octets in all; threads may share it.
+
+    A tile of a dense town weighs a hundred times as much as one of a field, so that to count them says little.
+    """
+
+    def decorate(make: Callable[P, bytes]) -> Callable[P, bytes]:
+        kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        lock = Lock()
+        size = 0
+
+        @wraps(make)
+        def found(*asked: P.args, **named: P.kwargs) -> bytes:
+            nonlocal size
+            key = (*asked, *named.items())
+            with lock:
+                body = kept.get(key)
+                if body is not None:
+                    kept.move_to_end(key)
+                    return body
+            body = make(*asked, **named)
+            with lock:
+                if key not in kept:
+                    kept[key] = body
+                    size += len(body) + _OF_A_KEY
+                while size > octets:
+                    size -= len(kept.popitem(last=False)[1]) + _OF_A_KEY
+            return body
+
+        return found
+
+    return decorate
+
+
+#: About what the key of a tile takes.
+_OF_A_KEY = 300
+
+
+@kept_within(24_000_000)
 def _tile(sources: tuple[MapSource, ...], look: Literal["light", "dark"], z: int, x: int, y: int) -> bytes:
     """A tile, compressed; those that were asked for last stay in memory."""
     return gzip.compress(tiles.svg_tile(sources, z, x, y, look), 6, mtime=0)
@@ -210,7 +253,7 @@ def overlay_digest(source: MapSource) -> str:
     return hashlib.sha256(tiles.drawing_digest() + named.encode()).hexdigest()[:16]
 
 
-@lru_cache(maxsize=4096)
+@kept_within(12_000_000)
 def _overlay(source: MapSource, look: Literal["light", "dark"], z: int, x: int, y: int) -> bytes:
     return gzip.compress(tiles.svg_tile((source,), z, x, y, look, ground=False), 6, mtime=0)
 

@@ -49,7 +49,7 @@ NEAR = 150.0
 
 @dataclass(frozen=True)
 class Sign:
-    """How something is drawn (colours of the palette, dashes, pattern), and what it is."""
+    """How something is drawn (colours of the palette, dashes, pattern; a "crown" is a tree from above), and what it is."""
 
     label: str
     fill: str = ""
@@ -117,6 +117,8 @@ def signs_of(visit: Visit, layer: Layer) -> tuple[Sign, ...]:
         )
     if layer.role == LayerRole.PARCELS.value and not layer.style.get("colour"):
         return (Sign(visit.gettext("Edge of a parcel"), "", "parcel-line"),)
+    if layer.role == LayerRole.TREES.value and not layer.style.get("colour"):
+        return (Sign(visit.gettext("Single tree"), "tree", "tree-middle", pattern="crown"),)
     return signs_of_style(visit, style_of(layer))
 
 

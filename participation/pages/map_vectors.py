@@ -1,7 +1,6 @@
 """Vector tiles of one layer, for maps that draw large layers themselves: made from the file on disk, then kept."""
 
 import gzip
-from functools import lru_cache
 from pathlib import Path
 
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from geo import vector_tiles
 from geo.views import MAX_ZOOM
-from participation.pages.map_ground import FOR_EVER, compressed, local_copy, may_see
+from participation.pages.map_ground import FOR_EVER, compressed, kept_within, local_copy, may_see
 from participation.web import Visit, page
 
 #: Below these zooms a layer of its kind would be a blot; nothing is sent.
@@ -20,7 +19,7 @@ FROM_ZOOM = {LayerRole.BUILDINGS.value: 14, LayerRole.PARCELS.value: 15}
 MAX_COLUMNS = 30
 
 
-@lru_cache(maxsize=4096)
+@kept_within(24_000_000)
 def _tile(path: Path, columns: tuple[str, ...], z: int, x: int, y: int) -> bytes:
     """A tile, compressed; those that were asked for last stay in memory, whatever layer they are of."""
     body = vector_tiles.vector_tile(path, z, x, y, name="layer", columns=columns)

@@ -307,8 +307,8 @@ def test_a_word_across_an_edge_is_on_both_tiles_at_the_same_place(town: list[Map
     assert len(expected) > 5
     assert len(seen) == len(expected)
     assert any(count > 1 for count in seen.values())
-    for label in expected:
-        wide, high = label.reach
+    for label, wide, high in expected:
+        assert (wide, high) == label.reach
         assert wide < label.x < labels.META * 256 - wide
         assert high < label.y < labels.META * 256 - high
 

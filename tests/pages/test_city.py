@@ -377,6 +377,7 @@ def test_trees_of_a_layer_stand_in_the_scene_and_are_counted_in_words(place: Pla
     assert [each[2:] for each in stood] == [[9.0, 6.0], [12.0, 5.0]]
     assert stood[1][:2] == pytest.approx([x + 10, y + 20], abs=0.06)
     assert "Das Bild zeigt auch 2 einzelne Bäume." in place.get("/3d")
+    assert re.search(r"<circle[^>]*--map-tree\).*</svg><span>Einzelner Baum</span>", place.get("/karte"))
 
 
 def test_a_place_on_a_building_is_told_in_the_same_words_wherever_it_stands(place: Place) -> None:
@@ -406,6 +407,18 @@ def test_a_place_on_a_building_is_told_in_the_same_words_wherever_it_stands(plac
     feed = place.get("/karte.json", bbox="10.6,48.2,10.8,48.4", zoom=19)
     assert words in feed
     assert reference in feed
+    # Who tells the place in words of their own beside it is quoted.
+    with unit_of_work(place.client.app.state.house.engine, write=True) as session:  # type: ignore[attr-defined]
+        spot = {
+            "located": from_lonlat(*degrees_of(x + 40, y)),
+            "place_words": "an der Linde",
+            "wants_publication": True,
+        }
+        procedure = session.get_one(Procedure, place.procedure_id)
+        row = place.town.hand_in(session, "Hier fehlt eine Bank.", procedure=procedure, **spot)
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=place.town.moderator, now=NOW)
+    assert '"where":"an der Linde"' in place.get("/karte.json", bbox="10.6,48.2,10.8,48.4", zoom=19)
+    assert "an der Linde" in {each["where"] for each in place.scene()["pins"]}
 
 
 def test_a_touch_table_is_the_device_that_has_its_key_on_the_days_of_its_event(
