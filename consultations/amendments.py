@@ -205,6 +205,21 @@ def _renewed(session: Session, old: Amendment, new: Amendment, *, now: datetime)
 # --- deciding --------------------------------------------------------------------------------------
 
 
+def blacked_out(session: Session, proposal_id: int) -> set[int | None]:
+    """The amendments to a proposal in which words were blacked out, or which nobody may read any more. One query."""
+    return set[int | None](
+        session.exec(
+            select(col(Amendment.id))
+            .join(Contribution, col(Contribution.id) == Amendment.contribution_id)
+            .where(
+                Amendment.proposal_id == proposal_id,
+                col(Contribution.redaction_id).is_not(None)
+                | (Contribution.publication != PublicationState.PUBLISHED.value),
+            )
+        ).all()
+    )
+
+
 def patches_in(amendment: Amendment) -> list[Patch]:
     """What it wishes, section by section."""
     return [Patch(**each) for each in amendment.patches]
@@ -404,6 +419,7 @@ def _credit(
         # What was blacked out takes the name that was typed with it.
         name="" if handed_in.redaction_id else handed_in.pseudonym,
         name_state=WordsState.SHOWN.value,
+        contribution_id=handed_in.id,
         way="amendment",
         language=handed_in.language,
         since=now,

@@ -155,6 +155,8 @@ class ProposalAuthor(SQLModel, table=True):
     name: str = ""
     name_state: str = WordsState.SHOWN.value
     keeps_credit: bool = True
+    #: The contribution that the name was typed with: what is blacked out there takes it along.
+    contribution_id: int | None = Field(default=None, foreign_key="contribution.id", index=True)
     invited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     invited_by: str = ""
     #: link | mail | paper
@@ -221,6 +223,7 @@ def take_up(
         role=AuthorRole.OWNER.value,
         state=AuthorState.ACTIVE.value,
         name=contribution.pseudonym,
+        contribution_id=contribution.id,
         language=contribution.language,
         since=contribution.received_at,
     )
@@ -434,15 +437,6 @@ def credited(authors: Sequence[ProposalAuthor]) -> list[ProposalAuthor]:
         if author.state == AuthorState.ACTIVE.value
         or (author.state == AuthorState.LEFT.value and author.keeps_credit)
     ]
-
-
-def public_names(authors: Sequence[ProposalAuthor]) -> tuple[str, ...]:
-    """The names of those whose work it is, as far as everybody may read them."""
-    return tuple(
-        author.name
-        for author in credited(authors)
-        if author.name and author.name_state == WordsState.SHOWN.value
-    )
 
 
 def owner_of(authors: Sequence[ProposalAuthor]) -> ProposalAuthor | None:

@@ -675,6 +675,36 @@ def hand_over(
     return to
 
 
+def public_names(session: Session, authors: Sequence[ProposalAuthor]) -> tuple[str, ...]:
+    """The names of those whose work it is, as far as everybody may read them. One query.
+
+    A name that was typed with a contribution (an amendment that was taken in) goes when that is blacked out, kept from the
+    public or taken back from it, and returns with it.
+    """
+    named = [
+        author
+        for author in proposals.credited(authors)
+        if author.name and author.name_state == WordsState.SHOWN.value
+    ]
+    typed_with = {author.contribution_id for author in named if author.contribution_id is not None}
+    rows = session.exec(
+        select(Contribution, Redaction)
+        .outerjoin(Redaction, col(Redaction.id) == Contribution.redaction_id)
+        .where(col(Contribution.id).in_(typed_with))
+    ).all()
+    readable = {
+        row.id
+        for row, redaction in rows
+        if row.publication == PublicationState.PUBLISHED.value
+        and (redaction is None or not redaction.blacks_out)
+    }
+    return tuple(
+        author.name
+        for author in named
+        if author.contribution_id is None or author.contribution_id in readable
+    )
+
+
 # --- states ----------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,7 @@ class Code(StrEnum):
     OWNER_DECIDES = "owner_decides"
     UNION_SAME = "union_same"
     UNION_ASKED = "union_asked"
+    WISH_UNREAD = "wish_unread"
     UNION_CLOSED = "union_closed"
     SUPPORT_LIMIT = "support_limit"
     SUPPORT_DECLARE = "support_declare"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Column, Index, UniqueConstraint
+from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import (
@@ -27,6 +27,7 @@ from consultations import (
 from consultations.cocreation import Act, Authoring, Part, RelationKind
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.deadlines import local_date
+from consultations.people import Person, PersonInput
 from consultations.permissions import Actor
 from consultations.procedures import Procedure
 from consultations.proposals import (
@@ -72,10 +73,15 @@ class Union(SQLModel, table=True):
     reason: str
     asked_at: datetime = Field(sa_type=UtcDateTime)
     asked_by: str
+    #: For which of the two its owner asks; None: the facilitator asks.
+    asked_for_id: int | None = Field(default=None, foreign_key="proposal.contribution_id")
     #: Until when the owners decide alone.
     owners_until: date
     # state
     state: str = UnionState.ASKED.value
+    #: Whether the other owner may read what was typed (`WordsState`): reason and joint words, and those of a refusal.
+    wish_state: str = WordsState.SHOWN.value
+    answer_state: str = WordsState.SHOWN.value
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     #: What was said with a refusal.
     decision_words: str = ""
@@ -164,7 +170,9 @@ def ask(
         reason=reason,
         asked_at=now,
         asked_by=by.label,
+        asked_for_id=own,
         owners_until=local_date(now) + timedelta(days=days),
+        wish_state=(WordsState.SHOWN if own is None else WordsState.WAITING).value,
     )
     session.add(made)
     session.flush()
@@ -213,7 +221,7 @@ def decide(
 ) -> Union:
     """Agree for one of the two proposals, or refuse with words. With the second consent they are one.
 
-    Raises Refusal NOT_ALLOWED, OWNER_DECIDES ("until") for a facilitator who is too early, UNION_CLOSED,
+    Nobody agrees to joint words that no moderator has read yet (`side_words`): Refusal WISH_UNREAD. Raises NOT_ALLOWED, OWNER_DECIDES ("until") for a facilitator who is too early, UNION_CLOSED,
     REASON_REQUIRED ("words") for a refusal, TEXT_MOVED_ON (the joint words no longer fit: nothing is overwritten), and
     what `proposing.require` raises.
     """
@@ -232,9 +240,12 @@ def decide(
     said = normalise(words, field="words", limit=proposing.NOTE_LIMIT).strip()
     if not agrees and not said:
         raise Refusal(Code.REASON_REQUIRED, "words")
+    if agrees and union.words and union.wish_state != WordsState.SHOWN.value:
+        raise Refusal(Code.WISH_UNREAD)
     _consent(session, union, proposal, agrees=agrees, part=part, author=author, by=by, now=now)
     if not agrees:
         union.state, union.decided_at, union.decision_words = UnionState.REFUSED.value, now, said
+        union.answer_state = (WordsState.WAITING if part is Part.OWNER else WordsState.SHOWN).value
         session.add(union)
         return union
     _join_if_agreed(session, union, by=by, now=now)
@@ -307,7 +318,7 @@ def _join_if_agreed(session: Session, union: Union, *, by: Actor, now: datetime)
         RelationKind.MERGED_INTO,
         by=by.label,
         now=now,
-        note=union.reason,
+        note=_public_reason(union),
     )
     known = proposals.authors_of(session, union.into_id)
     is_blacked_out = session.get_one(Contribution, union.from_id).redaction_id is not None
@@ -329,6 +340,11 @@ def _join_if_agreed(session: Session, union: Union, *, by: Actor, now: datetime)
         happening = happenings.note(session, proposal, happenings.Kind.MERGED, now=now, facts=facts)
         # Supporters are asked whether they come along, on paper too: nothing of theirs moves by itself.
         support_lists.tell(session, proposal, happening, by=by, now=now)
+
+
+def _public_reason(union: Union) -> str:
+    """Why, for everybody to read with the joint version; nothing that no moderator let through."""
+    return union.reason if union.wish_state == WordsState.SHOWN.value else ""
 
 
 def _write(session: Session, union: Union, taking: Proposal, *, by: Actor, now: datetime) -> int:
@@ -357,7 +373,7 @@ def _write(session: Session, union: Union, taking: Proposal, *, by: Actor, now: 
             base_number=current.number,
             channel="web",
             language=union.language,
-            note=union.reason,
+            note=_public_reason(union),
             stale=applied.stale,
         ),
         by=by.label,
@@ -393,6 +409,7 @@ def _take_along(
             name=author.name,
             name_state=WordsState.WAITING.value if author.name and is_blacked_out else author.name_state,
             keeps_credit=author.keeps_credit,
+            contribution_id=author.contribution_id,
             invited_by=_came_as(author),
             way="merge",
             language=author.language,
@@ -454,6 +471,24 @@ def divide(
     return session.get_one(Proposal, handed_in.id)
 
 
+def contact_of_owner(session: Session, proposal_id: int) -> PersonInput:
+    """How whoever owns a proposal can be reached, as far as they said, to send them the receipt of a part that the
+    facilitator divides off."""
+    author = proposals.owner_of(proposals.authors_of(session, proposal_id))
+    person = session.get(Person, author.person_id) if author and author.person_id else None
+    if person is None:
+        return PersonInput()
+    return PersonInput(
+        name=person.name,
+        street=person.street,
+        postcode=person.postcode,
+        city=person.city,
+        email=person.email,
+        phone=person.phone,
+        language=person.language,
+    )
+
+
 # --- questions -------------------------------------------------------------------------------------
 
 
@@ -502,13 +537,28 @@ def waiting_for_facilitator(
     session: Session, municipality_id: int, *, by: Actor, now: datetime, limit: int = 50
 ) -> list[Union]:
     """Wishes whose owners were silent for too long, oldest first, in the consultations that somebody facilitates."""
+    silent = col(Union.owners_until) < local_date(now)
+    return _waiting(session, municipality_id, silent, by=by, limit=limit)
+
+
+def asked_by_facilitator(
+    session: Session, municipality_id: int, *, by: Actor, now: datetime, limit: int = 50
+) -> list[Union]:
+    """Wishes of the town hall that the owners still have time to answer, oldest first, where somebody facilitates."""
+    open_ones = col(Union.asked_for_id).is_(None) & (col(Union.owners_until) >= local_date(now))
+    return _waiting(session, municipality_id, open_ones, by=by, limit=limit)
+
+
+def _waiting(
+    session: Session, municipality_id: int, which: ColumnElement[bool], *, by: Actor, limit: int
+) -> list[Union]:
     rows = session.exec(
         select(Union, Proposal)
         .join(Proposal, col(Proposal.contribution_id) == Union.into_id)
         .where(
             Union.municipality_id == municipality_id,
             Union.state == UnionState.ASKED.value,
-            col(Union.owners_until) < local_date(now),
+            which,
         )
         .order_by(col(Union.id))
         .limit(limit)

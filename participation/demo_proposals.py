@@ -252,6 +252,10 @@ class Proposals:
             author=proposing.owner_with_code(session, goes),
             now=at,
         )
+        side_words.decide(
+            session, session.get_one(Proposal, stays_id), Beside.WISH, union.id or 0,
+            shows=True, seen=side_words.wish(union), by=self.story.staff[Role.MODERATOR], now=at,
+        )  # fmt: skip
         owner = proposing.owner_with_code(session, stays)
         unions.decide(session, union, stays_id, agrees=True, by=PUBLIC, author=owner, now=at)
         newest = proposals.newest(session, stays_id)

@@ -136,6 +136,9 @@ MESSAGES: dict[Code, str] = {
     Code.UNION_ASKED: N_(
         "One of the two is asked already whether it wants to be merged. Please wait for the answer."
     ),
+    Code.WISH_UNREAD: N_(
+        "The joint words have not been read by the town hall yet, or were kept back. Only then can one agree to them."
+    ),
     Code.UNION_CLOSED: N_("This has been decided on already."),
     Code.SUPPORT_LIMIT: N_(
         "You have already supported %(limit)s proposals here. You can take one back first."

@@ -69,10 +69,14 @@ class DeskPage:
     comments: tuple[VersionItem, ...]
     more_comments: str
     amendments: tuple[AmendmentItem, ...]
-    #: Wishes to merge whose owners were silent.
+    #: Wishes to merge whose owners were silent, and those of the town hall that the owners have time for.
     unions: tuple[AmendmentItem, ...]
-    #: Proposals beside which names or answers wait: reference and address.
+    asked: tuple[AmendmentItem, ...]
+    #: Whether somebody came here by a reference number that no proposal has.
+    is_unknown: bool
+    #: Proposals beside which names, answers or wishes wait: reference and address; and the address of further ones.
     words: tuple[tuple[str, str], ...]
+    more_words: str
 
 
 @page("/verwaltung/vorschlaege", name="proposal_desk", may=Permission.MODERATE)
@@ -94,13 +98,20 @@ def desk(visit: Visit) -> Response:
         visit.session, visit.municipality_id, by=visit.by, now=visit.now
     )
     joining = unions.waiting_for_facilitator(visit.session, visit.municipality_id, by=visit.by, now=visit.now)
-    beside = side_words.waiting(visit.session, visit.municipality_id, places)
+    asked = unions.asked_by_facilitator(visit.session, visit.municipality_id, by=visit.by, now=visit.now)
+    beside = side_words.waiting(
+        visit.session,
+        visit.municipality_id,
+        places,
+        after_id=row_number(visit.request.query_params.get("worte")) or 0,
+        limit=26,
+    )
     references = received.references(
         visit.session,
         [
             *beside,
             *(each.contribution_id for each, _ in waiting),
-            *(key for each in joining for key in (each.from_id, each.into_id)),
+            *(key for each in (*joining, *asked) for key in (each.from_id, each.into_id)),
         ],
     )
     return visit.render(
@@ -144,7 +155,17 @@ def desk(visit: Visit) -> Response:
                 )
                 for each in joining
             ),
-            tuple((references[each], visit.url("proposal_words", id=each)) for each in beside),
+            tuple(
+                AmendmentItem(
+                    f"{references[each.from_id]} → {references[each.into_id]}",
+                    each.owners_until,
+                    visit.url("proposal_union", number=each.id),
+                )
+                for each in asked
+            ),
+            "unbekannt" in visit.request.query_params,
+            tuple((references[each], visit.url("proposal_words", id=each)) for each in beside[:25]),
+            visit.url("proposal_desk", worte=beside[24]) if len(beside) > 25 else "",
         ),
     )
 
@@ -172,10 +193,15 @@ class WordsPage:
     reasons: tuple[tuple[str, str], ...]
 
 
-BESIDE = {Beside.NAME: N_("Name of a co-author"), Beside.ANSWER: N_("Answer to an amendment")}
+BESIDE = {
+    Beside.NAME: N_("Name of a co-author"),
+    Beside.ANSWER: N_("Answer to an amendment"),
+    Beside.WISH: N_("Wish to merge it with another, and the joint words"),
+    Beside.REFUSAL: N_("Why a merge is refused"),
+}
 WORDS_STATES = {
     WordsState.WAITING: (N_("Waits to be read"), "waiting"),
-    WordsState.SHOWN: (N_("Everybody reads it"), "done"),
+    WordsState.SHOWN: (N_("Others read it"), "done"),
     WordsState.WITHHELD: (N_("Kept from the public"), "closed"),
 }
 

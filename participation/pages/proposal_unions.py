@@ -11,13 +11,23 @@ from wtforms import Form, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import contributions, drafts, proposals, proposing, published, received, unions
+from consultations import (
+    contributions,
+    drafts,
+    procedures,
+    proposal_lists,
+    proposals,
+    proposing,
+    published,
+    received,
+    unions,
+)
 from consultations.cocreation import TITLE, Authoring
 from consultations.comparison import Part
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
-from consultations.proposals import Proposal, ProposalAuthor
+from consultations.proposals import Proposal, ProposalAuthor, ProposalVersion, WordsState
 from consultations.refusals import Code, Refusal
 from consultations.unions import Union, UnionInput, UnionState
 from consultations.wording import Passage
@@ -119,17 +129,7 @@ def merge_page(visit: Visit) -> Response:
     if base is None:
         visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))
         return _merge(visit, which, None, status=422)
-    sections, words = sections_form(visit, base, base.language)
-    kind = type(
-        "MergeForm",
-        (sections,),
-        {
-            "reason": TextAreaField(
-                visit.gettext("Why should they be one?"), [Length(max=proposing.NOTE_LIMIT)]
-            )
-        },
-    )
-    keys = (TITLE, *(key for key in words if key != TITLE))
+    kind, words, keys = _joint(visit, base)
     if not visit.is_post:
         form: Any = visit.form(kind, sent=FormData(), **words, base=str(base.number))
         return _merge(visit, which, form, pair=pair, keys=keys)
@@ -157,6 +157,17 @@ def merge_page(visit: Visit) -> Response:
         visit.reject(form, refusal)
         return _merge(visit, which, form, pair=pair, keys=keys, status=STATUS.get(refusal.code, 422))
     return visit.redirect("author_desk", erledigt="gefragt")
+
+
+def _joint(visit: Visit, base: ProposalVersion) -> tuple[type[Form], dict[str, str], tuple[str, ...]]:
+    """The form of the joint words, begun with those of the proposal that stays, and of the reason."""
+    sections, words = sections_form(visit, base, base.language)
+    reason = TextAreaField(visit.gettext("Why should they be one?"), [Length(max=proposing.NOTE_LIMIT)])
+    return (
+        type("MergeForm", (sections,), {"reason": reason}),
+        words,
+        (TITLE, *(key for key in words if key != TITLE)),
+    )
 
 
 def _merge(
@@ -196,6 +207,10 @@ class UnionPage:
     kind: str
     words: str
     until: date
+    #: What is said instead of joint words that a moderator has not let through yet; empty where they are shown.
+    hidden_words: str
+    #: For which of the two somebody asks, to be told to whoever answers: title and reference; None: the town hall asks.
+    asked_by: TextShown | None
     #: For which of the two proposals an answer is owed here: id and title.
     owed: tuple[tuple[int, str], ...]
     can_withdraw: bool
@@ -210,7 +225,18 @@ class UnionPage:
 KINDS: Mapping[str, str] = {"asked": "waiting", "joined": "done", "refused": "closed", "withdrawn": "closed"}
 
 
-def _union_page(visit: Visit, union: Union, owed: tuple[int, ...], *, can_withdraw: bool) -> UnionPage:
+UNREAD = {
+    WordsState.WAITING: N_(
+        "Somebody of the town hall reads these words first. You find them here afterwards."
+    ),
+    WordsState.WITHHELD: N_("The town hall has kept these words back."),
+}
+
+
+def _union_page(
+    visit: Visit, union: Union, owed: tuple[int, ...], *, can_withdraw: bool, reader: int | None
+) -> UnionPage:
+    """`reader`: the proposal whose author reads it; None: somebody of the town hall, who reads everything."""
     taking = visit.session.get_one(Proposal, union.into_id)
     procedure = visit.session.get_one(Procedure, taking.procedure_id)
     base = proposals.version(visit.session, union.into_id, union.base_number)
@@ -218,19 +244,33 @@ def _union_page(visit: Visit, union: Union, owed: tuple[int, ...], *, can_withdr
     wished = {language: dict(words) for language, words in base.texts.items()}
     wished.setdefault(union.language, {}).update(union.words)
     sections, _, _ = changed_sections(visit, base, base.texts, wished)
+    # Free words of the other author reach nobody before a moderator has read them; that they ask does at once.
+    reads_wish = reader in (None, union.asked_for_id) or union.wish_state == WordsState.SHOWN.value
+    refused_by = {union.from_id, union.into_id} - {union.asked_for_id}
+    reads_answer = (
+        reader is None
+        or union.answer_state == WordsState.SHOWN.value
+        or (union.asked_for_id is not None and reader in refused_by)
+    )
+    not_yet = visit.gettext(UNREAD[WordsState(union.wish_state)]) if not reads_wish else ""
+    answer = union.decision_words
+    if answer and not reads_answer:
+        answer = visit.gettext(UNREAD[WordsState(union.answer_state)])
     goes, stays = _shown(visit, procedure, union.from_id), _shown(visit, procedure, union.into_id)
     titles = {union.from_id: goes, union.into_id: stays}
     return UnionPage(
         stays=stays,
         goes=goes,
-        reason=union.reason,
+        reason=not_yet or union.reason,
         state=visit.gettext(UNIONS[union.state]),
         kind=KINDS[union.state],
-        words=union.decision_words,
+        words=answer,
         until=union.owners_until,
+        hidden_words=not_yet if union.words else "",
+        asked_by=titles.get(union.asked_for_id or 0),
         owed=tuple((each, shown.title if (shown := titles[each]) else "–") for each in owed),
         can_withdraw=can_withdraw,
-        sections=sections,
+        sections=() if not_yet else sections,
         language=union.language,
         earlier=visit.gettext("As it stands"),
         later=visit.gettext("As the joint proposal is to read"),
@@ -273,6 +313,7 @@ def union_page(visit: Visit) -> Response:
         union,
         (proposal.contribution_id,) if waits and not has_agreed else (),
         can_withdraw=waits and has_agreed,
+        reader=proposal.contribution_id,
     )
     return visit.render(
         "proposals/union.html",
@@ -314,7 +355,7 @@ def _answer(
     methods=("GET", "POST"),
 )
 def facilitate(visit: Visit) -> Response:
-    """The same before the facilitator, once an owner was silent for too long."""
+    """The same before the facilitator: while the owners answer, and once one was silent for too long."""
     number = row_number(str(visit.request.path_params["number"])) or 0
     union = unions.in_town(visit.session, visit.municipality_id, number)
     if union is None:
@@ -329,14 +370,243 @@ def facilitate(visit: Visit) -> Response:
             visit.session.rollback()
             error, status = visit.explain(refusal), STATUS.get(refusal.code, 422)
             visit.session.refresh(union)
-    waits = union.state == UnionState.ASKED.value and union.owners_until < visit.today
+    waits, late = union.state == UnionState.ASKED.value, union.owners_until < visit.today
     given = unions.agreed(visit.session, union)
-    owed = tuple(each for each in (union.from_id, union.into_id) if each not in given) if waits else ()
+    owed = tuple(
+        each
+        for each in (union.from_id, union.into_id)
+        if waits
+        and each not in given
+        and (late or proposals.owner_of(proposals.authors_of(visit.session, each)) is None)
+    )
+    # What the town hall asked for it may take back; what an owner asked for, the owner.
+    can_withdraw = waits and union.asked_for_id is None
     return visit.render(
         "proposals/union.html",
-        _union_page(visit, union, owed, can_withdraw=False),
+        _union_page(visit, union, owed, can_withdraw=can_withdraw, reader=None),
         error=error, words=words, status=status, back=visit.url("proposal_desk"),
     )  # fmt: skip
+
+
+# --- begun by the facilitator ------------------------------------------------------------------------
+
+
+class PairForm(Form):
+    """Which one goes into which, by their reference numbers."""
+
+    vorschlag = StringField(
+        N_("Reference number of the proposal that goes into the other"),
+        [InputRequired(N_("Please enter the reference number."))],
+    )
+    bleibt = StringField(
+        N_("Reference number of the one that stays"),
+        [InputRequired(N_("Please enter the reference number."))],
+    )
+
+
+@dataclass(frozen=True)
+class BeginMergePage:
+    """A merge that the facilitator begins. `alike`: proposals that resemble the one that was named: heading, reference and
+    the address that chooses it as the one that stays; `owners`: whether somebody can answer for each of the two."""
+
+    stays: TextShown | None
+    goes: TextShown | None
+    alike: tuple[tuple[str, str, str], ...]
+    ownerless: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+def _named(visit: Visit, typed: str) -> tuple[Procedure, Proposal, Contribution] | None:
+    """The proposal with this reference that everybody can read and that this moderator facilitates; None for any other."""
+    row = received.by_number(visit.session, visit.municipality_id, typed[: contributions.SHORT_LIMIT])
+    proposal = proposals.by_contribution(visit.session, row.id or 0) if row is not None else None
+    procedure = (
+        procedures.by_id(visit.session, visit.municipality_id, row.procedure_id) if row is not None else None
+    )
+    if row is None or proposal is None or procedure is None or not proposal.is_listed:
+        return None
+    return (procedure, proposal, row) if visit.may(Permission.MODERATE, procedure) else None
+
+
+@page(
+    "/verwaltung/vorschlaege/zusammenlegen",
+    name="proposal_merge",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def begin_merge(visit: Visit) -> Response:
+    """The facilitator asks whether two proposals shall become one: which two, how the joint words read, and why. Both owners
+    are asked; where one is silent for the days of the phase, the facilitator may answer for them."""
+    asked = visit.request.query_params
+    which = visit.form(PairForm, sent=FormData(dict(asked)) if asked else FormData())
+    going = _named(visit, asked.get("vorschlag", "").strip())
+    taking = _named(visit, asked.get("bleibt", "").strip())
+    if asked.get("vorschlag") and going is None:
+        visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))
+    if asked.get("bleibt") and (taking is None or (going is not None and _is_same(going, taking))):
+        visit.reject(which, Refusal(Code.UNION_SAME, "bleibt"))
+    if going is None or taking is None or which.errors:
+        return _begun(visit, which, None, going=going, status=422 if which.errors else 200)
+    stays = visit.session.get_one(Contribution, taking[1].contribution_id)
+    shown = proposing.shown(visit.session, stays)
+    base = proposals.version(visit.session, taking[1].contribution_id, shown.number or 0)
+    if base is None:
+        # Words were blacked out in it: the joint words would show them to the other owner.
+        visit.reject(which, Refusal(Code.UNION_SAME, "bleibt"))
+        return _begun(visit, which, None, going=going, status=422)
+    kind, words, keys = _joint(visit, base)
+    if not visit.is_post:
+        form: Any = visit.form(kind, sent=FormData(), **words, base=str(base.number))
+        return _begun(visit, which, form, going=going, taking=taking, keys=keys)
+    form = visit.form(kind)
+    if not form.validate():
+        return _begun(visit, which, form, going=going, taking=taking, keys=keys, status=422)
+    sent = row_number(str(form._fields["base"].data)) or base.number
+    try:
+        made = unions.ask(
+            visit.session,
+            UnionInput(
+                going[1].contribution_id,
+                taking[1].contribution_id,
+                form.reason.data or "",
+                {key: str(form._fields[key].data or "") for key in keys},
+                sent if sent in shown.readable else base.number,
+            ),
+            by=visit.by,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        going, taking = _named(visit, asked["vorschlag"].strip()), _named(visit, asked["bleibt"].strip())
+        status = STATUS.get(refusal.code, 422)
+        return _begun(visit, which, form, going=going, taking=taking, keys=keys, status=status)
+    return visit.redirect("proposal_union", number=made.id)
+
+
+_Named = tuple[Procedure, Proposal, Contribution]
+
+
+def _is_same(one: _Named, other: _Named) -> bool:
+    return one[1].contribution_id == other[1].contribution_id or one[0].id != other[0].id
+
+
+def _begun(
+    visit: Visit,
+    which: PairForm,
+    form: Form | None,
+    *,
+    going: _Named | None = None,
+    taking: _Named | None = None,
+    keys: tuple[str, ...] = (),
+    status: int = 200,
+) -> Response:
+    goes, stays = (
+        _shown(visit, each[0], each[1].contribution_id) if each is not None else None
+        for each in (going, taking)
+    )
+    alike: tuple[tuple[str, str, str], ...] = ()
+    if going is not None and taking is None and goes is not None:
+        key = going[0].id or 0
+        found = proposal_lists.similar(visit.session, key, f"{goes.title}\n{goes.text}", limit=6)
+        others = [each.proposal_id for each in found if each.proposal_id != going[1].contribution_id]
+        alike = tuple(
+            (
+                entry.heading,
+                entry.reference,
+                visit.url("proposal_merge", vorschlag=goes.reference, bleibt=entry.reference),
+            )
+            for entry in published.by_ids(visit.session, key, others)
+        )
+    ownerless = tuple(
+        shown.title
+        for named, shown in ((going, goes), (taking, stays))
+        if named is not None
+        and shown is not None
+        and form is not None
+        and proposals.owner_of(proposals.authors_of(visit.session, named[1].contribution_id)) is None
+    )
+    content = BeginMergePage(stays, goes, alike, ownerless, keys)
+    return visit.render("proposals/begin_merge.html", content, which=which, form=form, status=status)
+
+
+@dataclass(frozen=True)
+class BeginDividePage:
+    """The form of a part that the facilitator divides off. `reaches`: whether its author gets the receipt by mail or letter."""
+
+    whole: TextShown
+    keys: tuple[str, ...]
+    action: str
+    reaches: bool
+
+
+@page(
+    "/verwaltung/vorschlaege/teilen",
+    name="proposal_divide",
+    may=Permission.MODERATE,
+    methods=("GET", "POST"),
+)
+def begin_divide(visit: Visit) -> Response:
+    """The facilitator makes a part of a proposal (`vorschlag`: its reference) a proposal of its own: it belongs to the same
+    author, who gets its receipt, and waits for a moderator like every other."""
+    found = _named(visit, visit.request.query_params.get("vorschlag", "").strip())
+    if found is None:
+        return visit.redirect("proposal_desk", unbekannt=1)
+    procedure, proposal, row = found
+    key = proposal.contribution_id
+    shown = proposing.shown(visit.session, row)
+    base = proposals.version(visit.session, key, shown.number or 0) or proposals.newest(visit.session, key)
+    sections, words = sections_form(visit, base, base.language)
+    kind = type("DivideForm", (sections,), {"key": HiddenField()})
+    keys = (TITLE, *(each for each in words if each != TITLE))
+    owner = proposals.owner_of(proposals.authors_of(visit.session, key))
+    contact = unions.contact_of_owner(visit.session, key)
+    whole = _shown(visit, procedure, key)
+    assert whole is not None
+    content = BeginDividePage(
+        whole,
+        keys,
+        visit.url("proposal_divide", vorschlag=row.reference),
+        bool(contact.email or contact.street),
+    )
+    if not visit.is_post:
+        form: Any = visit.form(kind, sent=FormData(), **{**words, TITLE: ""}, key=drafts.new_secret())
+        return visit.render("proposals/begin_divide.html", content, form=form)
+    form = visit.form(kind)
+    if not form.validate():
+        return visit.render("proposals/begin_divide.html", content, form=form, status=422)
+    token = form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
+    typed = {each: str(form._fields[each].data or "") for each in keys}
+    try:
+        if not typed[TITLE].strip():
+            raise Refusal(Code.SECTION_REQUIRED, TITLE)
+        made = unions.divide(
+            visit.session,
+            key,
+            Submission(
+                kind=Kind.PROPOSAL,
+                channel="web",
+                key=drafts.key_of(token),
+                title=typed[TITLE],
+                passages=tuple(
+                    Passage(each, heading_of(visit, base, each), text)
+                    for each, text in typed.items()
+                    if each != TITLE
+                ),
+                person=contact,
+                pseudonym=owner.name if owner else "",
+                language=base.language,
+                wants_publication=True,
+            ),
+            procedure=procedure,
+            by=visit.by,
+            now=visit.now,
+        )
+    except Refusal as refusal:
+        visit.reject(form, refusal)
+        return visit.render(
+            "proposals/begin_divide.html", content, form=form, status=STATUS.get(refusal.code, 422)
+        )
+    return visit.redirect("moderation_item", id=made.contribution_id)
 
 
 # --- dividing --------------------------------------------------------------------------------------

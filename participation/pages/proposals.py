@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -576,10 +576,12 @@ def proposal_page(visit: Visit) -> Response:
             is_open=is_open,
             closed_words=visit.gettext(CLOSED[proposal.authoring]) if not is_open else "",
             # What was blacked out takes the names that were typed with it.
-            authors=() if entry.is_redacted else proposals.public_names(authors),
+            authors=() if entry.is_redacted else proposing.public_names(visit.session, authors),
             received_at=row.received_at,
             channel=visit.gettext(channels.by_key(row.channel).label),
-            versions=_versions(visit, versions, shown.number, here),
+            versions=_versions(
+                visit, versions, shown.number, here, amendments.blacked_out(visit.session, row.id or 0)
+            ),
             amendments=_amendments(visit, proposal, current, here),
             talk=said_rows(visit, procedure, row.reference, talk, about),
             said=said,
@@ -633,8 +635,13 @@ def _passages(
 
 
 def _versions(
-    visit: Visit, versions: Sequence[ProposalVersion], current: int | None, here: Mapping[str, str]
+    visit: Visit,
+    versions: Sequence[ProposalVersion],
+    current: int | None,
+    here: Mapping[str, str],
+    blacked_out: Collection[int | None],
 ) -> tuple[VersionRow, ...]:
+    """How it came about; the reason of an amendment goes with what was blacked out in it."""
     rows = []
     before: ProposalVersion | None = None
     for each in versions:
@@ -646,7 +653,7 @@ def _versions(
                 each.number,
                 each.made_at,
                 visit.gettext(REASONS[each.reason]),
-                each.note,
+                "" if each.amendment_id in blacked_out else each.note,
                 each.receipt,
                 each.number == current,
                 changes,
@@ -903,6 +910,8 @@ def changes_page(visit: Visit) -> Response:
     side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
     other = {} if side_by_side else {"ansicht": "nebeneinander"}
     title = proposing.composed(later)[0] or row.reference
+    hidden = amendments.blacked_out(visit.session, row.id or 0) if later.amendment_id is not None else ()
+    note = "" if later.amendment_id in hidden else later.note
     return visit.render(
         "proposals/changes.html",
         ChangesPage(
@@ -926,7 +935,7 @@ def changes_page(visit: Visit) -> Response:
             other_view_url=visit.url(
                 "proposal_changes", **here, earlier=earlier.number, later=later.number, **other
             ),
-            facts=((visit.gettext("Why"), later.note),) if later.note else (),
+            facts=((visit.gettext("Why"), note),) if note else (),
         ),
     )
 

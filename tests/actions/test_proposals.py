@@ -278,6 +278,15 @@ def test_an_amendment_is_merged_credited_and_shown(session: Session, town: Town,
         Code.AMENDMENT_CLOSED,
         lambda: amendments.accept(session, made, by=PUBLIC, author=owner(session, row), now=NOW),
     )
+    # A name goes with what is blacked out later in the amendment that brought it, and comes back with it.
+    public = lambda: proposing.public_names(session, proposals.authors_of(session, row.id or 0))  # noqa: E731
+    assert (public(), amendments.blacked_out(session, row.id or 0)) == (("Rosa", "Emil"), set())
+    black = Decision(Action.REDACT, Reason.PERSONAL_DATA, title=handed_in.title, text="███")
+    for decision in (black, Decision(Action.WITHHOLD, Reason.PERSONAL_DATA)):
+        moderation.decide(session, handed_in, decision, by=town.moderator, now=NOW)
+        assert (public(), amendments.blacked_out(session, row.id or 0)) == (("Rosa",), {made.id})
+        moderation.undo(session, handed_in, by=town.moderator, now=NOW)
+        assert public() == ("Rosa", "Emil")
     assert list(evidence.examine(session, FolderStore(tmp_path))) == []
 
 
@@ -316,7 +325,7 @@ def test_names_and_answers_beside_a_proposal_are_read_by_a_moderator_first(
     proposing.reply(session, asked, accepts=True, name="Otto, Tel. 0170", by=PUBLIC, now=NOW)
     made = amend(session, town, row, {"why": WHY + " Viele."})
     amendments.reject(session, made, Rejection.UNCLEAR, "Pass bloß auf!", by=PUBLIC, author=first, now=NOW)
-    names = lambda: proposals.public_names(proposals.authors_of(session, key))  # noqa: E731
+    names = lambda: proposing.public_names(session, proposals.authors_of(session, key))  # noqa: E731
     assert (names(), amendments.public_answer(made)) == (("Rosa",), "")
     assert side_words.waiting(session, town.id, None) == [key]
     assert side_words.waiting(session, town.id, []) == []

@@ -1,5 +1,6 @@
 """Merging and dividing on both databases: who has to agree, what becomes of words, authors and, above all, supports."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -7,14 +8,27 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from consultations import evidence, journal, proposals, proposing, support, support_lists, unions
+from consultations import (
+    evidence,
+    journal,
+    proposals,
+    proposing,
+    side_words,
+    support,
+    support_lists,
+    unions,
+)
 from consultations.cocreation import Authoring, RelationKind
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.files import FolderStore
 from consultations.happenings import Happening
-from consultations.permissions import PUBLIC
+from consultations.moderation import Reason
+from consultations.notices import Notice
+from consultations.people import PersonInput
+from consultations.permissions import PUBLIC, Actor
 from consultations.proposals import Proposal
 from consultations.refusals import Code
+from consultations.side_words import Beside
 from consultations.support import STANDING, Support, Supporter
 from consultations.support_lists import LineInput
 from consultations.unions import Union, UnionInput, UnionState
@@ -32,7 +46,27 @@ def ask(session: Session, goes: Contribution, stays: Contribution, **facts: Any)
         goes.id or 0, stays.id or 0, facts.pop("reason", "Beide wünschen Plätze zum Sitzen."),
         facts.pop("words", {}), facts.pop("base", 1),
     )  # fmt: skip
-    return unions.ask(session, entered, **{"by": PUBLIC, "author": owner(session, goes), "now": NOW, **facts})
+    read_by = facts.pop("read_by", None)
+    made = unions.ask(session, entered, **{"by": PUBLIC, "author": owner(session, goes), "now": NOW, **facts})
+    if read_by is not None:
+        read(session, made, stays, by=read_by)
+    return made
+
+
+def read(
+    session: Session, union: Union, stays: Contribution, *, by: Actor, shows: bool = True,
+    kind: Beside = Beside.WISH,
+) -> None:  # fmt: skip
+    """A moderator reads what was typed with a wish."""
+    (words,) = [
+        each.words
+        for each in side_words.beside(session, stays.id or 0)
+        if (each.kind, each.key) == (kind, union.id)
+    ]
+    side_words.decide(
+        session, session.get_one(Proposal, stays.id), kind, union.id or 0, shows=shows, seen=words,
+        reason=None if shows else Reason.INSULT, by=by, now=NOW,
+    )  # fmt: skip
 
 
 def answer(session: Session, union: Union, row: Contribution, *, agrees: bool = True, **facts: Any) -> Union:
@@ -50,7 +84,7 @@ def test_two_become_one_when_both_owners_agree_and_nothing_is_lost(
     refused(Code.REASON_REQUIRED, lambda: ask(session, goes, stays, reason=" "))
     refused(Code.UNION_SAME, lambda: ask(session, goes, goes))
     refused(Code.NOT_ALLOWED, lambda: ask(session, goes, stays, author=None))
-    union = ask(session, goes, stays, words=JOINT)
+    union = ask(session, goes, stays, words=JOINT, read_by=town.moderator)
     assert unions.agreed(session, union) == {goes.id}, "whoever asks has agreed"
     refused(Code.UNION_ASKED, lambda: ask(session, stays, goes))
     refused(Code.UNION_CLOSED, lambda: answer(session, union, goes))
@@ -121,9 +155,47 @@ def test_a_merge_can_be_refused_taken_back_and_agreed_to_for_the_silent(session:
     assert third.state == UnionState.JOINED.value
 
 
+def test_what_is_typed_with_a_wish_is_read_by_a_moderator_before_the_other_owner(
+    session: Session, town: Town
+) -> None:
+    goes, stays = propose(session, town), propose(session, town)
+    union = ask(session, goes, stays, words={"what": WHAT + " Du weißt, wo ich wohne."}, reason="Sonst!")
+    assert (union.wish_state, union.asked_for_id) == ("waiting", goes.id)
+    assert side_words.waiting(session, town.id, None) == [stays.id]
+    assert side_words.waiting(session, town.id, None, after_id=stays.id or 0) == []
+    assert refused(Code.WISH_UNREAD, lambda: answer(session, union, stays)).field is None
+    late = NOW + timedelta(days=15)
+    silent = lambda: answer(session, union, stays, by=town.moderator, author=None, now=late)  # noqa: E731
+    refused(Code.WISH_UNREAD, silent)
+    read(session, union, stays, by=town.moderator, shows=False)
+    refused(Code.WISH_UNREAD, lambda: answer(session, union, stays))
+    # A refusal needs no words of the other to have been read; its own are read by a moderator too.
+    answer(session, union, stays, agrees=False, words="Lass mich in Ruhe!")
+    assert (union.state, union.answer_state) == ("refused", "waiting")
+    assert side_words.waiting(session, town.id, None) == [stays.id]
+    read(session, union, stays, by=town.moderator, kind=Beside.REFUSAL)
+    assert (union.answer_state, side_words.waiting(session, town.id, None)) == ("shown", [])
+    # Without joint words one may agree to the mere wish; why it was asked stays with the town hall until it was read.
+    plain = ask(session, goes, stays, reason="Hier steht eine Telefonnummer.")
+    answer(session, plain, stays)
+    assert plain.state == UnionState.JOINED.value
+    (relation,) = proposals.relations_of(session, goes.id or 0)
+    assert relation.note == ""
+    # What the town hall asks was written by somebody of the town hall.
+    third, fourth = propose(session, town), propose(session, town)
+    by_hall = ask(session, third, fourth, words=JOINT, by=town.moderator, author=None)
+    assert (by_hall.wish_state, by_hall.asked_for_id) == ("shown", None)
+    asked = unions.asked_by_facilitator(session, town.id, by=town.moderator, now=NOW)
+    assert [each.id for each in asked] == [by_hall.id]
+    assert unions.asked_by_facilitator(session, town.id, by=town.clerk, now=NOW) == []
+    for row in (third, fourth):
+        answer(session, by_hall, row)
+    assert by_hall.state == UnionState.JOINED.value
+
+
 def test_joint_words_that_no_longer_fit_overwrite_nobody(session: Session, town: Town) -> None:
     goes, stays = propose(session, town), propose(session, town)
-    union = ask(session, goes, stays, words=JOINT)
+    union = ask(session, goes, stays, words=JOINT, read_by=town.moderator)
     revise(session, stays, {"what": WHAT.replace("Bänke", "Stühle")})
     clash = refused(Code.TEXT_MOVED_ON, lambda: answer(session, union, stays))
     assert clash.field == "what"
@@ -144,6 +216,15 @@ def test_a_proposal_is_divided_and_keeps_its_supports(session: Session, town: To
     assert [support.counted(session, key) for key in (row.id or 0, made.contribution_id)] == [1, 0]
     (relation,) = proposals.relations_of(session, row.id or 0)
     assert (relation.from_id, relation.kind) == (made.contribution_id, RelationKind.SPLIT_FROM.value)
+    # The facilitator divides it too: for its author, who can be reached as they said.
+    assert unions.contact_of_owner(session, row.id or 0).is_anonymous
+    told = propose(session, town, person=PersonInput(name="Rosa Rau", email="rosa@post.example"))
+    contact = unions.contact_of_owner(session, told.id or 0)
+    assert (contact.name, contact.email) == ("Rosa Rau", "rosa@post.example")
+    theirs = replace(part, key="by-hall", person=contact)
+    divided = unions.divide(session, told.id or 0, theirs, **{**facts, "by": town.moderator})
+    (sent,) = session.exec(select(Notice).where(Notice.contribution_id == divided.contribution_id)).all()
+    assert (sent.kind, sent.address) == ("receipt", "rosa@post.example")
 
 
 @pytest.mark.parametrize("seed", range(3))

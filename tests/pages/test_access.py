@@ -278,6 +278,8 @@ TABLE: dict[str, Rule] = {
     "proposal_facilitate": there(MODERATORS, id="amendment_id"),
     "amendment_intake": there(COUNTER, id="proposal_id"),
     "proposal_union": there(MODERATORS, number="union"),
+    "proposal_merge": open_to(MODERATORS),
+    "proposal_divide": open_to(MODERATORS),
     "moderation": open_to(MODERATORS),
     "moderation_next": open_to(MODERATORS),
     "moderation_decided": open_to(MODERATORS),

@@ -343,6 +343,20 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
 
     # Rosa reads both, sees what the joint words change, and agrees; a refusal would need words.
     wish = "/mitschreiben/zusammenlegen/1"
+    unread = words(rosa.get(wish))
+    assert "Jemand im Rathaus liest diese Worte zuerst" in unread
+    assert "fragt, ob aus den beiden einer werden soll" in unread
+    assert ("Beide wollen sitzen." in unread, "und Stühle" in unread) == (False, False)
+    assert "Beide wollen sitzen." in words(ben.get(wish)), "whoever asks reads their own words"
+    early = rosa.post(wish, data={"do": "agree"})
+    assert (early.status_code, "noch nicht gelesen" in words(early)) == (422, True)
+    moderator = signed_in(engine, town.moderator, new_client())
+    assert "Neben dem Vorschlag ID-0001" in words(moderator.get("/verwaltung/vorschlaege"))
+    beside = moderator.get("/verwaltung/vorschlaege/1/worte")
+    assert (
+        moderator.post("/verwaltung/vorschlaege/1/worte", data=fields(beside) | {"do": "show"}).status_code
+        == 303
+    )
     read = rosa.get(wish)
     for expected in ("Beide wollen sitzen.", "Am Mühlbach sollen Stühle stehen.", "neu: und Stühle"):
         assert expected in words(read)
@@ -371,6 +385,62 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
     assert "Bäume pflanzen." in words(rosa.get(receipt.headers["location"]))
     publish_everything(engine, town)
     assert "entstand aus" in words(client.get(f"{HERE}/vorschlaege/ID-0003"))
+
+
+def test_the_facilitator_begins_a_merge_and_divides(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    propose(client, title="Stühle am Mühlbach", text="Am Mühlbach sollen Stühle im Schatten stehen.")
+    publish_everything(engine, town)
+    moderator = signed_in(engine, town.moderator, new_client())
+    there = "/verwaltung/vorschlaege/zusammenlegen"
+    assert "Zusammenlegen oder teilen" in words(moderator.get("/verwaltung/vorschlaege"))
+    found = moderator.get(f"{there}?vorschlag=id-0002")
+    (choice,) = html.fromstring(found.content).xpath("//a[contains(., 'zusammenlegen')]/@href")
+    assert choice == f"{there}?vorschlag=ID-0002&bleibt=ID-0001", "what resembles it is offered"
+    for wrong in (
+        "?vorschlag=ID-9999",
+        "?vorschlag=ID-0002&bleibt=ID-0002",
+        "?vorschlag=ID-0002&bleibt=quatsch",
+    ):
+        assert moderator.get(there + wrong).status_code == 422, wrong
+    form = fields(moderator.get(choice))
+    silent = moderator.post(choice, data=form)
+    assert (silent.status_code, fields(silent)["title"]) == (422, "Bänke am Mühlbach")
+    asked = moderator.post(
+        choice, data=form | {"reason": "Beide wollen sitzen.", "title": "Sitzen am Mühlbach"}
+    )
+    assert asked.status_code == 303, words(asked)
+    wish = asked.headers["location"]
+    assert "Sitzen" in words(moderator.get(wish))
+    assert "ID-0002 → ID-0001" in words(moderator.get("/verwaltung/vorschlaege"))
+    assert moderator.post(wish, data={"do": "agree", "about": "1"}).status_code == 422, (
+        "the owners decide first"
+    )
+
+    # Both owners find it at their desks, with the words of the town hall.
+    with Session(engine) as session:
+        codes = [session.get_one(Contribution, number).access_code for number in (1, 2)]
+    for code in codes:
+        owner = new_client()
+        owner.post("/beitrag", data={"code": code})
+        owner.post("/beitrag/weiterschreiben")
+        assert "Beide wollen sitzen." in words(owner.get("/mitschreiben/zusammenlegen/1"))
+        assert owner.post("/mitschreiben/zusammenlegen/1", data={"do": "agree"}).status_code == 303
+    assert "Teil eines anderen Vorschlags" in words(client.get(f"{HERE}/vorschlaege/ID-0002"))
+
+    # A part becomes a proposal of its own; its author has left no address, so the receipt lies at the counter.
+    divide = "/verwaltung/vorschlaege/teilen?vorschlag=ID-0001"
+    page = moderator.get(divide)
+    assert "keine Adresse" in words(page)
+    typed = fields(page) | {"title": "", "what": "Bäume pflanzen."}
+    assert moderator.post(divide, data=typed).status_code == 422
+    done = moderator.post(divide, data=typed | {"title": "Schatten am Mühlbach"})
+    assert done.headers["location"] == "/verwaltung/moderation/3"
+    assert "Bäume pflanzen." in words(moderator.get(done.headers["location"]))
+    unknown = moderator.get("/verwaltung/vorschlaege/teilen?vorschlag=ID-9999").headers["location"]
+    assert "Wir kennen keinen Vorschlag" in words(moderator.get(unknown))
 
 
 def test_nothing_typed_is_lost_when_the_phase_ends_meanwhile_and_a_receipt_says_what_it_is_for(
