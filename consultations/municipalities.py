@@ -49,6 +49,10 @@ class MunicipalityHost(SQLModel, table=True):
     municipality_id: int = Field(foreign_key="municipality.id", index=True)
 
 
+#: What a key looks like, in settings and commands.
+KEY_PATTERN = r"[a-z][a-z0-9-]{1,39}"
+
+
 @dataclass(frozen=True)
 class MunicipalityInput:
     """What an administrator sets; texts as in the columns of `Municipality`."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import secrets
 import sys
 import threading
@@ -213,9 +214,48 @@ def availability(
 
 
 @app.command()
+def municipality(
+    key: Annotated[
+        str, typer.Argument(help="A short name for settings and commands: small letters, digits, hyphens.")
+    ],
+    name: Annotated[str, typer.Option(help="The town's name.")],
+    host: Annotated[
+        list[str], typer.Option(help="Host name that the town answers under; may be given again.")
+    ],
+) -> None:
+    """Found a town, the first one above all: nobody can sign in where no town answers."""
+    from consultations import municipalities
+    from consultations.permissions import SYSTEM
+    from participation.database import unit_of_work
+
+    if not re.fullmatch(municipalities.KEY_PATTERN, key):
+        raise typer.BadParameter(f"{key!r}: small letters, digits and hyphens, a letter first, at most 40")
+    entered = municipalities.MunicipalityInput(key, name, tuple(host))
+    with _ready_database(load()) as engine, _said_plainly(), unit_of_work(engine, write=True) as session:
+        municipalities.save(session, entered, by=SYSTEM, now=datetime.now(UTC))
+    print(
+        f"{name} answers at {', '.join(host)}; everything else is set there under /verwaltung/kommunen/{key}"
+    )
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """A refusal ends the command with its sentence (exit code 2)."""
+    from consultations.refusals import Refusal
+    from participation.messages import explain
+
+    try:
+        yield
+    except Refusal as refusal:
+        raise typer.BadParameter(explain(refusal, "en")) from refusal
+
+
+@app.command()
 def staff(
     email: str,
-    role: Annotated[str, typer.Option(help="clerk, moderator, planner, administrator or operator.")],
+    role: Annotated[
+        str, typer.Option(help="clerk, moderator, evaluator, planner, administrator or operator.")
+    ],
     municipality: Annotated[str, typer.Option(help="Key of the municipality; not for an operator.")] = "",
     name: Annotated[str, typer.Option(help="The person's name.")] = "",
 ) -> None:
@@ -226,7 +266,9 @@ def staff(
     from participation.database import unit_of_work
 
     now = datetime.now(UTC)
-    with _ready_database(load()) as engine, unit_of_work(engine, write=True) as session:
+    if role not in set(Role):
+        raise typer.BadParameter(f"there is no role {role!r}; there are {', '.join(Role)}")
+    with _ready_database(load()) as engine, _said_plainly(), unit_of_work(engine, write=True) as session:
         town = municipalities.by_key(session, municipality)
         if town is None and Role(role) is not Role.OPERATOR:
             raise typer.BadParameter(f"there is no municipality {municipality!r}")

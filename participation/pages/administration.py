@@ -330,7 +330,7 @@ class NewTownForm(Form):
     key = _line(
         N_("Key"),
         InputRequired(N_("Please enter a key.")),
-        Regexp(r"[a-z][a-z0-9-]{1,39}$", message=N_("Please use small letters, digits and hyphens.")),
+        Regexp(f"{municipalities.KEY_PATTERN}$", message=N_("Please use small letters, digits and hyphens.")),
     )
     hosts = TextAreaField(
         N_("Host names"), [InputRequired(N_("Please enter at least one host name.")), _hosts]
