@@ -64,12 +64,14 @@ def static_plan_svg(
     pictures: Sequence[Picture] = (),
     theme: Theme = "page",
     identifier: str = "plan",
+    new_window: bool = False,
 ) -> str:
     """A plan as one `<svg role="group">` to stand within a page: base map, pictures, tints, plan areas (WKB, EPSG:25832),
     pins.
 
     Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; those
     outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
+    `new_window`: where pins lead opens in a window of its own (links of an SVG do not ask the page's `<base>`).
     """
     if not re.fullmatch(r"[A-Za-z][\w-]*", identifier):
         raise ValueError(f"not an identifier: {identifier!r}")
@@ -80,7 +82,7 @@ def static_plan_svg(
     for pin in pins:
         x, y = view.pixel(pin.lon, pin.lat)
         if 0 <= x <= view.width and 0 <= y <= view.height:
-            body.append(_pin(pin, x, y, colour))
+            body.append(_pin(pin, x, y, colour, ' target="_blank" rel="noopener"' if new_window else ""))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="d-plan" role="group" aria-labelledby="{identifier}" '
         f'viewBox="0 0 {view.width} {view.height}" width="{view.width}" height="{view.height}">'
@@ -135,7 +137,7 @@ def _in_mercator(wkb: bytes) -> "np.ndarray[Any, Any]":
     return np.asarray(shapely.transform(shapes, mercator_of_metres().transform, interleaved=False))
 
 
-def _pin(pin: Pin, x: float, y: float, colour: Callable[[str], str]) -> str:
+def _pin(pin: Pin, x: float, y: float, colour: Callable[[str], str], opens: str = "") -> str:
     radius = 12 if len(pin.text) <= 2 else 7 + 3.6 * len(pin.text)
     words = ""
     if pin.text:
@@ -144,7 +146,7 @@ def _pin(pin: Pin, x: float, y: float, colour: Callable[[str], str]) -> str:
             f'font-family="Fira Sans,Noto Sans,Arial,sans-serif" fill="{colour("pin-text")}">{escape(pin.text)}</text>'
         )
     return (
-        f'<a class="d-plan__pin" href={quoteattr(pin.href)} aria-label={quoteattr(pin.label)}>'
+        f'<a class="d-plan__pin" href={quoteattr(pin.href)} aria-label={quoteattr(pin.label)}{opens}>'
         f"<title>{escape(pin.label)}</title>"
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{colour("pin")}" stroke="{colour("land")}" '
         f'stroke-width="2"/>{words}</a>'

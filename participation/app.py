@@ -41,6 +41,7 @@ ROOMS: tuple[str, ...] = (
     "certificates",
     "announcement_pages",
     "maps",
+    "embedding",  # before the page of one proposal, whose address would take it for a reference
     "map_town",
     "map_layers",
     "map_things",

@@ -36,6 +36,8 @@ class KeptPage:
     etag: str
     content_type: str
     is_for_ever: bool = False
+    #: What the page says of itself besides: who may frame it, and what it may load.
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def read_clock() -> datetime:

@@ -741,6 +741,10 @@ def host_of(request: Request) -> str:
     return (request.url.hostname or "").lower()
 
 
+#: Headers by which a page chooses for itself who may frame it and what it may load; `security` says the rest of all.
+_CHOSEN = ("content-security-policy", "cross-origin-resource-policy")
+
+
 def _finished(response: Response) -> KeptPage:
     body, headers = bytes(response.body), response.headers
     is_compressed = headers.get("content-encoding") == "gzip"
@@ -749,13 +753,15 @@ def _finished(response: Response) -> KeptPage:
         body = gzip.decompress(body)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     is_for_ever = "immutable" in headers.get("cache-control", "")
-    return KeptPage(body, compressed, etag, headers["content-type"], is_for_ever)
+    chosen = tuple((name, headers[name]) for name in _CHOSEN if name in headers)
+    return KeptPage(body, compressed, etag, headers["content-type"], is_for_ever, chosen)
 
 
 def _send_kept(request: Request, kept: KeptPage) -> Response:
     headers = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
     if kept.is_for_ever:
         headers |= {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    headers |= dict(kept.headers)
     if kept.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = kept.content_type

@@ -40,8 +40,8 @@ CANVAS = "map_canvas"
 _SERVICE_FIELDS = frozenset(TileService.__dataclass_fields__) - {"dark_url"}
 
 
-def _services(visit: Visit, ground: BaseMap, look: str) -> tuple[TileService, ...]:
-    """Our own tiles first, then the configured services."""
+def _services(visit: Visit, ground: BaseMap, look: str, *, only_ours: bool) -> tuple[TileService, ...]:
+    """Our own tiles first, then the configured services, unless nobody else may be asked."""
     address = f"/kacheln/{ground.digest}/{{look}}/{{z}}/{{x}}/{{y}}.svg"
     asked = {name: value for name, value in (("plan", ground.plan), ("ebenen", ground.shown)) if value}
     if asked:
@@ -56,7 +56,7 @@ def _services(visit: Visit, ground: BaseMap, look: str) -> tuple[TileService, ..
     )
     configured = (
         {"title": source["attribution"], "kind": "xyz", **source}
-        for source in visit.house.settings.map_sources
+        for source in (() if only_ours else visit.house.settings.map_sources)
     )
     others = (
         TileService(**{name: value for name, value in source.items() if name in _SERVICE_FIELDS})
@@ -71,11 +71,13 @@ def _skeleton(
     procedure: Procedure | None,
     look: str,
     data: tuple[tuple[str, str], ...] = (),
+    *,
+    only_ours: bool = False,
 ) -> MapSkeleton:
     west, south, east, north = town_bounds(visit)
     wide, high = (east - west) * 0.5, (north - south) * 0.5
     spec = MapSpec(
-        services=_services(visit, ground, look),
+        services=_services(visit, ground, look, only_ours=only_ours),
         bounds=bounds_of(visit, procedure),
         limits=(west - wide, south - high, east + wide, north + high),
         leaflet_js=visit.static("vendor/leaflet/leaflet.js"),
@@ -94,7 +96,9 @@ def map_script(visit: Visit) -> Response:
     """The script of a map skeleton: for a consultation (`plan`, its slug) or the town. Kept for ever by its hash."""
     procedure = plan_asked(visit)
     look = "dark" if visit.request.query_params.get("look") == "dark" else "light"
-    skeleton = _skeleton(visit, base_map(visit, procedure, choice_asked(visit)), procedure, look)
+    only_ours = visit.request.query_params.get("nur") == "eigene"
+    ground = base_map(visit, procedure, choice_asked(visit))
+    skeleton = _skeleton(visit, ground, procedure, look, only_ours=only_ours)
     is_current = visit.request.path_params["hash"] == skeleton.hash[:16]
     headers = {"Cache-Control": FOR_EVER if is_current else "no-cache"}
     body = gzip.compress(skeleton.script.encode(), 6, mtime=0)
@@ -137,12 +141,21 @@ class Canvas:
     scripts: tuple[str, ...]
 
 
-def canvas_of(visit: Visit, ground: BaseMap, procedure: Procedure | None, data: Mapping[str, str]) -> Canvas:
+def canvas_of(
+    visit: Visit,
+    ground: BaseMap,
+    procedure: Procedure | None,
+    data: Mapping[str, str],
+    *,
+    only_ours: bool = False,
+) -> Canvas:
+    """The map with what its script needs to know (`data-*`). `only_ours`: none of the map services of others."""
     look = "dark" if visit.theme == "dark" else "light"
-    skeleton = _skeleton(visit, ground, procedure, look, tuple(data.items()))
+    skeleton = _skeleton(visit, ground, procedure, look, tuple(data.items()), only_ours=only_ours)
     slug = procedure.slug if procedure else ""
     dark = look if look == "dark" else ""
-    script = visit.url("map_script", hash=skeleton.hash[:16], plan=slug, look=dark, ebenen=ground.shown)
+    asked = {"plan": slug, "look": dark, "ebenen": ground.shown, "nur": "eigene" if only_ours else ""}
+    script = visit.url("map_script", hash=skeleton.hash[:16], **asked)
     # The fragment is made by geo.maps of escaped attributes.
     fragment = Markup(skeleton.html)
     return Canvas(fragment, (*skeleton.js_urls, script))

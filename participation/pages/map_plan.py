@@ -146,6 +146,8 @@ def plan_of(
     ground: BaseMap,
     chosen: Chosen | None,
     can_choose: bool,
+    *,
+    new_window: bool = False,
 ) -> Plan:
     asked = visit.request.query_params
     shown = published.in_view(
@@ -174,6 +176,7 @@ def plan_of(
             pins=pins,
             pictures=_service_pictures(visit, procedure, view),
             identifier="plan-picture",
+            new_window=new_window,
         )
     )
     again = {"waehlen": 1} if chooses else {}

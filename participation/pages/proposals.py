@@ -93,14 +93,6 @@ def seed_of(visit: Visit, deal: str = "") -> str:
 
 # --- the list --------------------------------------------------------------------------------------
 
-#: Proposals in a frame on another site.
-EMBEDDED = 8
-#: What a frame may do: show words in the town's look, and nothing else. Any site may frame it: it is the same for all.
-EMBED_POLICY = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none';"
-    " frame-ancestors *"
-)
-
 
 class ListForm(Form):
     """What the list can be narrowed to, and how it is sorted."""
@@ -275,7 +267,7 @@ def list_page(visit: Visit) -> Response:
             near_me_url=visit.url(
                 "proposals", **here, **{**filters, "nahe": "", "sortierung": Order.NEAREST.value}
             ),
-            embed_url=visit.absolute("proposals_embed", **here),
+            embed_url=visit.url("embedding", **here, was="liste"),
             follow_url=visit.url("follow_search", **here, **search),
             feed_url=visit.url("proposals_feed", **here, **search),
         ),
@@ -284,51 +276,6 @@ def list_page(visit: Visit) -> Response:
     if "lon" in filters:
         # Where somebody is, is kept nowhere, not even as the address of a page that is made once for all.
         response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-@dataclass(frozen=True)
-class EmbedPage:
-    """A few proposals for the page of somebody else."""
-
-    hearing_title: str
-    total: int
-    lines: tuple[tuple[str, str, str], ...]
-    list_url: str
-
-
-@page("/beteiligungen/{slug}/vorschlaege/einbetten", name="proposals_embed", may=Permission.READ_PUBLIC)
-def embed(visit: Visit) -> Response:
-    """The list for a frame in another site: no script, no form, no cookie; other sites may frame this page only."""
-    procedure = open_procedure(visit)
-    found = proposal_lists.listed(
-        visit.session,
-        procedure.id or 0,
-        Wanted(),
-        order=Order.CHANCE,
-        seed=f"{visit.today:%G-%V}",
-        limit=EMBEDDED,
-    )
-    lines = tuple(
-        (
-            entry.heading,
-            entry.text[:200],
-            visit.absolute("proposal", slug=procedure.slug, reference=entry.reference),
-        )
-        for entry in published.by_ids(visit.session, procedure.id or 0, found.ids)
-    )
-    response = visit.render(
-        "proposals/embed.html",
-        EmbedPage(
-            localised(procedure, visit.language, "title"),
-            found.total,
-            lines,
-            visit.absolute("proposals", slug=procedure.slug),
-        ),
-    )
-    response.headers["Content-Security-Policy"] = EMBED_POLICY
-    # What is framed elsewhere must open its links in a window of its own, which needs no opener of ours.
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 

@@ -212,7 +212,9 @@ function clusterMarker([lon, lat, count]) {
     if (last) {
       const address = new URL(settings.list, location.href);
       address.searchParams.set("ort", `${lon},${lat}`);
-      location.assign(address);
+      // In a frame on another site only this map may be shown.
+      if (window.top === window.self) location.assign(address);
+      else window.open(address, "_blank", "noopener");
       return;
     }
     if (byKeyboard) container.focus({ preventScroll: true });

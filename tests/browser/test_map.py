@@ -4,6 +4,9 @@ import io
 import json
 import random
 import re
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -404,3 +407,67 @@ def test_a_map_page_weighs_little(hearing: Procedure, page: Page) -> None:
     scripts = sum(size for request, size in sizes.items() if kinds.get(request) == "Script")
     assert 40_000 < scripts <= 80_000
     assert sum(sizes.values()) <= 250_000
+
+
+@pytest.fixture
+def of_a_club() -> Iterator[Callable[[str], str]]:
+    """Serves a page of somebody else, of another origin; gives its address."""
+    pages: list[bytes] = []
+
+    class Club(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/" else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(pages[-1] if self.path == "/" else b"")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Club) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield lambda page: pages.append(page.encode()) or f"http://verein.localhost:{server.server_port}/"
+        server.shutdown()
+
+
+def test_another_site_shows_the_map_in_a_frame(
+    new_page: NewPage, live_server: LiveServer, hearing: Procedure, axe: Axe, of_a_club: Callable[[str], str]
+) -> None:
+    address = f"{live_server.url}{MAP}/einbetten"
+    page = new_page(viewport={"width": 360, "height": 800})
+    hosts: set[str] = set()
+    page.context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    frame = f'<iframe src="{address}" title="Karte" width="300" height="600"></iframe>'
+    body = f"<!DOCTYPE html><html lang=de><title>Verein</title><main><h1>Verein</h1>{frame}</main></html>"
+    club = of_a_club(body)
+    page.goto(club)
+    inside = page.frame_locator("iframe")
+    expect(inside.locator(".d-map__canvas[data-ready]")).to_be_attached()
+    inside.get_by_role("button", name="Vorschlag: Radweg fehlt").click()
+    with page.context.expect_page() as opened:
+        inside.get_by_role("link", name="Ganzen Beitrag lesen").click()
+    opened.value.wait_for_load_state()
+    assert urlsplit(opened.value.url).path.startswith("/beteiligungen/radfahren/")
+    assert hosts == {urlsplit(club).netloc, urlsplit(live_server.url).netloc}
+    assert page.context.cookies() == []
+
+    narrow = new_page(viewport={"width": 300, "height": 600})
+    narrow.goto(address)
+    expect(narrow.locator("[data-map-status]")).to_contain_text("im Ausschnitt")
+    axe(narrow)
+    assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    plain = new_page(viewport={"width": 300, "height": 600}, java_script_enabled=False, color_scheme="dark")
+    plain.goto(address)
+    expect(plain.locator("#map")).to_be_hidden()
+    axe(plain)
+    with plain.context.expect_page() as pinned:
+        plain.locator("svg a").first.click()
+    assert "/beteiligungen/radfahren/" in pinned.value.url
+
+    how = new_page(viewport={"width": 1000, "height": 900})
+    how.goto("/beteiligungen/radfahren/einbetten")
+    expect(how.frame_locator("iframe").locator(".d-map__canvas[data-ready]")).to_be_attached()
+    axe(how)
+    assert f'{MAP}/einbetten?sprache=de"' in how.get_by_label("Text zum Kopieren").input_value()
+    how.get_by_role("button", name="Kopieren").click()
+    expect(how.get_by_role("status").filter(has_text="Kopiert")).to_be_visible()

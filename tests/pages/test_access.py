@@ -157,6 +157,8 @@ TABLE: dict[str, Rule] = {
     "published_file": open_to(EVERYBODY, slug="slug", reference="published", position="first_file"),
     "proposals": open_to(EVERYBODY, slug="slug"),
     "proposals_embed": open_to(EVERYBODY, slug="slug"),
+    "map_embed": open_to(EVERYBODY, slug="slug"),
+    "embedding": open_to(EVERYBODY, slug="slug"),
     "proposals_similar": open_to(EVERYBODY, slug="slug"),
     "proposal": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "proposal_changes": open_to(EVERYBODY, slug="slug", reference="proposal", earlier="one", later="one"),

@@ -689,8 +689,13 @@ def test_configured_services_come_with_their_attribution(
         assert "https://karten.example" in page.headers["content-security-policy"]
         [script] = re.findall(r'src="(/maps/[^"]+)"', page.text)
         text = client.get(script.replace("&amp;", "&")).text
+        framed = client.get(f"{MAP}/einbetten")
+        [own] = re.findall(r'src="(/maps/[^"]+)"', framed.text)
+        in_frame = framed.text + framed.headers["content-security-policy"]
+        in_frame += client.get(own.replace("&amp;", "&")).text
     assert "https://karten.example/wms" in text
     assert r"\u00a9 Land" in text  # Folium writes ASCII
+    assert "karten.example" not in in_frame, "what other sites frame asks nobody but this server"
 
 
 def test_another_towns_consultation_is_not_found_here(

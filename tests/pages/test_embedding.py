@@ -1,0 +1,74 @@
+"""What other sites may frame, and the page that says how."""
+
+import shapely
+from lxml import html
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from consultations import moderation, procedures
+from consultations.contributions import Kind
+from consultations.moderation import Action, Decision
+from geo.geometry import from_metres, metres_of
+from participation.database import unit_of_work
+from tests import cast
+from tests.cast import NOW
+
+HERE = "/beteiligungen/ideen"
+FRAMES = (f"{HERE}/karte/einbetten", f"{HERE}/vorschlaege/einbetten")
+
+
+def test_map_and_list_can_be_framed_and_nothing_else(client: TestClient, engine: Engine) -> None:
+    with unit_of_work(engine, write=True) as session:
+        town = cast.with_ideas(session, "Ideen <am> „Bach“")
+        x, y = metres_of(11.36, 49.93)
+        located = from_metres(shapely.Point(x, y))
+        area = from_metres(shapely.box(x - 300, y - 300, x + 300, y + 300))
+        procedures.set_plan_area(session, town.procedure, area, by=town.planner, now=NOW, note="Gebiet")
+        row = town.hand_in(
+            session, "Bänke.", kind=Kind.PROPOSAL, title="Bänke", wants_publication=True, located=located
+        )
+        moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    for address in FRAMES:
+        first, kept = client.get(address), client.get(address)
+        assert kept.headers["etag"] == first.headers["etag"], "made once for everybody"
+        not_new = client.get(address, headers={"If-None-Match": kept.headers["etag"]})
+        for answer in (first, kept, not_new):
+            policy = answer.headers["content-security-policy"].split("; ")
+            assert {"frame-ancestors *", "default-src 'none'", "form-action 'none'"} <= set(policy)
+            assert ("script-src 'self'" in policy) == ("karte" in address)
+            assert not [part for part in policy if ":" in part.replace("data:", "")], "no other host"
+            assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+            assert "set-cookie" not in answer.headers
+        tree = html.fromstring(first.content)
+        assert (tree.xpath("//form"), tree.xpath("//base/@target")) == ([], ["_blank"])
+        assert tree.xpath("//h1/text()")[0].endswith("Ideen <am> „Bach“")
+        assert [url for url in tree.xpath("//@src | //link/@href") if not url.startswith("/")] == []
+        in_english = html.fromstring(client.get(f"{address}?sprache=en").content)
+        assert in_english.get("lang") == "en"
+        assert (
+            in_english.xpath("//main//a[last()]/@href")[-1]
+            .split("localhost", 1)[1]
+            .startswith("/en/beteiligungen")
+        )
+        assert html.fromstring(client.get(f"{address}?sprache=xx").content).get("lang") == "de"
+    (pin,) = html.fromstring(client.get(FRAMES[0]).content).xpath(
+        "//noscript//*[name()='svg']//*[name()='a']/@href"
+    )
+    assert pin.endswith("/ID-0001"), "without a script the plan's pins are links"
+
+    whole = client.get(f"{HERE}/karte")
+    assert "frame-ancestors 'none'" in whole.headers["content-security-policy"]
+    (how,) = html.fromstring(whole.content).xpath("//a[.='Auf Ihrer Website zeigen']/@href")
+    assert html.fromstring(client.get(f"{HERE}/vorschlaege").content).xpath(
+        "//a[.='Auf Ihrer Website zeigen']/@href"
+    ) == [how.replace("karte", "liste")]
+    for what, address in zip(("karte", "liste"), FRAMES, strict=True):
+        page = client.get(f"{HERE}/einbetten?was={what}&sprache=en")
+        policy = page.headers["content-security-policy"].split("; ")
+        assert {"frame-src 'self'", "frame-ancestors 'none'"} <= set(policy)
+        (code,) = html.fromstring(page.content).xpath("//textarea/text()")
+        frame = html.fromstring(code)
+        assert frame.get("src").endswith(f"{address}?sprache=en")
+        assert frame.get("src").startswith("http://auenfurt.localhost")
+        assert frame.get("title") == f"{'Map' if what == 'karte' else 'Proposals'}: Ideen <am> „Bach“"
+        assert html.fromstring(page.content).xpath("//iframe/@src") == [f"{address}?sprache=en"]
