@@ -152,6 +152,7 @@ def test_a_building_is_chosen_by_keyboard_and_commented_on(
     axe(page)
     page.locator("[data-canvas]").focus()
     page.keyboard.press("1")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     expect(page.locator("p[data-words]")).to_contain_text("Blick nach Norden.")
     page.keyboard.press("Enter")
     expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
@@ -312,6 +313,7 @@ def test_legend_object_and_slider_work_and_run_nobodys_script(
     page.goto(f"/beteiligungen/{slug}/karte")
     expect(page.locator(".d-map__canvas[data-ready]")).to_be_attached()
     switch = page.get_by_role("checkbox", name=HOSTILE)
+    expect(page.get_by_role("button", name="Diese Ebenen zeigen")).to_be_hidden()  # for who has no script
     over = page.locator(f".leaflet-tile-pane img[src*='/auflage/{number}/']")
     expect(over.first).to_be_attached()
     axe(page)

@@ -164,6 +164,8 @@ def test_tab_goes_through_the_map_and_out_again(hearing: Procedure, page: Page) 
         names.append(
             page.evaluate("document.activeElement.textContent.trim() || document.activeElement.title")
         )
+        # Where one is can be seen, on the map as a whole too.
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", names[-1]
         if names[-1] == "Strecke zeichnen":
             break
     assert names[-1] == "Strecke zeichnen"
