@@ -152,6 +152,11 @@ def layers_in_force(session: Session, procedure: Procedure) -> Mapping[LayerRole
     return chosen_of((*own, *towns))
 
 
+def has_city(session: Session, procedure: Procedure) -> bool:
+    """Whether there is a picture in three dimensions of the plan and what stands around it."""
+    return procedure.plan_area is not None and LayerRole.CITY_MODEL in layers_in_force(session, procedure)
+
+
 def chosen_of(layers: Sequence[Layer]) -> Mapping[LayerRole, Layer]:
     """The first layer of each kind that a scene is made of."""
     found: dict[LayerRole, Layer] = {}

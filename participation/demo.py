@@ -505,6 +505,8 @@ class _Story:
             procedures.set_plan_area(session, self.rows[key], located, by=self.staff[Role.PLANNER], now=at)
 
         self.happens(at, set_area)
+        if area not in demo_town.PLANS:
+            return  # an area that is thought about, for which no plan lays anything down
         path = self.folder / f"{self.told['key']}-{key}.geojson"
         demo_town.write_plan(self.land, area, path)
         self.happens(at, self._layer(path, LayerRole.PLAN, "Festsetzungen", key))

@@ -517,6 +517,7 @@ _MUEHLBACH: Line = (
 WEBEREI: Line = (
     (-668, 22), (-560, 18), (-452, 30), (-418, -42), (-432, -196), (-540, -232), (-655, -250), (-742, -282), (-722, -110),
 )  # fmt: skip
+WEBERGRUND: Line = ((-790, 60), (-560, 70), (-380, 90), (-190, 40), (-200, -225), (-430, -300), (-770, -310))
 SONNENFELD_NORTH: Line = (
     (-395, 1205), (-225, 1225), (10, 1190), (185, 1160), (262, 1360), (60, 1440), (-190, 1452), (-372, 1395),
 )  # fmt: skip
@@ -765,6 +766,7 @@ BIRKSTEIN = Sketch(
 
 AREAS: dict[str, Line] = {
     "WEBEREI": WEBEREI,
+    "WEBERGRUND": WEBERGRUND,
     "SONNENFELD_NORTH": SONNENFELD_NORTH,
     "OSTERFELD": OSTERFELD,
     "STATION_SQUARE": STATION_SQUARE,

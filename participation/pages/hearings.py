@@ -28,7 +28,6 @@ from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
-from consultations.places import LayerRole
 from consultations.procedures import Opens, Phase, Procedure, ProcedureState, ProcedureVersion, localised
 from consultations.text import plain_paragraphs
 from participation import cityscape, letters, overview
@@ -494,9 +493,7 @@ def _links(
         has_area = procedure.plan_area is not None
         return address("plan_picture", has_area, v=procedure.version, look=_look(visit), **size)
 
-    has_city = procedure.plan_area is not None and LayerRole.CITY_MODEL in cityscape.layers_in_force(
-        visit.session, procedure
-    )
+    has_city = cityscape.has_city(visit.session, procedure)
     is_late = bool(deadline and deadline.state == "late")
     taken = is_late or bool(deadline and deadline.state == "open")
     return Links(

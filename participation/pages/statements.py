@@ -116,7 +116,7 @@ def _place_asked(visit: Visit) -> dict[str, str]:
 
 
 def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
-    """The draft from which somebody went to the map, or nothing."""
+    """The draft from which somebody went to the map or into the picture in three dimensions, or nothing."""
     token = visit.request.cookies.get(MAP_COOKIE, "")
     if not drafts.is_secret(token):
         return ""
@@ -425,6 +425,9 @@ def _go_on(visit: Visit, token: str, step: str, wanted: str) -> Response:
     if wanted == "map":
         visit.set_cookie(MAP_COOKIE, token, max_age=int(MAP_PATIENCE.total_seconds()))
         return visit.redirect("hearing_map", slug=slug)
+    if wanted == "city":
+        visit.set_cookie(MAP_COOKIE, token, max_age=int(MAP_PATIENCE.total_seconds()))
+        return visit.redirect("city", slug=slug)
     number = STEPS.index(step) if step in STEPS else 0
     following = {
         "next": STEPS[min(number + 1, 2)],

@@ -43,7 +43,7 @@ from consultations.procedures import Opens, Phase, Procedure, ProcedureState, su
 from consultations.refusals import Refusal
 from consultations.text import excerpt
 from consultations.wording import Passage
-from participation import overview, receipts, things
+from participation import cityscape, overview, receipts, things
 from participation.overview import Deadline
 from participation.pages.fields import ReferenceFields, SenderFields, TopicField, offered_topic, short
 from participation.pages.place_words import where_in_words
@@ -134,7 +134,10 @@ class Hearing:
     url: str
     #: open | late | soon | closed | none
     state: str
+    #: A formal statement: put on file, and to be dealt with by whoever decides. Proposals and comments never are.
     is_formal: bool
+    #: Where a formal statement can be handed in at the moment, for whoever writes something informal; empty if nowhere.
+    formal_url: str
     #: Until when, in words, as on the consultation's own page; None where nothing of this kind is asked for.
     deadline: Deadline | None
 
@@ -189,6 +192,8 @@ class WritingPage:
     file_limit_mb: int
     accept: str
     has_map: bool
+    #: Whether a place can be chosen in three dimensions as well.
+    has_city: bool
     errors: tuple[tuple[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -277,14 +282,22 @@ def kind_sent(visit: Visit, procedure: Procedure) -> Kind:
 
 
 def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
-    state, phase = standing(phases_of(visit, procedure), kind, visit.now)
+    phases = phases_of(visit, procedure)
+    state, phase = standing(phases, kind, visit.now)
+    is_formal = bool(phase and phase.is_formal and kind is Kind.STATEMENT)
+    taken, formal = standing(phases, Kind.STATEMENT, visit.now)
     if procedure.state == ProcedureState.WITHDRAWN.value:
         state = "closed"
     return Hearing(
         title=procedures.localised(procedure, visit.language, "title"),
         url=visit.url("hearing", slug=procedure.slug),
         state=state,
-        is_formal=bool(phase and phase.is_formal),
+        is_formal=is_formal,
+        formal_url=(
+            visit.url("statement", slug=procedure.slug, kind=Kind.STATEMENT.value)
+            if kind is not Kind.STATEMENT and taken == "open" and formal is not None and formal.is_formal
+            else ""
+        ),
         deadline=_deadline(visit, procedure, phase, state) if phase else None,
     )
 
@@ -445,6 +458,7 @@ def draw(
         file_limit_mb=visit.house.settings.upload_limit_mb,
         accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
         has_map="hearing_map" in PAGES,
+        has_city=isinstance(form, WordsForm) and cityscape.has_city(visit.session, procedure),
         errors=tuple((message, None) for message, target in errors if target not in form._fields),
         notes=notes,
     )

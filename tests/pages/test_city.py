@@ -22,14 +22,14 @@ from pydantic import SecretStr
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from consultations import contributions, journal, moderation, people, places, procedures, received
+from consultations import contributions, drafts, journal, moderation, people, places, procedures, received
 from consultations.contributions import Thing
 from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.people import Person
 from consultations.permissions import SYSTEM
 from consultations.places import Layer, LayerRole
-from consultations.procedures import Procedure
+from consultations.procedures import Opens, Phase, PhaseKind, Procedure
 from geo.geometry import degrees_of, from_lonlat, read_geojson_geometry
 from geo.layers import write_normalised
 from geo.terrain import Terrain, write_terrain
@@ -168,6 +168,40 @@ def test_a_building_and_a_floor_are_chosen_from_lists_and_told_in_words(place: P
     for unknown in ("house-9-9", "999:P0", "x" * 500):
         assert "Diesen Ort kennen wir nicht" in place.get("/3d/gebaeude", haus=unknown)
     assert "thing=" not in place.get("/3d/gebaeude", was='{"at": [1e99, 2, 3]}')
+
+
+def test_a_proposal_is_begun_in_three_dimensions_and_its_place_chosen_there(place: Place) -> None:
+    engine = make_engine(place.url)
+    with unit_of_work(engine, write=True) as session:
+        row = Phase(
+            procedure_id=place.procedure_id, kind=PhaseKind.CO_CREATION.value, opens=[Opens.PROPOSAL.value],
+            starts_on=NOW.date() - timedelta(days=9), ends_on=NOW.date() + timedelta(days=9), position=9,
+        )  # fmt: skip
+        session.add(row)
+    try:
+        # From the picture to a proposal ...
+        page = place.get("/3d/gebaeude", haus="house-0-1", stock="1")
+        (begun,) = re.findall(r'href="([^"]*kind=proposal[^"]*thing=[^"]*)"', page)
+        form = place.client.get(begun.replace("&amp;", "&")).text
+        assert "am Haus Färbergasse 2, 1. Stock" in form
+        assert "keine Stellungnahme im Sinne des Gesetzes" in form
+        assert "im förmlichen Verfahren gehört werden" in form
+        # ... and from a proposal that somebody is writing into the picture and back.
+        action = f"{place.path}/stellungnahme/{drafts.new_secret()}/text"
+        typed = {"kind": "proposal", "title": "Bank", "text": "Eine Bank, bitte.", "do": "city"}
+        sent = place.client.post(action, data=typed, follow_redirects=False)
+        assert sent.headers["location"].endswith("/3d")
+        assert 'value="city"' in place.client.get(action).text
+        back = place.client.get(begun.replace("&amp;", "&")).text
+        assert "am Haus Färbergasse 2, 1. Stock" in back
+        assert "Eine Bank, bitte." in back
+        formal = place.get("/stellungnahme", kind="statement")
+        assert "Das ist förmlich: Ihre Stellungnahme kommt zu den Akten" in formal
+    finally:
+        place.client.cookies.clear()
+        with unit_of_work(engine, write=True) as session:
+            session.delete(session.get_one(Phase, row.id))
+        engine.dispose()
 
 
 def test_a_point_picked_in_the_picture_is_kept_with_its_height_and_told_on_the_receipt(place: Place) -> None:

@@ -241,7 +241,7 @@ def test_the_timeline_shows_each_phase_with_its_state(client: TestClient, engine
     steps = [text(step) for step in section(client.get(HERE), "steps").xpath(".//ol/li")]
     assert steps == [
         "Frühzeitige Beteiligung abgeschlossen 1. September 2026 bis 30. September 2026 64 Beiträge, 50 % dafür",
-        "Veröffentlichung des Entwurfs läuft gerade förmlich, per Gesetz 1. Februar 2027 bis 2. März 2027",
+        "Veröffentlichung des Entwurfs läuft gerade förmlich (gesetzlich geregelt) 1. Februar 2027 bis 2. März 2027",
         "Abwägung 100 % kommt noch",
     ]
 
@@ -705,7 +705,7 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
     assert [("Mühlbach" in step, "Bachweg" in step) for step in steps] == [
         (True, False), (False, False), (False, True),
     ], "in the order of days, undated ones of parts left to them"  # fmt: skip
-    assert "förmlich, per Gesetz" in steps[0]
+    assert "förmlich (gesetzlich geregelt)" in steps[0]
     assert "informell" in steps[1]
     assert "darf unberücksichtigt bleiben" in text(section(page, "steps"))
     trail = tree(client.get(HERE)).xpath("//nav[@class='d-breadcrumbs']//a/text()")
