@@ -545,7 +545,7 @@ class _Story:
             if "proof" in each:
                 (document,) = (one for one in told["document"] if one["title"] == each["proof"])
                 content, _ = self._printed(told, document, at, revised=False)
-                file = self._kept(f"{each['issue'].replace('/', '-')}.pdf", content)
+                file = self.kept(f"{each['issue'].replace('/', '-')}.pdf", content)
                 proof = Proof(file.sha256, file.filename, file.media_type, file.size)
             day = local_date(at) + timedelta(days=each.get("later", 0))
             announcements.record_act(
@@ -624,7 +624,7 @@ class _Story:
         earlier = next((document for document, _ in of_row if document.title == each["title"]), None)
         content, text = self._printed(told, each, at, revised=bool(note))
         name = f"{told['key']} {each['title']}{' (Fassung 2)' if note else ''}.pdf"
-        file = self._kept(name, content)
+        file = self.kept(name, content)
         demo_proof.add_or_correct(
             session,
             row,
@@ -655,7 +655,7 @@ class _Story:
         parts = ", ".join(sign.label for sign in demo_town.PLANS[told["area"]] if sign.label)
         return made, f"Lageplan. Geltungsbereich: {told['location_words']}. Festgesetzt sind: {parts}."
 
-    def _kept(self, name: str, content: bytes) -> AcceptedFile:
+    def kept(self, name: str, content: bytes) -> AcceptedFile:
         """A file as `files.accept_upload` keeps one, looked at in this process: we made it ourselves."""
         path, public = self.folder / f"paper{Path(name).suffix}", self.folder / "public"
         path.write_bytes(content)
@@ -823,7 +823,7 @@ class _Story:
         return tuple(self._attached(name, content, is_original) for name, content, is_original in made)
 
     def _attached(self, name: str, content: bytes, is_original: bool) -> AttachedFile:
-        file = self._kept(name, content)
+        file = self.kept(name, content)
         return AttachedFile(
             sha256=file.sha256,
             filename=file.filename,

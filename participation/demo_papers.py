@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 import shapely
 import typst
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from shapely.geometry.base import BaseGeometry
 
 from geo.palette import COLOURS
@@ -282,6 +282,34 @@ def photo(seed: int) -> bytes:
         draw.line((left, y, left + chance.randint(40, 190), y), fill=(150, 142, 116), width=2)
     made = io.BytesIO()
     picture.save(made, "JPEG", quality=80)
+    return made.getvalue()
+
+
+def stairs() -> bytes:
+    """A picture of stairs between two walls with a handrail on either side, the right one new (JPEG)."""
+    picture = Image.new("RGB", (1200, 900), (206, 218, 224))
+    draw = ImageDraw.Draw(picture)
+    draw.polygon([(0, 900), (0, 120), (420, 300), (420, 430), (150, 900)], fill=(168, 148, 128))
+    draw.polygon([(1200, 900), (1200, 120), (780, 300), (780, 430), (1050, 900)], fill=(182, 162, 140))
+    for step in range(12):
+        far, near = step / 12, (step + 1) / 12
+        left, right = 420 - 270 * far, 780 + 270 * far
+        top, middle, bottom = 430 + 470 * far, 430 + 470 * (far + near * 0.55) / 1.55, 430 + 470 * near
+        draw.rectangle((left, top, right, middle), fill=(214, 208, 196))
+        draw.rectangle((left - 8, middle, right + 8, bottom), fill=(158, 152, 144))
+    for side, metal in ((-1, (96, 88, 84)), (1, (38, 96, 108))):
+        x1, y1, x2, y2 = 600 + side * 380, 610, 600 + side * 168, 318
+        for post in range(5):
+            part = post / 4
+            x, y = x1 + (x2 - x1) * part, y1 + (y2 - y1) * part
+            draw.line((x, y, x, y + 250 - 140 * part), fill=metal, width=round(12 - 7 * part))
+        draw.line((x1, y1, x2, y2), fill=metal, width=18)
+        draw.ellipse((x1 - 14, y1 - 14, x1 + 14, y1 + 14), fill=metal)
+    for crown, (x, y) in enumerate(((110, 90), (300, 190), (1090, 80), (905, 185))):
+        wide = 150 - 30 * (crown % 2)
+        draw.ellipse((x - wide, y - 90, x + wide, y + 90), fill=(104 + 8 * crown, 138, 92))
+    made = io.BytesIO()
+    picture.filter(ImageFilter.GaussianBlur(1.2)).save(made, "JPEG", quality=82)
     return made.getvalue()
 
 

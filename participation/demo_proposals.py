@@ -302,6 +302,16 @@ class Proposals:
         evaluation.approve(session, key, seen=row.revision, by=staff[Role.PLANNER], now=at)
         evaluation.publish(session, [key], by=staff[Role.PLANNER], now=at)
 
+    def _picture(self, words: str) -> implementation.Picture | None:
+        from participation import demo_papers
+
+        if not words:
+            return None
+        kept = self.story.kept("Treppe.jpg", demo_papers.stairs())
+        return implementation.Picture(
+            kept.public_sha256 or "", kept.public_media_type or "", words, kept.filename
+        )
+
     def _tell(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
         kind, title = EntryKind(told["kind"]), told["title"]
         entry = EntryInput(
@@ -313,6 +323,7 @@ class Proposals:
             milestone_id=self.milestones.get((number, title)),
             amount=told.get("amount"),
             address=told.get("address", ""),
+            picture=self._picture(told.get("picture", "")),
         )
         key = self.rows[number].id or 0
         row = implementation.tell(session, key, entry, by=self.story.staff[Role.PLANNER], now=at)
