@@ -29,7 +29,7 @@ from consultations.contributions import Contribution, Kind, PublicationState, Su
 from consultations.deadlines import local_date
 from consultations.moderation import Redaction
 from consultations.permissions import SYSTEM, Actor
-from consultations.procedures import Phase, Procedure
+from consultations.procedures import Phase, Procedure, offered_subject
 from consultations.proposals import (
     AuthorRole,
     AuthorState,
@@ -481,6 +481,7 @@ def promote(
             parent=None,
             language=language,
             title=submission.title or words.get("title", ""),
+            category=submission.category or offered_subject(procedure, proposal.topic),
             passages=passages,
         ),
         procedure=procedure,

@@ -962,6 +962,11 @@ def subject_names(procedure: Procedure) -> tuple[str, ...]:
     return tuple(str(each["name"]) for each in procedure.subjects)
 
 
+def offered_subject(procedure: Procedure, name: str) -> str:
+    """A topic if it is among those to choose from, else none."""
+    return name if name in subject_names(procedure) else ""
+
+
 def subject_in(procedure: Procedure, name: str, language: str) -> str:
     """What a topic is called in a language; one that is not among those to choose from, and one without a translation,
     as it is kept."""

@@ -29,7 +29,7 @@ from consultations.contributions import Contribution, Kind, Submission
 from consultations.deadlines import local_date
 from consultations.people import Person, PersonInput
 from consultations.permissions import Actor
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, offered_subject
 from consultations.proposals import (
     AuthorRole,
     AuthorState,
@@ -460,7 +460,12 @@ def divide(
     proposing.require(session, proposal, Act.SPLIT, by=by, author=author, now=now)
     handed_in = contributions.submit(
         session,
-        replace(submission, kind=Kind.PROPOSAL, parent=None),
+        replace(
+            submission,
+            kind=Kind.PROPOSAL,
+            parent=None,
+            category=submission.category or offered_subject(procedure, proposal.topic),
+        ),
         procedure=procedure,
         by=by,
         now=now,

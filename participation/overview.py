@@ -175,6 +175,8 @@ class Card:
     has_plan: bool
     lon: float | None
     lat: float | None
+    #: The title of what it is a part of, where a list knows it.
+    part_of: str = ""
 
 
 def card(

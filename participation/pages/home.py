@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -103,8 +103,12 @@ def cards_of(visit: Visit, found: Sequence[Procedure]) -> list[Card]:
     ids = [procedure.id for procedure in found if procedure.id is not None]
     phases = procedures.phases_of_all(visit.session, ids)
     words = publishing.closing_words(visit.session, ids)
+    titles = {each.id: localised(each, visit.language, "title") for each in found}
     return overview.in_order(
-        overview.card(each, phases[each.id or 0], visit.now, visit.language, words.get(each.id or 0, ""))
+        replace(
+            overview.card(each, phases[each.id or 0], visit.now, visit.language, words.get(each.id or 0, "")),
+            part_of=titles.get(each.part_of_id, "") if each.part_of_id else "",
+        )
         for each in found
     )
 

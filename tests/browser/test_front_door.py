@@ -1,6 +1,7 @@
 """The front door in a real browser: pictures load, nothing is in anybody's way, and what is near is found."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
@@ -38,7 +39,9 @@ def town(live_server: LiveServer) -> Town:
             session, town.procedure, FileFacts("a" * 64, "plan.pdf", "application/pdf", 4_200_000, 3, "Zwei Geschosse."),
             title="Planzeichnung", kind=DocumentKind.PLAN_DRAWING, by=planner, now=NOW,
         )  # fmt: skip
-        consult(session, town, "Am Rand", begins=4, ends=30, where=area(1500, 900))
+        part = consult(session, town, "Am Rand", begins=4, ends=30, where=area(1500, 900))
+        below = replace(procedures.as_it_stands(part), part_of_id=town.procedure.id)
+        procedures.change(session, part, below, by=planner, now=NOW, note="Gehört dazu")
         done = consult(session, town, "Schon beschlossen", begins=-60, ends=-30)
         publishing.conclude(session, done, by=planner, now=NOW, note="Der Rat hat Ja gesagt.")
         return town

@@ -714,6 +714,13 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
     chosen = tree(client.get(follow)).xpath("//select[@name='target']/option[@selected]")
     assert text(chosen[0]) == "Das Projekt „Bachquartier“ und seine Teile"
 
+    cards = [text(card) for card in tree(client.get("/beteiligungen")).xpath("//article")]
+    assert sorted(card.partition("Teil von: ")[2].split(" ")[0] for card in cards) == [
+        "",
+        "Bachquartier",
+        "Bachweg",
+    ]
+
     def more(session: Session, number: int) -> None:
         entered = cast.consultation(key=f"M-{number}", title=f"Teil {number}", part_of_id=area.id)
         row = procedures.create(session, entered, municipality_id=town.id, template_key="development_plan",
