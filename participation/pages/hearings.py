@@ -508,7 +508,7 @@ def _links(
             "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))
         ),
         slip=address("slip", taken),
-        dates=address("dates", any(phase.starts_on for phase in phases)),
+        dates=address("dates", has_parts or any(phase.starts_on for phase in phases)),
         plan=plan(),
         narrow_plan=plan(size="narrow"),
         lookup=visit.url("lookup") if "lookup" in PAGES else "",
@@ -638,44 +638,55 @@ def document(visit: Visit) -> Response:
 
 @page("/beteiligungen/{slug}/termine.ics", name="dates", may=Permission.READ_PUBLIC, shared=True)
 def dates(visit: Visit) -> Response:
-    """The dated phases as a calendar (RFC 5545): all-day events, and on the last day of what is open a reminder."""
-    from icalendar import Alarm, Calendar, Event
+    """The dated phases, its own and those of its parts, as a calendar (RFC 5545): all-day events, and before the last day
+    of what is open a reminder."""
+    from icalendar import Calendar
 
     procedure = procedure_of(visit)
-    title = localised(procedure, visit.language, "title")
-    address = visit.absolute("hearing", slug=procedure.slug)
     host = public_address(
         visit.house.settings, municipalities.hosts_of(visit.session, visit.municipality_id)
     ).partition("://")[2]
     calendar = Calendar()
     calendar.add("prodid", "-//Digilog//Consultations//EN")
     calendar.add("version", "2.0")
-    calendar.add("x-wr-calname", title)
-    changed = publishing.changed_at(visit.session, [procedure.id or 0]).get(procedure.id or 0, visit.now)
-    for phase in procedures.phases_of(visit.session, procedure.id or 0):
-        if phase.starts_on is None or phase.waits_for_release:
-            continue
-        name = overview.phase_name(phase, visit.language)
-        last = overview.last_day(phase) or phase.starts_on
-        event = Event()
-        event.add("uid", f"phase-{phase.id}@{host}")
-        event.add("dtstamp", changed)
-        event.add("sequence", procedure.version)
-        event.add("summary", f"{name}: {title}")
-        event.add("dtstart", phase.starts_on)
-        # The end of an all-day event is the day after its last (RFC 5545, 3.6.1).
-        event.add("dtend", last + timedelta(days=1))
-        event.add("description", f"{localised(procedure, visit.language, 'summary')}\n{address}")
-        event.add("url", address)
-        event.add("transp", "TRANSPARENT")
-        if phase.opens and overview.last_day(phase):
-            alarm = Alarm()
-            alarm.add("action", "DISPLAY")
-            alarm.add("description", visit.gettext("Three days left: %(title)s", title=title))
-            alarm.add("trigger", timedelta(days=-4), parameters={"RELATED": "END"})
-            event.add_component(alarm)
-        calendar.add_component(event)
+    calendar.add("x-wr-calname", localised(procedure, visit.language, "title"))
+    own = (procedure, procedures.phases_of(visit.session, procedure.id or 0))
+    told = [own, *_parts(visit, procedure.id or 0)[1]]
+    changes = publishing.changed_at(visit.session, [row.id or 0 for row, _ in told])
+    for row, phases in told:
+        changed = changes.get(row.id or 0, visit.now)
+        for phase in phases:
+            if phase.starts_on is not None and not phase.waits_for_release:
+                calendar.add_component(_event(visit, row, phase, host, changed))
     return Response(calendar.to_ical(), media_type="text/calendar; charset=utf-8")
+
+
+def _event(visit: Visit, procedure: Procedure, phase: Phase, host: str, changed: datetime) -> Any:
+    from icalendar import Alarm, Event
+
+    assert phase.starts_on is not None
+    title = localised(procedure, visit.language, "title")
+    address = visit.absolute("hearing", slug=procedure.slug)
+    name = overview.phase_name(phase, visit.language)
+    last = overview.last_day(phase) or phase.starts_on
+    event = Event()
+    event.add("uid", f"phase-{phase.id}@{host}")
+    event.add("dtstamp", changed)
+    event.add("sequence", procedure.version)
+    event.add("summary", f"{name}: {title}")
+    event.add("dtstart", phase.starts_on)
+    # The end of an all-day event is the day after its last (RFC 5545, 3.6.1).
+    event.add("dtend", last + timedelta(days=1))
+    event.add("description", f"{localised(procedure, visit.language, 'summary')}\n{address}")
+    event.add("url", address)
+    event.add("transp", "TRANSPARENT")
+    if phase.opens and overview.last_day(phase):
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", visit.gettext("Three days left: %(title)s", title=title))
+        alarm.add("trigger", timedelta(days=-4), parameters={"RELATED": "END"})
+        event.add_component(alarm)
+    return event
 
 
 @page("/beteiligungen/{slug}/formular.pdf", name="slip", may=Permission.READ_PUBLIC)
