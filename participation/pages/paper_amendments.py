@@ -63,6 +63,8 @@ class SlipPage:
     title: str
     number: int
     keys: tuple[str, ...]
+    #: How it reads by now, by section: what is typed is held against it.
+    stands: dict[str, str]
     url: str
     back: str
 
@@ -150,6 +152,7 @@ def _show(
         words[TITLE] or row.reference,
         base.number,
         keys,
+        words,
         visit.url("amendment_intake", id=proposal.contribution_id),
         visit.url("support_entry", id=proposal.contribution_id),
     )

@@ -22,7 +22,7 @@ from consultations import (
     received,
     unions,
 )
-from consultations.cocreation import TITLE, Authoring
+from consultations.cocreation import TITLE, WHOLE, Authoring
 from consultations.comparison import Part
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.permissions import Permission
@@ -81,6 +81,8 @@ class MergePage:
     stays: TextShown | None
     goes: TextShown | None
     keys: tuple[str, ...]
+    #: What the one that goes says, by section.
+    theirs: Mapping[str, str]
 
 
 def _own(visit: Visit) -> tuple[ProposalAuthor, Proposal, Contribution, Procedure] | None:
@@ -159,6 +161,16 @@ def merge_page(visit: Visit) -> Response:
     return visit.redirect("author_desk", erledigt="gefragt")
 
 
+def _sections_of(visit: Visit, proposal_id: int, shown: TextShown | None) -> dict[str, str]:
+    """What everybody reads of a proposal, by section; as one where words of it were blacked out."""
+    row = visit.session.get_one(Contribution, proposal_id)
+    version = proposals.version(visit.session, proposal_id, proposing.shown(visit.session, row).number or 0)
+    if version is None:
+        return {WHOLE: shown.text} if shown is not None else {}
+    words: dict[str, str] = version.texts.get(version.language) or next(iter(version.texts.values()), {})
+    return {key: str(text) for key, text in words.items()}
+
+
 def _joint(visit: Visit, base: ProposalVersion) -> tuple[type[Form], dict[str, str], tuple[str, ...]]:
     """The form of the joint words, begun with those of the proposal that stays, and of the reason."""
     sections, words = sections_form(visit, base, base.language)
@@ -189,7 +201,8 @@ def _merge(
         if pair is not None
         else (None, None)
     )
-    content = MergePage(title or row.reference, row.reference, stays, goes, keys)
+    theirs = _sections_of(visit, pair[0].contribution_id, goes) if pair is not None else {}
+    content = MergePage(title or row.reference, row.reference, stays, goes, keys, theirs)
     return visit.render("proposals/merge.html", content, which=which, form=form, status=status)
 
 
@@ -322,6 +335,10 @@ def union_page(visit: Visit) -> Response:
         words=words,
         status=status,
         back=visit.url("author_desk"),
+        trail=(
+            (visit.gettext("Start page"), visit.url("home")),
+            (visit.gettext("Your proposal"), visit.url("author_desk")),
+        ),
     )
 
 
@@ -385,6 +402,11 @@ def facilitate(visit: Visit) -> Response:
         "proposals/union.html",
         _union_page(visit, union, owed, can_withdraw=can_withdraw, reader=None),
         error=error, words=words, status=status, back=visit.url("proposal_desk"),
+        trail=(
+            (visit.gettext("Administration"), visit.url("desk")),
+            (visit.gettext("Moderation"), visit.url("moderation")),
+            (visit.gettext("New versions of proposals"), visit.url("proposal_desk")),
+        ),
     )  # fmt: skip
 
 
@@ -414,6 +436,7 @@ class BeginMergePage:
     alike: tuple[tuple[str, str, str], ...]
     ownerless: tuple[str, ...]
     keys: tuple[str, ...]
+    theirs: Mapping[str, str]
 
 
 def _named(visit: Visit, typed: str) -> tuple[Procedure, Proposal, Contribution] | None:
@@ -525,7 +548,8 @@ def _begun(
         and form is not None
         and proposals.owner_of(proposals.authors_of(visit.session, named[1].contribution_id)) is None
     )
-    content = BeginMergePage(stays, goes, alike, ownerless, keys)
+    theirs = _sections_of(visit, going[1].contribution_id, goes) if form and going else {}
+    content = BeginMergePage(stays, goes, alike, ownerless, keys, theirs)
     return visit.render("proposals/begin_merge.html", content, which=which, form=form, status=status)
 
 
