@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -269,6 +270,50 @@ def test_surfaces_and_volumes_equal_another_computation(
     for row in closed.itertuples():
         # Faces fit to a millimetre only, and what little is open counts by its distance from the origin chosen.
         assert row.volume == pytest.approx(volumes[row.id], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses", "holes"),
+    [
+        ("citygml/LoD2_32_280_5659_1_NW.gml", 99, 0),
+        ("citygml/LoD2_576_5950_1_HH.gml", 7, 0),
+        ("citygml/DEBY_LOD2_4959457.gml", 1, 6),
+    ],
+)
+def test_areas_of_each_kind_are_those_that_stand_in_the_file(
+    name: str, addresses: int, holes: int, tmp_path: Path
+) -> None:
+    """Straight from the XML, polygon by polygon under the name of its surface; the frame of the file is kept."""
+    path = tmp_path / "model.gpkg"
+    read_layer(SAMPLES / name, filename=Path(name).name, model=path)
+    surfaces, rows = read_surfaces(path), read_buildings(path)
+    assert (rows.address != "").sum() == addresses
+    assert sum(len(each.interiors) for each in surfaces.geometry) == holes
+    found: Counter[str] = Counter()
+    for thematic in ElementTree.parse(SAMPLES / name).iter():
+        local = thematic.tag.rpartition("}")[2]
+        if local in ("RoofSurface", "WallSurface", "GroundSurface", "ClosureSurface"):
+            for polygon in thematic.iterfind(".//{*}Polygon"):
+                for number, ring in enumerate(polygon.iterfind(".//{*}LinearRing")):
+                    words = " ".join(ring.itertext()).split()
+                    corners = np.array(words, dtype=float).reshape(-1, 3)
+                    corners -= corners[0]
+                    vector = np.cross(corners[:-1], corners[1:]).sum(axis=0) / 2
+                    found[local.removesuffix("Surface").lower()] += np.linalg.norm(vector) * (
+                        -1 if number else 1
+                    )
+    written = surfaces.groupby("kind")["area"].sum()
+    assert dict(written) == pytest.approx(dict(found), rel=1e-6)
+
+
+def test_what_else_the_descriptions_count() -> None:
+    assert sample("buildings2d/north_bayreuth_buildings_25832.gpkg").frame["addr_street"].notna().sum() == 781
+    proposals = sample("participation/bonn-raddialog-2017/proposals.geojson").frame
+    assert ((proposals["text"].fillna("") == "").sum(), proposals["category"].nunique()) == (33, 8)
+    plan = sample("xplan/Blankenese29_6-0.gml")
+    assert len({*plan.frame["klass"], *(left.layer for left in plan.report.skipped)}) == 16
+    plan = sample("xplan/Heideweg_Sallgast_5-1.gml")
+    assert len({*plan.frame["klass"], *(left.layer for left in plan.report.skipped)}) == 19
 
 
 def test_what_is_wrong_with_a_model_is_said_by_name() -> None:
