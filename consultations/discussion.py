@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Index
+from sqlalchemy import ColumnElement, Index, String, cast, exists
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from consultations import contributions, proposals, proposing
+from consultations import contributions, journal, proposals, proposing
 from consultations.amendments import Amendment
 from consultations.cocreation import Act
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.deadlines import PhaseState
+from consultations.journal import JournalEntry
 from consultations.permissions import Actor
 from consultations.procedures import Phase, Procedure, Track
-from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 
 
@@ -119,17 +119,33 @@ def formal_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
     )
 
 
-def note_informal(
-    session: Session, proposal: Proposal, made: Contribution, said: str, *, by: Actor, now: datetime
-) -> None:
+#: How the journal calls it.
+BESIDE = "comment_in_formal_period"
+
+
+def note_informal(session: Session, made: Contribution, said: str, *, by: Actor, now: datetime) -> None:
     """Write down, for the planner, that a comment was made while a formal period ran, and what its author said when asked.
 
     `said`: "no", or "" without an answer: it stays informal then.
     """
-    proposals.note(
-        session, proposal, "comment_in_formal_period", by=by, now=now,
-        subject=f"contribution:{made.id}", said=said or "nothing",
-    )  # fmt: skip
+    journal.append(
+        session,
+        municipality_id=made.municipality_id,
+        verb=BESIDE,
+        by=by,
+        at=now,
+        procedure_id=made.procedure_id,
+        subject=f"contribution:{made.id}",
+        facts={"said": said or "nothing"},
+    )
+
+
+def beside_formal() -> ColumnElement[bool]:
+    """The condition for comments that were made while a formal period ran and were left comments, for the register."""
+    return exists().where(
+        col(JournalEntry.subject) == "contribution:" + cast(col(Contribution.id), String),
+        col(JournalEntry.verb) == BESIDE,
+    )
 
 
 @dataclass(frozen=True)

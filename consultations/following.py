@@ -661,7 +661,7 @@ Asked = Mapping[int, tuple[SavedSearch, Understood]]
 
 
 def _asked(session: Session, municipality_id: int, targets: Iterable[Target]) -> Asked:
-    """The searches among what is followed; three queries at most."""
+    """The searches among what is followed; five queries at most, however many they are."""
     rows = saved_searches.by_ids(session, [int(each.name) for each in targets if each.kind == "search"])
     understood = saved_searches.understand(session, municipality_id, list(rows.values()))
     return {key: (row, understood[key]) for key, row in rows.items()}
@@ -799,7 +799,7 @@ def read(session: Session, ids: Sequence[int]) -> list[News]:
 def about(
     session: Session, municipality_id: int, target: Target, *, before: int | None = None, limit: int = 50
 ) -> list[News]:
-    """What happened to what can be followed, newest first, `limit` before the happening `before`; one query, three more for a
+    """What happened to what can be followed, newest first, `limit` before the happening `before`; one query, five more for a
     search."""
     asked = _asked(session, municipality_id, [target])
     question = _readable().where(*_about(session, target, municipality_id, asked))
@@ -811,7 +811,7 @@ def about(
 def unread(session: Session, municipality_id: int, rows: Sequence[Subscription]) -> list[News]:
     """What happened to all that somebody follows since they last looked, each thing once, newest first, at most 100.
 
-    One query, and three for searches.
+    One query, and five for searches.
     """
     if not rows:
         return []
@@ -828,7 +828,7 @@ def unread(session: Session, municipality_id: int, rows: Sequence[Subscription])
 def lost_of(
     session: Session, municipality_id: int, rows: Sequence[Subscription]
 ) -> dict[str, tuple[SavedSearch, tuple[str, ...]]]:
-    """Of what somebody follows, the searches that mean nothing any more, with what is missing; three queries."""
+    """Of what somebody follows, the searches that mean nothing any more, with what is missing; five queries at most."""
     asked = _asked(session, municipality_id, [Target.read(row.target) for row in rows])
     return {
         of_search(row).key: (row, understood.missing)

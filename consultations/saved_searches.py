@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import channels, journal, places
+from consultations import channels, journal, places, procedures
 from consultations.cocreation import Authoring
 from consultations.places import Place, PlaceKind
 from consultations.procedures import Procedure
@@ -123,30 +123,42 @@ class _Town:
 
     #: Folded names of places, the first of each name first.
     named: Mapping[str, Sequence[Place]]
-    #: Districts that are said of proposals which came from elsewhere, by consultation.
-    said: frozenset[tuple[int, str]]
+    #: What is said of proposals that everybody can read: consultation, filter, value. A district may have come with them
+    #: from elsewhere; a topic may no longer be offered and still be theirs.
+    said: frozenset[tuple[int, str, str]]
+    #: The topics that consultations offer.
+    offered: frozenset[tuple[int, str]]
 
 
 def understand(session: Session, municipality_id: int, rows: Sequence[SavedSearch]) -> dict[int, Understood]:
-    """Read searches of a town against what there is by now, by their keys; two queries at most, however many they are."""
+    """Read searches of a town against what there is by now, by their keys; four queries at most, however many they are."""
     names = {str(row.facts[part]) for row in rows for part in ("district", NEAR) if part in row.facts}
     named: dict[str, list[Place]] = {}
     if names:
         for place in places.named(session, municipality_id, sorted({places.fold(name) for name in names})):
             named.setdefault(place.sort, []).append(place)
-    said: frozenset[tuple[int, str]] = frozenset()
-    if any("district" in row.facts for row in rows):
-        found = session.exec(
-            select(Proposal.procedure_id, Proposal.district)
-            .where(
-                col(Proposal.procedure_id).in_({row.procedure_id for row in rows}),
-                col(Proposal.is_listed).is_(True),
-                col(Proposal.district).in_(names),
-            )
-            .distinct()
-        ).all()
-        said = frozenset((procedure_id, district) for procedure_id, district in found)
-    town = _Town(named, said)
+    said: set[tuple[int, str, str]] = set()
+    for part in ("district", "topic"):
+        asking = [row for row in rows if part in row.facts]
+        if asking:
+            column = col(getattr(Proposal, part))
+            found = session.exec(
+                select(col(Proposal.procedure_id), column)
+                .where(
+                    col(Proposal.procedure_id).in_({row.procedure_id for row in asking}),
+                    col(Proposal.is_listed).is_(True),
+                    column.in_({str(row.facts[part]) for row in asking}),
+                )
+                .distinct()
+            ).all()
+            said |= {(procedure_id, part, value) for procedure_id, value in found}
+    topical = {row.procedure_id for row in rows if "topic" in row.facts}
+    offered = {
+        (each.id or 0, name)
+        for each in procedures.by_ids(session, topical)
+        for name in procedures.subject_names(each)
+    }
+    town = _Town(named, frozenset(said), frozenset(offered))
     return {row.id or 0: _understood(row, town) for row in rows}
 
 
@@ -170,9 +182,13 @@ def _understood(row: SavedSearch, town: _Town) -> Understood:
 
 def _is_district(row: SavedSearch, value: str, town: _Town) -> bool:
     on_map = town.named.get(places.fold(value), ())
-    return (row.procedure_id, value) in town.said or any(
+    return (row.procedure_id, "district", value) in town.said or any(
         each.kind == PlaceKind.DISTRICT.value and each.name == value for each in on_map
     )
+
+
+def _is_topic(row: SavedSearch, value: str, town: _Town) -> bool:
+    return (row.procedure_id, value) in town.offered or (row.procedure_id, "topic", value) in town.said
 
 
 def _is_channel(_row: SavedSearch, value: str, _town: _Town) -> bool:
@@ -182,6 +198,7 @@ def _is_channel(_row: SavedSearch, value: str, _town: _Town) -> bool:
 #: Of what a search asks, whether there is such a thing (still). Words and languages always mean something.
 STILL_THERE: Mapping[str, Callable[[SavedSearch, str, _Town], bool]] = {
     "district": _is_district,
+    "topic": _is_topic,
     "authoring": lambda _row, value, _town: value in set(Authoring),
     "channel": _is_channel,
 }

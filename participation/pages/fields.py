@@ -35,6 +35,19 @@ def short(label: str, limit: int = SHORT_LIMIT) -> StringField:
     return StringField(label, [_at_most(limit)], filters=[_stripped])
 
 
+def formal_question() -> RadioField:
+    """Asked of a comment only while a formal period runs beside it; no answer is the informal one."""
+    return RadioField(
+        N_("A formal period is running. Shall this count as a formal statement?"),
+        [Optional()],
+        choices=[
+            SelectChoice("yes", N_("Yes, hand it in as a formal statement")),
+            SelectChoice("no", N_("No, it is a comment")),
+        ],
+        validate_choice=False,
+    )
+
+
 class TopicField(SelectField):
     """What something is about: a line of one's own, or where the consultation offers topics, one of them."""
 

@@ -29,6 +29,7 @@ from consultations import (
     amendments,
     channels,
     contributions,
+    discussion,
     drafts,
     places,
     procedures,
@@ -320,6 +321,9 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
         now=visit.now,
     )
     assert row.id is not None
+    formal = discussion.formal_phase(procedures.phases_of(visit.session, row.procedure_id), row.received_at)
+    if row.kind == Kind.COMMENT.value and formal is not None:
+        discussion.note_informal(visit.session, row, "", by=visit.by, now=visit.now)
     if asked is not None:
         agency_answers.assign(visit.session, asked[0], row, by=visit.by, now=visit.now)
     drafts.hand_over(visit.session, draft, row.id, now=visit.now)

@@ -130,6 +130,8 @@ class Checklist:
     formal: tuple[Formal, ...]
     done: str
     preview_url: str
+    #: The comments that were made while a formal period ran; empty where none can have been made.
+    beside_url: str
     history_url: str
     may_publish: bool
     may_finish: bool
@@ -233,6 +235,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
             formal=formal_phases(visit, procedure, phases),
             done=visit.gettext(done) if done and not visit.is_post else "",
             preview_url=visit.url("hearing", slug=procedure.slug),
+            beside_url=_beside(visit, procedure, phases),
             history_url=visit.url("planning_history", id=procedure.id),
             may_publish=ProcedureState.PUBLISHED in TRANSITIONS[state],
             may_finish=ProcedureState.CONCLUDED in TRANSITIONS[state],
@@ -241,6 +244,13 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
         ),
         status=status,
     )
+
+
+def _beside(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> str:
+    opens = {way for phase in phases if not phase.is_formal for way in phase.opens}
+    if Opens.COMMENT.value not in opens or not any(phase.is_formal for phase in phases):
+        return ""
+    return visit.url("register", procedure=procedure.id, late="beside")
 
 
 def _gap(visit: Visit, procedure: Procedure, name: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
+from participation.pages.fields import formal_question
 from participation.pages.kiosk import channel_of
 from participation.pages.proposals import STANCES, proposal_of
 from participation.security import Action, address_of, check_rate
@@ -132,16 +133,7 @@ class CommentForm(WhoForm):
         choices=[SelectChoice(key, name) for key, name in STANCES.items()],
     )
     text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
-    #: Asked only while a formal period runs beside it; no answer is the informal one.
-    formal = RadioField(
-        N_("A formal period is running. Shall this count as a formal statement?"),
-        [Optional()],
-        choices=[
-            SelectChoice("yes", N_("Yes, hand it in as a formal statement")),
-            SelectChoice("no", N_("No, it is a comment on this proposal")),
-        ],
-        validate_choice=False,
-    )
+    formal = formal_question()
 
 
 @page(
@@ -208,9 +200,7 @@ def comment_page(visit: Visit) -> Response:
             now=visit.now,
         )
         if formal is not None:
-            discussion.note_informal(
-                visit.session, proposal, made, form.formal.data or "", by=visit.by, now=visit.now
-            )
+            discussion.note_informal(visit.session, made, form.formal.data or "", by=visit.by, now=visit.now)
     except Refusal as refusal:
         visit.reject(form, refusal)
         return visit.render(

@@ -16,6 +16,7 @@ from consultations import (
     attached,
     channels,
     contributions,
+    discussion,
     journal,
     lateness,
     notices,
@@ -71,11 +72,12 @@ VERBS: dict[str, str] = {
 }
 
 
-#: What the filter for late statements asks for beyond in time or late.
+#: What the filter asks for beyond in time or late; the last one is of comments that might have been statements.
 STANDINGS = {
     "open": lambda: lateness.standing(None),
     "considered": lambda: lateness.standing(Outcome.CONSIDERED),
     "disregarded": lambda: lateness.standing(Outcome.DISREGARDED),
+    "beside": discussion.beside_formal,
 }
 
 
@@ -101,6 +103,7 @@ class RegisterFilter(Form):
             SelectChoice("open", N_("Late, not decided yet")),
             SelectChoice("considered", N_("Late, considered")),
             SelectChoice("disregarded", N_("Late, left out")),
+            SelectChoice("beside", N_("Comments made while a formal period ran")),
         ],
         validate_choice=False,
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from consultations import contributions, drafts, received
+from consultations import contributions, discussion, drafts, received
 from consultations.contributions import (
     SHORT_LIMIT,
     Contribution,
@@ -53,6 +53,7 @@ from participation.pages.writing import (
     asks_title,
     draw,
     form_of,
+    formal_beside,
     hearing_of,
     kept_of,
     kind_sent,
@@ -506,14 +507,25 @@ def _hand_in(visit: Visit, procedure: Procedure, token: str) -> Response:
             visit.session, submission, procedure=procedure, by=visit.by, now=visit.now
         )
         assert contribution.id is not None
+        if submission.kind is Kind.COMMENT and formal_beside(visit, procedure, kept_of(draft)):
+            said = str(draft.data.get("formal", ""))
+            discussion.note_informal(visit.session, contribution, said, by=visit.by, now=visit.now)
         drafts.hand_over(visit.session, draft, contribution.id, now=visit.now)
     return visit.redirect("receipt", token=token)
 
 
 def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     data: Mapping[str, str] = draft.data
-    kind = Kind(draft.kind)
+    kind, title = Kind(draft.kind), data.get("title", "")
     supplements = data.get("supplements_id", "")
+    parent = published_parent(visit, procedure, data.get("parent_id"))
+    # Also when the period ended while it was written: then it is a late one, and not silently something else.
+    can_be_formal = standing(phases_of(visit, procedure), Kind.STATEMENT, visit.now)[0] in ("open", "late")
+    if kind is Kind.COMMENT and data.get("formal") == "yes" and not supplements and can_be_formal:
+        # What counts as a statement goes the statements' way, whole; it answers nobody.
+        kind = Kind.STATEMENT
+        if parent is not None:
+            title, parent = title or visit.gettext("On %(reference)s", reference=parent.reference), None
     informal = kind is not Kind.STATEMENT
     language = data.get("language", visit.language)
     found = thing_of(visit, data)
@@ -522,7 +534,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         kind=kind,
         channel=channel_of(visit, procedure).key,
         key=draft.key,
-        title=data.get("title", ""),
+        title=title,
         text=data.get("text", ""),
         passages=passages_of(visit, kept_of(draft)),
         person=PersonInput(
@@ -547,7 +559,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         elevation=found.elevation if found else None,
         thing=found.thing if found else None,
         attachments=tuple(attached(each) for each in draft.files),
-        parent=published_parent(visit, procedure, data.get("parent_id")),
+        parent=parent,
         supplements=(
             received.by_id(visit.session, visit.municipality_id, int(supplements)) if supplements else None
         ),

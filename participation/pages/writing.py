@@ -19,6 +19,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 
 from consultations import (
+    discussion,
     drafts,
     places,
     procedures,
@@ -45,7 +46,14 @@ from consultations.text import excerpt
 from consultations.wording import Passage
 from participation import cityscape, overview, receipts, things
 from participation.overview import Deadline
-from participation.pages.fields import ReferenceFields, SenderFields, TopicField, offered_topic, short
+from participation.pages.fields import (
+    ReferenceFields,
+    SenderFields,
+    TopicField,
+    formal_question,
+    offered_topic,
+    short,
+)
 from participation.pages.place_words import where_in_words
 from participation.pages.proposals import SECTIONS
 from participation.pages.uploads import REMOVE
@@ -96,6 +104,7 @@ class AboutForm(SenderFields):
         ],
         validate_choice=False,
     )
+    formal = formal_question()
 
 
 class WholeForm(WordsForm, AboutForm):
@@ -196,6 +205,10 @@ class WritingPage:
     has_city: bool
     errors: tuple[tuple[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
+    #: Of a comment: the last day of the formal period that runs beside it; None: there is none.
+    formal_until: date | None = None
+    #: Under which name the browser keeps words that were not sent yet; empty where it keeps none.
+    remember: str = ""
 
     @property
     def step_number(self) -> int:
@@ -307,6 +320,13 @@ def _deadline(visit: Visit, procedure: Procedure, phase: Phase, state: str) -> D
     if state != "late":
         return words
     return replace(words, state=state, late=overview.late_words(procedure, phase, visit.language))
+
+
+def formal_beside(visit: Visit, procedure: Procedure, kept: Kept) -> Phase | None:
+    """The formal period that runs beside a comment, whose author is asked whether it is to be a statement; or None."""
+    if kept.kind is not Kind.COMMENT or kept.data.get("supplements_id"):
+        return None
+    return discussion.formal_phase(phases_of(visit, procedure), visit.now)
 
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
@@ -426,6 +446,8 @@ def draw(
     supplements = row_number(kept.data.get("supplements_id"))
     original = received.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
     assert procedure.id is not None
+    formal = formal_beside(visit, procedure, kept)
+    about = [kept.kind.value, str(kept.data.get("parent_id") or ""), str(supplements or "")]
     content = WritingPage(
         hearing=hearing,
         kind=kept.kind.value,
@@ -461,6 +483,8 @@ def draw(
         has_city=isinstance(form, WordsForm) and cityscape.has_city(visit.session, procedure),
         errors=tuple((message, None) for message, target in errors if target not in form._fields),
         notes=notes,
+        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
+        remember=" ".join([procedure.slug, *filter(None, about)]),
     )
     template = {WORDS: "words", ABOUT: "about", CHECK: "check", ALL: "whole"}[step]
     response = visit.render(f"statements/{template}.html", content, status=status, form=form)
@@ -556,6 +580,10 @@ def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tupl
             else visit.gettext("is not to be published"),
         ),
     ]
+    if formal_beside(visit, procedure, kept):
+        is_formal = data.get("formal") == "yes"
+        counts = N_("a formal statement") if is_formal else N_("a comment, not a formal statement")
+        about.append((visit.gettext("Counts as"), visit.gettext(counts)))
     steps = {
         step: visit.url("statement_step", slug=procedure.slug, token=token, step=step)
         for step in (WORDS, ABOUT)

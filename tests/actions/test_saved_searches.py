@@ -213,6 +213,9 @@ def test_every_filter_of_the_list_can_be_kept_and_is_said_and_a_position_is_not(
     assert str(LON) not in str(kept.facts)
     understood = saved_searches.understand(session, town.id, [kept])[kept.id or 0]
     assert {name: getattr(understood.wanted, name) for name in words} == words
+    assert {*understood.missing} == {"district", "authoring", "channel", "topic"}, (
+        "what there is no such thing of"
+    )
     assert understood.wanted.near is not None
     for language in ("de", "en"):
         said = search_words.sentence(kept.facts, "Ideen", language)

@@ -123,3 +123,35 @@ def test_by_keyboard_alone(new_page: NewPage, live_server: LiveServer, town: Tow
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/beleg/"))
     assert [each.text for each in handed_in(live_server)] == ["Mehr Bäume"]
+
+
+def test_words_that_were_not_sent_are_still_in_the_browser(
+    new_page: NewPage, live_server: LiveServer, axe: Axe
+) -> None:
+    with unit_of_work(live_server.engine, write=True) as session:
+        cast.with_ideas(session)
+    page = new_page(viewport={"width": 360, "height": 740})
+    form = "/beteiligungen/ideen/stellungnahme?kind=proposal"
+    notice = page.locator("[data-remembered]")
+    page.goto(form)
+    page.get_by_label("Titel").fill("Ein Brunnen")
+    page.get_by_label("Ihr Vorschlag").fill("Am Platz fehlt Wasser.")
+    page.get_by_label("Ort", exact=False).last.fill("Am Platz")
+    # The tab goes without a word to anybody; somebody else's details are not kept, only the words.
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(form)
+    notice = again.locator("[data-remembered]")
+    expect(notice).to_be_visible()
+    axe(again)
+    notice.get_by_role("button", name="Text einsetzen").click()
+    expect(again.get_by_label("Ihr Vorschlag")).to_have_value("Am Platz fehlt Wasser.")
+    expect(again.get_by_label("Titel")).to_have_value("Ein Brunnen")
+    again.get_by_role("button", name="Weiter", exact=True).click()
+    again.get_by_role("button", name="Weiter", exact=True).click()
+    again.get_by_role("button", name="Absenden", exact=True).click()
+    expect(again.get_by_role("heading", level=1)).to_contain_text("erhalten")
+    again.goto(form)
+    expect(again.get_by_label("Ihr Vorschlag")).to_have_value("")
+    expect(notice).to_be_hidden()
+    assert again.evaluate("Object.keys(localStorage)") == []

@@ -497,6 +497,54 @@ def test_a_comment_beside_a_formal_period_asks_whether_it_is_a_statement(
         assert (row.kind, "comment_in_formal_period" in past) == (kind, kind == "comment")
 
 
+def test_so_does_every_other_comment_and_the_planner_finds_those_that_stayed_one(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    there = f"{HERE}/stellungnahme"
+    typed = {"kind": "comment", "title": "Ampel", "publish": "yes"}
+
+    def say(said: str, **answer: str) -> tuple[str, str]:
+        """Step by step, without a script: the check before sending, and what it became."""
+        secret = f"{there}/{drafts.new_secret()}"
+        client.post(f"{secret}/text", data={**typed, "text": said, "do": "next"})
+        asked = words(client.get(f"{secret}/angaben"))
+        assert ("förmliche Frist" in asked) == is_formal
+        client.post(f"{secret}/angaben", data={"publish": "yes", "do": "next", **answer})
+        checked = words(client.get(f"{secret}/pruefen"))
+        sent = client.post(f"{secret}/pruefen", data={"do": "send"})
+        assert sent.status_code == 303, words(sent)
+        with Session(engine) as session:
+            return checked, session.exec(select(Contribution.kind).where(Contribution.text == said)).one()
+
+    is_formal = False
+    checked, kind = say("Vorher.", formal="yes")
+    assert (kind, "förmliche Stellungnahme" in checked) == ("comment", False)
+    with unit_of_work(engine, write=True) as session:
+        formal = Phase(
+            procedure_id=town.procedure.id or 0, kind=PhaseKind.PUBLICATION.value, position=9, starts_on=STARTS,
+            ends_on=ENDS, opens=["statement"], is_formal=True, effective_end=ENDS, released_at=NOW,
+        )  # fmt: skip
+        session.add(formal)
+    is_formal = True
+    checked, kind = say("Förmlich.", formal="yes")
+    assert (kind, "Zählt als förmliche Stellungnahme" in checked) == ("statement", True)
+    for said, answer in (("Nur so.", {"formal": "no"}), ("Ohne Antwort.", {})):
+        checked, kind = say(said, **answer)
+        assert (kind, "Zählt als Kommentar" in checked) == ("comment", True)
+    planner = signed_in(engine, town.planner, new_client())
+    (found,) = html.fromstring(planner.get(f"/verwaltung/planung/{town.procedure.id}").content).xpath(
+        "//a[contains(., 'während einer förmlichen Frist')]/@href"
+    )
+    listed = words(planner.get(found))
+    assert [said in listed for said in ("Nur so.", "Ohne Antwort.", "Förmlich.", "Vorher.")] == [
+        *(True, True),
+        *(False, False),
+    ]
+    assert "es sollte ein Kommentar bleiben" in words(
+        planner.get(html.fromstring(planner.get(found).content).xpath("//main//li//a/@href")[0])
+    )
+
+
 def test_a_page_by_chance_is_made_once_for_all_who_hold_its_order(
     app: Starlette, client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
