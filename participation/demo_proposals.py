@@ -19,6 +19,7 @@ from consultations import (
     moderation,
     proposals,
     proposing,
+    rewording,
     side_words,
     support,
     support_lists,
@@ -56,6 +57,7 @@ class Proposals:
         self.story, self.key, self.told = story, name, told["proposal"]
         self.link_key = key
         self.rows: dict[int, Contribution] = {}
+        self.said: dict[tuple[int, int], Contribution] = {}
         self.milestones: dict[tuple[int, str], int] = {}
         self.sheets: dict[tuple[int, int], SupportList] = {}
 
@@ -69,6 +71,14 @@ class Proposals:
                     12,
                     lambda session, at, n=number, w=which, e=said: self._say(session, n, w, e, at),
                 )
+                if "anew" in said:
+                    self._at(
+                        said["day"] + 1,
+                        12,
+                        lambda session, at, n=number, w=which, e=said: self._write_anew(
+                            session, n, w, e["anew"], at
+                        ),
+                    )
             if "revise" in each:
                 self._at(
                     each["revise"]["day"],
@@ -152,8 +162,18 @@ class Proposals:
 
         key = f"demo-proposal-{number}-said-{which}"
         first = say(Stance(told["stance"]), told["text"], told["name"], key)
+        for each in range(told.get("good", 0)):
+            reader = Supporter(f"browser:{key}-{each}")
+            support.mark(session, self.rows[number].id or 0, first.id or 0, reader, by=PUBLIC, now=at)
+        self.said[number, which] = first
         if "answer" in told:
             say(Stance.REMARK, told["answer"], "Rosa", f"{key}-answer", first.id)
+
+    def _write_anew(self, session: Session, number: int, which: int, words: str, at: datetime) -> None:
+        """The author of a comment says it in other words, which a moderator lets everybody read."""
+        comment = self.said[number, which]
+        anew = rewording.reword(session, comment.id or 0, words, base_number=1, by=PUBLIC, now=at)
+        rewording.show(session, comment, anew, by=self.story.staff[Role.MODERATOR], now=at)
 
     def _revise(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
         row = self.rows[number]

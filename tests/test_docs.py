@@ -59,3 +59,14 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert Path(page.parent, target).exists(), f"{page.name}: {target}"
+
+
+def test_every_test_that_co_creation_names_exists() -> None:
+    named = set(re.findall(r"\b(test_\w+)(?!\w*\.py)", text("co-creation.md")))
+    written = {
+        name
+        for path in ROOT.glob("tests/**/test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 10
+    assert not named - written

@@ -33,7 +33,7 @@ from consultations.support import STANDING, Support, Supporter
 from consultations.support_lists import LineInput
 from consultations.unions import Union, UnionInput, UnionState
 from consultations.wording import Passage
-from tests.actions.test_proposals import NOW, WHAT, amend, owner, propose, refused, revise, town
+from tests.actions.test_proposals import NOW, WHAT, amend, owner, propose, refused, revise, say, town
 from tests.cast import Town
 
 __all__ = ["town"]
@@ -234,6 +234,7 @@ def test_whatever_happens_a_merge_never_changes_the_sum(session: Session, town: 
     rows = [propose(session, town) for _ in range(3)]
     parties = [Supporter(f"account:{number}") for number in range(4)]
     standing: dict[str, set[int]] = {each.party: set() for each in parties}
+    said = {row.id or 0: say(session, town, row, "Gut so.").id or 0 for row in rows}
     gone: dict[int, int] = {}
 
     def kept() -> list[int]:
@@ -245,12 +246,16 @@ def test_whatever_happens_a_merge_never_changes_the_sum(session: Session, town: 
         who, row = random.choice(parties), random.choice(rows)
         key, what, before = (
             row.id or 0,
-            random.choice(("give", "give", "withdraw", "merge", "move")),
+            random.choice(("give", "give", "withdraw", "merge", "move", "mark")),
             sum(kept()),
         )
         if what == "give" and key not in gone:
             support.give(session, key, who, by=PUBLIC, now=NOW)
             standing[who.party].add(key)
+        elif what == "mark" and key not in gone:
+            # That somebody finds an argument good is no support, whatever comes before or after it.
+            support.mark(session, key, said[key], who, by=PUBLIC, now=NOW)
+            assert sum(kept()) == before
         elif what == "withdraw":
             support.withdraw(session, key, who, by=PUBLIC, now=NOW)
             standing[who.party].discard(key)
@@ -266,7 +271,7 @@ def test_whatever_happens_a_merge_never_changes_the_sum(session: Session, town: 
                 gone[key] = stays.id or 0
                 assert sum(kept()) == before
     assert kept() == [sum(row.id in keys for keys in standing.values()) for row in rows]
-    rows_kept = session.exec(select(Support)).all()
+    rows_kept = session.exec(select(Support).where(Support.argument_id.is_(None))).all()  # type: ignore[union-attr]
     assert all(each.turn >= 1 for each in rows_kept)
     moved = [each for each in rows_kept if each.act == "moved_here"]
     assert all(each.refers_to_id is not None for each in moved)
