@@ -5,7 +5,11 @@ Messages are English in templates and code; each other language has one `.po` fi
 """
 
 import gettext as _gettext
+import hashlib
+import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time
 from functools import cache, lru_cache
 from io import BytesIO
@@ -47,10 +51,33 @@ def translations(language: str) -> _gettext.NullTranslations:
     """The messages of a language, ready to use; English needs none."""
     if not (LOCALE_FOLDER / language).is_dir():
         return _gettext.NullTranslations()
+    return Translations(BytesIO(_compiled(language)))
+
+
+def _compiled(language: str) -> bytes:
+    """A catalogue as gettext reads it, from where Python keeps compiled modules if there is such a place: what reading the
+    sources takes would stay in every process."""
+    if not sys.pycache_prefix:
+        return _compile(language)
+    sources = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted((LOCALE_FOLDER / language).glob("*.po")):
+        sources.update(path.read_bytes())
+    kept = Path(sys.pycache_prefix) / "catalogues" / f"{language}-{sources.hexdigest()[:32]}.mo"
+    with suppress(OSError):
+        return kept.read_bytes()
+    compiled = _compile(language)
+    with suppress(OSError):
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+            file.write(compiled)
+        Path(file.name).replace(kept)
+    return compiled
+
+
+def _compile(language: str) -> bytes:
     compiled = BytesIO()
     write_mo(compiled, catalogue(language))
-    compiled.seek(0)
-    return Translations(compiled)
+    return compiled.getvalue()
 
 
 #: Dates are said over and over, on every card of a list; babel takes the pattern and the locale apart each time.

@@ -324,3 +324,18 @@ def test_templates_that_were_compiled_before_are_not_compiled_again(
     for kept in (tmp_path / "templates").iterdir():
         kept.write_bytes(b"nonsense")
     assert fresh("de").get_template("base.html").blocks
+
+
+def test_a_catalogue_that_was_compiled_before_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = i18n.translations.__wrapped__
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    said = fresh("de").gettext("Please choose.")
+    monkeypatch.setattr(i18n, "catalogue", lambda language: pytest.fail("compiled again"))
+    assert fresh("de").gettext("Please choose.") == said != "Please choose."
+    # A catalogue that was changed since, or half-written, is not the one that lies there.
+    (kept,) = (tmp_path / "catalogues").iterdir()
+    kept.rename(kept.with_name("another.mo"))
+    with pytest.raises(pytest.fail.Exception):
+        fresh("de")
