@@ -20,6 +20,7 @@ from participation.pages.city import building_facts
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_plan import Way
 from participation.pages.maps import ways_of
+from participation.pages.place_words import found_in_words
 from participation.things import Choice, Found
 from participation.web import Visit, page
 
@@ -85,7 +86,7 @@ def city_comment(visit: Visit) -> Response:
             form=form,
             house=building.label if building else "",
             facts=building_facts(visit, building) if building else "",
-            chosen=_words(visit, found) if found else "",
+            chosen=found_in_words(visit, found) if found else "",
             ways=_with_place(ways, found, choice) if found and choice else (),
             problem=problem,
             is_open=bool(ways),
@@ -144,10 +145,6 @@ def _choices(visit: Visit, offered: _Offered) -> Sequence[SelectChoice]:
 def _group(visit: Visit, value: str) -> str:
     row = visit.session.get(variants.Variant, int(value.partition(":")[0]))
     return variants.localised(row, visit.language, "title") if row else ""
-
-
-def _words(visit: Visit, found: Found) -> str:
-    return things.in_words(found.thing.as_dict() if found.thing else {}, found.elevation, visit.language)
 
 
 def _with_place(ways: Sequence[Way], found: Found, choice: Choice) -> tuple[Way, ...]:

@@ -198,7 +198,8 @@ def cards_of(
             kind=visit.gettext(KINDS[entry.kind]),
             submitted=local_date(entry.received_at),
             author=entry.author,
-            place=things.in_words(entry.thing, entry.elevation, visit.language)
+            # A point on the ground is found by the street it is at; its height alone tells nobody where it is.
+            place=(things.in_words(entry.thing, entry.elevation, visit.language) if entry.thing else "")
             or words.get(entry.id, "")
             or entry.place_words,
             topic=subject_in(procedure, entry.topic, visit.language),

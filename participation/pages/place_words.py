@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+from consultations import whereabouts
 from consultations.places import Place, PlaceKind
 from consultations.whereabouts import Whereabouts
+from participation import things
+from participation.things import Found
 from participation.web import Visit
 
 #: Marks a message for the catalogues.
@@ -28,6 +31,16 @@ def where_in_words(visit: Visit, found: Whereabouts) -> str:
             else found.near
         )
     return ", ".join(part for part in (found.district, near) if part)
+
+
+def found_in_words(visit: Visit, found: Found) -> str:
+    """What was chosen in three dimensions or on the map: a thing by its name, a point by the street it is at and its height."""
+    if found.thing is not None:
+        return things.in_words(found.thing.as_dict(), found.elevation, visit.language)
+    position = (found.located.lon, found.located.lat)
+    spot = whereabouts.of(visit.session, visit.municipality_id, [position])[0]
+    parts = (where_in_words(visit, spot), things.in_words({}, found.elevation, visit.language))
+    return ", ".join(part for part in parts if part)
 
 
 def kind_and_district(visit: Visit, place: Place) -> str:

@@ -54,7 +54,7 @@ from participation.pages.fields import (
     offered_topic,
     short,
 )
-from participation.pages.place_words import where_in_words
+from participation.pages.place_words import found_in_words, where_in_words
 from participation.pages.proposals import SECTIONS
 from participation.pages.uploads import REMOVE
 from participation.web import PAGES, Visit, row_number
@@ -525,7 +525,7 @@ def _place_chosen(visit: Visit, data: Mapping[str, str]) -> str:
         return ""
     thing = thing_of(visit, data)
     if thing is not None:
-        return things.in_words(thing.thing.as_dict() if thing.thing else {}, thing.elevation, visit.language)
+        return found_in_words(visit, thing)
     if any(data.get(name) for name in CHOSEN_ON_MAP):
         spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
         words = (

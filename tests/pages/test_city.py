@@ -28,9 +28,9 @@ from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.people import Person
 from consultations.permissions import SYSTEM
-from consultations.places import Layer, LayerRole
+from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
 from consultations.procedures import Opens, Phase, PhaseKind, Procedure
-from geo.geometry import degrees_of, from_lonlat, read_geojson_geometry
+from geo.geometry import degrees_of, from_lonlat, metres_of, read_geojson_geometry
 from geo.layers import write_normalised
 from geo.terrain import Terrain, write_terrain
 from participation import cityscape, identity, jobs, scenes, sun_hours
@@ -178,7 +178,17 @@ def test_a_proposal_is_begun_in_three_dimensions_and_its_place_chosen_there(plac
             starts_on=NOW.date() - timedelta(days=9), ends_on=NOW.date() + timedelta(days=9), position=9,
         )  # fmt: skip
         session.add(row)
+        square = Layer(
+            municipality_id=place.town.id, role=PlaceKind.LANDMARK.value, title="Orte", imported_at=NOW
+        )
+        named = PlaceInput(PlaceKind.LANDMARK, "Webersteg", from_lonlat(*AT))
+        places.add_layer(session, square, [named], by=SYSTEM, now=NOW)
     try:
+        x, y = metres_of(*AT)
+        bare = place.get("/3d/gebaeude", was=Choice("", None, None, (x, y, 432.0)).text)
+        assert re.search(r"Webersteg, in einer Höhe von \d+ m über dem Meer", bare), (
+            "a height alone is no place"
+        )
         # From the picture to a proposal ...
         page = place.get("/3d/gebaeude", haus="house-0-1", stock="1")
         (begun,) = re.findall(r'href="([^"]*kind=proposal[^"]*thing=[^"]*)"', page)
