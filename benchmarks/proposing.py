@@ -148,7 +148,8 @@ def fill(place: Place, number: int, comments_each: int = 10) -> None:
             remarks.append(
                 {
                     "contribution_id": key, "proposal_id": parent, "answers_id": None,
-                    "stance": random.choice(list(Stance)).value, "shuffle": random.randrange(2**31),
+                    # Each proposal has every kind of comment: a page without arguments for it asks less.
+                    "stance": list(Stance)[at // number % len(Stance)].value, "shuffle": random.randrange(2**31),
                 }
             )  # fmt: skip
         for table, rows in (
