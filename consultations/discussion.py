@@ -213,7 +213,7 @@ def both_sides(
     marks: Mapping[int, int] | None = None,
     limit: int = 3,
 ) -> tuple[Side, Side]:
-    """As many arguments for as against, those that most find good first (`marks`, where they may be seen), else by chance.
+    """At most `limit` arguments for and as many against, those that most find good first (`marks`, where they may be seen), else by chance.
 
     Which side comes first is made by chance, for each visitor (`seed`). Two queries.
     """

@@ -707,7 +707,7 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
     ], "in the order of days, undated ones of parts left to them"  # fmt: skip
     assert "förmlich (gesetzlich geregelt)" in steps[0]
     assert "informell" in steps[1]
-    assert "darf unberücksichtigt bleiben" in text(section(page, "steps"))
+    assert "unberücksichtigt bleiben oder ausgeschlossen sein" in text(section(page, "steps"))
     dates = client.get("/beteiligungen/bachquartier/termine.ics").text.replace("\r\n ", "")
     assert ("Veröffentlichung des Entwurfs: Wohnen am Mühlbach" in dates, "geheim" in dates) == (True, False)
     trail = tree(client.get(HERE)).xpath("//nav[@class='d-breadcrumbs']//a/text()")

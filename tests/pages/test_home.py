@@ -656,6 +656,6 @@ def test_a_mistake_of_ours_is_a_page_of_the_town_too(
             assert "script-src 'self'" in answer.headers["content-security-policy"]
         monkeypatch.setattr(web, "_visit", mistaken)
         answer = client.get("/impressum")
-        assert (answer.status_code, answer.text) == (500, "Diese Seite kam nicht zustande.\n")
+        assert (answer.status_code, answer.text) == (500, "Diese Seite konnte nicht angezeigt werden.\n")
     with TestClient(app, base_url=f"http://{HOST}") as client, pytest.raises(ZeroDivisionError):
         client.get("/impressum")
