@@ -64,7 +64,8 @@ class ListFrame:
 
     hearing_title: str
     total: int
-    lines: tuple[tuple[str, str, str], ...]
+    #: Title, beginning of the text, the language of both, address.
+    lines: tuple[tuple[str, str, str, str], ...]
     whole_url: str
 
 
@@ -90,6 +91,7 @@ def proposals_embed(visit: Visit) -> Response:
         (
             entry.heading,
             entry.text[:200],
+            entry.language,
             visit.absolute("proposal", slug=procedure.slug, reference=entry.reference),
         )
         for entry in published.by_ids(visit.session, procedure.id or 0, found.ids)

@@ -363,6 +363,8 @@ class AnswerRow:
 
     author: str
     text: str
+    #: The language it was written in.
+    language: str
     changed: Changed | None
 
 
@@ -374,6 +376,8 @@ class SaidRow:
     stance: str
     is_for: bool
     text: str
+    #: The language it was written in.
+    language: str
     author: str
     url: str
     answer_url: str
@@ -739,6 +743,7 @@ def said_rows(
             visit.gettext(STANCES[each.stance.value]),
             each.stance is discussion.Stance.FOR,
             entries[each.contribution.id or 0].text,
+            entries[each.contribution.id or 0].language,
             entries[each.contribution.id or 0].author,
             visit.url("published_contribution", slug=procedure.slug, reference=each.contribution.reference),
             visit.url(
@@ -747,7 +752,12 @@ def said_rows(
             if about.is_open
             else "",
             tuple(
-                AnswerRow(entries[row.id or 0].author, entries[row.id or 0].text, changed(row))
+                AnswerRow(
+                    entries[row.id or 0].author,
+                    entries[row.id or 0].text,
+                    entries[row.id or 0].language,
+                    changed(row),
+                )
                 for row in each.answers
             ),
             changed(each.contribution, each.answers),
