@@ -368,6 +368,15 @@ def shown(session: Session, contribution: Contribution) -> Shown:
     return Shown(redaction.shows_version, readable)
 
 
+def public_words(session: Session, contribution: Contribution) -> tuple[str, str]:
+    """Title and text that the public reads where it reads no version in full (`Shown.number` is None): what was left when
+    words were blacked out; nothing of what is not published."""
+    if contribution.publication != PublicationState.PUBLISHED.value or contribution.redaction_id is None:
+        return "", ""
+    redaction = session.get_one(Redaction, contribution.redaction_id)
+    return redaction.title, redaction.text
+
+
 def show(
     session: Session,
     contribution: Contribution,

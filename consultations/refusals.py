@@ -88,6 +88,7 @@ class Code(StrEnum):
     OWNER_DECIDES = "owner_decides"
     UNION_SAME = "union_same"
     UNION_ASKED = "union_asked"
+    UNION_BLACKED_OUT = "union_blacked_out"
     WISH_UNREAD = "wish_unread"
     UNION_CLOSED = "union_closed"
     SUPPORT_LIMIT = "support_limit"

@@ -20,7 +20,7 @@ from consultations.moderation import Reason
 from consultations.permissions import Actor, Permission, may
 from consultations.proposals import AuthorState, Proposal, ProposalAuthor, WordsState
 from consultations.refusals import Code, Refusal
-from consultations.unions import Union
+from consultations.unions import Union, UnionState
 
 #: Who is no author (yet) stands on no public page.
 _ON_PAGE = (AuthorState.ACTIVE.value, AuthorState.LEFT.value)
@@ -61,7 +61,11 @@ def waiting(
             ProposalAuthor.name_state == waits, col(ProposalAuthor.state).in_(_ON_PAGE)
         ),
         select(col(Amendment.proposal_id)).where(Amendment.answer_state == waits),
-        select(col(Union.into_id)).where((Union.wish_state == waits) | (Union.answer_state == waits)),
+        # Once it is answered or taken back nobody is asked any more, and nobody else comes to read it.
+        select(col(Union.into_id)).where(
+            ((Union.wish_state == waits) & (Union.state == UnionState.ASKED.value))
+            | (Union.answer_state == waits)
+        ),
     )
     question = (
         select(Proposal.contribution_id)

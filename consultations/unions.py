@@ -538,6 +538,21 @@ def gone_into(session: Session, proposal_id: int) -> int | None:
     ).first()
 
 
+def public_reasons(session: Session, proposal_id: int) -> dict[int, str]:
+    """Why others went into this proposal, by the number of the version that came of it, as far as everybody may read it
+    now: a moderator may keep it back long after. One query."""
+    reasons: dict[int, str] = {}
+    rows = session.exec(
+        select(Union)
+        .where(Union.into_id == proposal_id, col(Union.resulting_number).is_not(None))
+        .order_by(col(Union.id))
+    ).all()
+    for row in rows:
+        # A later wish that changed no word names the same version, but it is not the one that it came of.
+        reasons.setdefault(row.resulting_number or 0, _public_reason(row))
+    return reasons
+
+
 def waiting_for_facilitator(
     session: Session, municipality_id: int, *, by: Actor, now: datetime, limit: int = 50
 ) -> list[Union]:

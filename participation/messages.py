@@ -136,6 +136,7 @@ MESSAGES: dict[Code, str] = {
     Code.UNION_ASKED: N_(
         "One of the two is asked already whether it wants to be merged. Please wait for the answer."
     ),
+    Code.UNION_BLACKED_OUT: N_("Words of this proposal were blacked out; it cannot take another one in."),
     Code.WISH_UNREAD: N_(
         "The joint words have not been read by the town hall yet, or were kept back. Only then can one agree to them."
     ),

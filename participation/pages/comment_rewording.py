@@ -21,7 +21,7 @@ from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
 from participation.pages.kiosk import channel_of
-from participation.pages.proposal_desk import VersionForm, VersionPage
+from participation.pages.proposal_desk import VersionForm, VersionPage, read_now
 from participation.pages.proposals import ChangesPage, changed_sections, proposal_of
 from participation.security import Action as Limited
 from participation.security import address_of, check_rate
@@ -265,22 +265,22 @@ def _before_moderator(
     visit: Visit, comment: Contribution, wordings: list[Wording], form: VersionForm, *, status: int = 200
 ) -> Response:
     newest = wordings[-1]
-    shown = proposing.shown(visit.session, comment).number or 1
-    earlier = wordings[min(shown, newest.number) - 1]
-    sections, _, _ = changed_sections(visit, None, _texts(earlier), _texts(newest))
+    now = read_now(visit, comment, newest.number)
+    before = now.text if now.number is None else wordings[now.number - 1].text
+    sections, _, _ = changed_sections(visit, None, _texts(before), _texts(newest.text))
     side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
     other = {} if side_by_side else {"ansicht": "nebeneinander"}
     content = VersionPage(
         title=visit.gettext("Comment %(reference)s", reference=comment.reference),
         reference=comment.reference,
         number=newest.number,
-        earlier_number=earlier.number,
+        lead=now.lead,
         why=visit.gettext("written anew by its author"),
         note="",
         at=newest.made_at,
         sections=sections,
         language=comment.language,
-        earlier=visit.gettext("Version %(number)s", number=earlier.number),
+        earlier=now.name,
         later=visit.gettext("Version %(number)s", number=newest.number),
         side_by_side=side_by_side,
         other_view_url=visit.url("comment_version", id=comment.id, **other),
@@ -290,8 +290,8 @@ def _before_moderator(
     return visit.render("proposals/version.html", content, form=form, status=status)
 
 
-def _texts(wording: Wording) -> dict[str, dict[str, str]]:
-    return {"": {"text": wording.text}}
+def _texts(words: str) -> dict[str, dict[str, str]]:
+    return {"": {"text": words}}
 
 
 # --- for everybody -----------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def changes_page(visit: Visit) -> Response:
     if not {numbers["earlier"], numbers["later"]} <= set(readable) & set(wordings):
         visit.not_found()
     earlier, later = wordings[numbers["earlier"]], wordings[numbers["later"]]
-    sections, added, removed = changed_sections(visit, None, _texts(earlier), _texts(later))
+    sections, added, removed = changed_sections(visit, None, _texts(earlier.text), _texts(later.text))
     here = {"slug": procedure.slug, "reference": row.reference}
     side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
     other = {} if side_by_side else {"ansicht": "nebeneinander"}

@@ -18,6 +18,7 @@ from consultations import (
     rewording,
     side_words,
     unions,
+    wording,
 )
 from consultations.amendments import Amendment
 from consultations.comparison import Part
@@ -293,7 +294,8 @@ class VersionPage:
     title: str
     reference: str
     number: int
-    earlier_number: int
+    #: What it is held against, in a sentence.
+    lead: str
     why: str
     note: str
     at: datetime
@@ -363,6 +365,41 @@ def _load(visit: Visit) -> tuple[Contribution, Proposal]:
     return row, proposal
 
 
+@dataclass(frozen=True)
+class ReadNow:
+    """What everybody reads now, for a moderator to hold a new version against. `number`: of the version that is read in
+    full; None: `title` and `text` stand instead, with words blacked out, or empty where nothing is read."""
+
+    number: int | None
+    title: str
+    text: str
+    lead: str
+    name: str
+
+
+def read_now(visit: Visit, row: Contribution, later: int) -> ReadNow:
+    """What everybody reads of a proposal or a comment whose version `later` a moderator has before them. What was blacked
+    out or kept back must look new there: nobody reads it, and showing the new version would show it."""
+    number = proposing.shown(visit.session, row).number
+    if number is not None:
+        lead = visit.gettext(
+            "Version %(later)s, held against version %(earlier)s that others read.",
+            later=later,
+            earlier=number,
+        )
+        return ReadNow(number, "", "", lead, visit.gettext("Version %(number)s", number=number))
+    title, text = proposing.public_words(visit.session, row)
+    if title or text:
+        lead = visit.gettext(
+            "Version %(later)s, held against what others read: words are blacked out there. What you show now can be read "
+            "in full.",
+            later=later,
+        )
+    else:
+        lead = visit.gettext("Version %(later)s, all of it: others read nothing of this so far.", later=later)
+    return ReadNow(None, title, text, lead, visit.gettext("What others read"))
+
+
 def _show(
     visit: Visit,
     row: Contribution,
@@ -373,21 +410,28 @@ def _show(
     status: int = 200,
 ) -> Response:
     shown = proposing.shown(visit.session, row)
-    earlier = proposals.version(visit.session, proposal.contribution_id, shown.number or 1) or newest
-    sections, _, _ = changed_sections(visit, newest, earlier.texts, newest.texts)
+    now = read_now(visit, row, newest.number)
+    if now.number is None:
+        # What is left of a blacked-out text has no sections; every other language is read as new.
+        before = wording.whole_text(now.title, now.text, newest.language)
+        after = {**newest.texts, **wording.whole_text(*proposing.composed(newest), newest.language)}
+    else:
+        earlier = proposals.version(visit.session, proposal.contribution_id, now.number) or newest
+        before, after = earlier.texts, newest.texts
+    sections, _, _ = changed_sections(visit, newest, before, after)
     side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
     other = {} if side_by_side else {"ansicht": "nebeneinander"}
     content = VersionPage(
         title=proposing.composed(newest)[0] or row.reference,
         reference=row.reference,
         number=newest.number,
-        earlier_number=earlier.number,
+        lead=now.lead,
         why=visit.gettext(WHY[newest.reason]),
         note=newest.note,
         at=newest.made_at,
         sections=sections,
         language=newest.language,
-        earlier=visit.gettext("Version %(number)s", number=earlier.number),
+        earlier=now.name,
         later=visit.gettext("Version %(number)s", number=newest.number),
         side_by_side=side_by_side,
         other_view_url=visit.url("proposal_version", id=row.id, **other),

@@ -129,7 +129,7 @@ def merge_page(visit: Visit) -> Response:
     number = taking.number if not goes_in else (shown.number or 0)
     base = proposals.version(visit.session, pair[1].contribution_id, number)
     if base is None:
-        visit.reject(which, Refusal(Code.UNION_SAME, "vorschlag"))
+        visit.reject(which, Refusal(Code.UNION_BLACKED_OUT, "vorschlag"))
         return _merge(visit, which, None, status=422)
     kind, words, keys = _joint(visit, base)
     if not visit.is_post:
@@ -474,8 +474,8 @@ def begin_merge(visit: Visit) -> Response:
     shown = proposing.shown(visit.session, stays)
     base = proposals.version(visit.session, taking[1].contribution_id, shown.number or 0)
     if base is None:
-        # Words were blacked out in it: the joint words would show them to the other owner.
-        visit.reject(which, Refusal(Code.UNION_SAME, "bleibt"))
+        # The joint words would show the other owner what was blacked out.
+        visit.reject(which, Refusal(Code.UNION_BLACKED_OUT, "bleibt"))
         return _begun(visit, which, None, going=going, status=422)
     kind, words, keys = _joint(visit, base)
     if not visit.is_post:

@@ -27,6 +27,7 @@ from consultations import (
     received,
     rewording,
     support,
+    unions,
     wording,
 )
 from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
@@ -531,7 +532,12 @@ def proposal_page(visit: Visit) -> Response:
             received_at=row.received_at,
             channel=visit.gettext(channels.by_key(row.channel).label),
             versions=_versions(
-                visit, versions, shown.number, here, amendments.blacked_out(visit.session, row.id or 0)
+                visit,
+                versions,
+                shown.number,
+                here,
+                amendments.blacked_out(visit.session, row.id or 0),
+                unions.public_reasons(visit.session, proposal.contribution_id),
             ),
             amendments=_amendments(visit, proposal, current, here),
             talk=said_rows(visit, procedure, row.reference, talk, about),
@@ -591,8 +597,10 @@ def _versions(
     current: int | None,
     here: Mapping[str, str],
     blacked_out: Collection[int | None],
+    merged: Mapping[int, str],
 ) -> tuple[VersionRow, ...]:
-    """How it came about; the reason of an amendment goes with what was blacked out in it."""
+    """How it came about; the reason of an amendment goes with what was blacked out in it, that of a merge (`merged`) as a
+    moderator keeps it back."""
     rows = []
     before: ProposalVersion | None = None
     for each in versions:
@@ -604,7 +612,7 @@ def _versions(
                 each.number,
                 each.made_at,
                 visit.gettext(REASONS[each.reason]),
-                "" if each.amendment_id in blacked_out else each.note,
+                _public_note(each, blacked_out, merged),
                 each.receipt,
                 each.number == current,
                 changes,
@@ -612,6 +620,15 @@ def _versions(
         )
         before = each
     return tuple(reversed(rows))
+
+
+def _public_note(
+    version: ProposalVersion, blacked_out: Collection[int | None], merged: Mapping[int, str]
+) -> str:
+    """Why this version came about, as far as everybody may read it today."""
+    if version.reason == VersionReason.MERGE.value:
+        return merged.get(version.number, "")
+    return "" if version.amendment_id in blacked_out else version.note
 
 
 def _amendments(
@@ -868,7 +885,9 @@ def changes_page(visit: Visit) -> Response:
     other = {} if side_by_side else {"ansicht": "nebeneinander"}
     title = proposing.composed(later)[0] or row.reference
     hidden = amendments.blacked_out(visit.session, row.id or 0) if later.amendment_id is not None else ()
-    note = "" if later.amendment_id in hidden else later.note
+    is_merged = later.reason == VersionReason.MERGE.value
+    merged = unions.public_reasons(visit.session, row.id or 0) if is_merged else {}
+    note = _public_note(later, hidden, merged)
     return visit.render(
         "proposals/changes.html",
         ChangesPage(

@@ -1,7 +1,7 @@
 """Towns bring their data along: every step of the schema on a database in which each table has a row that others refer to."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,48 @@ def test_every_step_keeps_what_stands_in_the_tables(empty: Engine) -> None:
         if empty.dialect.name == "sqlite":
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
             assert not connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+
+
+def test_only_what_is_still_open_or_an_owner_said_waits_after_an_upgrade(empty: Engine) -> None:
+    migrate(empty, "0023")
+    with empty.execution_options(writes=True).begin() as connection:
+        filled: set[str] = set()
+        for table in _new_tables(connection, filled):
+            cells = {column.name: _cell(column, filled) for column in table.columns}
+            if table.name not in ("proposal_union", "proposal_union_consent"):
+                connection.execute(
+                    insert(table).values({name: cell for name, cell in cells.items() if cell is not None})
+                )
+            filled.add(table.name)
+        known = MetaData()
+        known.reflect(connection, only=["proposal_union", "proposal_union_consent"])
+        wishes, consents = known.tables["proposal_union"], known.tables["proposal_union_consent"]
+        wish = {column.name: _cell(column, filled) for column in wishes.columns}
+        consent = {column.name: _cell(column, filled) for column in consents.columns}
+        # Two asked by an owner; two by the town hall and refused, by an owner and by the facilitator.
+        for key, state, said, part in (
+            (1, "asked", "", ""),
+            (2, "withdrawn", "", ""),
+            (3, "refused", "Nein!", "owner"),
+            (4, "refused", "Nein.", "facilitator"),
+        ):
+            connection.execute(
+                insert(wishes).values(wish | {"id": key, "state": state, "decision_words": said})
+            )
+            row = {"id": key, "union_id": key, "proposal_id": 1, "agrees": not part, "part": part or "owner"}
+            at = wish["asked_at"] + timedelta(days=1) if part else wish["asked_at"]
+            connection.execute(insert(consents).values(consent | row | {"at": at}))
+    migrate(empty, "0024")
+    with empty.connect() as connection:
+        states = connection.execute(
+            text("SELECT id, asked_for_id, wish_state, answer_state FROM proposal_union ORDER BY id")
+        ).all()
+    assert [tuple(each) for each in states] == [
+        (1, 1, "waiting", "shown"),
+        (2, 1, "shown", "shown"),
+        (3, None, "shown", "waiting"),
+        (4, None, "shown", "shown"),
+    ]
 
 
 def test_an_upgrade_after_which_a_row_would_refer_to_nothing_leaves_all_as_it_was(tmp_path: Path) -> None:

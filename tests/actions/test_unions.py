@@ -193,6 +193,27 @@ def test_what_is_typed_with_a_wish_is_read_by_a_moderator_before_the_other_owner
     assert by_hall.state == UnionState.JOINED.value
 
 
+def test_only_open_wishes_wait_and_a_reason_can_be_kept_back_after_the_merge(
+    session: Session, town: Town
+) -> None:
+    goes, stays = propose(session, town), propose(session, town)
+    dead = ask(session, goes, stays)
+    assert side_words.waiting(session, town.id, None) == [stays.id]
+    unions.withdraw(session, dead, by=PUBLIC, author=owner(session, goes), now=NOW)
+    assert (dead.wish_state, side_words.waiting(session, town.id, None)) == ("waiting", [])
+    union = ask(session, goes, stays, words=JOINT, reason="Ruft 0821 4711 an!", read_by=town.moderator)
+    answer(session, union, stays)
+    assert proposals.newest(session, stays.id or 0).number == union.resulting_number == 2
+    for shows, public in ((True, "Ruft 0821 4711 an!"), (False, ""), (True, "Ruft 0821 4711 an!")):
+        read(session, union, stays, by=town.moderator, shows=shows)
+        assert unions.public_reasons(session, stays.id or 0) == {2: public}
+    # A second one that changes no word names the same version: the reason there stays that of the first.
+    second = propose(session, town)
+    again = ask(session, second, stays, words=JOINT, base=2, reason="Auch so.", read_by=town.moderator)
+    answer(session, again, stays)
+    assert (again.state, unions.public_reasons(session, stays.id or 0)[2]) == ("joined", "Ruft 0821 4711 an!")
+
+
 def test_joint_words_that_no_longer_fit_overwrite_nobody(session: Session, town: Town) -> None:
     goes, stays = propose(session, town), propose(session, town)
     union = ask(session, goes, stays, words=JOINT, read_by=town.moderator)

@@ -14,10 +14,20 @@ from sqlmodel import Session, col, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import amendments, drafts, journal, moderation, procedures, proposals, proposing, terminals
+from consultations import (
+    amendments,
+    drafts,
+    journal,
+    moderation,
+    procedures,
+    proposals,
+    proposing,
+    rewording,
+    terminals,
+)
 from consultations.contributions import Contribution, Kind
 from consultations.deadlines import local_date
-from consultations.moderation import Action, Decision
+from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.procedures import Phase, PhaseKind
 from geo.geometry import from_lonlat
@@ -365,6 +375,14 @@ def test_two_proposals_become_one_with_consent_and_one_is_divided(
     assert "einer" in words(rosa.get(rosa.post(wish, data={"do": "agree"}).headers["location"]))
     gone = words(client.get(other))
     assert "Teil eines anderen Vorschlags" in gone
+    # Why stands at the joint version and its changes, until a moderator keeps it back.
+    joint = fields(moderator.get("/verwaltung/vorschlaege/1"), -1) | {"action": "publish"}
+    assert moderator.post("/verwaltung/vorschlaege/1", data=joint).status_code == 303
+    public = (THERE, f"{THERE}/fassungen/1/2")
+    assert ["Beide wollen sitzen." in words(client.get(each)) for each in public] == [True, True]
+    back = fields(moderator.get("/verwaltung/vorschlaege/1/worte")) | {"do": "withhold", "reason": "insult"}
+    assert moderator.post("/verwaltung/vorschlaege/1/worte", data=back).status_code == 303
+    assert ["Beide wollen sitzen." in words(client.get(each)) for each in public] == [False, False]
     assert "Bänke am Mühlbach" in gone
 
     # Whoever supports it is asked, and only then comes along.
@@ -405,6 +423,14 @@ def test_the_facilitator_begins_a_merge_and_divides(
         "?vorschlag=ID-0002&bleibt=quatsch",
     ):
         assert moderator.get(there + wrong).status_code == 422, wrong
+    with unit_of_work(engine, write=True) as session:
+        black = Decision(
+            Action.REDACT, Reason.INSULT, title="Stühle am Mühlbach", text="Am Mühlbach ███ stehen."
+        )
+        moderation.decide(session, session.get_one(Contribution, 2), black, by=town.moderator, now=NOW)
+    closed = moderator.get(f"{there}?vorschlag=ID-0001&bleibt=ID-0002")
+    assert closed.status_code == 422
+    assert "In diesem Vorschlag ist etwas geschwärzt; er kann keinen anderen aufnehmen." in words(closed)
     form = fields(moderator.get(choice))
     silent = moderator.post(choice, data=form)
     assert (silent.status_code, fields(silent)["title"]) == (422, "Bänke am Mühlbach")
@@ -767,6 +793,46 @@ def test_a_comment_is_written_anew_by_its_author_and_at_the_counter(
     assert "neu geschrieben" in words(clerk.get(done.headers["location"]))
     assert "Bänke sind gut für alle." in words(moderator.get("/verwaltung/vorschlaege"))
     assert "für alle" not in words(client.get(THERE))
+
+
+def test_a_moderator_reads_anew_what_was_blacked_out_in_a_proposal_or_a_comment_before_showing_it(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    insult, rest = "Herr Rabe ist ein Lump.", "Am Mühlbach sollen Bänke im Schatten stehen."
+    propose(client, text=f"{insult} {rest}")
+    publish_everything(engine, town)
+    form = fields(client.get(f"{THERE}/kommentar")) | {"stance": "for", "text": f"{insult} {rest}"}
+    client.post(f"{THERE}/kommentar", data=form)
+    publish_everything(engine, town)
+    moderator = signed_in(engine, town.moderator, new_client())
+    pages = ("/verwaltung/vorschlaege/1", "/verwaltung/vorschlaege/kommentare/2")
+    with unit_of_work(engine, write=True) as session:
+        proposal, comment = (session.get_one(Contribution, number) for number in (1, 2))
+        kept = f"{insult} {rest}".replace("Schatten", "Licht")
+        owner = proposals.authors_of(session, 1)[0]
+        proposing.revise(
+            session, 1, {"what": kept}, base_number=1, language="de", by=PUBLIC, author=owner, now=NOW
+        )
+        rewording.reword(session, 2, kept, base_number=1, by=PUBLIC, now=NOW)
+        for row in (proposal, comment):
+            black = Decision(Action.REDACT, Reason.INSULT, title=row.title, text=f"███ {rest}")
+            moderation.decide(session, row, black, by=town.moderator, now=NOW)
+    for each in pages:
+        seen = moderator.get(each)
+        assert "Dort ist etwas geschwärzt" in words(seen)
+        assert "mit Fassung 1, die andere lesen" not in words(seen)
+        assert html.fromstring(seen.content).xpath("//ins[contains(., 'Lump')]"), each
+    with unit_of_work(engine, write=True) as session:
+        for number in (1, 2):
+            row = session.get_one(Contribution, number)
+            held = Decision(Action.WITHHOLD, Reason.INSULT)
+            moderation.decide(session, row, held, by=town.moderator, now=NOW)
+    for each in pages:
+        seen = moderator.get(each)
+        assert "Bisher lesen andere nichts davon" in words(seen)
+        assert html.fromstring(seen.content).xpath("//ins[contains(., 'Lump') and contains(., 'Licht')]"), (
+            each
+        )
 
 
 def test_a_proposal_is_written_under_a_topic_found_by_it_and_put_right(

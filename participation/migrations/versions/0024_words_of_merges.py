@@ -1,6 +1,7 @@
 """Wishes to merge are read by a moderator before the other owner; a name knows the contribution that it was typed with.
 
-What was typed with earlier wishes waits to be read: nobody of the town hall has looked at it.
+What was typed with wishes that are still open waits to be read, and what an owner said with a refusal: nobody of the town
+hall has looked at it.
 """
 
 import sqlalchemy as sa
@@ -35,8 +36,14 @@ def upgrade() -> None:
         " WHERE c.union_id = proposal_union.id AND c.at = proposal_union.asked_at AND c.part = 'owner'"
         " ORDER BY c.id LIMIT 1)"
     )
-    op.execute("UPDATE proposal_union SET wish_state = 'waiting' WHERE asked_for_id IS NOT NULL")
-    op.execute("UPDATE proposal_union SET answer_state = 'waiting' WHERE decision_words <> ''")
+    op.execute(
+        "UPDATE proposal_union SET wish_state = 'waiting' WHERE asked_for_id IS NOT NULL AND state = 'asked'"
+    )
+    op.execute(
+        "UPDATE proposal_union SET answer_state = 'waiting' WHERE decision_words <> '' AND EXISTS"
+        " (SELECT 1 FROM proposal_union_consent c WHERE c.union_id = proposal_union.id"
+        " AND c.agrees = false AND c.part = 'owner')"
+    )
 
     _refer("proposal_author", "contribution_id", "contribution", "id")
     op.create_index("ix_proposal_author_contribution_id", "proposal_author", ["contribution_id"])
