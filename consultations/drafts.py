@@ -46,6 +46,17 @@ class Draft(SQLModel, table=True):
     contribution_id: int | None = Field(default=None, foreign_key="contribution.id")
 
 
+def rename_topics(session: Session, procedure_id: int, renamed: Mapping[str, str]) -> None:
+    """Let what was begun under a topic stand under its new name. What somebody writes at this very moment is left to them:
+    waiting for it could hold up both."""
+    begun = select(Draft).where(Draft.procedure_id == procedure_id, col(Draft.contribution_id).is_(None))
+    for draft in session.exec(begun.with_for_update(skip_locked=True)).all():
+        name = draft.data.get("category")
+        if name in renamed:
+            draft.data = {**draft.data, "category": renamed[name]}
+            session.add(draft)
+
+
 def key_of(secret: str) -> str:
     """The stored key of a secret, which is the submission key too."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -9,8 +9,8 @@ Two scopes per contribution: what was handed in (staff), and what the public rea
 from collections.abc import Sequence
 from enum import IntEnum
 
-from sqlalchemy import Column, Index, TextClause, bindparam, text
-from sqlmodel import Field, Session, SQLModel, select
+from sqlalchemy import Column, Index, TextClause, bindparam, delete, text
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.prepared import Prepared
 from consultations.tables import BigKey, insert_row
@@ -68,16 +68,27 @@ _TAKE_IN = Prepared(
 
 def remove(session: Session, contribution_id: int, scope: Scope) -> None:
     """Forget the words of a contribution."""
+    remove_all(session, [contribution_id], scope)
+
+
+def remove_all(session: Session, contribution_ids: Sequence[int], scope: Scope) -> None:
+    """Forget the words of some contributions; not more at once than a question may name."""
     entries = session.exec(
-        select(SearchEntry).where(
-            SearchEntry.contribution_id == contribution_id, SearchEntry.scope == scope.value
+        select(SearchEntry.id).where(
+            col(SearchEntry.contribution_id).in_(contribution_ids), SearchEntry.scope == scope.value
         )
     ).all()
-    for entry in entries:
-        if _is_sqlite(session):
-            session.execute(text("DELETE FROM search_index WHERE rowid = :id"), {"id": entry.id})
-        session.delete(entry)
-    session.flush()
+    if not entries:
+        return
+    if _is_sqlite(session):
+        session.execute(
+            text("DELETE FROM search_index WHERE rowid = :id"), [{"id": entry} for entry in entries]
+        )
+    session.execute(
+        delete(SearchEntry)
+        .where(col(SearchEntry.id).in_(entries))
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def matching(session: Session, words: str, scope: Scope, *, language: str = "de") -> TextClause | None:

@@ -5,15 +5,15 @@ lists and maps show is `topic`. Where a planner offers topics, whoever takes par
 offered, it is a line of one's own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, update
+from sqlalchemy import case, select, update
 from sqlmodel import Session, col
 
-from consultations import journal, procedures, published, saved_searches, search
+from consultations import drafts, journal, procedures, published, saved_searches, search
 from consultations.contributions import Contribution
 from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Procedure, subject_names
@@ -23,6 +23,8 @@ from consultations.search import Scope
 
 #: Characters of a name.
 NAME_LIMIT = 80
+#: How many contributions are read at once when a topic is renamed.
+TOGETHER = 500
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,27 @@ def offer(
             .values(**values)
             .execution_options(synchronize_session="fetch")
         )
+    _make_findable(session, procedure, set(renamed.values()))
+    drafts.rename_topics(session, procedure.id or 0, renamed)
     saved_searches.rename(session, procedure.id or 0, "topic", renamed)
     procedures.note_in_journal(session, procedure, "topics_renamed", by=by, now=now, facts={"names": renamed})
+
+
+def _make_findable(session: Session, procedure: Procedure, names: Set[str]) -> None:
+    """Let what everybody reads under these topics be found by them; under a former name it is found no more."""
+    assert procedure.id is not None
+    under = select(col(Contribution.id)).where(
+        col(Contribution.procedure_id) == procedure.id, col(Contribution.topic).in_(names)
+    )
+    after = 0
+    while keys := session.scalars(
+        under.where(col(Contribution.id) > after).order_by(col(Contribution.id)).limit(TOGETHER)
+    ).all():
+        after = keys[-1] or 0
+        entries = published.by_ids(session, procedure.id, [key for key in keys if key])
+        search.remove_all(session, [entry.id for entry in entries], Scope.PUBLIC)
+        for entry in entries:
+            search.index(session, entry.id, Scope.PUBLIC, entry.title, entry.text, entry.topic)
 
 
 def put_right(session: Session, contribution: Contribution, topic: str, *, by: Actor, now: datetime) -> None:

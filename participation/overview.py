@@ -30,7 +30,7 @@ from participation.i18n import date_long, translations
 from participation.settings import LANGUAGES
 
 __all__ = [
-    "DOCUMENT_NAMES", "ENTERED_IN", "FORMALITY", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
+    "DOCUMENT_NAMES", "ENTERED_IN", "MEDIUM_NAMES", "PHASE_NAMES", "PLAN_SIZES", "STANDINGS", "WAYS", "Card",
     "Deadline", "Difference",
     "Look", "Pin", "Step", "View", "card", "common_timeline", "days_of", "deadline", "differences", "formality", "in_order", "in_words", "is_open", "last_day", "midnight", "phase_name",
     "pins", "plan_picture", "say", "spoken_of", "standing", "text_language", "timeline", "town_picture", "town_view",
@@ -442,7 +442,7 @@ class Step:
     ends: date | None
     state: str
     text: str
-    #: A key of FORMALITY; empty where nobody is asked anything.
+    #: formal or informal, see `formality`; empty where nobody is asked anything.
     formality: str = ""
     #: On a timeline of several consultations: the one that the phase belongs to, and the language of its title.
     of: str = ""
@@ -450,15 +450,8 @@ class Step:
     slug: str = ""
 
 
-FORMALITY: Mapping[str, str] = {
-    "formal": N_("formal, by law"),
-    "informal": N_("informal"),
-}
-"""Whether the law asks for a phase and says what becomes of it, or the town asks by itself."""
-
-
 def formality(phase: Phase) -> str:
-    """A key of FORMALITY for phases in which somebody is asked; empty for the others (weighing, decision)."""
+    """Whether the law asks for a phase and says what becomes of it (formal), or the town asks by itself (informal); empty for the others (weighing, decision)."""
     if phase.is_formal:
         return "formal"
     return "informal" if phase.opens or phase.kind == PhaseKind.CO_CREATION.value else ""

@@ -10,7 +10,7 @@ from wtforms.widgets import Select, TextInput
 
 from consultations.contributions import SHORT_LIMIT
 from consultations.people import NAME_LIMIT
-from consultations.procedures import Procedure, subject_in, subject_names
+from consultations.procedures import Procedure, offered_subject, subject_in, subject_names
 from consultations.refusals import Code
 from participation.messages import MESSAGES
 
@@ -76,8 +76,7 @@ def topic_choices(procedure: Procedure, language: str) -> list[SelectChoice]:
 
 def offered_topic(procedure: Procedure, typed: str) -> str:
     """A topic as it is handed in: where topics are offered, one of them or none."""
-    names = subject_names(procedure)
-    return typed if not names or typed in names else ""
+    return offered_subject(procedure, typed) if procedure.subjects else typed
 
 
 class ReferenceFields(Form):

@@ -209,6 +209,8 @@ class PartLine:
     """A consultation that belongs to the one that is shown: how far below, title and its language, where it stands."""
 
     level: int
+    #: What it is a part of, if that is a part itself.
+    of: str
     title: str
     language: str
     url: str
@@ -318,6 +320,7 @@ def _parts(
     ids = [row.id or 0 for row in rows]
     phases = procedures.phases_of_all(visit.session, ids)
     closing = publishing.closing_words(visit.session, ids)
+    titles = {row.id: localised(row, visit.language, "title") for row in rows}
     lines = []
     for part, row in zip(found, rows, strict=True):
         card = overview.card(
@@ -326,6 +329,7 @@ def _parts(
         lines.append(
             PartLine(
                 level=part.level,
+                of=titles.get(row.part_of_id, ""),
                 title=card.title,
                 language=card.text_language if card.text_language != visit.language else "",
                 url=visit.url("hearing", slug=card.slug),

@@ -29,7 +29,7 @@ from participation.pages.planning_forms import (
     save,
 )
 from participation.settings import LANGUAGES
-from participation.web import Visit, page
+from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -205,16 +205,9 @@ def _entered_texts(procedure: Procedure, form: TextsForm, languages: Sequence[st
         procedure,
         **changes,
         district=(form.district.data or "").strip(),
-        part_of_id=_chosen(form.part_of.data),
+        part_of_id=row_number(form.part_of.data),
         translations={language: found for language, found in others.items() if found},
     )
-
-
-def _chosen(typed: str | None) -> int | None:
-    """The key that was chosen; one that nothing has if it was tampered with."""
-    if not typed:
-        return None
-    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else -1
 
 
 def _language_text(form: TextsForm, name: str, language: str, languages: Sequence[str]) -> LanguageText:

@@ -85,7 +85,7 @@ def offered(visit: Visit) -> Response:
     if not (form.validate() and all(checked)):
         return _show(visit, procedure, form, rows, errors=errors_of(rows), status=422)
     entered = [_entered(row, visit.languages) for row in rows]
-    # A row without a word is none; it stays in the numbering so that errors find their field.
+    # A row without a word is none; the others are numbered anew, here and where they are shown again with their errors.
     kept = [
         row for row, each in zip(rows, entered, strict=True) if each.name or any(each.translations.values())
     ]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from wtforms import Form, HiddenField
 
-from consultations import discussion, procedures, published, received, support
+from consultations import discussion, procedures, proposing, published, received, support
+from consultations.cocreation import Audience, Opening
 from consultations.discussion import Stance
 from consultations.permissions import Permission
 from consultations.procedures import localised
@@ -122,7 +123,7 @@ class MarkForm(Form):
 
 @dataclass(frozen=True)
 class ArgumentPage:
-    """One argument before somebody who may find it good. `count`: None while the phase hides it."""
+    """One argument before somebody who may find it good."""
 
     hearing_title: str
     slug: str
@@ -133,7 +134,9 @@ class ArgumentPage:
     #: Somebody who was signed in here finds it good: a click without an account counts with theirs.
     is_linked: bool
     is_open: bool
+    needs_account: bool
     done: str
+    account_url: str
 
 
 @page(
@@ -174,6 +177,7 @@ def argument_page(visit: Visit) -> Response:
         else:
             return visit.redirect("argument", **here, comment=reference, getan=1)
     phases = procedures.phases_of(visit.session, procedure.id or 0)
+    arrangement = proposing.arrangement_of(proposing.phase_that_opens(phases, Opening.COMMENT, visit.now))
     about = talk_of(visit, proposal, phases)
     said = discussion.Said(comment, stance)
     (entry,) = published.by_ids(visit.session, procedure.id or 0, [key])
@@ -188,9 +192,11 @@ def argument_page(visit: Visit) -> Response:
             is_marked=any(support.supports(visit.session, key, each.party, argument) for each in known),
             is_linked=len(known) == 1 and support.is_linked(visit.session, key, known[0].party, argument),
             is_open=about.is_open,
+            needs_account=arrangement.audience is Audience.SIGNED_IN and visit.by.person_id is None,
             done=visit.gettext("Done. You can change your mind here at any time.")
             if visit.request.query_params.get("getan")
             else "",
+            account_url=visit.url("sign_in", next=visit.url("argument", **here, comment=reference)),
         ),
         form=form,
         status=status,

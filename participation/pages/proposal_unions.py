@@ -429,7 +429,8 @@ class PairForm(Form):
 @dataclass(frozen=True)
 class BeginMergePage:
     """A merge that the facilitator begins. `alike`: proposals that resemble the one that was named: heading, reference and
-    the address that chooses it as the one that stays; `owners`: whether somebody can answer for each of the two."""
+    the address that chooses it as the one that stays; `ownerless`: the titles of those for which nobody can
+    answer any more."""
 
     stays: TextShown | None
     goes: TextShown | None

@@ -435,6 +435,11 @@ def test_a_topic_of_the_list_is_put_right_renamed_and_kept_beside_what_was_hande
     offer(TopicInput("Grün", former="Wege"), TopicInput("Wege", former="Grün"), note="Vertauscht")
     session.refresh(chosen)
     assert (under("Grün"), under("Wege")) == ([chosen.id], [none.id])
+    found = {
+        words: published.listed(session, key, published.Wanted(words=words), limit=9).entries
+        for words in ("Grün", "Wege")
+    }
+    assert [[entry.id for entry in each] for each in found.values()] == [[chosen.id], [none.id]]
     assert [(row.facts["topic"], len(row.key)) for row in searches] == [("Grün", 64), ("Wege", 64)]
     moderation.undo(session, chosen, by=town.moderator, now=NOW)
     moderation.decide(session, chosen, Decision(Action.PUBLISH), by=town.moderator, now=NOW)

@@ -698,7 +698,7 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
     page = client.get("/beteiligungen/bachquartier")
     lines = [text(line) for line in section(page, "parts").xpath(".//li[contains(@class, 'd-parts__part')]")]
     assert [line.split(" bis ")[0] for line in lines] == [
-        "Bachweg Läuft gerade", "Teil des vorigen: Wohnen am Mühlbach Läuft gerade",
+        "Bachweg Läuft gerade", "Teil von „Bachweg“: Wohnen am Mühlbach Läuft gerade",
     ]  # fmt: skip
     assert "Noch geheim" not in page.text
     steps = [text(step) for step in section(page, "steps").xpath(".//ol[@class='d-timeline']/li")]

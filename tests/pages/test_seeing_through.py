@@ -453,9 +453,9 @@ def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
     marked = client.post(address, data={"do": "give"})
     assert "Sie finden dieses Argument gut" in words(client.get(marked.headers["location"]))
     assert "1 Person findet dieses Argument gut" in words(client.get(THERE))
-    assert "Am meisten" not in words(client.get(f"{THERE}/kommentare"))
+    assert "in zufälliger Reihenfolge" in words(client.get(f"{THERE}/kommentare"))
     shown = words(client.get(f"{THERE}/kommentare?art=against"))
-    assert ("Zu laut." in shown, "Endlich sitzen." in shown) == (True, False)
+    assert ("Zu laut." in shown, "Endlich sitzen." in shown, "zuerst die" in shown) == (True, False, True)
     client.post(address, data={"do": "withdraw"})
     assert "findet dieses Argument gut" not in words(client.get(THERE))
     question = THERE + "/kommentare/ID-0001/gutes-argument"
