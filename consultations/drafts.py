@@ -51,7 +51,7 @@ def rename_topics(session: Session, procedure_id: int, renamed: Mapping[str, str
     waiting for it could hold up both."""
     begun = select(Draft).where(Draft.procedure_id == procedure_id, col(Draft.contribution_id).is_(None))
     for draft in session.exec(begun.with_for_update(skip_locked=True)).all():
-        name = draft.data.get("category")
+        name = str(draft.data.get("category", ""))
         if name in renamed:
             draft.data = {**draft.data, "category": renamed[name]}
             session.add(draft)
