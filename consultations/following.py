@@ -499,9 +499,14 @@ def forget_ended(session: Session, now: datetime, *, limit: int = 500) -> int:
 
 
 def forget_searches(session: Session) -> int:
-    """Delete the searches that nobody follows or followed any more: somebody's words stand in them."""
+    """Delete the searches to which no subscription is kept any more, 500 at most: somebody's words stand in them."""
     followed = exists().where(col(Subscription.target) == "search:" + cast(col(SavedSearch.id), String))
-    return int(session.execute(delete(SavedSearch).where(~followed)).rowcount)  # type: ignore[attr-defined]
+    # Whoever is about to follow one holds it (`saved_searches.keep`), or followed it before it was held here: asked twice.
+    ids = session.exec(
+        select(SavedSearch.id).where(~followed).limit(500).with_for_update(skip_locked=True)
+    ).all()
+    gone = delete(SavedSearch).where(col(SavedSearch.id).in_(ids), ~followed)
+    return int(session.execute(gone).rowcount) if ids else 0  # type: ignore[attr-defined]
 
 
 def forget_told(session: Session) -> int:
@@ -581,7 +586,7 @@ def _tell_town(session: Session, municipality_id: int, rows: Sequence[Subscripti
     due = [row for row in rows if row.told_id < head]
     targets = [Target.read(key) for key in sorted({row.target for row in due})]
     asked = _asked(session, municipality_id, targets)
-    _mark_lost(session, asked, now)
+    _mark_lost(session, municipality_id, asked, now)
     news = {
         target.key: _since(
             session,
@@ -667,15 +672,29 @@ def _asked(session: Session, municipality_id: int, targets: Iterable[Target]) ->
     return {key: (row, understood[key]) for key, row in rows.items()}
 
 
-def _mark_lost(session: Session, asked: Asked, now: datetime) -> None:
+def _mark_lost(session: Session, municipality_id: int, asked: Asked, now: datetime) -> None:
     """Tell those who follow a search that means nothing any more, once; it may come to mean something again."""
-    lost = {
-        key: understood.missing
+    changed = [
+        key
         for key, (row, understood) in asked.items()
-        if understood.missing and row.lost_at is None
-    }
-    for row, understood in asked.values():
-        row.lost_at = (row.lost_at or now) if understood.missing else None
+        if bool(understood.missing) != (row.lost_at is not None)
+    ]
+    if not changed:
+        return
+    # Another worker may be judging the same searches: one after the other, by what stands there then. (The chain first,
+    # as whoever keeps a search does.)
+    journal.hold(session, municipality_id)
+    rows = session.exec(
+        select(SavedSearch)
+        .where(col(SavedSearch.id).in_(changed))
+        .order_by(col(SavedSearch.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    missing = {row.id or 0: asked[row.id or 0][1].missing for row in rows}
+    lost = {row.id: missing[row.id or 0] for row in rows if missing[row.id or 0] and row.lost_at is None}
+    for row in rows:
+        row.lost_at = (row.lost_at or now) if missing[row.id or 0] else None
         session.add(row)
     if not lost:
         return
@@ -710,10 +729,10 @@ def _about(session: Session, target: Target, municipality_id: int, asked: Asked)
         # What becomes a part later is told of from then on; what no longer is one, no longer.
         return [own, col(Happening.procedure_id).in_(nesting.with_parts(int(target.name)))]
     if target.kind == "search":
-        row, understood = asked[int(target.name)]
-        return (
-            [false()] if understood.missing else [own, *_fits(session, row.procedure_id, understood.wanted)]
-        )
+        row, understood = asked.get(int(target.name), (None, None))
+        if row is None or understood is None or understood.missing:
+            return [false()]  # also of a search that is gone: what others follow goes on
+        return [own, *_fits(session, row.procedure_id, understood.wanted)]
     column = Happening.procedure_id if target.kind == "procedure" else Happening.proposal_id
     return [column == int(target.name), own]
 
@@ -808,10 +827,12 @@ def about(
     return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
 
 
-def unread(session: Session, municipality_id: int, rows: Sequence[Subscription]) -> list[News]:
-    """What happened to all that somebody follows since they last looked, each thing once, newest first, at most 100.
+def unread(
+    session: Session, municipality_id: int, rows: Sequence[Subscription], *, limit: int = 100
+) -> list[News]:
+    """What happened to all that somebody follows since they last looked, each thing once, newest first.
 
-    One query, and five for searches.
+    Of more than `limit` the oldest, so that nothing older is left behind by `mark_read`. One query, and five for searches.
     """
     if not rows:
         return []
@@ -821,8 +842,8 @@ def unread(session: Session, municipality_id: int, rows: Sequence[Subscription])
         and_(*_about(session, targets[row.target], municipality_id, asked), col(Happening.id) > row.told_id)
         for row in rows
     ]
-    question = _readable().where(or_(*any_of)).order_by(col(Happening.id).desc()).limit(100)
-    return _news(session.execute(question).all())
+    question = _readable().where(or_(*any_of)).order_by(col(Happening.id)).limit(limit)
+    return _news(session.execute(question).all())[::-1]
 
 
 def lost_of(

@@ -28,7 +28,8 @@ NEAR = "near"
 
 
 class SavedSearch(SQLModel, table=True):
-    """One search, whoever follows it. Goes when nobody does any more."""
+    """One search, whoever follows it. Goes with the last subscription to it, and an ended one is kept for three years: to
+    show what was agreed to."""
 
     __tablename__ = "saved_search"
     __table_args__ = (UniqueConstraint("procedure_id", "key"),)
@@ -58,8 +59,12 @@ def keep(session: Session, procedure: Procedure, facts: Mapping[str, str], *, no
     journal.hold(
         session, procedure.municipality_id
     )  # two who keep the same search at the same moment keep one
+    # Held, so that nobody deletes it before somebody follows it; one that is just being deleted is kept anew.
     row = session.exec(
-        select(SavedSearch).where(SavedSearch.procedure_id == procedure.id, SavedSearch.key == key)
+        select(SavedSearch)
+        .where(SavedSearch.procedure_id == procedure.id, SavedSearch.key == key)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).first()
     if row is None:
         row = SavedSearch(

@@ -99,17 +99,18 @@ class ListForm(FilterForm):
     )
 
 
-def filled(form: FilterForm, visit: Visit, procedure: Procedure) -> Wanted:
-    """The topics of the procedure into the form, and what the form asks for as a question."""
+def filled(form: FilterForm, visit: Visit, procedure: Procedure, *, literal: bool = False) -> Wanted:
+    """The topics of the procedure into the form, and what the form asks for as a question; what there is not is left out,
+    unless it is `literal`: then nothing fits it."""
     topics = received.topics_of(visit.session, procedure.id or 0)
     form.thema.choices = [
         SelectChoice("", N_("All")),
         *(SelectChoice(name, subject_in(procedure, name, visit.language)) for name in topics),
     ]
-    kind, topic = form.art.data or "", form.thema.data or ""
+    kind, topic = (form.art.data or "")[:200], (form.thema.data or "")[:200]
     return Wanted(
-        kind=kind if kind in KINDS else "",
-        topic=topic if topic in topics else "",
+        kind=kind if literal or kind in KINDS else "",
+        topic=topic if literal or topic in topics else "",
         words=(form.q.data or "").strip()[:200],
         language=visit.language if visit.language == "en" else "de",
     )
@@ -507,9 +508,12 @@ def published_file(visit: Visit) -> Response:
     "/beteiligungen/{slug}/beitraege.atom", name="contributions_feed", may=Permission.READ_PUBLIC, shared=True
 )
 def contributions_feed(visit: Visit) -> Response:
-    """The newest published contributions as an Atom feed (RFC 4287), narrowed as list and map are (words, kind, topic)."""
+    """The newest published contributions as an Atom feed (RFC 4287), narrowed as list and map are (words, kind, topic).
+
+    Readers ask for years: when nothing has the topic any more, nothing fits it.
+    """
     procedure = open_procedure(visit)
-    wanted = filled(visit.form(FilterForm), visit, procedure)
+    wanted = filled(visit.form(FilterForm), visit, procedure, literal=True)
     narrowed = {"slug": procedure.slug, **asked_for(wanted)}
     title = localised(procedure, visit.language, "title")
     atom = feedgenerator.Atom1Feed(

@@ -39,6 +39,8 @@ CONSENT = N_("I agree that the town writes to me about this by e-mail until I en
 #: What somebody who is signed in agrees to by the button.
 IN_ACCOUNT = N_("Tell me here, in my account")
 PER_PAGE = 30
+#: How much that is unread stands in the account at once.
+UNREAD = 100
 
 
 class FollowForm(Form):
@@ -219,11 +221,15 @@ def _line(visit: Visit, news: News) -> Line:
 # --- a search among the proposals ------------------------------------------------------------------
 
 
-def _search(visit: Visit, procedure: Procedure) -> tuple[Asked, dict[str, str], dict[str, str]]:
-    """What the address asks: understood, as it is kept, and as the list's address says it."""
+def _search(
+    visit: Visit, procedure: Procedure, *, literal: bool = False
+) -> tuple[Asked, dict[str, str], dict[str, str]]:
+    """What the address asks: understood, as it is kept, and as the list's address says it. `literal`: also what there is
+    not (any more)."""
     sent = FormData(list(visit.request.query_params.multi_items()))
-    asked = asked_of(visit, procedure, visit.form(ListForm, sent=sent))
-    facts = saved_searches.facts_of(asked.wanted, asked.place.name if asked.place else "")
+    asked = asked_of(visit, procedure, visit.form(ListForm, sent=sent), literal=literal)
+    unknown = asked.near if literal else ""
+    facts = saved_searches.facts_of(asked.wanted, asked.place.name if asked.place else unknown)
     return asked, facts, {PARAMETERS[name]: value for name, value in facts.items() if name in PARAMETERS}
 
 
@@ -275,10 +281,14 @@ def follow_search(visit: Visit) -> Response:
     "/beteiligungen/{slug}/vorschlaege.atom", name="proposals_feed", may=Permission.READ_PUBLIC, shared=True
 )
 def proposals_feed(visit: Visit) -> Response:
-    """New proposals that fit a search, as an Atom feed (RFC 4287); nobody has to say who reads it."""
+    """New proposals that fit a search, as an Atom feed (RFC 4287); nobody has to say who reads it.
+
+    Readers ask for years: when there no longer is what the search names, nothing fits it.
+    """
     procedure = open_procedure(visit)
-    asked, facts, search = _search(visit, procedure)
-    found = following.fitting(visit.session, procedure.id or 0, asked.wanted)
+    asked, facts, search = _search(visit, procedure, literal=True)
+    is_nowhere = bool(asked.near) and asked.place is None
+    found = [] if is_nowhere else following.fitting(visit.session, procedure.id or 0, asked.wanted)
     title = search_words.sentence(facts, title_of(visit, procedure), visit.language)
     return _feed(visit, title, "proposals", "proposals_feed", {"slug": procedure.slug, **search}, found)
 
@@ -300,7 +310,9 @@ class AccountNewsPage:
     """What is new since somebody last said that they have read it, and what they follow."""
 
     is_new: bool
+    #: The oldest of what is unread; `is_more`: there is newer that does not stand here yet.
     lines: tuple[Line, ...]
+    is_more: bool
     newest: int
     followed: tuple[Followed, ...]
     end_url: str
@@ -315,7 +327,8 @@ def account_news(visit: Visit) -> Response:
         newest = row_number(str(visit.form_data.get("newest", ""))) or 0
         following.mark_read(visit.session, visit.municipality_id, rows, newest)
         return visit.redirect("account_news")
-    found = following.unread(visit.session, visit.municipality_id, rows)
+    unread = following.unread(visit.session, visit.municipality_id, rows, limit=UNREAD + 1)
+    found = unread[-UNREAD:]
     names = search_words.names_of(visit.session, rows, visit.language)
     missing = search_words.missing_of(visit.session, visit.municipality_id, rows, visit.language)
     return visit.render(
@@ -323,6 +336,7 @@ def account_news(visit: Visit) -> Response:
         AccountNewsPage(
             bool(visit.request.query_params.get("ja")),
             tuple(_line(visit, each) for each in found),
+            len(unread) > len(found),
             found[0].id if found else 0,
             tuple(
                 Followed(row.id or 0, names.get(row.target, ""), missing.get(row.target, "")) for row in rows

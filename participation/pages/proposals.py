@@ -170,8 +170,9 @@ class Asked:
     near: str
 
 
-def asked_of(visit: Visit, procedure: Procedure, form: ListForm) -> Asked:
-    """Read what is asked, as far as the list offers it; the form is given its choices."""
+def asked_of(visit: Visit, procedure: Procedure, form: ListForm, *, literal: bool = False) -> Asked:
+    """Read what is asked, as far as the list offers it; the form is given its choices. `literal`: also what it does not
+    offer, which nothing fits."""
     procedure_id = procedure.id or 0
     offered = visit.once_per_change(
         "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
@@ -184,14 +185,15 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm) -> Asked:
     near = (form.nahe.data or "").strip()[:200]
     found = places.find(visit.session, visit.municipality_id, near, limit=1) if near else []
     place = found[0] if found else None
+    read = _as_typed if literal else _of
     wanted = Wanted(
         near=(place.lon, place.lat) if place is not None else None,
         words=(form.q.data or "")[:200],
-        district=_of(form.stadtteil.data, offered.districts),
-        authoring=_of(form.stand.data, offered.states),
-        channel=_of(form.weg.data, offered.channels),
-        language=_of(form.sprache.data, offered.languages),
-        topic=_of(form.thema.data, offered.topics),
+        district=read(form.stadtteil.data, offered.districts),
+        authoring=read(form.stand.data, offered.states),
+        channel=read(form.weg.data, offered.channels),
+        language=read(form.sprache.data, offered.languages),
+        topic=read(form.thema.data, offered.topics),
     )
     return Asked(wanted, place, near)
 
@@ -304,6 +306,10 @@ def _choices(select: SelectField, names: Sequence[str], label: Callable[[str], s
 
 def _of(value: object, offered: Sequence[str]) -> str:
     return str(value) if value in offered else ""
+
+
+def _as_typed(value: object, _offered: Sequence[str]) -> str:
+    return str(value or "")[:200]
 
 
 # --- one proposal ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import shapely
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from consultations import following, moderation, places, saved_searches
@@ -199,6 +199,63 @@ def test_in_the_account_each_thing_stands_once_until_it_is_read(
     with pytest.raises(Refusal) as refused:
         keep(following.of_district("Süd"))
     assert refused.value.code is Code.TOO_MANY_FOLLOWED
+
+
+def test_of_much_unread_the_oldest_stands_first_and_nothing_is_passed_over(
+    session: Session, town: Town
+) -> None:
+    me, target = town.clerk.person_id or 0, following.of_procedure(town.procedure.id or 0)
+    rows = [following.follow_in_account(session, town.id, me, target, words="Ja.", now=NOW)]
+    first, second, third = (propose(session, town, title) for title in ("Eins", "Zwei", "Drei"))
+    shown = following.unread(session, town.id, rows, limit=2)
+    assert [each.proposal_id for each in shown] == [second, first]
+    following.mark_read(session, town.id, rows, shown[0].id)
+    assert [each.proposal_id for each in following.unread(session, town.id, rows, limit=2)] == [third]
+
+
+def test_a_search_that_is_gone_keeps_no_news_from_anybody_else(session: Session, town: Town) -> None:
+    gone, stays = (save(session, town, Wanted(words=words)) for words in ("weg", "rad"))
+    mine = follow(session, town, "anna@post.example", gone, Rhythm.IMMEDIATE)
+    follow(session, town, "bert@post.example", stays, Rhythm.IMMEDIATE)
+    session.delete(gone)
+    found = propose(session, town, "Rad")
+    assert following.tell_due(session, SOON) == 2
+    assert told(session) == [("bert@post.example", [found])]
+    assert following.about(session, town.id, Target.read(mine.target)) == []
+    assert following.unread(session, town.id, [mine]) == []
+    assert search_words.name_of(session, mine, "de") == ""
+
+
+def test_a_search_that_another_worker_found_lost_is_not_told_again(session: Session, town: Town) -> None:
+    search = save(session, town, Wanted(words="Rad", district="Süd"))
+    follow(session, town, "anna@post.example", search, Rhythm.IMMEDIATE)
+    propose(session, town, "Rad")
+    assert search.lost_at is None, "as this worker has read it"
+    told_by_another = update(SavedSearch).values(lost_at=NOW).execution_options(synchronize_session=False)
+    session.execute(told_by_another)
+    assert following.tell_due(session, SOON) == 1
+    assert session.exec(select(Notice).where(Notice.kind == "follow_lost")).all() == []
+    assert search.lost_at == NOW
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_search_that_somebody_is_about_to_follow_is_not_deleted(
+    session: Session, engine: Engine, town: Town, commits: bool
+) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    search = save(session, town, Wanted(words="rad"))
+    session.commit()
+    assert save(session, town, Wanted(words="rad")).id == search.id
+    with Session(engine) as worker:
+        assert following.forget_searches(worker) == 0, "it is held"
+        worker.commit()
+    if commits:
+        follow(session, town, "anna@post.example", search, Rhythm.WEEKLY)
+    session.commit()
+    with Session(engine) as worker:
+        assert following.forget_searches(worker) == (0 if commits else 1)
+        worker.commit()
 
 
 def test_every_filter_of_the_list_can_be_kept_and_is_said_and_a_position_is_not(

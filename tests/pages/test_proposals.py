@@ -34,6 +34,7 @@ from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
+from participation.pages.proposals import PARAMETERS
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import NewClient
@@ -877,6 +878,17 @@ def test_a_proposal_is_written_under_a_topic_found_by_it_and_put_right(
     assert "selbst erfunden" not in words(client.get(f"{HERE}/vorschlaege"))
     feed = client.get(f"/en{HERE}/beitraege.atom?thema=Wege").text
     assert ("Bänke" in feed, 'term="Paths"' in feed, "Hecke" in feed) == (True, True, False)
+    # What nothing has (any more) finds nothing: a feed that was narrowed never becomes the whole one.
+    for gone in (
+        "beitraege.atom?thema=Quarz",
+        "beitraege.atom?art=Quarz",
+        *(f"vorschlaege.atom?{name}=Quarz" for name in PARAMETERS.values()),
+    ):
+        empty = client.get(f"{HERE}/{gone}")
+        assert (empty.status_code, empty.text.count("<entry>"), "=Quarz" in empty.text) == (200, 0, True), (
+            gone
+        )
+    assert client.get(f"{HERE}/vorschlaege.atom?thema=Wege").text.count("<entry>") == 1
     assert client.get(f"{HERE}/karte?thema=Wege").status_code == 200
 
     mona = signed_in(engine, town.moderator, new_client())

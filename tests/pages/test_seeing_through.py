@@ -326,6 +326,11 @@ def test_a_search_is_said_in_words_confirmed_told_and_ended(
 
     # The same search in an account: nothing is mailed, each proposal stands there once.
     staff = signed_in(engine, town.clerk, new_client())
+    for form in (there, f"{HERE}/folgen"):
+        first = tree_of(staff.get(form)).xpath("(//main//form//button)[1]")[0]
+        assert ("".join(first.itertext()), first.get("name")) == ("E-Mail zum Bestätigen schicken", None), (
+            "what Enter presses"
+        )
     for search in (there, f"{HERE}/folgen/suche?q=Br%C3%BCcke"):
         assert staff.post(search, data={"way": "account"}).headers["location"] == "/konto/neues?ja=1"
     with unit_of_work(engine, write=True) as session:
@@ -344,6 +349,8 @@ def test_a_search_is_said_in_words_confirmed_told_and_ended(
     mine = staff.get("/konto/neues")
     assert words(mine).count("Ein neuer Vorschlag") == 1
     assert len(tree_of(mine).xpath("//form[contains(@action, 'beenden')]")) == 2
+    more = "Es gibt noch mehr Neues"
+    assert more not in words(mine)
     (newest,) = tree_of(mine).xpath("//input[@name='newest']/@value")
     assert staff.post("/konto/neues", data={"newest": newest}).status_code == 303
     assert "Nichts Neues" in words(staff.get("/konto/neues"))
