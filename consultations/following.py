@@ -55,7 +55,7 @@ from consultations.happenings import Happening, Kind
 from consultations.moderation import Redaction
 from consultations.notices import NoticeWay
 from consultations.permissions import Actor
-from consultations.procedures import Procedure, localised
+from consultations.procedures import PUBLIC_STATES, Procedure, localised
 from consultations.proposal_lists import Wanted
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
@@ -783,6 +783,8 @@ def _readable() -> Select[Any]:
         .where(
             col(Happening.is_void).is_(False),
             col(Contribution.publication) == PublicationState.PUBLISHED.value,
+            # What was taken over into a draft is told by nobody, whoever follows the whole or a district.
+            col(Procedure.state).in_(PUBLIC_STATES),
         )
     )
 

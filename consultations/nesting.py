@@ -87,10 +87,14 @@ def has_parts(session: Session, procedure_id: int) -> bool:
 
 
 def with_parts(procedure_id: int) -> Select[Any]:
-    """The keys of a consultation and of all that belongs to it, for the condition of another question."""
+    """The keys of a consultation and of all public ones that belong to it, for the condition of another question.
+
+    What belongs to a draft belongs to nothing yet.
+    """
     own = select_columns(_procedures.c.id).where(_procedures.c.id == procedure_id)
-    direct = select_columns(_procedures.c.id).where(_procedures.c.part_of_id == procedure_id)
-    deeper = select_columns(_procedures.c.id).where(_procedures.c.part_of_id.in_(direct))
+    is_public = _procedures.c.state.in_(PUBLIC_STATES)
+    direct = select_columns(_procedures.c.id).where(_procedures.c.part_of_id == procedure_id, is_public)
+    deeper = select_columns(_procedures.c.id).where(_procedures.c.part_of_id.in_(direct), is_public)
     return select_columns(union(own, direct, deeper).subquery().c.id)
 
 

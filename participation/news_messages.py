@@ -134,7 +134,9 @@ def prepare(
         token = following.token_of(key, row)
         manage = prefix + path_for("follow_manage", token=token)
         end = prefix + path_for("follow_end", token=token)
-        what = search_words.name_of(session, row, language)
+        # Before an address is confirmed nobody can send it words of their own choice in the town's name.
+        told = search_words.name_of if notice.kind != "follow_confirm" else search_words.plain_name_of
+        what = told(session, row, language)
         rhythm = str(facts.get("rhythm", row.rhythm))
         if notice.kind == "follow_news":
             items = tuple(

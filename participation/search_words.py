@@ -118,6 +118,20 @@ def name_of(session: Session, row: Subscription, language: str) -> str:
     return names_of(session, [row], language).get(row.target, "")
 
 
+def plain_name_of(session: Session, row: Subscription, language: str) -> str:
+    """What a subscription follows, without the words that somebody typed to search for."""
+    if Target.read(row.target).kind != "search":
+        return name_of(session, row, language)
+    searches = saved_searches.by_ids(session, [int(Target.read(row.target).name)])
+    titles = [
+        localised(each, language, "title")
+        for each in procedures.by_ids(session, {search.procedure_id for search in searches.values()})
+    ]
+    return i18n.translations(language).gettext("a search among the proposals of “%(title)s”") % {
+        "title": "".join(titles)
+    }
+
+
 def missing_of(
     session: Session, municipality_id: int, rows: Sequence[Subscription], language: str
 ) -> dict[str, str]:

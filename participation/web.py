@@ -549,7 +549,9 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
         request.scope["body_limit"] = limit
-        request.scope["reads_on"] = page.reads_on
+        # Only such a form is read without keeping its files; any other body ends at the limit.
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        request.scope["reads_on"] = page.reads_on and kind == "multipart/form-data"
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         if page.dealt:
@@ -642,7 +644,7 @@ async def _read_form(request: Request, field_limit: int) -> FormData:
     field of more octets, ATTACHMENTS_TOO_MANY, and HTTPException for what is no form at all."""
     limits = {"max_files": FILES_LIMIT, "max_fields": 2000, "max_part_size": field_limit}
     try:
-        if request.scope["reads_on"] and "multipart/form-data" in request.headers.get("content-type", ""):
+        if request.scope["reads_on"]:
             return await _Words(request, limits).parse()
         return await request.form(**limits)
     except MultiPartException as problem:

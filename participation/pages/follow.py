@@ -120,6 +120,7 @@ def _take_up(visit: Visit, form: FollowForm, target: Callable[[], Target], back:
     facts: dict[str, Any] = {"language": visit.language, "now": visit.now}
     try:
         if me is not None and visit.form_data.get("way") == "account":
+            check_rate(visit.house.limiter, Action.FOLLOW, f"account:{me}")
             words = visit.gettext(IN_ACCOUNT)
             following.follow_in_account(
                 visit.session, visit.municipality_id, me, target(), words=words, **facts

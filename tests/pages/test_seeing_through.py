@@ -318,7 +318,9 @@ def test_a_search_is_said_in_words_confirmed_told_and_ended(
     assert client.post(there, data={**typed, "agrees": "y"}).status_code == 303
     assert delivery.deliver_mail(house)
     (mail_to_confirm,) = mail_server.messages()
-    assert sentence in mail_to_confirm.get_content()
+    # Nobody can have words of their own sent to a stranger in the town's name.
+    written = mail_to_confirm["subject"] + mail_to_confirm.get_content()
+    assert ("eine Suche unter den Vorschlägen von „Ideen“" in written, "Brücke" in written) == (True, False)
     link = re.search(r"http://\S+(/folgen/\S+)", mail_to_confirm.get_content())
     assert link
     assert sentence in words(client.get(link.group(1)))

@@ -474,13 +474,21 @@ def test_words_around_files_that_are_far_too_large_are_kept(
         visitor.answer = client.post(
             visitor.form.get("action"),
             content=sent if announced else iter([sent[:500_000], sent[500_000:]]),
-            headers={"content-type": "multipart/form-data; boundary=edge"},
+            headers={"content-type": "Multipart/Form-Data; boundary=edge"},
         )
         assert visitor.answer.status_code == 413
         assert ["29 MB" in error for error in visitor.errors()] == [True]
         assert (visitor.fields()["text"], visitor.fields()["name"]) == (WORDS, "Rosa Muster")
         assert "klein.txt" not in visitor.words
         assert list(app.state.house.files.hashes()) == []
+        # Of any other form nothing is read beyond the limit: it would be kept in memory.
+        fields = "&".join(f"f{number}={'a' * 15_000_000}" for number in range(2)).encode()
+        answer = client.post(
+            visitor.form.get("action"),
+            content=fields if announced else iter([fields[:500_000], fields[500_000:]]),
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )
+        assert (answer.status_code, "Das war zu groß" in answer.text) == (413, True)
 
 
 @pytest.mark.parametrize(
