@@ -194,6 +194,12 @@ def keep_what_is_loaded() -> None:
         heap.malloc_trim(0)
 
 
+def _names_first(page: web.Page) -> list[bool]:
+    """A page with a name of its own (`…/vorschlaege/einbetten`) comes before one that stands for any name
+    (`…/vorschlaege/{reference}`), whichever room was loaded first."""
+    return ["{" in part for part in page.path.split("/")]
+
+
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Starlette:
     """The application for these settings. `clock` (a function that gives the moment) is for tests.
 
@@ -248,7 +254,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
                 methods=list(page.methods),
                 name=page.name,
             )
-            for page in web.PAGES.values()
+            for page in sorted(web.PAGES.values(), key=_names_first)
         ),
     ]
     app = Starlette(

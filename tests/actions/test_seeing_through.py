@@ -572,6 +572,14 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
     } == {other.contribution_id}
     assert happenings.newest(session, town.id) > 0
     assert notices.is_mail_waiting(session, NOW)
+    # What was taken over into a draft is told by nobody, whoever follows the whole of it or a district.
+    everything = following.of_parts(area.id or 0)
+    assert following.about(session, town.id, everything)
+    town.procedure.state = "draft"
+    session.add(town.procedure)
+    session.flush()
+    for target in (everything, following.of_district("Nord")):
+        assert following.about(session, town.id, target) == []
 
 
 def test_names_on_sheets_and_ended_subscriptions_are_forgotten_in_time(session: Session, town: Town) -> None:

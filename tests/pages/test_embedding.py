@@ -1,15 +1,20 @@
 """What other sites may frame, and the page that says how."""
 
+import pytest
 import shapely
 from lxml import html
 from sqlalchemy import Engine
+from starlette.routing import Match
 from starlette.testclient import TestClient
 
 from consultations import moderation, procedures
 from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from geo.geometry import from_metres, metres_of
+from participation import web
+from participation.app import create_app
 from participation.database import unit_of_work
+from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW
 
@@ -72,3 +77,16 @@ def test_map_and_list_can_be_framed_and_nothing_else(client: TestClient, engine:
         assert frame.get("src").startswith("http://auenfurt.localhost")
         assert frame.get("title") == f"{'Map' if what == 'karte' else 'Proposals'}: Ideen <am> „Bach“"
         assert html.fromstring(page.content).xpath("//iframe/@src") == [f"{address}?sprache=en"]
+
+
+def test_a_name_of_its_own_comes_before_any_name_whichever_room_was_loaded_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_app(settings).state.house.close()
+    turned = dict(reversed(list(web.PAGES.items())))
+    monkeypatch.setattr(web, "PAGES", turned)
+    app = create_app(settings)
+    scope = {"type": "http", "method": "GET", "path": f"{HERE}/vorschlaege/einbetten"}
+    found = next(route for route in app.routes if route.matches(scope)[0] is Match.FULL)
+    assert getattr(found, "name", "") == "proposals_embed"
+    app.state.house.close()
