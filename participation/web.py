@@ -549,9 +549,7 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
         request.scope["body_limit"] = limit
-        # Only such a form is read without keeping its files; any other body ends at the limit.
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        request.scope["reads_on"] = page.reads_on and kind == "multipart/form-data"
+        request.scope["reads_on"] = page.reads_on and _has_parts(request)
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         if page.dealt:
@@ -637,6 +635,12 @@ def _check_entry(page: Page, house: House, request: Request, token: str) -> None
     with _visit(house, request, token, FormData(), write=False) as visit:
         if not visit.may(page.may):
             raise Refusal(Code.NOT_ALLOWED)
+
+
+def _has_parts(request: Request) -> bool:
+    """Whether it is a form of which the files can be let go by; any other body ends at the limit."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "multipart/form-data"
 
 
 async def _read_form(request: Request, field_limit: int) -> FormData:
