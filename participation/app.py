@@ -33,7 +33,7 @@ from participation.security import SecurityMiddleware, content_security_policy
 from participation.settings import LANGUAGES, ROOT, Settings
 from participation.static import StaticFiles
 
-#: The kinds of visit, in the order in which their routes are tried.
+#: The kinds of visit, in the order in which their routes are tried (`_names_first` apart).
 ROOMS: tuple[str, ...] = (
     "home",
     "hearings",
@@ -41,7 +41,7 @@ ROOMS: tuple[str, ...] = (
     "certificates",
     "announcement_pages",
     "maps",
-    "embedding",  # before the page of one proposal, whose address would take it for a reference
+    "embedding",
     "map_town",
     "map_layers",
     "map_things",
