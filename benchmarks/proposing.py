@@ -15,11 +15,12 @@ from starlette.testclient import TestClient
 
 from benchmarks.measuring import Better, Result, milliseconds
 from benchmarks.town import HOST, MIDDLE, SPREAD, Place, served
-from consultations import journal, merging, procedures, proposals
+from consultations import journal, merging, proposals
 from consultations.comparison import compare
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.discussion import Remark, Stance
 from consultations.moderation import Action, ModerationDecision
+from consultations.phases import phases_of
 from consultations.proposals import (
     BUCKETS,
     AuthorRole,
@@ -76,7 +77,7 @@ def fill(place: Place, number: int, comments_each: int = 10) -> None:
     now = datetime.now(UTC)
     with unit_of_work(place.engine, write=True) as session:
         procedure = place.procedure(session)
-        phase = procedures.phases_of(session, place.procedure_id)[0].id
+        phase = phases_of(session, place.procedure_id)[0].id
         blank = Contribution(
             municipality_id=procedure.municipality_id, procedure_id=place.procedure_id, phase_id=phase,
             kind=Kind.PROPOSAL.value, channel="web", reference="", entry_number=0, access_code="", submission_key="",

@@ -19,7 +19,8 @@ from sqlmodel import Session
 from consultations import procedures, publishing
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.locations import LEVELS, MapCell
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.phases import Opens, PhaseInput, PhaseKind
+from consultations.procedures import Procedure
 from consultations.tables import insert_rows
 from geo.geometry import CELL_ZOOM, from_lonlat
 from participation.database import make_engine, migrate, unit_of_work

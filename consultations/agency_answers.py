@@ -22,7 +22,8 @@ from consultations.invitations import ASKED, PENDING, Invitation, InvitationLink
 from consultations.municipalities import Municipality
 from consultations.people import Organisation, OrganisationKind, Person, PersonInput
 from consultations.permissions import Actor, Permission
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from consultations.tables import Json, UtcDateTime

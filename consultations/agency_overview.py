@@ -17,8 +17,9 @@ from consultations.contributions import Contribution
 from consultations.invitations import ASKED, PENDING, Invitation, InvitationLink, InvitationState, shown_state
 from consultations.notices import Notice, NoticeWay
 from consultations.people import Organisation, Person
+from consultations.phases import Phase
 from consultations.places import fold
-from consultations.procedures import Phase, Procedure
+from consultations.procedures import Procedure
 
 S = InvitationState
 

@@ -8,7 +8,8 @@ from consultations.computation import Answer, Computation, Impossible
 from consultations.deadlines import event_counted
 from consultations.law import Policy, Severity, rule_of_version
 from consultations.legal_periods import ask
-from consultations.procedures import Phase, PhaseKind, PlanKind, Procedure, Track
+from consultations.phases import Phase, PhaseKind, Track
+from consultations.procedures import PlanKind, Procedure
 from consultations.seats import Seat
 
 #: Days after which a letter counts as received where nobody noted the day: those of VwVfG §41(2), which since 2025

@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Column, Index
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, procedures, proposals, proposing, wording
+from consultations import contributions, proposals, proposing, wording
 from consultations.cocreation import (
     Act,
     AmendmentAct,
@@ -29,7 +29,8 @@ from consultations.contributions import Contribution, Kind, PublicationState, Su
 from consultations.deadlines import local_date
 from consultations.moderation import Redaction
 from consultations.permissions import SYSTEM, Actor
-from consultations.procedures import Phase, Procedure, offered_subject
+from consultations.phases import Phase, phase_of
+from consultations.procedures import Procedure, offered_subject
 from consultations.proposals import (
     AuthorRole,
     AuthorState,
@@ -190,7 +191,7 @@ def _subject(amendment: Amendment) -> str:
 
 
 def _phase_of(session: Session, proposal: Proposal) -> Phase | None:
-    return procedures.phase_of(session, proposal.phase_id) if proposal.phase_id else None
+    return phase_of(session, proposal.phase_id) if proposal.phase_id else None
 
 
 def _renewed(session: Session, old: Amendment, new: Amendment, *, now: datetime) -> None:

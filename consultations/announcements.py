@@ -23,15 +23,8 @@ from consultations.deadlines import local_date
 from consultations.documents import documents_of
 from consultations.municipalities import Municipality
 from consultations.permissions import Actor
-from consultations.procedures import (
-    Phase,
-    PhaseKind,
-    Procedure,
-    ProcedureState,
-    note_in_journal,
-    phases_of,
-    require_planner,
-)
+from consultations.phases import Phase, PhaseKind, phases_of
+from consultations.procedures import Procedure, ProcedureState, note_in_journal, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import normalise

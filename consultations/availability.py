@@ -23,7 +23,8 @@ from consultations.law import Policy
 from consultations.legal_periods import ask
 from consultations.municipalities import Municipality
 from consultations.permissions import SYSTEM
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.seats import Seat
 from consultations.tables import UtcDateTime
 

@@ -25,7 +25,8 @@ from consultations.frozen import Frozen
 from consultations.journal import JournalEntry
 from consultations.municipalities import Municipality
 from consultations.permissions import Actor
-from consultations.procedures import Phase, Procedure, ProcedureState, require_planner
+from consultations.phases import Phase
+from consultations.procedures import Procedure, ProcedureState, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from consultations.tables import UtcDateTime
@@ -109,7 +110,7 @@ def issue(
     return certificate
 
 
-#: What became of the phase after it had begun, as far as it has a day: fields of `procedures.Course`.
+#: What became of the phase after it had begun, as far as it has a day: fields of `Course`.
 COURSE = ("extended_from", "interrupted_on", "began_on", "resumed_on", "ended_early_on", "end_before")
 
 

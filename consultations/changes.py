@@ -15,19 +15,21 @@ from consultations import schedule
 from consultations.checks import Renewal, renewal
 from consultations.deadlines import PhaseState, local_date
 from consultations.permissions import Actor
-from consultations.procedures import (
+from consultations.phases import (
     Announce,
     Course,
     Phase,
     PhaseKind,
-    Procedure,
-    ProcedureState,
     Track,
-    frame_of,
     note_extension,
-    note_in_journal,
     phases_of,
     planned_of,
+)
+from consultations.procedures import (
+    Procedure,
+    ProcedureState,
+    frame_of,
+    note_in_journal,
     record_change,
     require_planner,
     scheduled,

@@ -22,7 +22,6 @@ from consultations import (
     locations,
     notices,
     people,
-    procedures,
     proposals,
     search,
     wording,
@@ -32,8 +31,9 @@ from consultations.documents import Document
 from consultations.notices import Notice
 from consultations.people import Person, PersonInput
 from consultations.permissions import Actor, Permission, may
+from consultations.phases import Opens, Phase, Track, phase_for, phases_as_read
 from consultations.prepared import Prepared, at_once, together
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState, Track, subject_names
+from consultations.procedures import Procedure, ProcedureState, subject_names
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key
@@ -557,7 +557,7 @@ def _phase(
 ) -> Phase | None:
     """The phase it belongs to at the moment of its receipt; whatever channel it came by."""
     assert procedure.id is not None
-    phases = procedures.phases_as_read(session, procedure.id)
+    phases = phases_as_read(session, procedure.id)
     if submission.phase is not None:
         if submission.phase.procedure_id != procedure.id:
             raise Refusal(Code.UNKNOWN_REFERENCE)
@@ -567,7 +567,7 @@ def _phase(
     # Agencies answer their own request; nobody else hands in to their phases.
     phases = [phase for phase in phases if phase.track != Track.AGENCIES.value]
     opens = Opens(submission.kind.value)
-    phase = procedures.phase_for(phases, opens, received_at)
+    phase = phase_for(phases, opens, received_at)
     if phase is not None:
         return phase
     inviting = [each for each in phases if opens.value in each.opens]

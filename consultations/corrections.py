@@ -21,7 +21,8 @@ from consultations.law import Severity
 from consultations.municipalities import Municipality
 from consultations.periods import ask_about
 from consultations.permissions import Actor
-from consultations.procedures import Phase, Procedure, note_in_journal, record_change, require_planner
+from consultations.phases import Phase
+from consultations.procedures import Procedure, note_in_journal, record_change, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from consultations.tables import UtcDateTime

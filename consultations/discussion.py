@@ -22,7 +22,8 @@ from consultations.contributions import Contribution, Kind, PublicationState, Su
 from consultations.deadlines import PhaseState
 from consultations.journal import JournalEntry
 from consultations.permissions import Actor
-from consultations.procedures import Phase, Procedure, Track
+from consultations.phases import Phase, Track
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 
 

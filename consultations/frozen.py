@@ -17,13 +17,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations.deadlines import PhaseState
 from consultations.documents import Document, DocumentVersion
 from consultations.permissions import Actor
-from consultations.procedures import (
-    Phase,
-    Procedure,
-    ProcedureState,
-    note_in_journal,
-    require_planner,
-)
+from consultations.phases import Phase
+from consultations.procedures import Procedure, ProcedureState, note_in_journal, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import UtcDateTime
 

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Column, Index, UniqueConstraint, and_, or_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import agencies, journal, notices, procedures
+from consultations import agencies, journal, notices
 from consultations.agencies import ClerkRole, Entry
 from consultations.agency_periods import LETTER_TRAVELS, asks_agencies, period_of
 from consultations.contributions import CODE_ALPHABET
@@ -29,7 +29,8 @@ from consultations.deadlines import local_date
 from consultations.notices import NoticeWay
 from consultations.people import Organisation
 from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from consultations.tables import BigKey, Json, UtcDateTime
@@ -781,10 +782,10 @@ def by_id(session: Session, procedure: Procedure, invitation_id: int) -> Invitat
     return row if row and row.procedure_id == procedure.id else None
 
 
-def phases_of(session: Session, procedure: Procedure) -> list[Phase]:
+def asking_phases(session: Session, procedure: Procedure) -> list[Phase]:
     """The phases of a procedure that ask agencies, in order."""
     assert procedure.id is not None
-    return [phase for phase in procedures.phases_of(session, procedure.id) if asks_agencies(phase)]
+    return [phase for phase in phases_of(session, procedure.id) if asks_agencies(phase)]
 
 
 def events_of(session: Session, row: Invitation) -> list[InvitationEvent]:

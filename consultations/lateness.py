@@ -21,7 +21,8 @@ from consultations.contributions import Contribution, ContributionState, Kind
 from consultations.legal_periods import ask
 from consultations.municipalities import Municipality
 from consultations.permissions import Actor, Permission, may
-from consultations.procedures import Phase, PlanKind, Procedure, Track
+from consultations.phases import Phase, Track
+from consultations.procedures import PlanKind, Procedure
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from consultations.tables import Json, UtcDateTime

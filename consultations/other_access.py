@@ -17,7 +17,8 @@ from consultations.checks import Duty
 from consultations.contributions import Contribution, ContributionState, Kind
 from consultations.deadlines import local_date
 from consultations.permissions import Actor
-from consultations.procedures import Phase, PhaseKind, PlanKind, Procedure, note_in_journal, require_planner
+from consultations.phases import Phase, PhaseKind
+from consultations.procedures import PlanKind, Procedure, note_in_journal, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import UtcDateTime
 from consultations.text import normalise

@@ -10,7 +10,8 @@ from consultations import schedule
 from consultations.computation import Answer, Impossible
 from consultations.law import Policy
 from consultations.legal_periods import ask
-from consultations.procedures import Phase, Procedure, frame_of, planned_of
+from consultations.phases import Phase, planned_of
+from consultations.procedures import Procedure, frame_of
 from consultations.seats import Seat
 
 

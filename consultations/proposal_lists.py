@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, tuple_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from consultations import procedures, search
+from consultations import search
 from consultations.contributions import Contribution
+from consultations.phases import phases_of
 from consultations.proposals import BUCKETS, Proposal
 from consultations.search import Scope, SearchEntry
 from consultations.text import stems
@@ -193,7 +194,7 @@ def _sorted(
     else:
         ends = {
             phase.id: phase.ends_on.toordinal()
-            for phase in procedures.phases_of(session, procedure_id)
+            for phase in phases_of(session, procedure_id)
             if phase.ends_on is not None
         }
         value, descends = (

@@ -44,7 +44,8 @@ from consultations.deadlines import PhaseState
 from consultations.moderation import Action, Decision, LaterVersion, ModerationDecision, Redaction
 from consultations.notices import Notice, NoticeWay
 from consultations.permissions import SYSTEM, Actor, Permission, may
-from consultations.procedures import Phase, Procedure, ProcedureState, Track
+from consultations.phases import Phase, Track, phases_of
+from consultations.procedures import Procedure, ProcedureState
 from consultations.proposals import (
     AuthorRole,
     AuthorState,
@@ -183,7 +184,7 @@ def require(
         raise Refusal(Code.NOT_FOUND)
     if move.opening is None:
         return said.state, None
-    phases = procedures.phases_of(session, proposal.procedure_id)
+    phases = phases_of(session, proposal.procedure_id)
     phase = phase_that_opens(phases, move.opening, now)
     if phase is None and part is not Part.FACILITATOR and not from_counter:
         raise Refusal(Code.NOT_OPENED, opening=move.opening.value)

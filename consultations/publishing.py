@@ -8,12 +8,12 @@ from sqlmodel import Session, col, select
 
 from consultations import journal
 from consultations.permissions import Actor
+from consultations.phases import phases_of
 from consultations.procedures import (
     Procedure,
     ProcedureState,
     ProcedureVersion,
     note_in_journal,
-    phases_of,
     record_change,
     require_planner,
 )

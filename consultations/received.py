@@ -16,7 +16,8 @@ from consultations.contributions import (
 )
 from consultations.documents import Document
 from consultations.people import Organisation, Person
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
 

@@ -22,9 +22,8 @@ from consultations.documents import documents_of
 from consultations.law import Severity
 from consultations.municipalities import Municipality
 from consultations.permissions import SYSTEM, Actor
+from consultations.phases import Announce, Phase
 from consultations.procedures import (
-    Announce,
-    Phase,
     Procedure,
     ProcedureState,
     note_in_journal,

@@ -16,11 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal, procedures, proposals, proposing
+from consultations import journal, proposals, proposing
 from consultations.cocreation import Act, Audience, Counts, Limits, Opening
 from consultations.deadlines import PhaseState
 from consultations.permissions import Actor
-from consultations.procedures import Phase
+from consultations.phases import Phase, phase_of, phases_of
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, UtcDateTime
@@ -168,7 +168,7 @@ def asked_of(limits: Limits) -> tuple[str, ...]:
 
 def asked_for(session: Session, proposal: Proposal, *, now: datetime) -> tuple[str, ...]:
     """What supporters of a proposal have to say of themselves now."""
-    phases = procedures.phases_of(session, proposal.procedure_id)
+    phases = phases_of(session, proposal.procedure_id)
     phase = proposing.phase_that_opens(phases, Opening.SUPPORT, now)
     return asked_of(proposing.arrangement_of(phase).limits)
 
@@ -294,7 +294,7 @@ def marked(session: Session, proposal_id: int) -> dict[int, int]:
 
 def _phase_of(session: Session, proposal: Proposal) -> Phase:
     """At the counter, where the phase may be over: the one in which the proposal was handed in."""
-    phase = procedures.phase_of(session, proposal.phase_id) if proposal.phase_id else None
+    phase = phase_of(session, proposal.phase_id) if proposal.phase_id else None
     if phase is None:
         raise Refusal(Code.NOT_OPENED, opening="support")
     return phase

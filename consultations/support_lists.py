@@ -20,8 +20,8 @@ from consultations.deadlines import local_date
 from consultations.happenings import Happening
 from consultations.people import Person
 from consultations.permissions import Actor, Permission, may
+from consultations.phases import Phase
 from consultations.places import fold
-from consultations.procedures import Phase
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.support import Support, Supporter

@@ -17,7 +17,6 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations import (
     contributions,
     happenings,
-    procedures,
     proposals,
     proposing,
     received,
@@ -29,6 +28,7 @@ from consultations.contributions import Contribution, Kind, Submission
 from consultations.deadlines import local_date
 from consultations.people import Person, PersonInput
 from consultations.permissions import Actor
+from consultations.phases import phase_of
 from consultations.procedures import Procedure, offered_subject
 from consultations.proposals import (
     AuthorRole,
@@ -157,7 +157,7 @@ def ask(
     if base is None:
         raise Refusal(Code.NOT_FOUND)
     patches = proposing.patches_of(entered.words, base, base.language)
-    phase = procedures.phase_of(session, taking.phase_id) if taking.phase_id else None
+    phase = phase_of(session, taking.phase_id) if taking.phase_id else None
     days = proposing.arrangement_of(phase).owner_days
     made = Union(
         municipality_id=taking.municipality_id,

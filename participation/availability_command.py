@@ -7,7 +7,8 @@ from sqlmodel import Session
 
 from consultations import availability, frozen, municipalities, procedures
 from consultations.availability import Report
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure
 from consultations.seats import Seat
 from participation import i18n, overview
 from participation.certificate_view import ACTIONS, moment_words, problem_words
@@ -22,7 +23,7 @@ def lines(session: Session, *, key: str, language: str, now: datetime) -> Iterat
         for procedure in procedures.for_staff(session, town.id or 0):
             if key and procedure.key != key:
                 continue
-            for phase in procedures.phases_of(session, procedure.id or 0):
+            for phase in phases_of(session, procedure.id or 0):
                 if not phase.is_formal or not frozen.of_phase(session, phase.id or 0):
                     continue
                 report = availability.report(session, phase, seat, now=now)

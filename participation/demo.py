@@ -53,8 +53,9 @@ from consultations.moderation import Action, Decision, Reason
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
+from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
 from consultations.places import Layer, LayerRole
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
+from consultations.procedures import Procedure, ProcedureInput
 from consultations.seats import Seat
 from consultations.variants import VariantInput
 from geo.geometry import Located, from_lonlat, from_metres
@@ -516,7 +517,7 @@ class _Story:
         row = self.rows[key]
         publishing.publish(session, row, by=self.staff[Role.PLANNER], now=at)
         announced = {told["key"] for told in self.told["procedure"] if "announced" in told}
-        for phase in procedures.phases_of(session, row.id or 0):
+        for phase in phases_of(session, row.id or 0):
             is_told = key in announced and phase.kind == PhaseKind.PUBLICATION.value
             if phase.waits_for_release and phase.starts_on and not is_told:
                 releases.adopt(
@@ -528,9 +529,7 @@ class _Story:
         announced, row, by = told["announced"], self.rows[told["key"]], self.staff[Role.PLANNER]
         town = session.get_one(Municipality, self.municipality_id)
         assert row.id is not None
-        (phase,) = (
-            each for each in procedures.phases_of(session, row.id) if each.kind == PhaseKind.PUBLICATION.value
-        )
+        (phase,) = (each for each in phases_of(session, row.id) if each.kind == PhaseKind.PUBLICATION.value)
         papers = {document.title: document.id or 0 for document, _ in documents_of(session, row.id)}
         host = f"{sorted(self.told['hosts'])[0]}{f':{self.port}' if self.port else ''}"
         address = f"http://{host}/beteiligungen/{row.slug}"

@@ -15,7 +15,8 @@ from consultations.invitations import Invitation
 from consultations.moderation import Action, Decision
 from consultations.people import OrganisationKind, Person, PersonInput
 from consultations.permissions import SYSTEM, Actor, Role
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.seats import Seat
 from participation import identity
 
@@ -147,7 +148,7 @@ class Agencies:
                     )
 
     def _phase(self, session: Session, key: str) -> Phase:
-        return invitations.phases_of(session, self.story.rows[key])[-1]
+        return invitations.asking_phases(session, self.story.rows[key])[-1]
 
     def _list(
         self, session: Session, at: datetime, key: str, requests: list[dict[str, Any]], words: str = ""

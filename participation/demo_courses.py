@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import changes, procedures, releases
+from consultations import changes, releases
 from consultations.changes import Repetition
 from consultations.permissions import SYSTEM, Actor
+from consultations.phases import phases_of
 from consultations.procedures import Procedure
 from consultations.seats import Seat
 
@@ -24,9 +25,7 @@ def change(
     now: datetime,
 ) -> None:
     """Change a phase as told: `verb` (extend, repeat), `phase` (its kind) and, for a repetition, the answers of §4a(3)."""
-    phase = next(
-        each for each in procedures.phases_of(session, procedure.id or 0) if each.kind == told["phase"]
-    )
+    phase = next(each for each in phases_of(session, procedure.id or 0) if each.kind == told["phase"])
     version = procedure.version
     if told["verb"] == "extend":
         changes.extend(

@@ -5,14 +5,15 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import availability, certificates, corrections, filing, frozen, lateness, procedures
+from consultations import availability, certificates, corrections, filing, frozen, lateness
 from consultations.availability import Span
 from consultations.contributions import Contribution
 from consultations.deadlines import PhaseState
 from consultations.documents import Document, DocumentKind, FileFacts
 from consultations.lateness import Outcome
 from consultations.permissions import Actor
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure
 
 #: The pause between two probes of the invented month, and how long its one outage lasted.
 PAUSE = timedelta(minutes=5)
@@ -105,4 +106,4 @@ def decide(
 
 
 def _phase(session: Session, procedure: Procedure, kind: str) -> Phase:
-    return next(each for each in procedures.phases_of(session, procedure.id or 0) if each.kind == kind)
+    return next(each for each in phases_of(session, procedure.id or 0) if each.kind == kind)

@@ -18,8 +18,9 @@ from consultations import municipalities, procedures, publishing, releases
 from consultations.deadlines import local_date
 from consultations.municipalities import MunicipalityInput
 from consultations.permissions import SYSTEM, Role
+from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
 from consultations.places import LayerRole
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
+from consultations.procedures import Procedure, ProcedureInput
 from participation import imports, jobs, layers_import, plan_import
 from participation.app import create_app
 from participation.database import unit_of_work
@@ -203,7 +204,7 @@ def _plan(house: House, municipality_id: int, path: Path, key: str, attribution:
 
 def _adopt(session: Session, row: Procedure, now: datetime) -> None:
     """Open the formal phases of a sample: they were announced long ago, elsewhere."""
-    for phase in procedures.phases_of(session, row.id or 0):
+    for phase in phases_of(session, row.id or 0):
         if phase.waits_for_release:
             releases.adopt(session, row, phase, reason="Beispiel aus fremden Daten", by=SYSTEM, now=now)
 

@@ -13,15 +13,8 @@ from consultations import lateness
 from consultations.checks import Medium
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
-from consultations.procedures import (
-    Opens,
-    Phase,
-    PhaseKind,
-    Procedure,
-    ProcedureState,
-    current_phase,
-    localised,
-)
+from consultations.phases import Opens, Phase, PhaseKind, current_phase
+from consultations.procedures import Procedure, ProcedureState, localised
 from geo import pictures
 from geo.drawn_layers import MapSource
 from geo.pictures import Look

@@ -18,7 +18,8 @@ from consultations.frozen import Frozen
 from consultations.municipalities import Municipality
 from consultations.notices import NoticeWay
 from consultations.permissions import SYSTEM, Role
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from participation import jobs
 from participation.database import unit_of_work
 from participation.house import House

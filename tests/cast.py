@@ -12,7 +12,8 @@ from consultations.contributions import Contribution, Kind, Submission
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import Person
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
+from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
+from consultations.procedures import Procedure, ProcedureInput
 from consultations.tables import metadata
 
 #: A Tuesday in the middle of the formal phase of the cast's consultation.
@@ -109,7 +110,7 @@ def consultation(**facts: Any) -> ProcedureInput:
 def adopt(session: Session, procedure: Procedure) -> None:
     """Open its formal phases without looking, as for one that was announced before this software came."""
     assert procedure.id is not None
-    for phase in procedures.phases_of(session, procedure.id):
+    for phase in phases_of(session, procedure.id):
         if phase.waits_for_release:
             releases.adopt(session, procedure, phase, reason="Auf Papier bekannt gemacht", by=SYSTEM, now=NOW)
 

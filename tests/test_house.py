@@ -77,6 +77,7 @@ FLOORS: dict[str, dict[str, int]] = {
         ),
         **dict.fromkeys(
             [
+                "phases",
                 "procedures",
                 "nesting",
                 "publishing",

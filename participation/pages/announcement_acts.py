@@ -9,13 +9,14 @@ from wtforms import DateField, FileField, Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from consultations import announcements, checks, procedures
+from consultations import announcements, checks
 from consultations.announcements import Announcement, Proof, PublicationAct
 from consultations.checks import Medium
 from consultations.files import MB, Limits, MissingFile, serving_headers
 from consultations.inspection import IMAGES, PDF
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS
@@ -194,9 +195,7 @@ def _show_acts(
     current = [row for row in rows if newest and row.announcement_id == newest.id]
     online = any(row.medium == Medium.INTERNET.value and row.day <= visit.today for row in current)
     entered = announcements.entered_of(newest)
-    case = announcements.case_of(
-        procedure, phase, procedures.phases_of(visit.session, phase.procedure_id), entered
-    )
+    case = announcements.case_of(procedure, phase, phases_of(visit.session, phase.procedure_id), entered)
     shown = ActsPage(
         head=head_of(visit, procedure),
         phase_id=phase.id,

@@ -5,12 +5,13 @@ from datetime import date, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from consultations import announcements, procedures
+from consultations import announcements
 from consultations.announcements import Announcement
 from consultations.deadlines import LEGAL_TIME
 from consultations.files import serving_headers
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, ProcedureState, localised
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, ProcedureState, localised
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.announcement_papers import (
@@ -56,9 +57,7 @@ def _public(visit: Visit) -> tuple[View, list[Announcement]]:
     for version in public:
         if version.id == wanted:
             phase = next(
-                each
-                for each in procedures.phases_of(visit.session, procedure.id or 0)
-                if each.id == version.phase_id
+                each for each in phases_of(visit.session, procedure.id or 0) if each.id == version.phase_id
             )
             return View(procedure, phase, version), public
     raise Refusal(Code.NOT_FOUND)

@@ -12,7 +12,8 @@ from consultations import announcement_text, announcements, documents
 from consultations.announcement_text import Regime, Theme
 from consultations.announcements import Entered
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from participation import overview
 from participation.pages.announcing import Version, address_of, phase_in, steps_of

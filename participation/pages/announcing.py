@@ -10,12 +10,13 @@ from datetime import date, datetime
 
 from starlette.responses import Response
 
-from consultations import announcements, checks, other_access, procedures, releases
+from consultations import announcements, checks, other_access, releases
 from consultations.checks import Finding, Where
 from consultations.deadlines import PhaseState
 from consultations.law import Severity
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS
@@ -29,7 +30,7 @@ N_ = str
 def phase_in(visit: Visit, procedure: Procedure) -> Phase:
     """The formal phase in the address. Raises Refusal NOT_FOUND."""
     wanted = visit.request.path_params["phase"]
-    for phase in procedures.phases_of(visit.session, procedure.id or 0):
+    for phase in phases_of(visit.session, procedure.id or 0):
         if phase.id == wanted and phase.needs_release:
             return phase
     raise Refusal(Code.NOT_FOUND)

@@ -19,6 +19,7 @@ from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
 from consultations.moderation import Reason
 from consultations.permissions import Permission
+from consultations.phases import Opens, phases_of
 from consultations.places import Place, PlaceKind
 from consultations.procedures import Procedure, ProcedureState, localised, subject_in
 from consultations.published import Around, Entry, Key, Order, Wanted, Withheld
@@ -431,8 +432,8 @@ def published_contribution(visit: Visit) -> Response:
     answers = published.answers_to(visit.session, procedure.id or 0, found.id)
     cards = cards_of(visit, procedure, [found, *answers])
     files, others = published.enclosures(visit.session, found.id)
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
-    may_comment = overview.is_open(phases, procedures.Opens.COMMENT, visit.now)
+    phases = phases_of(visit.session, procedure.id or 0)
+    may_comment = overview.is_open(phases, Opens.COMMENT, visit.now)
     return visit.render(
         "maps/contribution.html",
         PublishedPage(

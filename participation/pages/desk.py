@@ -9,7 +9,8 @@ from starlette.responses import Response
 from consultations import evaluation, lateness, moderation, notices, procedures, support_lists
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, may, reach
-from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.phases import Phase, current_phase, phases_of_all
+from consultations.procedures import Procedure, ProcedureState
 from participation.overview import PHASE_NAMES
 from participation.web import Visit, page
 
@@ -66,7 +67,7 @@ class Desk:
 
 def line(procedure: Procedure, phases: Sequence[Phase], visit: Visit) -> Line:
     """A procedure as one line, spoken of by its current phase."""
-    phase = procedures.current_phase(phases, visit.now)
+    phase = current_phase(phases, visit.now)
     assert procedure.id is not None
     return Line(
         procedure.id,
@@ -86,7 +87,7 @@ def line(procedure: Procedure, phases: Sequence[Phase], visit: Visit) -> Line:
 def show(visit: Visit) -> Response:
     """The desk."""
     rows = procedures.for_staff(visit.session, visit.municipality_id)
-    phases = procedures.phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
+    phases = phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
     waiting = notices.of_municipality(visit.session, visit.municipality_id, NoticeState.WAITING, limit=1000)
     failed = notices.of_municipality(visit.session, visit.municipality_id, NoticeState.FAILED, limit=1000)
     letters = [notice for notice in waiting if notice.way == NoticeWay.LETTER.value]

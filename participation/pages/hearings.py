@@ -28,7 +28,8 @@ from consultations.deadlines import local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState, ProcedureVersion, localised
+from consultations.phases import Opens, Phase, phases_of, phases_of_all
+from consultations.procedures import Procedure, ProcedureState, ProcedureVersion, localised
 from consultations.text import plain_paragraphs
 from participation import cityscape, letters, overview
 from participation.overview import Card, Deadline, Difference, Step
@@ -261,7 +262,7 @@ def hearing(visit: Visit) -> Response:
     """One consultation; staff who may read drafts see it before it is published."""
     procedure = procedure_of(visit)
     procedure_id = procedure.id or 0
-    phases = procedures.phases_of(visit.session, procedure_id)
+    phases = phases_of(visit.session, procedure_id)
     documents = documents_of(visit.session, procedure_id)
     held = frozen.held_versions(visit.session, procedure_id, visit.now)
     versions = publishing.versions_of(visit.session, procedure_id)
@@ -318,7 +319,7 @@ def _parts(
         return (), []
     rows = [part.procedure for part in found]
     ids = [row.id or 0 for row in rows]
-    phases = procedures.phases_of_all(visit.session, ids)
+    phases = phases_of_all(visit.session, ids)
     closing = publishing.closing_words(visit.session, ids)
     titles = {row.id: localised(row, visit.language, "title") for row in rows}
     lines = []
@@ -654,7 +655,7 @@ def dates(visit: Visit) -> Response:
     calendar.add("prodid", "-//Digilog//Consultations//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", localised(procedure, visit.language, "title"))
-    own = (procedure, procedures.phases_of(visit.session, procedure.id or 0))
+    own = (procedure, phases_of(visit.session, procedure.id or 0))
     told = [own, *_parts(visit, procedure.id or 0)[1]]
     changes = publishing.changed_at(visit.session, [row.id or 0 for row, _ in told])
     for row, phases in told:
@@ -697,7 +698,7 @@ def _event(visit: Visit, procedure: Procedure, phase: Phase, host: str, changed:
 def slip(visit: Visit) -> Response:
     """The form for taking part on paper, to print, fill in by hand and post."""
     procedure = procedure_of(visit)
-    phase = overview.spoken_of(procedures.phases_of(visit.session, procedure.id or 0), visit.now)
+    phase = overview.spoken_of(phases_of(visit.session, procedure.id or 0), visit.now)
     form = letters.FormContext(
         letterhead=letters.Letterhead.of(visit.municipality_row),
         language=visit.language,

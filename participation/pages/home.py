@@ -17,6 +17,7 @@ from wtforms.validators import Email, InputRequired, Length, Optional
 from consultations import announcements, channels, feedback, nearby, places, procedures, publishing
 from consultations.announcements import Announcement
 from consultations.permissions import Permission
+from consultations.phases import phases_of_all
 from consultations.places import Place, PlaceKind
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
@@ -101,7 +102,7 @@ def start(visit: Visit) -> Response:
 def cards_of(visit: Visit, found: Sequence[Procedure]) -> list[Card]:
     """The consultations as cards, in the order in which people need them; two further queries, however many."""
     ids = [procedure.id for procedure in found if procedure.id is not None]
-    phases = procedures.phases_of_all(visit.session, ids)
+    phases = phases_of_all(visit.session, ids)
     words = publishing.closing_words(visit.session, ids)
     titles = {each.id: localised(each, visit.language, "title") for each in found}
     return overview.in_order(
@@ -470,7 +471,7 @@ def feed(visit: Visit) -> Response:
     found = procedures.public(visit.session, visit.municipality_id, limit=100)
     ids = [procedure.id for procedure in found if procedure.id is not None]
     changed = publishing.changed_at(visit.session, ids)
-    phases = procedures.phases_of_all(visit.session, ids)
+    phases = phases_of_all(visit.session, ids)
     base = visit.absolute("home")
     atom = feedgenerator.Atom1Feed(
         title=f"{visit.municipality.name}: {visit.gettext('Citizen participation')}",

@@ -45,6 +45,7 @@ from consultations.inspection import STAFF_TYPES
 from consultations.invitations import Invitation
 from consultations.people import NAME_LIMIT, Organisation, OrganisationKind, PersonInput
 from consultations.permissions import Permission, reach
+from consultations.phases import phase_of, phases_of, phases_of_all
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts
@@ -186,7 +187,7 @@ def choose(visit: Visit) -> Response:
         if row.state in (ProcedureState.PUBLISHED.value, ProcedureState.CONCLUDED.value)
         and (allowed is None or row.id in allowed)
     ]
-    phases = procedures.phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
+    phases = phases_of_all(visit.session, [row.id for row in rows if row.id is not None])
     found = [
         Choice(
             row.id or 0,
@@ -321,7 +322,7 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
         now=visit.now,
     )
     assert row.id is not None
-    formal = discussion.formal_phase(procedures.phases_of(visit.session, row.procedure_id), row.received_at)
+    formal = discussion.formal_phase(phases_of(visit.session, row.procedure_id), row.received_at)
     if row.kind == Kind.COMMENT.value and formal is not None:
         discussion.note_informal(visit.session, row, "", by=visit.by, now=visit.now)
     if asked is not None:
@@ -399,7 +400,7 @@ def _submission(
         written_on=form.written_on.data,
         received_at=_received_at(visit, form),
         wants_letter=form.wants_letter.data,
-        phase=procedures.phase_of(visit.session, asked[0].phase_id) if asked else None,
+        phase=phase_of(visit.session, asked[0].phase_id) if asked else None,
         due_on=asked[0].due_on if asked else None,
     )
 
@@ -424,7 +425,7 @@ def _draw(
     status: int = 200,
 ) -> Response:
     assert procedure.id is not None
-    phases = procedures.phases_of(visit.session, procedure.id)
+    phases = phases_of(visit.session, procedure.id)
     kinds = [kind for kind in Kind if any(kind.value in phase.opens for phase in phases)] or [Kind.STATEMENT]
     form.kind.choices = [SelectChoice(kind.value, KINDS[kind]) for kind in kinds]
     form.kind.data = form.kind.data or kinds[0].value

@@ -15,7 +15,8 @@ from consultations.computation import Answer
 from consultations.contributions import Contribution
 from consultations.lateness import LateDecision, Outcome, Regime
 from consultations.permissions import Permission, reach
-from consultations.procedures import Phase, Procedure, localised
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from consultations.seats import Seat
 from participation import overview
@@ -225,7 +226,7 @@ def _late(visit: Visit) -> tuple[Contribution, Procedure, Phase, Regime]:
         visit.not_found()
     visit.require(Permission.PLAN, procedure)
     phase = next(
-        (each for each in procedures.phases_of(visit.session, row.procedure_id) if each.id == row.phase_id),
+        (each for each in phases_of(visit.session, row.procedure_id) if each.id == row.phase_id),
         None,
     )
     regime = lateness.regime_of(procedure, phase)

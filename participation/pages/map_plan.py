@@ -12,7 +12,8 @@ from starlette.responses import Response
 from consultations import procedures, published
 from consultations.contributions import Kind
 from consultations.permissions import Permission
-from consultations.procedures import Opens, Procedure, localised
+from consultations.phases import Opens, phases_of
+from consultations.procedures import Procedure, localised
 from consultations.published import InView, Wanted
 from geo.plans import Picture, Pin, static_plan_svg
 from geo.views import View, tiles_of
@@ -57,7 +58,7 @@ def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
     """What can be handed in now, with addresses that a place is added to."""
     if "statement" not in PAGES:
         return ()
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
     if procedure.state != procedures.ProcedureState.PUBLISHED.value:
         return ()

@@ -11,7 +11,8 @@ from wtforms.validators import InputRequired, Length
 from consultations import channels, other_access, people
 from consultations.other_access import Asked
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from participation import overview
 from participation.messages import STATUS

@@ -34,7 +34,8 @@ from consultations.agency_periods import Period
 from consultations.invitations import InvitationState
 from consultations.law import Severity
 from consultations.permissions import Permission, may
-from consultations.procedures import Phase, Procedure, ProcedureState
+from consultations.phases import Phase
+from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from participation.agency_messages import steps_of
@@ -221,7 +222,7 @@ def seat_of(visit: Visit) -> Seat:
 
 def _phase(visit: Visit, procedure: Procedure) -> tuple[list[Phase], Phase | None]:
     """The phases that ask agencies, and the one that is looked at: asked for, or the last."""
-    found = invitations.phases_of(visit.session, procedure)
+    found = invitations.asking_phases(visit.session, procedure)
     sent = visit.form_data.get("phase") if visit.is_post else visit.request.query_params.get("phase")
     wanted = row_number(str(sent or ""))
     chosen = next((phase for phase in found if phase.id == wanted), None)
@@ -297,7 +298,7 @@ def _act(visit: Visit, procedure: Procedure, phase: Phase, form: Form) -> str:
     if isinstance(form, CopyForm):
         wanted = row_number(form.earlier.data)
         earlier = next(
-            (each for each in invitations.phases_of(session, procedure) if each.id == wanted), None
+            (each for each in invitations.asking_phases(session, procedure) if each.id == wanted), None
         )
         if earlier is None or earlier.id == phase.id:
             raise Refusal(Code.FORM_INCOMPLETE, "earlier")

@@ -12,7 +12,8 @@ from consultations import agency_answers, agency_overview, invitations, received
 from consultations.agency_answers import Decision
 from consultations.invitations import Invitation, InvitationState
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from participation.agency_messages import steps_of
 from participation.messages import STATUS

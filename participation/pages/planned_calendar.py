@@ -9,10 +9,9 @@ from datetime import date, timedelta
 
 from starlette.responses import Response
 
-from consultations import procedures
 from consultations.deadlines import local_date
 from consultations.permissions import Permission
-from consultations.procedures import Track
+from consultations.phases import Track, phases_of
 from consultations.schedule import Scheduled
 from consultations.seats import Seat
 from participation import overview
@@ -86,7 +85,7 @@ class CalendarPage:
 def calendar(visit: Visit) -> Response:
     """Both tracks side by side, with holidays and what the law demands by when."""
     procedure = planned(visit)
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     plan = scheduled(visit, procedure, phases)
     seat, today = seat_of(visit), local_date(visit.now)
     names = {str(phase.id): overview.phase_name(phase, visit.language) for phase in phases}

@@ -18,7 +18,8 @@ from consultations import changes, procedures, schedule
 from consultations.changes import Dates, Repetition
 from consultations.deadlines import PhaseState
 from consultations.permissions import Permission
-from consultations.procedures import Announce, Phase, Procedure
+from consultations.phases import Announce, Phase, phases_of
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from consultations.schedule import Consequence
 from participation import overview
@@ -177,7 +178,7 @@ class CoursePage:
 def course(visit: Visit) -> Response:
     """The phases, each with what can be done to it now."""
     procedure = planned(visit)
-    rows = procedures.phases_of(visit.session, procedure.id or 0)
+    rows = phases_of(visit.session, procedure.id or 0)
     return visit.render(
         "planning/course.html",
         CoursePage(
@@ -252,7 +253,7 @@ def change(visit: Visit) -> Response:
     """Change a running phase; what follows is shown first, and what was shown is what is done."""
     procedure = planned(visit)
     verb = str(visit.request.path_params["verb"])
-    rows = procedures.phases_of(visit.session, procedure.id or 0)
+    rows = phases_of(visit.session, procedure.id or 0)
     phase = next((row for row in rows if row.id == visit.request.path_params["phase"]), None)
     if phase is None or verb not in VERBS:
         visit.not_found()
@@ -343,7 +344,7 @@ def _show(
     status: int = 200,
 ) -> Response:
     asked = VERBS[verb]
-    rows = procedures.phases_of(visit.session, procedure.id or 0)
+    rows = phases_of(visit.session, procedure.id or 0)
     names = {str(row.id): overview.phase_name(row, visit.language) for row in rows}
     is_blocked = shows and schedule.is_blocked(found or ())
     ends = form._fields["ends_on"].data if "ends_on" in form._fields else None

@@ -9,10 +9,11 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from consultations import procedures, proposing
+from consultations import proposing
 from consultations.cocreation import SECTIONS, Arrangement, Audience, Counts, Limits, Naming, Opening
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase, phase_of
+from consultations.procedures import Procedure
 from consultations.refusals import Refusal
 from participation import overview
 from participation.pages.planning_forms import (
@@ -98,7 +99,7 @@ class ArrangementPage:
 def arrange(visit: Visit) -> Response:
     """What a phase opens, to whom and how. A limit needs its ground in law and somebody who answers for it."""
     procedure = planned(visit)
-    phase = procedures.phase_of(visit.session, visit.request.path_params["phase"])
+    phase = phase_of(visit.session, visit.request.path_params["phase"])
     if phase is None or phase.procedure_id != procedure.id:
         visit.not_found()
     stands = proposing.arrangement_of(phase)
@@ -134,7 +135,7 @@ def arrange(visit: Visit) -> Response:
         visit.session.rollback()
         errors, status = refused(visit, form, refusal)
         again = planned(visit)
-        phase = procedures.phase_of(visit.session, visit.request.path_params["phase"])
+        phase = phase_of(visit.session, visit.request.path_params["phase"])
         assert phase is not None
         return _show(visit, again, phase, form, errors=errors, status=status)
     return visit.redirect("planning", id=procedure.id, done="saved")

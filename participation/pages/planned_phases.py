@@ -26,16 +26,8 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from consultations import procedures, schedule
 from consultations.deadlines import local_date
 from consultations.permissions import Permission
-from consultations.procedures import (
-    Opens,
-    Phase,
-    PhaseInput,
-    PhaseKind,
-    PlanVariant,
-    Procedure,
-    ProcedureState,
-    Track,
-)
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, Track, phases_of, usual_track
+from consultations.procedures import PlanVariant, Procedure, ProcedureState
 from consultations.schedule import Planned, Scheduled
 from participation.overview import PHASE_NAMES, WAYS
 from participation.pages.planning_advice import (
@@ -182,7 +174,7 @@ class _Desk:
 
     def __post_init__(self) -> None:
         assert self.procedure.id is not None
-        rows = procedures.phases_of(self.visit.session, self.procedure.id)
+        rows = phases_of(self.visit.session, self.procedure.id)
         self.known: dict[str, Phase] = {str(phase.id): phase for phase in rows}
         self.before = scheduled(self.visit, self.procedure, rows)
 
@@ -193,7 +185,7 @@ class _Desk:
     def _planned(self, number: int, form: PhaseForm) -> Planned:
         kept = self.kept(form)
         kind = form.kind.data if form.kind.data in list(PhaseKind) else PhaseKind.DISCUSSION_MEETING.value
-        usual = procedures.usual_track(PhaseKind(kind)).value
+        usual = usual_track(PhaseKind(kind)).value
         facts: Mapping[str, Any] = kept.facts if kept else {}
         return Planned(
             key=str(kept.id) if kept else f"new-{number}",

@@ -15,14 +15,8 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from consultations import agency_periods, people, places, procedures, publishing, town_templates, variants
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
-from consultations.procedures import (
-    Opens,
-    Phase,
-    Procedure,
-    ProcedureInput,
-    ProcedureState,
-    localised,
-)
+from consultations.phases import Opens, Phase, phases_of
+from consultations.procedures import Procedure, ProcedureInput, ProcedureState, localised
 from consultations.publishing import TRANSITIONS
 from consultations.refusals import Code, Refusal
 from consultations.templates import TEMPLATES
@@ -167,7 +161,7 @@ def _cocreation(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> 
 
 def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Response:
     assert procedure.id is not None
-    phases = procedures.phases_of(visit.session, procedure.id)
+    phases = phases_of(visit.session, procedure.id)
     documents = [
         document for document, _ in documents_of(visit.session, procedure.id) if not document.is_withdrawn
     ]

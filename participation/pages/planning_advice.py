@@ -6,7 +6,8 @@ from datetime import date
 
 from consultations import computation, procedures
 from consultations.law import Severity
-from consultations.procedures import Phase, Procedure
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.schedule import Consequence, Scheduled
 from consultations.seats import Seat
 from participation.overview import PHASE_NAMES

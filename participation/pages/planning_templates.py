@@ -20,7 +20,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from consultations import people, town_templates
 from consultations.permissions import Permission, may
-from consultations.procedures import Opens, PhaseKind, Track
+from consultations.phases import Opens, PhaseKind, Track
 from consultations.refusals import Code, Refusal
 from consultations.templates import BUILT_IN_VERSION, Step, Template, built_in
 from participation.messages import STATUS

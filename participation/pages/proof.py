@@ -9,12 +9,13 @@ from starlette.responses import Response
 from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.validators import Length
 
-from consultations import announcements, availability, certificates, corrections, frozen, people, procedures
+from consultations import announcements, availability, certificates, corrections, frozen, people
 from consultations.announcements import PublicationAct
 from consultations.availability import Report, Stretch
 from consultations.deadlines import PhaseState, local_date
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, localised
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from consultations.seats import Seat
 from participation import overview
@@ -212,11 +213,7 @@ def _number(typed: str | None) -> int:
 
 
 def _phase(visit: Visit, procedure: Procedure, number: str) -> Phase:
-    found = [
-        phase
-        for phase in procedures.phases_of(visit.session, procedure.id or 0)
-        if phase.id == _number(number)
-    ]
+    found = [phase for phase in phases_of(visit.session, procedure.id or 0) if phase.id == _number(number)]
     if not found:
         visit.not_found()
     return found[0]
@@ -231,7 +228,7 @@ def _show(
     status: int = 200,
 ) -> Response:
     seat = Seat.from_data(visit.municipality_row.calendar)
-    phases = [phase for phase in procedures.phases_of(visit.session, procedure.id or 0) if phase.is_formal]
+    phases = [phase for phase in phases_of(visit.session, procedure.id or 0) if phase.is_formal]
     made = corrections.of_procedure(visit.session, procedure.id or 0)
     issued = certificates.of_procedure(visit.session, procedure.id or 0)
     names = people.names(visit.session, {each.by for each in made} | {each.issued_by for each in issued})

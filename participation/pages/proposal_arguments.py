@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from wtforms import Form, HiddenField
 
-from consultations import discussion, procedures, proposing, published, received, support
+from consultations import discussion, proposing, published, received, support
 from consultations.cocreation import Audience, Opening
 from consultations.discussion import Stance
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.procedures import localised
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
@@ -63,7 +64,7 @@ def comments_page(visit: Visit) -> Response:
     proposal, row = proposal_of(visit, procedure)
     asked = visit.request.query_params
     stance = Stance(asked["art"]) if asked.get("art") in set(Stance) else None
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     about = talk_of(visit, proposal, phases)
     # Who goes on reading stays in the order that they began in, also after midnight.
     began, _, after = asked.get("nach", "")[:80].rpartition("~")
@@ -176,7 +177,7 @@ def argument_page(visit: Visit) -> Response:
             assert comment is not None
         else:
             return visit.redirect("argument", **here, comment=reference, getan=1)
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     arrangement = proposing.arrangement_of(proposing.phase_that_opens(phases, Opening.COMMENT, visit.now))
     about = talk_of(visit, proposal, phases)
     said = discussion.Said(comment, stance)

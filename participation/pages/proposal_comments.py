@@ -11,11 +11,12 @@ from wtforms import EmailField, Form, HiddenField, RadioField, StringField, Text
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
-from consultations import contributions, discussion, drafts, procedures, proposals, proposing
+from consultations import contributions, discussion, drafts, proposals, proposing
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.discussion import Stance
 from consultations.people import NAME_LIMIT, PersonInput
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
 from participation.messages import STATUS
@@ -149,7 +150,7 @@ def comment_page(visit: Visit) -> Response:
     shown = proposing.shown(visit.session, row)
     version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
     name = proposing.composed(version)[0] if version is not None else ""
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     formal = discussion.formal_phase(phases, visit.now)
     content = replace(
         say_page(

@@ -18,12 +18,13 @@ from starlette.responses import Response
 from wtforms import Form, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from consultations import amendments, contributions, procedures, proposals, proposing, published, unions
+from consultations import amendments, contributions, proposals, proposing, published, unions
 from consultations.cocreation import SECTIONS as USUAL
 from consultations.cocreation import TITLE, Authoring, Opening
 from consultations.contributions import Contribution
 from consultations.moderation import Reason
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.procedures import Procedure, localised
 from consultations.proposals import AuthorState, Proposal, ProposalAuthor, ProposalVersion
 from consultations.refusals import Code, Refusal
@@ -246,7 +247,7 @@ def _desk(
     kind, words = sections_form(visit, newest, newest.language)
     sent = form
     form = form or visit.form(kind, sent=FormData(), base=str(newest.number), **words)
-    phases = procedures.phases_of(visit.session, proposal.procedure_id)
+    phases = phases_of(visit.session, proposal.procedure_id)
     opened = proposing.phase_that_opens(phases, Opening.REVISE, visit.now) is not None
     is_open = proposal.authoring == Authoring.OPEN.value
     shown = proposing.shown(visit.session, row)

@@ -19,7 +19,6 @@ from consultations import (
     discussion,
     nearby,
     places,
-    procedures,
     proposal_lists,
     proposals,
     proposing,
@@ -34,7 +33,8 @@ from consultations.cocreation import TITLE, Authoring, Opening, RelationKind
 from consultations.comparison import Part, Place, TooLong, compare
 from consultations.contributions import Contribution
 from consultations.permissions import Permission
-from consultations.procedures import Phase, Procedure, localised, subject_in
+from consultations.phases import Phase, phases_of
+from consultations.procedures import Procedure, localised, subject_in
 from consultations.proposal_lists import Order, Wanted
 from consultations.proposals import Proposal, ProposalVersion, VersionReason
 from participation import security
@@ -244,7 +244,7 @@ def list_page(visit: Visit) -> Response:
     filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
     here = {"slug": procedure.slug}
     search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
-    phases = procedures.phases_of(visit.session, procedure_id)
+    phases = phases_of(visit.session, procedure_id)
     response = visit.render(
         "proposals/list.html",
         ListPage(
@@ -500,7 +500,7 @@ def proposal_page(visit: Visit) -> Response:
     ]
     current = next((each for each in versions if each.number == shown.number), None)
     authors = proposals.authors_of(visit.session, proposal.contribution_id)
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     here = {"slug": procedure.slug, "reference": row.reference}
 
     def opens(opening: Opening) -> bool:

@@ -12,6 +12,7 @@ from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
 from consultations.implementation import EntryKind
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.procedures import Procedure, localised
 from consultations.proposals import Proposal
 from participation.news_messages import MILESTONES, OUTCOMES, costs_in_words
@@ -106,7 +107,7 @@ class Through:
 
 def through_of(visit: Visit, procedure: Procedure, proposal: Proposal, reference: str) -> Through:
     """What stands beside a proposal's words; a constant number of queries."""
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     running = proposing.phase_that_opens(phases, Opening.SUPPORT, visit.now)
     handed_in = next((phase for phase in phases if phase.id == proposal.phase_id), None)
     here = {"slug": procedure.slug, "reference": reference}

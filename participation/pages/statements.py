@@ -59,7 +59,7 @@ from participation.pages.writing import (
     kind_sent,
     kind_wanted,
     passages_of,
-    phases_of,
+    phases_here,
     place_of,
     procedure_of,
     published_parent,
@@ -96,7 +96,7 @@ def statement(visit: Visit) -> Response:
     """
     procedure = procedure_of(visit)
     asked = visit.request.query_params
-    kind = kind_wanted(asked.get("kind", ""), phases_of(visit, procedure), visit.now)
+    kind = kind_wanted(asked.get("kind", ""), phases_here(visit, procedure), visit.now)
     hearing = hearing_of(visit, procedure, kind)
     if hearing.state not in ("open", "late"):
         return _closed(visit, procedure, hearing, kind)
@@ -135,7 +135,7 @@ def _assumed(kind: Kind) -> dict[str, str]:
 
 def _closed(visit: Visit, procedure: Procedure, hearing: Hearing, kind: Kind) -> Response:
     withdrawn = procedure.state == ProcedureState.WITHDRAWN.value
-    phases = phases_of(visit, procedure)
+    phases = phases_here(visit, procedure)
     possible = tuple(
         (other.value, visit.url("statement", slug=procedure.slug, kind=other.value))
         for other in Kind
@@ -520,7 +520,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     supplements = data.get("supplements_id", "")
     parent = published_parent(visit, procedure, data.get("parent_id"))
     # Also when the period ended while it was written: then it is a late one, and not silently something else.
-    can_be_formal = standing(phases_of(visit, procedure), Kind.STATEMENT, visit.now)[0] in ("open", "late")
+    can_be_formal = standing(phases_here(visit, procedure), Kind.STATEMENT, visit.now)[0] in ("open", "late")
     if kind is Kind.COMMENT and data.get("formal") == "yes" and not supplements and can_be_formal:
         # What counts as a statement goes the statements' way, whole; it answers nobody.
         kind = Kind.STATEMENT

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from wtforms import BooleanField, Form, HiddenField
 
-from consultations import procedures, proposing, published, support, unions
+from consultations import proposing, published, support, unions
 from consultations.cocreation import Audience, Limits, Opening
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.procedures import Procedure
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
@@ -158,7 +159,7 @@ def _show(
     *,
     status: int = 200,
 ) -> Response:
-    phases = procedures.phases_of(visit.session, procedure.id or 0)
+    phases = phases_of(visit.session, procedure.id or 0)
     phase = proposing.phase_that_opens(phases, Opening.SUPPORT, visit.now)
     arrangement = proposing.arrangement_of(phase)
     limits = arrangement.limits if not arrangement.limits.missing else Limits()

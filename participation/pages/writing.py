@@ -40,7 +40,8 @@ from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import Limits
-from consultations.procedures import Opens, Phase, Procedure, ProcedureState, subject_in
+from consultations.phases import Opens, Phase, phase_for, phases_of
+from consultations.procedures import Procedure, ProcedureState, subject_in
 from consultations.refusals import Refusal
 from consultations.text import excerpt
 from consultations.wording import Passage
@@ -265,14 +266,14 @@ def procedure_of(visit: Visit) -> Procedure:
     return procedure
 
 
-def phases_of(visit: Visit, procedure: Procedure) -> list[Phase]:
+def phases_here(visit: Visit, procedure: Procedure) -> list[Phase]:
     assert procedure.id is not None
-    return procedures.phases_of(visit.session, procedure.id)
+    return phases_of(visit.session, procedure.id)
 
 
 def standing(phases: list[Phase], kind: Kind, now: datetime) -> tuple[str, Phase | None]:
     """Whether this kind can be handed in: open, late, soon, closed or none; and the phase it is about."""
-    phase = procedures.phase_for(phases, Opens(kind.value), now)
+    phase = phase_for(phases, Opens(kind.value), now)
     if phase is not None:
         return ("open" if phase.state(now) is PhaseState.OPEN else "late"), phase
     inviting = [each for each in phases if kind.value in each.opens]
@@ -291,11 +292,11 @@ def kind_wanted(wanted: str, phases: list[Phase], now: datetime) -> Kind:
 
 
 def kind_sent(visit: Visit, procedure: Procedure) -> Kind:
-    return kind_wanted(str(visit.form_data.get("kind", "")), phases_of(visit, procedure), visit.now)
+    return kind_wanted(str(visit.form_data.get("kind", "")), phases_here(visit, procedure), visit.now)
 
 
 def hearing_of(visit: Visit, procedure: Procedure, kind: Kind) -> Hearing:
-    phases = phases_of(visit, procedure)
+    phases = phases_here(visit, procedure)
     state, phase = standing(phases, kind, visit.now)
     is_formal = bool(phase and phase.is_formal and kind is Kind.STATEMENT)
     taken, formal = standing(phases, Kind.STATEMENT, visit.now)
@@ -326,7 +327,7 @@ def formal_beside(visit: Visit, procedure: Procedure, kept: Kept) -> Phase | Non
     """The formal period that runs beside a comment, whose author is asked whether it is to be a statement; or None."""
     if kept.kind is not Kind.COMMENT or kept.data.get("supplements_id"):
         return None
-    return discussion.formal_phase(phases_of(visit, procedure), visit.now)
+    return discussion.formal_phase(phases_here(visit, procedure), visit.now)
 
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
@@ -379,7 +380,7 @@ def undescribed(kept: Kept) -> list[Mapping[str, Any]]:
 
 def sections_asked(visit: Visit, procedure: Procedure) -> tuple[str, ...]:
     """The sections beside `text` that the running phase asks a proposal for, of those that this form has."""
-    phase = proposing.phase_that_opens(phases_of(visit, procedure), Opening.PROPOSE, visit.now)
+    phase = proposing.phase_that_opens(phases_here(visit, procedure), Opening.PROPOSE, visit.now)
     asked = [section.key for section in proposing.arrangement_of(phase).sections]
     return tuple(key for key in ("why", "whom", "cost") if key in asked)
 

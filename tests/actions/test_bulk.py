@@ -15,7 +15,7 @@ from consultations.bulk import FieldMap, Report
 from consultations.contributions import Contribution, Kind, PublicationState
 from consultations.files import FolderStore
 from consultations.permissions import SYSTEM
-from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.refusals import Code, Refusal
 from participation import imports, jobs
 from participation.database import unit_of_work

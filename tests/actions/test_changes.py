@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from consultations import changes, journal, procedures, publishing
+from consultations import changes, journal, publishing
 from consultations.changes import Dates, Repetition
 from consultations.deadlines import PhaseState
-from consultations.procedures import Announce, Phase
+from consultations.phases import Announce, Phase, phases_of
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from tests import cast
@@ -26,7 +26,7 @@ def town(session: Session) -> cast.Town:
 
 @pytest.fixture
 def phase(session: Session, town: cast.Town) -> Phase:
-    return procedures.phases_of(session, town.procedure.id or 0)[0]
+    return phases_of(session, town.procedure.id or 0)[0]
 
 
 def told(town: cast.Town, **more: Any) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def test_a_repetition_follows_what_it_repeats_and_says_what_is_open(
 ) -> None:
     made = repeat(session, town, phase, ANSWERS)
     assert made
-    rows = procedures.phases_of(session, town.procedure.id or 0)
+    rows = phases_of(session, town.procedure.id or 0)
     assert [(row.kind, row.track) for row in rows] == [
         ("publication", "public"), ("repeated", "public"), ("repeated", "agencies"), ("weighing", "public"),
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def test_a_repetition_without_what_it_needs_is_refused(
     with pytest.raises(Refusal) as refused:
         repeat(session, town, phase, replace(ANSWERS, **answers))
     assert refused.value.code is code
-    assert len(procedures.phases_of(session, town.procedure.id or 0)) == 2
+    assert len(phases_of(session, town.procedure.id or 0)) == 2
 
 
 def test_a_typing_error_asks_nobody_again_but_its_reason_is_kept(
@@ -196,4 +196,4 @@ def test_a_typing_error_asks_nobody_again_but_its_reason_is_kept(
         select(journal.JournalEntry).where(journal.JournalEntry.verb == "renewal_not_needed")
     ).one()
     assert (entry.facts["note"], entry.facts["is_obvious"]) == ("Nur ein Schreibfehler", True)
-    assert len(procedures.phases_of(session, town.procedure.id or 0)) == 2
+    assert len(phases_of(session, town.procedure.id or 0)) == 2

@@ -45,7 +45,8 @@ from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.people import PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Actor
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.phases import Opens, PhaseInput, PhaseKind
+from consultations.procedures import Procedure
 from consultations.proposal_lists import Order
 from consultations.refusals import Code, Refusal
 from consultations.text import TEXT_LIMIT

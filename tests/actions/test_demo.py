@@ -33,8 +33,9 @@ from consultations.journal import JournalEntry
 from consultations.lateness import LateDecision
 from consultations.people import staff_of
 from consultations.permissions import Role
+from consultations.phases import Phase, PhaseKind
 from consultations.places import Layer, Place, PlaceKind
-from consultations.procedures import Phase, PhaseKind, Procedure, ProcedureState
+from consultations.procedures import Procedure, ProcedureState
 from consultations.proposals import Proposal
 from consultations.seats import Seat
 from consultations.support_lists import SupportList
@@ -220,7 +221,7 @@ def test_agencies_in_every_state(session: Session, now: datetime) -> None:
         line
         for key in ("BP-48", "BP-45")
         for procedure in session.exec(select(Procedure).where(Procedure.key == key))
-        for phase in invitations.phases_of(session, procedure)
+        for phase in invitations.asking_phases(session, procedure)
         for line in agency_overview.overview(session, phase, today=local_date(now))
     ]
     assert {line.state for line in lines} >= set(InvitationState) - {InvitationState.LISTED}

@@ -17,7 +17,6 @@ from consultations import (
     invitations,
     journal,
     notices,
-    procedures,
     received,
 )
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole, Entry
@@ -29,7 +28,7 @@ from consultations.invitations import MOVES, Invitation, InvitationEvent, Invita
 from consultations.notices import Notice, NoticeWay
 from consultations.people import OrganisationKind
 from consultations.permissions import PUBLIC, SYSTEM
-from consultations.procedures import Opens, Phase, PhaseKind, Track
+from consultations.phases import Opens, Phase, PhaseKind, Track, phases_of
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from tests import cast
@@ -250,7 +249,7 @@ def test_who_is_not_proposed_needs_a_reason_and_who_goes_too(
     for by in (town.clerk, town.moderator, PUBLIC):
         with refused(Code.NOT_ALLOWED):
             invitations.remove(session, row, note="x", by=by, now=NOW)
-    public = procedures.phases_of(session, town.procedure.id or 0)[0]
+    public = phases_of(session, town.procedure.id or 0)[0]
     with refused(Code.WRONG_STATE):
         put(session, town, public, entry)
     other = cast.found(session, "seebach", "Seebach")
@@ -259,7 +258,7 @@ def test_who_is_not_proposed_needs_a_reason_and_who_goes_too(
 
 
 def test_the_public_never_hands_in_to_the_agencies_phase(session: Session, town: Town, phase: Phase) -> None:
-    public = procedures.phases_of(session, town.procedure.id or 0)[0]
+    public = phases_of(session, town.procedure.id or 0)[0]
     phase.position = -1
     session.flush()
     assert town.hand_in(session).phase_id == public.id

@@ -14,15 +14,17 @@ from consultations.deadlines import PhaseState
 from consultations.documents import DocumentKind, FileFacts, documents_of, newest_version
 from consultations.journal import JournalEntry
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import (
+from consultations.phases import (
     Opens,
     Phase,
     PhaseInput,
     PhaseKind,
-    Procedure,
-    ProcedureInput,
-    ProcedureState,
+    current_phase,
+    phase_for,
+    phases_of,
+    phases_of_all,
 )
+from consultations.procedures import Procedure, ProcedureInput, ProcedureState
 from consultations.publishing import TRANSITIONS
 from consultations.refusals import Code, Refusal
 from consultations.templates import TEMPLATES, Template, built_in
@@ -62,7 +64,7 @@ def as_entered(session: Session, procedure: Procedure, **facts: object) -> Proce
             phase.is_formal,
             phase.id,
         )
-        for phase in procedures.phases_of(session, procedure.id or 0)
+        for phase in phases_of(session, procedure.id or 0)
     )
     entered = replace(procedures.as_it_stands(procedure), phases=phases)
     return replace(entered, **facts)  # type: ignore[arg-type]
@@ -88,7 +90,7 @@ def test_a_new_one_is_a_draft_with_a_readable_address_and_its_phases(
 ) -> None:
     procedure = draft(session, town)
     assert (procedure.state, procedure.slug, procedure.version) == ("draft", "gruene-hoefe-bp-13", 0)
-    kinds = [phase.kind for phase in procedures.phases_of(session, procedure.id or 0)]
+    kinds = [phase.kind for phase in phases_of(session, procedure.id or 0)]
     assert kinds == ["publication", "weighing"]
     assert verbs(session, procedure) == ["procedure_created"]
     assert publishing.versions_of(session, procedure.id or 0) == []
@@ -106,7 +108,7 @@ def test_without_phases_the_template_proposes_them_undated(
         by=town.planner,
         now=NOW,
     )
-    phases = procedures.phases_of(session, procedure.id or 0)
+    phases = phases_of(session, procedure.id or 0)
     template = built_in(key)
     assert template
     expected = [(each.kind, each.track, list(each.opens), each.is_formal) for each in template.steps]
@@ -138,8 +140,8 @@ def test_a_town_begins_from_its_own_version_and_what_has_begun_stays(
     assert (own.version, own.name, len(own.steps)) == ("own-1", "Unser Rahmenplan", 2)
     after = begin("R-2")
     assert [row.template_version for row in (before, after)] == [usual.version, "own-1"]
-    assert len(procedures.phases_of(session, before.id or 0)) == len(usual.steps)
-    assert len(procedures.phases_of(session, after.id or 0)) == 2
+    assert len(phases_of(session, before.id or 0)) == len(usual.steps)
+    assert len(phases_of(session, after.id or 0)) == 2
     with pytest.raises(Refusal) as overtaken:
         keep(usual, usual.version)
     assert overtaken.value.code is Code.CHANGED_MEANWHILE
@@ -310,14 +312,14 @@ def test_who_read_an_older_version_cannot_overwrite_a_newer_one(session: Session
 
 def test_phases_keep_their_identity_when_others_come_and_go(session: Session, town: cast.Town) -> None:
     procedure = draft(session, town)
-    publication, weighing = procedures.phases_of(session, procedure.id or 0)
+    publication, weighing = phases_of(session, procedure.id or 0)
     entered = as_entered(session, procedure)
     phases = (
         PhaseInput(PhaseKind.EARLY, title="Zuerst"),
         replace(entered.phases[0], ends_on=date(2027, 3, 9)),
     )
     procedures.change(session, procedure, replace(entered, phases=phases), by=town.planner, now=NOW)
-    first, second = procedures.phases_of(session, procedure.id or 0)
+    first, second = phases_of(session, procedure.id or 0)
     assert (first.title, second.id, second.ends_on) == ("Zuerst", publication.id, date(2027, 3, 9))
     assert session.get(Phase, weighing.id) is None
 
@@ -526,7 +528,7 @@ WEIGHING = phase(*OPEN, kind=PhaseKind.WEIGHING)
     ],
 )
 def test_the_phase_to_speak_of(phases: Sequence[Phase], expected: int | None) -> None:
-    found = procedures.current_phase(phases, NOW)
+    found = current_phase(phases, NOW)
     assert found is (None if expected is None else phases[expected])
 
 
@@ -543,7 +545,7 @@ def test_the_phase_to_speak_of(phases: Sequence[Phase], expected: int | None) ->
 def test_a_late_statement_still_has_its_phase(
     phases: Sequence[Phase], opens: Opens, expected: int | None
 ) -> None:
-    found = procedures.phase_for(phases, opens, NOW)
+    found = phase_for(phases, opens, NOW)
     assert found is (None if expected is None else phases[expected])
 
 
@@ -559,7 +561,7 @@ def test_a_late_statement_still_has_its_phase(
 def test_a_phase_ends_at_midnight_where_the_town_is(
     session: Session, town: cast.Town, moment: datetime, state: PhaseState, left: int, in_time: bool
 ) -> None:
-    publication = procedures.phases_of(session, town.procedure.id or 0)[0]
+    publication = phases_of(session, town.procedure.id or 0)[0]
     assert (publication.state(moment), publication.days_left(moment)) == (state, left)
     assert publication.is_in_time(moment) is in_time
 
@@ -574,12 +576,12 @@ def test_a_later_end_by_law_counts(town: cast.Town) -> None:
 
 def test_phases_of_many_are_read_at_once(session: Session, town: cast.Town) -> None:
     other = draft(session, town)
-    found = procedures.phases_of_all(session, [town.procedure.id or 0, other.id or 0])
+    found = phases_of_all(session, [town.procedure.id or 0, other.id or 0])
     assert {key: [each.kind for each in phases] for key, phases in found.items()} == {
         town.procedure.id: ["publication", "weighing"],
         other.id: ["publication", "weighing"],
     }
-    assert procedures.phases_of_all(session, []) == {}
+    assert phases_of_all(session, []) == {}
 
 
 # --- who may not -------------------------------------------------------------------------------------

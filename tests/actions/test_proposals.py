@@ -34,7 +34,7 @@ from consultations.files import FolderStore
 from consultations.moderation import Action, Decision, Reason
 from consultations.people import PersonInput
 from consultations.permissions import PUBLIC, Actor
-from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.support import Supporter
@@ -589,7 +589,7 @@ def test_a_good_argument_is_marked_once_whoever_marks_it_and_is_no_support(
     assert discussion.argument(session, key, row) is None
 
     # Whether numbers are seen follows the phase as it does for supports.
-    (running,) = procedures.phases_of(session, town.procedure.id or 0)
+    (running,) = phases_of(session, town.procedure.id or 0)
     assert support.shows_counts(running, now=NOW, is_opened=True)
     running.facts = {"co_creation": {"counts": "closed"}}
     assert not support.shows_counts(running, now=NOW, is_opened=True)
@@ -678,7 +678,7 @@ def test_a_comment_written_anew_keeps_what_was_handed_in_and_is_read_by_a_modera
 
 def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town: Town) -> None:
     row = propose(session, town)
-    (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+    (phase,) = phases_of(session, town.procedure.id or 0)
     phase.facts = {"co_creation": {"opens": ["comment", "support"]}}
     session.add(phase)
     session.flush()

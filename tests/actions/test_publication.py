@@ -19,14 +19,13 @@ from consultations import (
     filing,
     frozen,
     journal,
-    procedures,
 )
 from consultations.availability import Span
 from consultations.documents import Document, DocumentKind, FileFacts
 from consultations.files import FolderStore
 from consultations.frozen import Exit
 from consultations.permissions import SYSTEM
-from consultations.procedures import Phase
+from consultations.phases import Phase, phases_of
 from consultations.refusals import Code, Refusal
 from consultations.seats import Seat
 from participation import certificate_view
@@ -65,7 +64,7 @@ def add(session: Session, town: Town, file: FileFacts, title: str = "Begründung
 
 
 def first_phase(session: Session, town: Town) -> Phase:
-    return procedures.phases_of(session, town.procedure.id or 0)[0]
+    return phases_of(session, town.procedure.id or 0)[0]
 
 
 def freeze(session: Session, town: Town, now: datetime = NOW) -> list[frozen.FrozenDocument]:
@@ -147,7 +146,7 @@ def test_a_document_that_comes_while_the_phase_runs_is_frozen_from_then_on(
 
 
 def test_only_planners_freeze_and_only_formal_phases_that_are_not_over(session: Session, town: Town) -> None:
-    phases = procedures.phases_of(session, town.procedure.id or 0)
+    phases = phases_of(session, town.procedure.id or 0)
     with refused(Code.NOT_ALLOWED):
         frozen.freeze(session, procedure=town.procedure, phase=phases[0], by=town.clerk, now=NOW)
     with refused(Code.WRONG_STATE):

@@ -15,7 +15,8 @@ from consultations.deadlines import PhaseState
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FolderStore
 from consultations.permissions import SYSTEM
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from tests import cast
 from tests.cast import Town
@@ -63,7 +64,7 @@ def planned(session: Session, town: Town, **facts: Any) -> tuple[Procedure, Phas
         file = FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10, 1, f"Text zu {title}.")
         filing.add_document(session, procedure, file, title=title, kind=kind, by=town.planner, now=NOW)
     publishing.publish(session, procedure, by=town.planner, now=NOW)
-    return procedure, procedures.phases_of(session, procedure.id or 0)[0]
+    return procedure, phases_of(session, procedure.id or 0)[0]
 
 
 def announce(session: Session, town: Town, procedure: Procedure, phase: Phase) -> Announcement:
@@ -197,7 +198,7 @@ def test_what_was_announced_cannot_be_taken_back_by_editing(session: Session, to
     procedures.change(
         session, procedure, replace(more, phases=(same, PhaseInput(PhaseKind.WEIGHING))), by=town.planner, now=NOW, note="Wort"
     )  # fmt: skip
-    assert [each.note for each in procedures.phases_of(session, procedure.id or 0)] == [
+    assert [each.note for each in phases_of(session, procedure.id or 0)] == [
         "Kommen Sie vorbei.",
         "",
     ]

@@ -33,7 +33,7 @@ from consultations.moderation import Action, Decision, Reason
 from consultations.notices import Notice
 from consultations.people import PersonInput
 from consultations.permissions import PUBLIC, SYSTEM, Role
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.support import Supporter
@@ -87,7 +87,7 @@ def refused(code: Code, what: Callable[[], Any]) -> Refusal:
 
 
 def arrange(session: Session, town: Town, **said: Any) -> None:
-    (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+    (phase,) = phases_of(session, town.procedure.id or 0)
     row = session.get_one(Phase, phase.id)
     row.facts = {**row.facts, "co_creation": said}
     session.add(row)
@@ -258,11 +258,11 @@ def test_limits_bind_only_with_ground_and_contact_and_counts_follow_the_phase(
     row = sheet(session, town, proposal, ANNA, replace(ANNA, name="Bert", is_of_age=True, is_resident=True))
     assert check(session, town, row) == ["limited", "counted"]
     assert count(session, proposal) == 3
-    (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+    (phase,) = phases_of(session, town.procedure.id or 0)
     late = NOW + timedelta(days=60)
     shown = [support.shown_count(proposal, phase, now=now, is_opened=True) for now in (NOW, late)]
     arrange(session, town, counts="opened")
-    (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+    (phase,) = phases_of(session, town.procedure.id or 0)
     shown += [support.shown_count(proposal, phase, now=NOW, is_opened=opened) for opened in (True, False)]
     assert shown == [None, 3, 3, None]
 

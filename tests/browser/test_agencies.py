@@ -12,7 +12,7 @@ from consultations import agencies, invitations
 from consultations.agencies import AgencyInput, ClerkInput, ClerkRole
 from consultations.invitations import InvitationLink
 from consultations.permissions import SYSTEM
-from consultations.procedures import Phase, PhaseKind
+from consultations.phases import Phase, PhaseKind
 from consultations.seats import Seat
 from participation import identity
 from participation.database import unit_of_work

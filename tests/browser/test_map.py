@@ -20,8 +20,9 @@ from sqlmodel import Session
 from consultations import moderation, places, procedures, publishing
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
+from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.places import Layer, PlaceInput, PlaceKind
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.procedures import Procedure
 from geo.geometry import from_lonlat, from_metres, metres_of
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town

@@ -10,9 +10,10 @@ import pytest
 import typst
 from playwright.sync_api import FilePayload, Page, expect
 
-from consultations import corrections, filing, procedures
+from consultations import corrections, filing
 from consultations.documents import FileFacts
 from consultations.permissions import SYSTEM
+from consultations.phases import phases_of
 from consultations.procedures import Procedure
 from participation import identity
 from participation.database import unit_of_work
@@ -221,7 +222,7 @@ def correct(live_server: Served, address: str) -> int:
     """Set a corrected version beside one of the frozen documents; how a planner does it, tests/pages shows."""
     with unit_of_work(live_server.engine, write=True) as session:
         procedure = session.get_one(Procedure, int(address.rpartition("/")[2]))
-        (phase, *_) = procedures.phases_of(session, procedure.id or 0)
+        (phase, *_) = phases_of(session, procedure.id or 0)
         document, versions = filing.documents_of(session, procedure.id or 0)[1]
         text = versions[0].text + " Nachts werden 49 dB(A) erreicht."
         facts = FileFacts("1" * 64, "begruendung.pdf", "application/pdf", 1001, pages=1, text=text)

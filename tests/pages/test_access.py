@@ -60,8 +60,9 @@ from consultations.moderation import Action, Decision
 from consultations.notices import NoticeWay
 from consultations.people import Person
 from consultations.permissions import PUBLIC, SYSTEM, Role
+from consultations.phases import Phase, PhaseKind, phases_of
 from consultations.places import Layer, LayerRole
-from consultations.procedures import Phase, PhaseKind, Procedure
+from consultations.procedures import Procedure
 from consultations.seats import Seat
 from consultations.unions import UnionInput
 from geo.geometry import read_geojson_geometry
@@ -599,7 +600,7 @@ def _things(
         )
         if token == handed_in:
             drafts.hand_over(session, kept, contribution.id, now=NOW)
-    phase = procedures.phases_of(session, procedure.id)[0]
+    phase = phases_of(session, procedure.id)[0]
     frozen.freeze(session, procedure=procedure, phase=phase, by=SYSTEM, now=NOW)
     certificate = certificates.issue(session, procedure, phase, by=SYSTEM, now=NOW)
     late = town.hand_in(session, "Zu spät", procedure=procedure, now=NOW + timedelta(days=30))
@@ -681,7 +682,7 @@ def _things(
         "procedure": procedure.id,
         "template": "framework_plan",
         "change": "verlaengern",
-        "phase": procedures.phases_of(session, procedure.id or 0)[0].id,
+        "phase": phases_of(session, procedure.id or 0)[0].id,
         "document": version.document_id,
         "layer": layer.id,
         "model": cityscape.key_of(procedure, {LayerRole.CITY_MODEL: scape.layer}),

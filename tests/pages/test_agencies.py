@@ -21,7 +21,7 @@ from consultations.contributions import Contribution
 from consultations.invitations import Invitation, InvitationLink
 from consultations.notices import Notice, NoticeWay
 from consultations.permissions import SYSTEM, Actor, Role
-from consultations.procedures import Phase, PhaseKind
+from consultations.phases import Phase, PhaseKind
 from consultations.seats import Seat
 from participation import agency_messages, identity
 from participation.database import unit_of_work

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from starlette.testclient import TestClient
 
 from consultations import procedures, publishing, releases
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -253,7 +253,7 @@ def test_other_access_is_asked_for_and_given_at_once_and_paper_is_never_refused(
         )
         publishing.publish(session, procedure, by=town.planner, now=NOW)
         cast.adopt(session, procedure)
-        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase = phases_of(session, procedure.id or 0)[0]
         phase.facts = {**phase.facts, "display_end": "2027-03-31"}
         town.hand_in(
             session, "Auf Papier", procedure=procedure, by=town.clerk, channel="letter", now=datetime(2027, 3, 20, 9, tzinfo=UTC),

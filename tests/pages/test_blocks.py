@@ -25,7 +25,8 @@ from consultations.corrections import Correction, Way
 from consultations.documents import Document, DocumentKind, FileFacts, documents_of
 from consultations.law import Severity
 from consultations.municipalities import Municipality
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
+from consultations.procedures import Procedure
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -190,7 +191,7 @@ def lay_out(session: Session, town: Town, case: Case) -> Phase:
         file = FileFacts(f"{number:064x}", f"{number}.pdf", "application/pdf", 10, 1, f"Text zu {title}.")
         filing.add_document(session, procedure, file, title=title, kind=kind, **by)
     publishing.publish(session, procedure, **by)
-    row = procedures.phases_of(session, procedure.id or 0)[0]
+    row = phases_of(session, procedure.id or 0)[0]
     papers = frozenset(document.id or 0 for document, _ in documents_of(session, procedure.id or 0))
     facts = {**case.entered.__dict__, "themes": (Theme("Wasser", "Hochwasser", papers),), "portal": "https://portal.example/1"}  # fmt: skip
     version = announcements.save(session, town.municipality, procedure, row, Entered(**facts), address=ADDRESS, **by)  # fmt: skip

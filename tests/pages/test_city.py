@@ -28,8 +28,9 @@ from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision
 from consultations.people import Person
 from consultations.permissions import SYSTEM
+from consultations.phases import Opens, Phase, PhaseKind
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
-from consultations.procedures import Opens, Phase, PhaseKind, Procedure
+from consultations.procedures import Procedure
 from geo.geometry import degrees_of, from_lonlat, metres_of, read_geojson_geometry
 from geo.layers import write_normalised
 from geo.terrain import Terrain, write_terrain

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from consultations import changes, procedures, publishing, received
 from consultations.changes import Dates, Repetition
-from consultations.procedures import Opens, Phase, PhaseInput, PhaseKind, Procedure
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
+from consultations.procedures import Procedure
 from consultations.seats import Seat
 from participation import receipts
 from participation.database import unit_of_work
@@ -138,7 +139,7 @@ def test_consultation_start_page_and_form_say_the_same_in_every_state(
         if change is not None:
             with unit_of_work(engine, write=True) as session:
                 procedure = session.get_one(Procedure, town.procedure.id)
-                change(session, procedure, procedures.phases_of(session, procedure.id or 0)[0])
+                change(session, procedure, phases_of(session, procedure.id or 0)[0])
         at = f"{moment.date()}: "
         banner = words(client, HERE, "//*[contains(@class, 'd-deadline')]")
         assert title in banner, at + banner

@@ -21,7 +21,8 @@ from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import FileStore
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure, ProcedureInput
+from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
+from consultations.procedures import Procedure, ProcedureInput
 from geo.geometry import read_geojson_geometry
 from participation import identity, overview
 from participation.database import unit_of_work
@@ -96,7 +97,7 @@ def change(
     """Save the cast's consultation again with other facts; its first phase keeps its identity."""
     with unit_of_work(engine, write=True) as session:
         procedure = mine(session, town)
-        known = procedures.phases_of(session, procedure.id or 0)
+        known = phases_of(session, procedure.id or 0)
         entered: ProcedureInput = cast.consultation(**facts)
         phases = tuple(
             PhaseInput(**{**each.__dict__, "id": known[at].id if at < len(known) else None})

@@ -18,8 +18,9 @@ from consultations import journal, municipalities, places, procedures, publishin
 from consultations.journal import JournalEntry
 from consultations.notices import Notice
 from consultations.permissions import PUBLIC
+from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.places import Layer, PlaceInput, PlaceKind
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.procedures import Procedure
 from geo.geometry import Located, degrees_of, metres_of, read_geojson_geometry
 from participation import web
 from participation.app import create_app

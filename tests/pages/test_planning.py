@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from consultations import evidence, filing, places, procedures, publishing
 from consultations.documents import DocumentKind, DocumentVersion, FileFacts, documents_of
 from consultations.permissions import Actor, Role
+from consultations.phases import Phase, phases_of
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState
 from geo.readers import apart
@@ -340,7 +341,7 @@ def test_the_law_proposes_a_last_day_and_warns_of_a_shorter_one(
         == 303
     )
     with Session(engine) as session:
-        first = procedures.phases_of(session, stored(engine, draft).id or 0)[0]
+        first = phases_of(session, stored(engine, draft).id or 0)[0]
     assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
 
 
@@ -368,7 +369,7 @@ def test_where_the_law_leaves_the_choice_only_those_affected_are_asked(
         == 303
     )
     with Session(engine) as session:
-        first = procedures.phases_of(session, stored(engine, address).id or 0)[0]
+        first = phases_of(session, stored(engine, address).id or 0)[0]
         assert first.only_affected
         assert first.ends_on == date(2027, 3, 19)
     assert "Gefragt sind hier alle, die davon betroffen sind" in words(
@@ -397,7 +398,7 @@ def test_a_moved_day_is_shown_with_all_that_follows_before_it_is_saved(
     assert again.status_code == 200
     assert paula.post(f"{public}/phasen", data=seen | {"do": "save"}).status_code == 303
     with Session(engine) as session:
-        first = procedures.phases_of(session, town.procedure.id or 0)[0]
+        first = phases_of(session, town.procedure.id or 0)[0]
     assert (first.ends_on, first.effective_end) == (date(2027, 3, 6), date(2027, 3, 8))
     assert (first.course.extended_from, first.course.announce) == (date(2027, 3, 2), "extension")
 
@@ -430,9 +431,9 @@ def test_the_calendar_says_in_words_all_that_its_grid_shows(
 ) -> None:
     with unit_of_work(engine, write=True) as session:
         procedure = session.get_one(Procedure, town.procedure.id)
-        known = procedures.phases_of(session, procedure.id or 0)[0]
+        known = phases_of(session, procedure.id or 0)[0]
         known.ends_on, known.effective_end = date(2027, 3, 28), date(2027, 3, 30)  # Easter Sunday
-        session.add(procedures.Phase(
+        session.add(Phase(
             procedure_id=procedure.id or 0, kind="agencies", track="agencies", starts_on=date(2027, 2, 1),
             ends_on=date(2027, 3, 3), is_formal=True, position=5,
         ))  # fmt: skip
@@ -510,7 +511,7 @@ def test_an_interrupted_phase_runs_anew_and_a_repeated_one_says_what_is_open(
         paula.get("/beteiligungen/wohnen-am-muehlbach")
     )
     with Session(engine) as session:
-        made = procedures.phases_of(session, town.procedure.id or 0)[1]
+        made = phases_of(session, town.procedure.id or 0)[1]
     assert (made.kind, made.repeats_id, made.course.announce) == ("repeated", 1, "repetition")
     assert paula.get(f"{public}/aendern/99/verlaengern").status_code == 404
     assert paula.get(f"{public}/aendern/1/none").status_code == 404
@@ -554,7 +555,7 @@ def test_a_phase_with_contributions_stays(paula: TestClient, engine: Engine, tow
     assert answer.status_code == 422
     assert "lässt sich nicht entfernen" in words(answer)
     with Session(engine) as session:
-        assert len(procedures.phases_of(session, town.procedure.id or 0)) == 2
+        assert len(phases_of(session, town.procedure.id or 0)) == 2
 
 
 # ------------------------------------------------------------------------------------------ documents

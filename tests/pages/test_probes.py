@@ -10,6 +10,7 @@ from consultations.availability import Span
 from consultations.documents import DocumentKind, FileFacts
 from consultations.notices import Notice
 from consultations.permissions import SYSTEM
+from consultations.phases import phases_of
 from participation import delivery, jobs, probes
 from participation.app import create_app
 from participation.database import unit_of_work
@@ -56,7 +57,7 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
 
     assert round_of_probes() == ["", ""]
     with Session(house.engine) as session:
-        phase = procedures.phases_of(session, procedure_id)[0]
+        phase = phases_of(session, procedure_id)[0]
         assert len(frozen.of_phase(session, phase.id or 0)) == 1  # the probe froze what nobody had frozen
         (job,) = session.exec(select(Job).where(Job.kind == probes.KIND)).all()
         assert (job.state, job.run_at) == (JobState.WAITING.value, clock.now + timedelta(minutes=5))

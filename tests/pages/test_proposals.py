@@ -19,7 +19,6 @@ from consultations import (
     drafts,
     journal,
     moderation,
-    procedures,
     proposals,
     proposing,
     rewording,
@@ -29,7 +28,7 @@ from consultations.contributions import Contribution, Kind
 from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Phase, PhaseKind
+from consultations.phases import Phase, PhaseKind, phases_of
 from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work
@@ -491,7 +490,7 @@ def test_nothing_typed_is_lost_when_the_phase_ends_meanwhile_and_a_receipt_says_
     owner.post("/beitrag/weiterschreiben")
     form = fields(owner.get("/mitschreiben/vorschlag"))
     with unit_of_work(engine, write=True) as session:
-        (phase,) = procedures.phases_of(session, town.procedure.id or 0)
+        (phase,) = phases_of(session, town.procedure.id or 0)
         phase.opens = ["comment"]
         session.add(phase)
     typed = form | {"cost": "Etwa 9.000 €", "note": "Die Kosten fehlten.", "do": "revise"}

@@ -31,6 +31,7 @@ from consultations.certificates import Certificate
 from consultations.checks import Medium
 from consultations.documents import DocumentKind, FileFacts
 from consultations.permissions import SYSTEM, Actor
+from consultations.phases import phases_of
 from participation import certificate_pdf, identity, letters
 from participation.database import unit_of_work
 from participation.identity import COOKIE
@@ -76,7 +77,7 @@ def document(engine: Engine, town: Town) -> int:
             by=SYSTEM,
             now=FROZEN_AT,
         )
-        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase = phases_of(session, procedure.id or 0)[0]
         frozen.freeze(session, procedure=procedure, phase=phase, by=SYSTEM, now=FROZEN_AT)
         return version.document_id
 
@@ -108,7 +109,7 @@ def correct(engine: Engine, town: Town, document: int) -> None:
 def certify(engine: Engine, town: Town, now: datetime = NOW) -> str:
     with unit_of_work(engine, write=True) as session:
         procedure = session.get_one(procedures.Procedure, town.procedure.id)
-        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase = phases_of(session, procedure.id or 0)[0]
         return certificates.issue(
             session, procedure, phase, by=town.planner, now=now, url="https://x.example/", probe_minutes=5
         ).number
@@ -158,7 +159,7 @@ def test_a_correction_is_chosen_taken_announced_and_read_by_everybody(
     assert paula.post(proof, data={"do": "announced", "correction": made.id}).status_code == 422
     with unit_of_work(engine, write=True) as session:  # an announcement on record is offered
         procedure = session.get_one(procedures.Procedure, town.procedure.id)
-        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase = phases_of(session, procedure.id or 0)[0]
         version = announcements.save(
             session, town.municipality, procedure, phase, Entered(), address="https://x.example", by=town.planner, now=NOW
         )  # fmt: skip
@@ -189,7 +190,7 @@ def test_the_consequences_of_a_restart_are_shown_before_it_is_saved(
     shown = paula.post(address, data={"do": "preview", "way": "without", "starts_on": "2027-03-01"})
     assert "Mittwoch, 31. März 2027" in words(shown)
     with Session(engine) as session:
-        assert procedures.phases_of(session, town.procedure.id or 0)[0].starts_on == cast.STARTS
+        assert phases_of(session, town.procedure.id or 0)[0].starts_on == cast.STARTS
     sent = {"do": "save", "way": "without", "note": "gehörte nicht dazu", "starts_on": "2027-03-01"}
     short = paula.post(address, data={**sent, "ends_on": "2027-03-20"})
     assert short.status_code == 422
@@ -229,7 +230,7 @@ def test_a_certificate_is_issued_found_by_its_number_and_verified(
 ) -> None:
     paula = enter(town.planner)
     with Session(engine) as session:
-        phase = procedures.phases_of(session, town.procedure.id or 0)[0].id
+        phase = phases_of(session, town.procedure.id or 0)[0].id
     issued = paula.post(
         f"/verwaltung/planung/{town.procedure.id}/nachweise",
         data={"do": f"certify-{phase}"},
@@ -315,7 +316,7 @@ def test_a_late_statement_is_decided_condition_by_condition(
     assert not html.fromstring(paula.get(form).content).xpath("//input[@name='hint_given'][@checked]")
     with unit_of_work(engine, write=True) as session:
         procedure = session.get_one(procedures.Procedure, town.procedure.id)
-        phase = procedures.phases_of(session, procedure.id or 0)[0]
+        phase = phases_of(session, procedure.id or 0)[0]
         version = announcements.save(
             session, town.municipality, procedure, phase, Entered(), address="https://x.example", by=town.planner, now=NOW
         )  # fmt: skip

@@ -12,7 +12,7 @@ from consultations import discussion, moderation, procedures, publishing, reword
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.moderation import Action, Decision
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Opens, PhaseInput, PhaseKind
+from consultations.phases import Opens, PhaseInput, PhaseKind
 from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work

@@ -27,7 +27,7 @@ from consultations.following import Subscription
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.permissions import PUBLIC, Actor, Role
-from consultations.procedures import Phase, PhaseKind
+from consultations.phases import Phase, PhaseKind
 from consultations.proposals import Proposal
 from consultations.saved_searches import SavedSearch
 from participation import delivery, identity, mail, security

@@ -25,8 +25,9 @@ from consultations.drafts import Draft
 from consultations.files import FolderStore, Readable, StoredFile
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
+from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
-from consultations.procedures import Opens, PhaseInput, PhaseKind, Procedure
+from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from geo.geometry import from_lonlat
 from participation import database, security

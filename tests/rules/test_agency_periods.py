@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from consultations.agency_periods import FREE_PERIOD, Period, asks_agencies, period_of
-from consultations.procedures import Phase, PhaseKind, PlanKind, Procedure, Track
+from consultations.phases import Phase, PhaseKind, Track
+from consultations.procedures import PlanKind, Procedure
 from consultations.seats import Seat
 
 SEAT = Seat.from_data({"country": "DE", "subdivision": "BY", "categories": ["public", "catholic"]})

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from consultations.deadlines import LEGAL_TIME
-from consultations.procedures import Course, Phase, PhaseKind, Procedure
+from consultations.phases import Course, Phase, PhaseKind
+from consultations.procedures import Procedure
 from participation.overview import Deadline, deadline
 
 FIRST, LAST = date(2027, 2, 1), date(2027, 3, 2)

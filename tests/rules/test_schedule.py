@@ -12,7 +12,8 @@ from consultations.announcements import Entered, case_of
 from consultations.computation import Impossible
 from consultations.law import Severity
 from consultations.periods import ask_about
-from consultations.procedures import Opens, Phase, PhaseKind, PlanKind, PlanVariant, Procedure, Track
+from consultations.phases import Opens, Phase, PhaseKind, Track
+from consultations.procedures import PlanKind, PlanVariant, Procedure
 from consultations.schedule import (
     Frame,
     Planned,
