@@ -360,6 +360,13 @@ class Visit:
         """The address of a page in the visitor's language."""
         return language_prefix(self.language) + path_for(name, **params)
 
+    @property
+    def two_columns(self) -> tuple[bool, str]:
+        """Whether a comparison is asked for in two columns (`ansicht=nebeneinander`), and the address of the other view."""
+        is_asked = self.request.query_params.get("ansicht") == "nebeneinander"
+        other = {} if is_asked else {"ansicht": "nebeneinander"}
+        return is_asked, self.url(self.request.scope["route_name"], **self.request.path_params, **other)
+
     def alternate(self, language: str) -> str:
         """This page in another language."""
         query = self.request.url.query

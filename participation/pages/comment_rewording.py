@@ -11,9 +11,8 @@ from wtforms.validators import InputRequired
 from consultations import channels, procedures, proposals, proposing, published, received, rewording
 from consultations.channels import Entry
 from consultations.contributions import Contribution
-from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import Permission
-from consultations.procedures import Procedure, localised
+from consultations.procedures import Procedure
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.rewording import Wording
@@ -21,8 +20,9 @@ from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
 from participation.pages.kiosk import channel_of
-from participation.pages.proposal_desk import VersionForm, VersionPage, read_now
-from participation.pages.proposals import ChangesPage, changed_sections, proposal_of
+from participation.pages.proposal_changes import Held, compared, numbered, show_changes
+from participation.pages.proposal_desk import VersionForm, before_moderator, decided, read_now
+from participation.pages.proposals import proposal_of
 from participation.security import Action as Limited
 from participation.security import address_of, check_rate
 from participation.web import Visit, page, row_number
@@ -238,21 +238,7 @@ def version_page(visit: Visit) -> Response:
     if wanted is None:
         visit.not_found()
     try:
-        expected = row_number(form.seen.data or "")
-        if form.action.data == Action.PUBLISH.value:
-            rewording.show(
-                visit.session, comment, wanted, by=visit.by, now=visit.now, expected_decisions=expected,
-                explanation=form.explanation.data or "",
-            )  # fmt: skip
-        else:
-            decision = Decision(
-                Action.RETURN,
-                Reason(form.reason.data) if form.reason.data else None,
-                form.explanation.data or "",
-            )
-            rewording.give_back(
-                visit.session, comment, wanted, decision, by=visit.by, now=visit.now, expected_decisions=expected
-            )  # fmt: skip
+        decided(visit, form, comment, wanted, show=rewording.show, give_back=rewording.give_back)
     except Refusal as refusal:
         visit.reject(form, refusal)
         comment, _proposal = _at_work(visit, Permission.MODERATE)
@@ -267,27 +253,23 @@ def _before_moderator(
     newest = wordings[-1]
     now = read_now(visit, comment, newest.number)
     before = now.text if now.number is None else wordings[now.number - 1].text
-    sections, _, _ = changed_sections(visit, None, _texts(before), _texts(newest.text))
-    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
-    other = {} if side_by_side else {"ansicht": "nebeneinander"}
-    content = VersionPage(
-        title=visit.gettext("Comment %(reference)s", reference=comment.reference),
-        reference=comment.reference,
+    held = Held(
+        now.name, numbered(visit, newest.number), _texts(before), _texts(newest.text), comment.language
+    )
+    return before_moderator(
+        visit,
+        comment,
+        held,
+        form,
         number=newest.number,
         lead=now.lead,
+        title=visit.gettext("Comment %(reference)s", reference=comment.reference),
         why=visit.gettext("written anew by its author"),
         note="",
         at=newest.made_at,
-        sections=sections,
-        language=comment.language,
-        earlier=now.name,
-        later=visit.gettext("Version %(number)s", number=newest.number),
-        side_by_side=side_by_side,
-        other_view_url=visit.url("comment_version", id=comment.id, **other),
         is_decided=not rewording.is_waiting(visit.session, comment, newest),
-        action=visit.url("comment_version", id=comment.id),
+        status=status,
     )
-    return visit.render("proposals/version.html", content, form=form, status=status)
 
 
 def _texts(words: str) -> dict[str, dict[str, str]]:
@@ -314,38 +296,23 @@ def changes_page(visit: Visit) -> Response:
     if not {numbers["earlier"], numbers["later"]} <= set(readable) & set(wordings):
         visit.not_found()
     earlier, later = wordings[numbers["earlier"]], wordings[numbers["later"]]
-    sections, added, removed = changed_sections(visit, None, _texts(earlier.text), _texts(later.text))
-    here = {"slug": procedure.slug, "reference": row.reference}
-    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
-    other = {} if side_by_side else {"ansicht": "nebeneinander"}
     (entry,) = published.by_ids(visit.session, procedure.id or 0, [proposal.contribution_id])
-    return visit.render(
-        "proposals/changes.html",
-        ChangesPage(
-            title=visit.gettext("What changed in comment %(reference)s", reference=comment.reference),
-            hearing_title=localised(procedure, visit.language, "title"),
-            hearing_url=visit.url("hearing", slug=procedure.slug),
-            proposal_title=entry.heading,
-            proposal_url=visit.url("proposal", **here),
-            lead=visit.gettext(
-                "Version %(earlier)s compared with version %(later)s.",
-                earlier=earlier.number,
-                later=later.number,
-            ),
-            earlier=visit.gettext("Version %(number)s", number=earlier.number),
-            later=visit.gettext("Version %(number)s", number=later.number),
-            language=comment.language,
-            sections=sections,
-            added=added,
-            removed=removed,
-            side_by_side=side_by_side,
-            other_view_url=visit.url(
-                "comment_changes", **here, comment=comment.reference, earlier=earlier.number,
-                later=later.number, **other,
-            ),
-            facts=(
-                (visit.gettext("Seal before"), earlier.receipt),
-                (visit.gettext("Seal after"), later.receipt),
-            ),
+    return show_changes(
+        visit,
+        procedure,
+        row.reference,
+        Held(
+            numbered(visit, earlier.number),
+            numbered(visit, later.number),
+            _texts(earlier.text),
+            _texts(later.text),
+            comment.language,
         ),
-    )  # fmt: skip
+        title=visit.gettext("What changed in comment %(reference)s", reference=comment.reference),
+        proposal_title=entry.heading,
+        lead=compared(visit, earlier.number, later.number),
+        facts=(
+            (visit.gettext("Seal before"), earlier.receipt),
+            (visit.gettext("Seal after"), later.receipt),
+        ),
+    )

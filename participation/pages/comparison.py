@@ -61,7 +61,7 @@ def show(visit: Visit) -> Response:
     """The changed places of two versions of a document, inline or side by side (`ansicht=nebeneinander`)."""
     procedure, title, earlier = _version(visit, "earlier")
     _same, _title, later = _version(visit, "later")
-    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
+    side_by_side, other_view_url = visit.two_columns
     problem, notes = "", []
     places: tuple[Place, ...] = ()
     skipped = added = removed = 0
@@ -87,8 +87,6 @@ def show(visit: Visit) -> Response:
                 )
             if max(len(earlier.text), len(later.text)) >= KEPT:
                 notes.append(visit.gettext("Of very long files only the first part can be compared here."))
-    numbers = visit.request.path_params
-    other = {} if side_by_side else {"ansicht": "nebeneinander"}
     return visit.render(
         "hearings/comparison.html",
         ComparisonPage(
@@ -99,9 +97,7 @@ def show(visit: Visit) -> Response:
             earlier=_side(visit, earlier),
             later=_side(visit, later),
             side_by_side=side_by_side,
-            other_view_url=visit.url(
-                "comparison", id=numbers["id"], earlier=numbers["earlier"], later=numbers["later"], **other
-            ),
+            other_view_url=other_view_url,
             places=places,
             skipped=skipped,
             words_added=added,

@@ -21,7 +21,7 @@ from consultations.refusals import Code, Refusal
 from participation import news_messages, search_words, security
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
-from participation.pages.proposals import PARAMETERS, Asked, ListForm, asked_of
+from participation.pages.proposals_list import PARAMETERS, Asked, ListForm, asked_of
 from participation.pages.seen_through import title_of
 from participation.security import Action, check_rate
 from participation.web import Visit, page, path_for, row_number

@@ -23,9 +23,10 @@ from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
 from participation.pages.kiosk import channel_of
+from participation.pages.proposal_changes import ChangedSection, changed_sections
 from participation.pages.proposal_comments import WhoForm, say_page, secret_of, submission_of, to_receipt
 from participation.pages.proposal_writing import author_here, sections_form
-from participation.pages.proposals import AMENDED, ChangedSection, changed_sections, proposal_of
+from participation.pages.proposals import AMENDED, proposal_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 

@@ -14,14 +14,9 @@ from consultations.procedures import localised
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
-from participation.pages.proposals import (
-    STANCES,
-    SaidRow,
-    proposal_of,
-    said_rows,
-    seed_of,
-    talk_of,
-)
+from participation.pages.proposal_talk import STANCES, SaidRow, said_rows, talk_of
+from participation.pages.proposals import proposal_of
+from participation.pages.proposals_list import seed_of
 from participation.pages.support import COOKIE, COOKIE_SECONDS, browser_of, supporters_of
 from participation.security import Action, address_of
 from participation.web import Visit, page, row_number

@@ -23,7 +23,8 @@ from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
 from participation.pages.fields import formal_question
 from participation.pages.kiosk import channel_of
-from participation.pages.proposals import STANCES, proposal_of
+from participation.pages.proposal_talk import STANCES
+from participation.pages.proposals import proposal_of
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 

@@ -1,7 +1,9 @@
 """Proposals at the moderator's desk: later versions before others read them, and amendments whose owner was silent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from starlette.responses import Response
 from wtforms import Form, HiddenField, RadioField, SelectField, TextAreaField
@@ -32,8 +34,8 @@ from consultations.text import excerpt
 from participation.messages import STATUS
 from participation.pages.moderation import REASONS
 from participation.pages.proposal_amendments import decide, decide_page
+from participation.pages.proposal_changes import ChangedSection, Held, changed_sections, numbered
 from participation.pages.proposals import REASONS as WHY
-from participation.pages.proposals import ChangedSection, changed_sections
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -325,31 +327,78 @@ def version_page(visit: Visit) -> Response:
         return _show(visit, row, proposal, newest, form)
     if not form.validate():
         return _show(visit, row, proposal, newest, form, status=422)
-    seen = int(form.seen.data) if (form.seen.data or "").isdecimal() else None
+    wanted = proposals.version(visit.session, proposal.contribution_id, row_number(form.number.data) or 0)
+    if wanted is None:
+        visit.not_found()
     try:
-        wanted = proposals.version(visit.session, proposal.contribution_id, row_number(form.number.data) or 0)
-        if wanted is None:
-            visit.not_found()
-        if form.action.data == Action.PUBLISH.value:
-            proposing.show(
-                visit.session, row, wanted, by=visit.by, now=visit.now, expected_decisions=seen,
-                explanation=form.explanation.data or "",
-            )  # fmt: skip
-        else:
-            decision = Decision(
-                Action.RETURN,
-                Reason(form.reason.data) if form.reason.data else None,
-                form.explanation.data or "",
-            )
-            proposing.return_version(
-                visit.session, row, wanted, decision, by=visit.by, now=visit.now, expected_decisions=seen
-            )
+        decided(visit, form, row, wanted, show=proposing.show, give_back=proposing.return_version)
     except Refusal as refusal:
         visit.reject(form, refusal)
         row, proposal = _load(visit)
         newest = proposals.newest(visit.session, proposal.contribution_id)
         return _show(visit, row, proposal, newest, form, status=STATUS.get(refusal.code, 422))
     return visit.redirect("proposal_desk")
+
+
+def decided(
+    visit: Visit,
+    form: VersionForm,
+    row: Contribution,
+    wanted: object,
+    *,
+    show: Callable[..., object],
+    give_back: Callable[..., object],
+) -> None:
+    """Do what a moderator chose for a version of a proposal or a comment. Raises what `show` and `give_back` raise."""
+    told: dict[str, Any] = {
+        "by": visit.by,
+        "now": visit.now,
+        "expected_decisions": row_number(form.seen.data or ""),
+    }
+    words = form.explanation.data or ""
+    if form.action.data == Action.PUBLISH.value:
+        show(visit.session, row, wanted, explanation=words, **told)
+        return
+    reason = Reason(form.reason.data) if form.reason.data else None
+    give_back(visit.session, row, wanted, Decision(Action.RETURN, reason, words), **told)
+
+
+def before_moderator(
+    visit: Visit,
+    row: Contribution,
+    held: Held,
+    form: VersionForm,
+    *,
+    number: int,
+    lead: str,
+    title: str,
+    why: str,
+    note: str,
+    at: datetime,
+    is_decided: bool,
+    status: int,
+) -> Response:
+    """The page on which a moderator decides on version `number` of a proposal or a comment."""
+    sections, _, _ = changed_sections(visit, held.version, held.before, held.after)
+    side_by_side, other_view_url = visit.two_columns
+    content = VersionPage(
+        title=title,
+        reference=row.reference,
+        number=number,
+        lead=lead,
+        why=why,
+        note=note,
+        at=at,
+        sections=sections,
+        language=held.language,
+        earlier=held.earlier,
+        later=held.later,
+        side_by_side=side_by_side,
+        other_view_url=other_view_url,
+        is_decided=is_decided,
+        action=visit.url(visit.request.scope["route_name"], id=row.id),
+    )
+    return visit.render("proposals/version.html", content, form=form, status=status)
 
 
 def _load(visit: Visit) -> tuple[Contribution, Proposal]:
@@ -418,27 +467,21 @@ def _show(
     else:
         earlier = proposals.version(visit.session, proposal.contribution_id, now.number) or newest
         before, after = earlier.texts, newest.texts
-    sections, _, _ = changed_sections(visit, newest, before, after)
-    side_by_side = visit.request.query_params.get("ansicht") == "nebeneinander"
-    other = {} if side_by_side else {"ansicht": "nebeneinander"}
-    content = VersionPage(
-        title=proposing.composed(newest)[0] or row.reference,
-        reference=row.reference,
+    held = Held(now.name, numbered(visit, newest.number), before, after, newest.language, newest)
+    return before_moderator(
+        visit,
+        row,
+        held,
+        form,
         number=newest.number,
         lead=now.lead,
+        title=proposing.composed(newest)[0] or row.reference,
         why=visit.gettext(WHY[newest.reason]),
         note=newest.note,
         at=newest.made_at,
-        sections=sections,
-        language=newest.language,
-        earlier=now.name,
-        later=visit.gettext("Version %(number)s", number=newest.number),
-        side_by_side=side_by_side,
-        other_view_url=visit.url("proposal_version", id=row.id, **other),
         is_decided=newest.number == 1 or newest.number == shown.number,
-        action=visit.url("proposal_version", id=row.id),
+        status=status,
     )
-    return visit.render("proposals/version.html", content, form=form, status=status)
 
 
 @page(

@@ -34,9 +34,10 @@ from consultations.wording import Passage
 from participation import security
 from participation.messages import STATUS
 from participation.pages.kiosk import channel_of
+from participation.pages.proposal_changes import ChangedSection, changed_sections
 from participation.pages.proposal_comments import to_receipt
 from participation.pages.proposal_writing import UNIONS, author_here, sections_form
-from participation.pages.proposals import ChangedSection, changed_sections, heading_of
+from participation.pages.proposals import heading_of
 from participation.pages.seen_through import proposal_at_work
 from participation.security import Action, check_rate
 from participation.web import Visit, page, row_number

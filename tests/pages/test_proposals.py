@@ -33,7 +33,7 @@ from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
-from participation.pages.proposals import PARAMETERS
+from participation.pages.proposals_list import PARAMETERS
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import NewClient
