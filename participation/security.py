@@ -132,8 +132,8 @@ def comes_from_us(method: str, headers: Headers, scheme: str) -> bool:
 class _Body:
     """The body of one request as it comes in: counted, refused above its limit, and drained when refused.
 
-    Where the page reads on for the words beside a file that is too large (`scope["reads_on"]`), the refusal is only noted,
-    as `scope["too_large"]`, until there is more than anybody drains.
+    Where a form takes in files, it is read on for the words beside one that is too large (`scope["reads_on"]`): the refusal
+    is only noted, as `scope["too_large"]`, until there is more than anybody drains.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:

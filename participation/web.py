@@ -73,7 +73,6 @@ class Page:
     shared: bool
     dealt: bool
     body_limit: BodyLimit
-    reads_on: bool
 
 
 #: Every page by name, in the order in which they were written; filled by `page`.
@@ -97,21 +96,20 @@ def page(
     shared: bool = False,
     dealt: bool = False,
     body_limit: BodyLimit = SMALL_BODY,
-    reads_on: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
 
     `shared`: the page is the same for every visitor without an account, given municipality, language, look
     and address; it may then be kept. The handler is shown nothing else of the visitor (no cookie, no browser).
     `dealt`: the page has an order by chance, and is the same for those who are dealt the same one (`visit.deal`).
-    `body_limit`: octets of a request's body, or what makes them of the settings.
-    `reads_on`: what was typed is read even if the files beside it are too large; `visit.too_large` says so then.
+    `body_limit`: octets of a request's body, or what makes them of the settings. A page with a larger one takes in files:
+    what was typed beside them is read even if they are too large (`visit.uploads`).
     """
 
     def register(handler: Handler) -> Handler:
         if name in PAGES:
             raise ValueError(f"two pages are called {name}")
-        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit, reads_on)
+        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit)
         return handler
 
     return register
@@ -411,7 +409,14 @@ class Visit:
         return self.form_data if self.is_post else self.request.query_params
 
     def uploads(self, name: str) -> list[UploadFile]:
-        """The files sent under a name; an empty file field sends none."""
+        """The files sent under a name; an empty file field sends none.
+
+        Raises Refusal UPLOAD_TOO_LARGE with that name as its field, where the files of this sending were too large to be
+        taken in at all; what was typed beside them is there.
+        """
+        refusal: Refusal | None = self.request.scope.get("too_large")
+        if refusal is not None:
+            raise Refusal(refusal.code, name, **refusal.facts)
         return [
             value
             for value in self.form_data.getlist(name)
@@ -448,12 +453,6 @@ class Visit:
     def redirect(self, name: str, /, **params: object) -> Response:
         """Go on to another page (303)."""
         return RedirectResponse(self.url(name, **params), status_code=303)
-
-    @property
-    def too_large(self) -> Refusal | None:
-        """Why the files of this sending were not taken in at all (see `page`, `reads_on`)."""
-        refusal: Refusal | None = self.request.scope.get("too_large")
-        return refusal
 
     def set_cookie(self, name: str, value: str, *, max_age: int) -> None:
         """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
@@ -556,7 +555,7 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
         request.scope["body_limit"] = limit
-        request.scope["reads_on"] = page.reads_on and _has_parts(request)
+        request.scope["reads_on"] = limit > SMALL_BODY and _has_parts(request)
         token = request.cookies.get(identity.COOKIE, "")
         shareable = page.shared and not token and request.method in ("GET", "HEAD")
         if page.dealt:
@@ -651,7 +650,7 @@ def _has_parts(request: Request) -> bool:
 
 
 async def _read_form(request: Request, field_limit: int) -> FormData:
-    """What was sent, without its files where it was too large and the page reads on. Raises Refusal UPLOAD_TOO_LARGE for a
+    """What was sent, without its files where these are too large. Raises Refusal UPLOAD_TOO_LARGE for a
     field of more octets, ATTACHMENTS_TOO_MANY, and HTTPException for what is no form at all."""
     limits = {"max_files": FILES_LIMIT, "max_fields": 2000, "max_part_size": field_limit}
     try:

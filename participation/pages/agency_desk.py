@@ -285,7 +285,6 @@ def holder_by_link(visit: Visit) -> Holder:
     may=Permission.TAKE_PART,
     methods=("GET", "POST"),
     body_limit=body_limit,
-    reads_on=True,
 )
 async def request(visit: Visit) -> Response:
     """What is asked, until when, and the agency's answer: drafted, released, or “no concerns” in one step."""

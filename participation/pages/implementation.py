@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
@@ -126,9 +126,13 @@ async def implementation_page(visit: Visit) -> Response:
     if do.startswith("take-back-"):
         return await visit.in_thread(lambda: _take_back(visit, do), write=True)
     await visit.in_thread(lambda: proposal_at_work(visit, Permission.PLAN))
-    uploads = visit.uploads("picture")
+    uploads: list[UploadFile] = []
     taken: list[AcceptedFile] = []
     refused: list[Refusal] = []
+    try:
+        uploads = visit.uploads("picture")
+    except Refusal as refusal:
+        refused.append(refusal)
 
     def look() -> None:
         try:

@@ -214,7 +214,6 @@ def _procedure(visit: Visit) -> Procedure:
     may=Permission.RECORD_INTAKE,
     methods=("GET", "POST"),
     body_limit=body_limit,
-    reads_on=True,
 )
 async def enter(visit: Visit) -> Response:
     """Enter what came in."""

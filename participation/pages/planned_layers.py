@@ -239,8 +239,16 @@ async def _layers(visit: Visit, owner: Callable[[], Owner]) -> Response:
     if moved:
         await visit.in_thread(lambda: _move_layer(visit, owner(), int(moved[2]), moved[1]), write=True)
         return to_layers(visit, whose)
-    sent = await visit.house.inspections.run(partial(keep_sent, visit))
+    sent = await _kept_or_not(visit)
     return await visit.in_thread(lambda: _begin_import(visit, owner(), sent, None), write=True)
+
+
+async def _kept_or_not(visit: Visit) -> "Kept | Refusal | None":
+    """The map file of this request, in the store; none; or why it cannot be kept."""
+    try:
+        return await visit.house.inspections.run(partial(keep_sent, visit))
+    except Refusal as refusal:
+        return refusal
 
 
 @dataclass(frozen=True)
@@ -283,8 +291,11 @@ def _file_form(visit: Visit, owner: Owner, sent: FormData | None = None, **known
     return form
 
 
-def _begin_import(visit: Visit, owner: Owner, sent: Kept | None, replaces: Layer | None) -> Response:
+def _begin_import(
+    visit: Visit, owner: Owner, found: Kept | Refusal | None, replaces: Layer | None
+) -> Response:
     """Leave the job for a file, or show the form again with what is wrong."""
+    sent = found if isinstance(found, Kept) else None
     form = _file_form(visit, owner)
     if replaces is not None:
         form.role.data = replaces.role
@@ -293,7 +304,9 @@ def _begin_import(visit: Visit, owner: Owner, sent: Kept | None, replaces: Layer
     refusal: Refusal | None = None
     is_valid = form.validate()
     if not sent:
-        form.file.errors = [N_("Please choose a file.")]
+        form.file.errors = [
+            visit.explain(found) if isinstance(found, Refusal) else N_("Please choose a file.")
+        ]
     if is_valid and sent:
         try:
             note = note_of(owner, form)
@@ -322,8 +335,8 @@ def _begin_import(visit: Visit, owner: Owner, sent: Kept | None, replaces: Layer
                 now=visit.now,
             )
             return visit.redirect("layer_import", job=job.id)
-        except Refusal as found:
-            refusal = found
+        except Refusal as problem:
+            refusal = problem
     if refusal is not None:
         more, _status = refused(visit, form, refusal)
         errors = (*errors, *more)
@@ -670,7 +683,7 @@ async def layer_replace(visit: Visit) -> Response:
     if not visit.is_post:
         return await visit.in_thread(lambda: _ask_for_newer(visit))
     await visit.in_thread(lambda: layer_asked(visit))
-    sent = await visit.house.inspections.run(partial(keep_sent, visit))
+    sent = await _kept_or_not(visit)
 
     def begin() -> Response:
         row, owner = _in_force(visit)

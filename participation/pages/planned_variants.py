@@ -203,7 +203,11 @@ async def _take(visit: Visit, number: int | None) -> Response:
         return await visit.in_thread(partial(again, check=True))
     scape = await visit.in_thread(lambda: cityscape.of(visit.house, visit.session, planned(visit)))
     bodies, problem = None, ""
-    if visit.uploads("file"):
+    try:
+        sent = visit.uploads("file")
+    except Refusal as refusal:
+        return await visit.in_thread(partial(again, refusal=refusal))
+    if sent:
         if scape is None:
             problem = visit.gettext("First the consultation needs a plan area and a city model.")
         else:

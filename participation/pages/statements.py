@@ -150,7 +150,6 @@ def _closed(visit: Visit, procedure: Procedure, hearing: Hearing, kind: Kind) ->
     may=Permission.TAKE_PART,
     methods=("GET", "POST"),
     body_limit=body_limit,
-    reads_on=True,
 )
 async def statement_step(visit: Visit) -> Response:
     """One step of a draft, found again by its secret."""
@@ -273,11 +272,9 @@ def _keep_searched_place(data: dict[str, str]) -> None:
 _HIDDEN = ("lon", "lat", "geometry", "parent_id", "document_id", "place_id", "publish")
 
 
-def _incoming(visit: Visit, sent: Sent) -> list[Incoming]:
-    """What was attached, and what was typed that is too long for its field: it is kept whole, as a file."""
-    incoming: list[Incoming] = [
-        (upload.file, upload.filename or "") for upload in visit.uploads("attachments")
-    ]
+def _long_texts(visit: Visit, sent: Sent) -> list[Incoming]:
+    """What was typed that is too long for its field: it is kept whole, as a file."""
+    incoming: list[Incoming] = []
     for name in _HIDDEN:
         if len(sent.data.get(name, "")) > FIELD_LIMIT:
             # No place that can be read: said at the place, as of any other that cannot be.
@@ -305,10 +302,13 @@ class LongText(BytesIO):
 
 async def _take_files(visit: Visit, token: str, sent: Sent) -> None:
     """Look at what came and keep what can be kept; each refused file is named."""
-    if visit.too_large:
-        sent.status = STATUS[visit.too_large.code]
-        sent.errors.append((visit.explain(visit.too_large), "attachments"))
-    incoming = _incoming(visit, sent)
+    incoming: list[Incoming] = []
+    try:
+        incoming += [(upload.file, upload.filename or "") for upload in visit.uploads("attachments")]
+    except Refusal as refusal:
+        sent.status = STATUS[refusal.code]
+        sent.errors.append((visit.explain(refusal), "attachments"))
+    incoming += _long_texts(visit, sent)
     limits = Limits(max_bytes=visit.house.settings.upload_limit_mb * MB)
     allow = partial(check_upload, visit.house.limiter, token, address_of(visit.request.scope))
     for (stream, filename), found in zip(

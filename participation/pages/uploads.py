@@ -60,9 +60,10 @@ async def look_at(
 
 async def take_in(visit: Visit, name: str, limits: Limits) -> tuple[list[dict[str, Any]], Errors]:
     """Take in the files sent under a name (`look_at`), and say of the others why not, each reason once."""
-    if visit.too_large:
-        return [], ((visit.explain(visit.too_large), name),)
-    uploads = [(upload.file, upload.filename or "") for upload in visit.uploads(name)]
+    try:
+        uploads = [(upload.file, upload.filename or "") for upload in visit.uploads(name)]
+    except Refusal as refusal:
+        return [], ((visit.explain(refusal), name),)
     found = await look_at(visit, uploads, limits)
     errors = dict.fromkeys((visit.explain(each), name) for each in found if isinstance(each, Refusal))
     return [each for each in found if not isinstance(each, Refusal)], tuple(errors)

@@ -29,9 +29,11 @@ from consultations.places import LayerRole
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState
 from geo.readers import apart
 from participation import identity
+from participation.app import create_app
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from participation.pages import map_files
+from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import NewClient
@@ -699,6 +701,41 @@ def test_a_plan_file_gives_the_area_and_a_layer(paula: TestClient, engine: Engin
     shown = words(paula.get(f"{draft}/gebiet"))
     assert "XPlanGML 6.0" in shown
     assert "EPSG:25832" in shown
+
+
+@pytest.mark.parametrize(
+    ("page", "having", "typed", "file"),
+    [
+        ("unterlagen", "token", {"note": "Neue Gutachten"}, "files"),
+        ("gebiet", "token", {"note": "Neuer Zuschnitt"}, "file"),
+        ("ebenen", "title", {"title": "Baumreihen"}, "file"),
+        ("varianten", "title", {"title": "Hoch und schmal", "do": "add"}, "file"),
+    ],
+)
+def test_words_beside_a_file_that_is_far_too_large_stay_on_the_desk_too(
+    town: Town,
+    engine: Engine,
+    settings: Settings,
+    public: str,
+    page: str,
+    having: str,
+    typed: dict[str, str],
+    file: str,
+) -> None:
+    app = create_app(settings.model_copy(update={"import_limit_mb": 3}), clock=lambda: NOW)
+    with TestClient(app, base_url="http://auenfurt.localhost", follow_redirects=False) as client:
+        with unit_of_work(engine, write=True) as session:
+            client.cookies.set(COOKIE, identity.sign_in(session, town.planner.person_id or 0, now=NOW))
+        form = filled(client.get(f"{public}/{page}"), having) | typed
+        answer = client.post(
+            f"{public}/{page}", data=form, files=upload(("stadt.gml", b"x" * 3_500_000), name=file)
+        )
+    assert answer.status_code in (413, 422)
+    said = errors(answer)
+    assert [name for name in said if name.endswith(file)], said
+    assert "3 MB" in " ".join(said.values())
+    (name, value) = next(iter(typed.items()))
+    assert filled(answer, having)[name] == value
 
 
 def test_a_plan_file_that_is_huge_or_takes_too_long_holds_nobody_up(
