@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from urllib.parse import quote
 
 CONNECTIONS = 16
 
@@ -41,11 +42,28 @@ def _with_wrk(port: int, path: str, seconds: float, headers: dict[str, str], sta
     return float(rate[1])
 
 
-async def _with_our_own(port: int, path: str, seconds: float, headers: dict[str, str], status: int) -> float:
+def _request(path: str, headers: dict[str, str]) -> bytes:
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if "Host" not in headers:
-        lines.append(f"Host: 127.0.0.1:{port}")
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> None:
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    await reader.readexactly(int(length[1]) if length else 0)
+
+
+async def get(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, headers: dict[str, str]
+) -> int:
+    """Ask for a path (letters of any script) over a connection that stays open, and read all of the answer: its status."""
+    writer.write(_request(quote(path, safe="/?&=+%~"), headers))
+    head = await reader.readuntil(b"\r\n\r\n")
+    await _body(reader, head)
+    return int(head.split(b" ", 2)[1])
+
+
+async def _with_our_own(port: int, path: str, seconds: float, headers: dict[str, str], status: int) -> float:
+    request = _request(path, {"Host": f"127.0.0.1:{port}", **headers})
     expected = f"HTTP/1.1 {status} ".encode()
     until = time.perf_counter() + seconds
 
@@ -57,8 +75,7 @@ async def _with_our_own(port: int, path: str, seconds: float, headers: dict[str,
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(expected):
                 raise LoadError(head.decode("latin-1"))
-            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-            await reader.readexactly(int(length[1]) if length else 0)
+            await _body(reader, head)
             answered += 1
         writer.close()
         return answered

@@ -196,7 +196,9 @@ def postgres_dsn(url: str, database: str) -> str:
 
 
 @contextmanager
-def served(place: Place, *, in_process_worker: bool = False) -> Iterator[tuple[Server, int]]:
+def served(
+    place: Place, *, in_process_worker: bool = False, workers: int = 1
+) -> Iterator[tuple[Server, int]]:
     """The town behind a real socket, by the command that operators use; the server and its port."""
     settings = place.settings.model_copy(update={"in_process_worker": in_process_worker})
     port = servers.free_port()
@@ -207,7 +209,7 @@ def served(place: Place, *, in_process_worker: bool = False) -> Iterator[tuple[S
     told["DIGILOG_SECRET"] = settings.secret.get_secret_value()
     url = f"http://127.0.0.1:{port}"
     with servers.running(
-        [sys.executable, "-m", "participation", "serve", "--port", str(port)],
+        [sys.executable, "-m", "participation", "serve", "--port", str(port), "--workers", str(workers)],
         url=url,
         ready=lambda: servers.answers(f"{url}/healthz"),
         env=told,
