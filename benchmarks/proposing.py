@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -30,7 +31,7 @@ from consultations.proposals import (
     ProposalAuthor,
     ProposalVersion,
 )
-from consultations.search import Scope, SearchEntry
+from consultations.search import Among, Scope, SearchEntry
 from consultations.tables import insert_rows
 from consultations.text import stems
 from geo.geometry import from_lonlat
@@ -135,7 +136,7 @@ def fill(place: Place, number: int, comments_each: int = 10) -> None:
                     before="pending",
                 ).model_dump(exclude={"id"})
             )
-            words.append({"contribution_id": key, "scope": Scope.PUBLIC.value, "stems": _stems(title, what)})
+            words.append(_entry(place, key, Kind.PROPOSAL, title, what))
         said = []
         for at in range(number * comments_each):
             key, parent = first + number + at, first + at % number
@@ -147,6 +148,7 @@ def fill(place: Place, number: int, comments_each: int = 10) -> None:
                     "text": f"{random.choice(THINGS)} {random.choice(WISHES)}, das sehe ich auch so.",
                 }
             )  # fmt: skip
+            words.append(_entry(place, key, Kind.COMMENT, said[-1]["text"]))
             remarks.append(
                 {
                     "contribution_id": key, "proposal_id": parent, "answers_id": None,
@@ -174,8 +176,10 @@ def _next_key(session: Session) -> int:
     return int(session.execute(text("SELECT coalesce(max(id), 0) + 1 FROM contribution")).scalar_one())
 
 
-def _stems(*texts: str) -> str:
-    return " ".join(stem for part in texts for stem in stems(part, "de"))
+def _entry(place: Place, key: int, kind: Kind, *texts: str) -> dict[str, Any]:
+    found = [stem for part in texts for stem in stems(part, "de")]
+    marked = " ".join([*Among(place.procedure_id, kind.value).marks, *found])
+    return {"contribution_id": key, "scope": Scope.PUBLIC.value, "stems": marked}
 
 
 # --- reading ---------------------------------------------------------------------------------------

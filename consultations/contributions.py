@@ -35,7 +35,7 @@ from consultations.phases import Opens, Phase, Track, phase_for, phases_as_read
 from consultations.prepared import Prepared, at_once, together
 from consultations.procedures import Procedure, ProcedureState, subject_names
 from consultations.refusals import Code, Refusal
-from consultations.search import Scope
+from consultations.search import Among, Scope
 from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key
 from consultations.text import normalise
 from consultations.wording import Passage
@@ -733,7 +733,8 @@ def set_publication(
     if is_shown:
         title = contribution.title if public_title is None else public_title
         words = contribution.text if public_text is None else public_text
-        search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.topic)
+        among = Among(contribution.procedure_id, contribution.kind)
+        search.index(session, contribution.id, Scope.PUBLIC, title, words, contribution.topic, among=among)
     session.flush()
 
 

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, case, false, func, or_, tuple_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from consultations import search
-from consultations.contributions import Contribution
+from consultations.contributions import Contribution, Kind
 from consultations.phases import phases_of
 from consultations.proposals import BUCKETS, Proposal
-from consultations.search import Scope, SearchEntry
+from consultations.search import Among, Scope, SearchEntry
 from consultations.text import stems
 from geo.geometry import cell as cell_of
 from geo.geometry import covering_ranges
@@ -64,6 +64,10 @@ class Listed:
     next: str | None
 
 
+#: What a condition of `search` is on, where contributions themselves are not asked for.
+_KEY = "proposal.contribution_id"
+
+
 def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any]:
     conditions: list[Any] = [
         col(Proposal.procedure_id) == procedure_id,
@@ -76,11 +80,29 @@ def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any
     if wanted.near is not None:
         conditions += _near(*wanted.near)
     if wanted.words.strip():
-        found = search.matching(session, wanted.words, Scope.PUBLIC)
-        exact = col(Contribution.reference) == wanted.words.strip().upper()
-        conditions.append(exact if found is None else or_(exact, found))
-        conditions.append(col(Contribution.id) == Proposal.contribution_id)
+        among = Among(procedure_id, Kind.PROPOSAL.value)
+        found = search.matching(session, wanted.words, Scope.PUBLIC, among=among, of=_KEY)
+        conditions.append(_either(found, _named(procedure_id, wanted.words)))
     return conditions
+
+
+def _named(procedure_id: int, typed: str) -> ColumnElement[bool] | None:
+    """That it has the reference that was typed; None where that is none."""
+    _, _, number = typed.strip().rpartition("-")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    return col(Proposal.contribution_id).in_(
+        select(Contribution.id).where(
+            Contribution.procedure_id == procedure_id,
+            Contribution.entry_number == int(number),
+            Contribution.reference == typed.strip().upper(),
+        )
+    )
+
+
+def _either(*conditions: ColumnElement[bool] | TextClause | None) -> ColumnElement[bool]:
+    """One of those that there are; nothing fulfils none."""
+    return or_(false(), *(each for each in conditions if each is not None))
 
 
 def _near(lon: float, lat: float) -> list[ColumnElement[bool]]:
@@ -302,8 +324,11 @@ def similar(
     longest = sorted(dict.fromkeys(_WORD.findall(words[:4_000])), key=len, reverse=True)[:WORDS_LOOKED_UP]
     rows: dict[int, tuple[int | None, set[str]]] = {}
     often: dict[str, int] = {}
+    among = Among(procedure_id, Kind.PROPOSAL.value)
     for word in longest:
-        condition = search.matching(session, word, Scope.PUBLIC, language=language)
+        condition = search.matching(
+            session, word, Scope.PUBLIC, among=among, newest=READ_EACH, of=_KEY, language=language
+        )
         if condition is not None:
             found = _read_with(session, procedure_id, [condition])
             rows |= found
@@ -332,7 +357,6 @@ def _read_with(
     """Proposals under a condition with their cell and their stems."""
     rows = session.exec(
         select(Proposal.contribution_id, Proposal.cell, SearchEntry.stems)
-        .join(Contribution, col(Contribution.id) == Proposal.contribution_id)
         .join(SearchEntry, col(SearchEntry.contribution_id) == Proposal.contribution_id)
         .where(
             Proposal.procedure_id == procedure_id,

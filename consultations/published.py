@@ -249,10 +249,10 @@ def _on_the_map() -> ColumnElement[bool]:
 def _conditions(
     session: Session, procedure_id: int, wanted: Wanted
 ) -> list[ColumnElement[bool] | TextClause]:
-    return [*_public(procedure_id), *_narrowing(session, wanted)]
+    return [*_public(procedure_id), *_narrowing(session, procedure_id, wanted)]
 
 
-def _narrowing(session: Session, wanted: Wanted) -> list[ColumnElement[bool] | TextClause]:
+def _narrowing(session: Session, procedure_id: int, wanted: Wanted) -> list[ColumnElement[bool] | TextClause]:
     found: list[ColumnElement[bool] | TextClause] = []
     if wanted.kind:
         found.append(col(Contribution.kind) == wanted.kind)
@@ -263,7 +263,13 @@ def _narrowing(session: Session, wanted: Wanted) -> list[ColumnElement[bool] | T
         found.append(_on_the_map() if wanted.has_place else has_none)
     if wanted.words.strip():
         exact = col(Contribution.reference) == wanted.words.strip().upper()
-        matching = search.matching(session, wanted.words, Scope.PUBLIC, language=wanted.language)
+        matching = search.matching(
+            session,
+            wanted.words,
+            Scope.PUBLIC,
+            among=search.Among(procedure_id, wanted.kind),
+            language=wanted.language,
+        )
         found.append(exact if matching is None else or_(exact, matching))
     return found
 
@@ -411,7 +417,7 @@ def _keys_around(
     west, south, east, north = _degrees_around(place.bounds, around.metres)
     rows = session.execute(
         select(Contribution.id, Contribution.received_at, Contribution.lon, Contribution.lat).where(  # type: ignore[call-overload]
-            *_narrowing(session, wanted), *_within(procedure_id, west, south, east, north)
+            *_narrowing(session, procedure_id, wanted), *_within(procedure_id, west, south, east, north)
         )
     ).all()
     if not rows:
@@ -495,7 +501,9 @@ def in_view(
     total = sum(cluster.count for cluster in found)
     if not total or total > single:
         return InView(total, (), tuple(found), is_exact=not total)
-    question = _entries(*_narrowing(session, wanted), *_within(procedure_id, west, south, east, north))
+    question = _entries(
+        *_narrowing(session, procedure_id, wanted), *_within(procedure_id, west, south, east, north)
+    )
     rows = session.execute(question.order_by(col(Contribution.id)).limit(single + 1)).all()
     if len(rows) > single:
         return InView(total, (), tuple(found), is_exact=not total)

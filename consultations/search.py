@@ -3,10 +3,12 @@
 PostgreSQL has an index over `to_tsvector('simple', stems)`, SQLite an FTS5 table (`search_index`) beside the stems.
 FTS5 takes much longer for one text than for its share of many, so the newest few (`TOGETHER` at most) wait outside it
 and are looked through one by one: every search finds everything, and handing in does not pay for the index.
-Two scopes per contribution: what was handed in (staff), and what the public reads.
+Two scopes per contribution: what was handed in (staff), and what the public reads. What the public reads carries marks
+that no word has: of which consultation and of which kind it is, so that SQLite's index alone answers a list's search.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 from sqlalchemy import Column, Index, TextClause, bindparam, delete, text
@@ -22,6 +24,20 @@ class Scope(IntEnum):
 
     ORIGINAL = 0
     PUBLIC = 1
+
+
+@dataclass(frozen=True)
+class Among:
+    """Those contributions that a search is among: of one consultation, and of one kind if that is said."""
+
+    procedure_id: int
+    kind: str = ""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """As they stand among the stems: in characters for private use, which are letters to FTS5, and to nobody else."""
+        named = [f"p{self.procedure_id}", f"k{self.kind}"] if self.kind else [f"p{self.procedure_id}"]
+        return tuple("".join(chr(0xE000 + ord(letter)) for letter in name) for name in named)
 
 
 class SearchEntry(SQLModel, table=True):
@@ -47,9 +63,20 @@ class SearchEntry(SQLModel, table=True):
 TOGETHER = 64
 
 
-def index(session: Session, contribution_id: int, scope: Scope, *texts: str, language: str = "de") -> None:
-    """Make the words of a contribution findable. What was indexed before has to be removed first."""
-    words = " ".join(stem for part in texts if part for stem in stems(part, language))
+def index(
+    session: Session,
+    contribution_id: int,
+    scope: Scope,
+    *texts: str,
+    among: Among | None = None,
+    language: str = "de",
+) -> None:
+    """Make the words of a contribution findable. What was indexed before has to be removed first.
+
+    `among`: its consultation and its kind, without which no search among those finds it.
+    """
+    found = [stem for part in texts if part for stem in stems(part, language)]
+    words = " ".join([*(among.marks if among is not None else ()), *found])
     insert_row(session, SearchEntry, contribution_id=contribution_id, scope=scope.value, stems=words)
     if _is_sqlite(session):
         _TAKE_IN.ask(session, together=TOGETHER)
@@ -91,38 +118,55 @@ def remove_all(session: Session, contribution_ids: Sequence[int], scope: Scope) 
     )
 
 
-def matching(session: Session, words: str, scope: Scope, *, language: str = "de") -> TextClause | None:
-    """A condition on `contribution.id` that holds for all contributions with every one of the words.
+def matching(
+    session: Session,
+    words: str,
+    scope: Scope,
+    *,
+    among: Among | None = None,
+    newest: int | None = None,
+    of: str = "contribution.id",
+    language: str = "de",
+) -> TextClause | None:
+    """A condition on `of`, a column with keys of contributions, that holds for all contributions with every one of the words.
 
     Each word also matches as a beginning. None if there is nothing to search for. Several such conditions may stand in one
-    question.
+    question. `among`: the question asks for no others anyway; SQLite then looks at no others. `newest`: about so many of
+    those that were indexed last are enough; PostgreSQL may give more.
     """
     wanted = _wanted(words, language)
     if not wanted:
         return None
     if _is_sqlite(session):
-        return _matching_sqlite(wanted, scope)
+        return _matching_sqlite(wanted, scope, among.marks if among is not None else (), newest, of)
     spelled = " & ".join(f"'{stem}':*" for stem in wanted)
     return text(
-        "contribution.id IN (SELECT contribution_id FROM search_entry"
+        f"{of} IN (SELECT contribution_id FROM search_entry"
         " WHERE scope = :fts_scope AND to_tsvector('simple', stems) @@ to_tsquery('simple', :fts_words))"
     ).bindparams(
         bindparam("fts_words", spelled, unique=True), bindparam("fts_scope", scope.value, unique=True)
     )
 
 
-def _matching_sqlite(wanted: Sequence[str], scope: Scope) -> TextClause:
+def _matching_sqlite(
+    wanted: Sequence[str], scope: Scope, marks: Sequence[str], newest: int | None, of: str
+) -> TextClause:
     """What the index holds, and the newest that are not in it yet."""
-    newest = " AND ".join(
+    few = "" if newest is None else f" ORDER BY rowid DESC LIMIT {newest}"
+    not_in_it = " AND ".join(
         f"instr(' ' || replace(stems, '_', ' '), :fts_word_{number})" for number, _ in enumerate(wanted)
     )
     return text(
-        "contribution.id IN (SELECT contribution_id FROM search_entry WHERE scope = :fts_scope"
-        " AND id IN (SELECT rowid FROM search_index WHERE search_index MATCH :fts_words)"
+        f"{of} IN (SELECT contribution_id FROM search_entry WHERE scope = :fts_scope"
+        f" AND id IN (SELECT rowid FROM search_index WHERE search_index MATCH :fts_words{few})"
         " UNION ALL SELECT contribution_id FROM search_entry"
-        f" WHERE scope = :fts_scope AND id > {_LAST} AND {newest})"
+        f" WHERE scope = :fts_scope AND id > {_LAST} AND {not_in_it})"
     ).bindparams(
-        bindparam("fts_words", " ".join(f'"{stem}"*' for stem in wanted), unique=True),
+        bindparam(
+            "fts_words",
+            " ".join([*(f'"{mark}"' for mark in marks), *(f'"{stem}"*' for stem in wanted)]),
+            unique=True,
+        ),
         bindparam("fts_scope", scope.value, unique=True),
         *(bindparam(f"fts_word_{number}", f" {stem}", unique=True) for number, stem in enumerate(wanted)),
     )

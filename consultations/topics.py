@@ -19,7 +19,7 @@ from consultations.permissions import Actor, Permission, may
 from consultations.procedures import Procedure, subject_names
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
-from consultations.search import Scope
+from consultations.search import Among, Scope
 
 #: Characters of a name.
 NAME_LIMIT = 80
@@ -103,7 +103,8 @@ def _make_findable(session: Session, procedure: Procedure, names: Set[str]) -> N
         entries = published.by_ids(session, procedure.id, [key for key in keys if key])
         search.remove_all(session, [entry.id for entry in entries], Scope.PUBLIC)
         for entry in entries:
-            search.index(session, entry.id, Scope.PUBLIC, entry.title, entry.text, entry.topic)
+            among = Among(procedure.id, entry.kind)
+            search.index(session, entry.id, Scope.PUBLIC, entry.title, entry.text, entry.topic, among=among)
 
 
 def put_right(session: Session, contribution: Contribution, topic: str, *, by: Actor, now: datetime) -> None:
@@ -135,7 +136,8 @@ def put_right(session: Session, contribution: Contribution, topic: str, *, by: A
     session.flush()
     for entry in published.by_ids(session, contribution.procedure_id, [contribution.id]):
         search.remove(session, entry.id, Scope.PUBLIC)
-        search.index(session, entry.id, Scope.PUBLIC, entry.title, entry.text, topic)
+        among = Among(contribution.procedure_id, contribution.kind)
+        search.index(session, entry.id, Scope.PUBLIC, entry.title, entry.text, topic, among=among)
     journal.append(
         session,
         municipality_id=contribution.municipality_id,

@@ -1,9 +1,11 @@
 """What is handed in is found by the very next search, on both databases, whether or not it is in the index yet."""
 
-from sqlmodel import Session
+import pytest
+from sqlmodel import Session, select
 
 from consultations import received, search
-from consultations.search import TOGETHER, Scope
+from consultations.contributions import Contribution, Kind
+from consultations.search import TOGETHER, Among, Scope
 from tests import cast
 
 
@@ -35,3 +37,32 @@ def test_what_is_removed_is_not_found_and_disturbs_nothing(session: Session) -> 
     for number in range(TOGETHER):
         left.add(town.hand_in(session, f"Bank Zusatz{number}x").id)
     assert found("bank") == left
+
+
+def test_a_search_among_some_finds_of_them_what_one_among_all_finds(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "TOGETHER", 3)  # all but the last two are in the index at once
+    town = cast.found(session)
+    number = town.procedure.id or 0
+    rows = [town.hand_in(session, "Bank") for _ in range(7)]
+    kinds = [Kind.COMMENT if at % 3 else Kind.PROPOSAL for at in range(7)]
+    for row, kind in zip(rows, kinds, strict=True):
+        search.index(session, row.id or 0, Scope.PUBLIC, "Bank am Mühlbach", among=Among(number, kind.value))
+
+    def found(words: str, among: Among | None, newest: int | None = None) -> set[int | None]:
+        condition = search.matching(session, words, Scope.PUBLIC, among=among, newest=newest)
+        assert condition is not None
+        return set(session.exec(select(Contribution.id).where(condition)).all())
+
+    of_kind = {row.id for row, kind in zip(rows, kinds, strict=True) if kind is Kind.PROPOSAL}
+    among = Among(number, Kind.PROPOSAL.value)
+    assert found("bank", None) == {row.id for row in rows}
+    assert found("bank mühl", among) & of_kind == of_kind
+    assert rows[-1].id in found("bank", among, newest=1)
+    if search._is_sqlite(session):
+        # Of those that are not in the index yet it gives all.
+        assert found("bank", among) == of_kind | {rows[5].id}
+        assert found("bank", among, newest=1) == {row.id for row in (rows[3], *rows[5:])}
+        # Nobody finds anything by what marks are made of.
+        assert found("pfad", None) == found("kproposal", None) == set()
