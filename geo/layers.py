@@ -89,6 +89,8 @@ class Limits:
     vertices: int = 20_000_000
     feature_vertices: int = 500_000
     """Of one object: more can be neither drawn nor sent, and hold up everybody's tiles."""
+    processes: int = 1
+    """How many may read a large city model side by side. More than one only where there is one thread: they are forks."""
 
 
 @dataclass(frozen=True, slots=True)

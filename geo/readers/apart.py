@@ -47,6 +47,8 @@ _MEMORY: Final = 6_000_000_000
 #: How long the process that forks waits for the next file (seconds).
 _PATIENCE: Final = 120.0
 _LIBRARIES: Final = ("geopandas", "pyogrio", "shapely", "pyproj", "lxml.etree", "geo.readers")
+_SIDE_BY_SIDE: Final = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+"""Processes that read a large city model for the one that writes it."""
 _AT_ONCE = threading.BoundedSemaphore(1)
 
 
@@ -264,8 +266,11 @@ def read_here(
     naming: Naming = "",
     placement: Placement | None = None,
     progress: Callable[[float], None] = lambda share: None,
+    processes: int = 1,
 ) -> Reading:
-    """What `read_apart` promises, in this process: for files that we made ourselves, such as those of the demo."""
+    """What `read_apart` promises, in this process: for files that we made ourselves, such as those of the demo.
+
+    `processes`: see `Limits`."""
     from geo.readers import read_layer
     from geo.readers.archive import look
     from geo.readers.gltf import is_gltf, read_gltf
@@ -273,7 +278,8 @@ def read_here(
     if placement is not None and model is not None and is_gltf(file := look(path, filename, Limits())):
         read = read_gltf(file, placement, model)
     else:
-        read = read_layer(path, filename=filename, crs=crs, model=model, progress=progress)
+        limits = Limits(processes=processes)
+        read = read_layer(path, filename=filename, crs=crs, limits=limits, model=model, progress=progress)
     if target:
         write_normalised(read.frame, target)
     return _reading(read, naming)
@@ -330,6 +336,7 @@ def _answer(order: str, answer_to: TextIO) -> None:
             naming=naming,
             placement=Placement(**placement) if placement else None,
             progress=progress,
+            processes=_SIDE_BY_SIDE,
         )
         answer = asdict(found)
     except LayerProblem as problem:

@@ -77,7 +77,7 @@ def read_city(
         folder = Path(name)
         paths = _files(file, folder, limits)
         target = model or folder / "model.gpkg"
-        report = write_model(paths, target, crs=crs, progress=progress)
+        report = write_model(paths, target, crs=crs, progress=progress, processes=limits.processes)
         try:
             frame = footprints_of(target)
         except BaseException:
@@ -110,10 +110,12 @@ def write_model(
     *,
     crs: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
+    processes: int = 1,
 ) -> LayerReport:
     """Read files of city models as one layer into a GeoPackage (see `geo.readers.citymodel`), whole or not at all.
 
-    `crs` is an EPSG code, for files that do not say theirs; one that says another is refused. Raises LayerProblem.
+    `crs` is an EPSG code, for files that do not say theirs; one that says another is refused. Large files of CityGML are
+    read by so many `processes` beside this one (see `Limits`). Raises LayerProblem.
     """
     findings = Findings()
     formats: dict[str, None] = {}
@@ -128,7 +130,11 @@ def write_model(
             def told(share: float, done: int = number) -> None:
                 progress((done + share) / len(paths))
 
-            opened = (CityGmlFile if kind == "CityGML" else CityJsonFile)(path, findings, told)
+            opened = (
+                CityGmlFile(path, findings, told, processes=processes)
+                if kind == "CityGML"
+                else CityJsonFile(path, findings, told)
+            )
             count = 0
             for source in opened.sources():
                 way = ways.get(source.system)
@@ -155,9 +161,9 @@ def write_model(
     return _report(findings, formats, versions, others, ways, infos)
 
 
-def read_sources(path: Path) -> Iterator[int]:
+def read_sources(path: Path, *, processes: int = 1) -> Iterator[int]:
     """The buildings of one file as they are read, without writing them: how many faces each has (for measuring)."""
-    for source in CityGmlFile(path, Findings(), lambda share: None).sources():
+    for source in CityGmlFile(path, Findings(), lambda share: None, processes=processes).sources():
         yield sum(len(each.surfaces) for each in (source.building, *source.parts))
 
 

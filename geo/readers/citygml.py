@@ -4,23 +4,27 @@ expat builds a tree without a line of Python; buildings are taken off it as soon
 The coordinates of many buildings are joined and parsed together by numpy. A face belongs to the thematic surface it stands in, or that refers to it by ``xlink:href``;
 solids that only refer to faces add none. Of several levels of detail the highest one of LoD1 to LoD3 is taken for each
 building. Appearances, rooms, terrain lines and objects that are no buildings are counted and left out. Document types,
-entities and addresses elsewhere are refused or left alone: nothing is ever fetched.
+entities and addresses elsewhere are refused or left alone: nothing is ever fetched. A large file may be read by several
+processes (`geo.readers.pieces`), with the same result.
 """
 
+import marshal
 import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import accumulate, chain, pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeVar
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers import expat
 
 from geo.layers import LayerProblem
 from geo.readers.archive import Delivered
 from geo.readers.citymodel import Building, Findings, Kind, Surface
+from geo.readers.pieces import LEAST, PIECE, OutOfTheOrdinary, Pieces, SideBySide, cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,11 +124,20 @@ _PART: Final = "part"
 class _Walk:
     """Takes buildings off a tree while it grows. Names are as the tree has them: "{http://…}Building"."""
 
-    def __init__(self, findings: Findings, version: str) -> None:
-        self.others: dict[str, int] = {}
-        self.last = ""
+    def __init__(
+        self,
+        findings: Findings,
+        others: dict[str, int],
+        version: str,
+        *,
+        number: int | None = 0,
+        last: str = "",
+    ) -> None:
+        """Of a part of a file: how many buildings came before, None if that is not known, and the last of them."""
+        self.last = last
+        self._others = others
         self._findings = findings
-        self._number = 0
+        self._number = number
         base, gml = "http://www.opengis.net/citygml", "http://www.opengis.net/gml"
         core, self._space = f"{base}/{version}", f"{base}/building/{version}"
         self._gml = gml + ("/3.2" if version == "3.0" else "")
@@ -184,11 +197,15 @@ class _Walk:
 
     def _count_other(self, local: str) -> None:
         if local not in ("Building", "Appearance"):
-            self.others[local] = self.others.get(local, 0) + 1
+            self._others[local] = self._others.get(local, 0) + 1
 
     def _taken(self, element: Element) -> tuple[_Draft, str]:
-        self._number += 1
-        identifier = self._id(element) or f"Nr. {self._number}"
+        identifier = self._id(element)
+        if self._number is not None:
+            self._number += 1
+            identifier = identifier or f"Nr. {self._number}"
+        elif not identifier:
+            raise OutOfTheOrdinary
         self._whole = self._draft = _Draft(Building(identifier))
         self._own_system = self._first_system = ""
         self._areas, self._links = [], []
@@ -339,7 +356,10 @@ class _Walk:
         """Give faces the kind of the surface that refers to them; note what refers to nothing here."""
         whole = self._whole.building.id
         faces = dict(self._areas)
-        named = {name: each for each in building.iter() if (name := self._id(each))}
+        # Most refer to areas alone.
+        named = {name: each for each in faces if (name := self._id(each))}
+        if any(target[1:] not in named for target, _ in self._links):
+            named = {name: each for each in building.iter() if (name := self._id(each))}
         for target, kind in self._links:
             there = named.get(target[1:]) if target.startswith("#") else None
             found = [] if there is None else [faces[each] for each in there.iter() if each in faces]
@@ -404,24 +424,134 @@ def _kind_of(parent: str, above: str) -> Kind | None:
     return "other" if parent in _INSTALLATIONS else None
 
 
-class CityGmlFile:
-    """A CityGML file: `sources` yields its buildings; `version` and `others` are known when it has been read."""
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
-    def __init__(self, path: Path, findings: Findings, progress: Callable[[float], None]) -> None:
+    def tell(self) -> int: ...
+
+
+class CityGmlFile:
+    """A CityGML file: `sources` yields its buildings; `version` and `others` are known when it has been read.
+
+    More than one of `processes` may be used where there is only one thread.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        findings: Findings,
+        progress: Callable[[float], None],
+        *,
+        processes: int = 1,
+        piece: int = PIECE,
+    ) -> None:
         self.path = path
         self.version = ""
         self.others: dict[str, int] = {}
         self._findings = findings
         self._progress = progress
+        self._size = max(1, path.stat().st_size)
+        self._processes = processes if self._size >= LEAST * piece // PIECE else 1
+        self._piece = piece
+        self._found = ""
 
     def sources(self) -> Iterator[Source]:
         """Buildings in the order of the file.
 
         Raises LayerProblem: xml_entities, unknown_format, broken (with line and the last building that was whole).
         """
+        with self.path.open("rb") as file:
+            self.version = _version(file)
+            file.seek(0)
+            found = _ANYWHERE.search(file.read(65_536).decode("latin-1"))
+            self._found = found[1] if found else "2.0"
+            pieces = cut(self.path, self._piece) if self._processes > 1 else None
+            if pieces is None:
+                file.seek(0)
+                yield from self._whole(self._drafts(file, self._walk()))
+                return
+        count, number, last = 0, 0, ""
+        with SideBySide(
+            lambda each: self._piece_of(pieces, each), len(pieces), processes=self._processes
+        ) as forks:
+            while number < len(pieces) and (answer := forks.answer(number)) is not None:
+                for source in self._of_piece(answer):
+                    count, last = count + 1, source.building.id
+                    yield source
+                number += 1
+                self._progress(pieces.bounds[number] / self._size)
+        if number < len(pieces):
+            walk = self._walk(number=count, last=last)
+            try:
+                with pieces.rest(number) as rest:
+                    yield from self._whole(self._drafts(rest, walk))
+            except LayerProblem as problem:
+                if isinstance(line := problem.facts.get("line"), int):
+                    problem.facts["line"] = line + pieces.lines_before(number)
+                raise
+
+    def _walk(self, *, number: int | None = 0, last: str = "") -> _Walk:
+        return _Walk(self._findings, self.others, self._found, number=number, last=last)
+
+    # ---------------------------------------------------------------------------------------------- pieces
+
+    def _piece_of(self, pieces: Pieces, number: int) -> bytes | None:
+        """In a process of its own: what a piece says, for `_of_piece`; None for one that is out of the ordinary."""
+        import numpy as np
+
+        self._findings, self.others, self._progress = Findings(), {}, lambda share: None
+        try:
+            with pieces.piece(number) as document:
+                sources = list(self._whole(self._drafts(document, self._walk(number=None))))
+        except (OutOfTheOrdinary, LayerProblem):
+            return None
+        rings: list[Any] = []
+        told = []
+        for source in sources:
+            buildings = []
+            for each in (source.building, *source.parts):
+                faces = [*each.surfaces, *each.outline]
+                for face in faces:
+                    rings += face.rings
+                shapes = [(face.kind, len(face.rings)) for face in faces]
+                buildings.append((_words(each), len(each.surfaces), shapes))
+            told.append((source.system, buildings))
+        points = np.concatenate(rings).tobytes() if rings else b""
+        found = self._findings
+        return marshal.dumps(
+            (told, list(map(len, rings)), points, dict(found.thematic), found.left, self.others)
+        )
+
+    def _of_piece(self, answer: bytes) -> Iterator[Source]:
+        """The buildings of a piece; what it found is added to what was found before."""
+        import numpy as np
+
+        told, lengths, octets, thematic, left, others = marshal.loads(answer)
+        self._findings.add(thematic, left)
+        for name, count in others.items():
+            self.others[name] = self.others.get(name, 0) + count
+        points = np.frombuffer(bytearray(octets)).reshape(-1, 3)
+        rings = [points[a:b] for a, b in pairwise(accumulate(lengths, initial=0))]
+        end = 0
+        for system, buildings in told:
+            found = []
+            for words, count, shapes in buildings:
+                faces = []
+                for kind, number in shapes:
+                    start, end = end, end + number
+                    faces.append(Surface(kind, rings[start:end]))
+                building = Building(words[0], faces[:count], *words[1:])
+                building.outline = faces[count:]
+                found.append(building)
+            yield Source(found[0], found[1:], system)
+
+    # -------------------------------------------------------------------------------------------- elements
+
+    def _whole(self, drafts: Iterator[tuple[_Draft, str]]) -> Iterator[Source]:
+        """Buildings with their coordinates, many parsed at once."""
         waiting: list[tuple[_Draft, str]] = []
         rings = 0
-        for draft, system in self._drafts():
+        for draft, system in drafts:
             waiting.append((draft, system))
             rings += draft.rings
             if rings >= _BATCH:
@@ -429,40 +559,30 @@ class CityGmlFile:
                 waiting, rings = [], 0
         yield from self._finished(waiting)
 
-    # -------------------------------------------------------------------------------------------- elements
-
-    def _drafts(self) -> Iterator[tuple[_Draft, str]]:
-        size = max(1, self.path.stat().st_size)
-        with self.path.open("rb") as file:
-            self.version = _version(file)
-            file.seek(0)
-            found = _ANYWHERE.search(file.read(65_536).decode("latin-1"))
-            file.seek(0)
-            walk = _Walk(self._findings, found[1] if found else "2.0")
-            self.others = walk.others
-            # The builder gives its root away while there is more to come: what is done can be taken and removed.
-            builder = TreeBuilder()
-            parser = XMLParser(target=builder)
-            root: Element | None = None
-            chunk = b" "
-            while chunk:
-                chunk = file.read(_CHUNK)
-                try:
-                    if chunk:
-                        parser.feed(chunk)
-                    else:
-                        parser.close()
-                except ParseError as problem:
-                    if root is not None:
-                        yield from walk.take(root, is_open=True)
-                    raise _broken(problem, walk.last) from problem
-                except (LookupError, ValueError) as problem:  # an encoding that nobody knows
-                    raise LayerProblem("broken", line=1, detail=str(problem)[:200]) from problem
-                if root is None:
-                    root = builder.close()
+    def _drafts(self, file: _Readable, walk: _Walk) -> Iterator[tuple[_Draft, str]]:
+        # The builder gives its root away while there is more to come: what is done can be taken and removed.
+        builder = TreeBuilder()
+        parser = XMLParser(target=builder)
+        root: Element | None = None
+        chunk = b" "
+        while chunk:
+            chunk = file.read(_CHUNK)
+            try:
+                if chunk:
+                    parser.feed(chunk)
+                else:
+                    parser.close()
+            except ParseError as problem:
                 if root is not None:
-                    yield from walk.take(root, is_open=bool(chunk))
-                self._progress(file.tell() / size)
+                    yield from walk.take(root, is_open=True)
+                raise _broken(problem, walk.last) from problem
+            except (LookupError, ValueError) as problem:  # an encoding that nobody knows
+                raise LayerProblem("broken", line=1, detail=str(problem)[:200]) from problem
+            if root is None:
+                root = builder.close()
+            if root is not None:
+                yield from walk.take(root, is_open=bool(chunk))
+            self._progress(file.tell() / self._size)
 
     # ------------------------------------------------------------------------------------------ coordinates
 
@@ -554,6 +674,12 @@ def parsed(text: str) -> "np.ndarray[Any, Any] | None":
         except ValueError:
             return None
     return numbers
+
+
+_words: Final = attrgetter(
+    *(each.name for each in fields(Building) if each.name not in ("surfaces", "outline"))
+)
+"""What a building says of itself, in the order in which it is made, its faces left out."""
 
 
 def _number(text: str | None, otherwise: float) -> float:

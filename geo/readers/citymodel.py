@@ -109,10 +109,23 @@ class Findings:
         self._left[reason] = (before + count, names)
 
     @property
+    def left(self) -> dict[str, tuple[int, list[str]]]:
+        """What was left out by its reason: how often, and of which buildings (the first ones)."""
+        return self._left
+
+    def add(self, thematic: dict[str, int], left: dict[str, tuple[int, list[str]]]) -> None:
+        """What another process noted of the buildings that come next."""
+        self.thematic.update(thematic)
+        for reason, (count, names) in left.items():
+            for name in names:
+                self.leave_out(reason, name, 0)
+            self.leave_out(reason, "", count)
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         return tuple(
             Skipped("building", reason, count, identifiers=tuple(names))
-            for reason, (count, names) in self._left.items()
+            for reason, (count, names) in sorted(self._left.items())
         )
 
 

@@ -1,9 +1,12 @@
 """CityGML and CityJSON: every version, links, holes, parts, coordinate systems, and whatever a file can get wrong."""
 
 import contextlib
+import os
 import re
+import signal
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
 from geo.readers.citygml import CityGmlFile
 from geo.readers.citymodel import Findings, read_buildings, read_surfaces
+from geo.readers.pieces import Pieces, cut
 from tests import servers
 from tests.geo import files
 from tests.geo.files import X0, Y0, citygml, cityjson
@@ -236,6 +240,62 @@ def test_what_is_read_is_the_same_wherever_the_stream_is_cut_and_what_is_not_rea
     path.unlink()
     deep = text.replace("<bldg:function>", "<a>" * 3_000 + "</a>" * 3_000 + "<bldg:function>", 1)
     assert (refused(tmp_path, deep).code, refused(tmp_path, deep).facts["feature"]) == ("broken", "Nr. 1")
+
+
+def test_a_large_file_is_read_in_pieces_by_two_processes_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Buildings, their order, what was found and what is refused, also where a piece is out of the ordinary."""
+    head, members, foot = re.split(r"(?s)(<core:cityObjectMember>.*</core:cityObjectMember>\s)", citygml())
+    # Each with its own names; every fifth links to what is not there, and trees lie between.
+    trees = '<core:cityObjectMember><veg:Tree xmlns:veg="v"/></core:cityObjectMember>'
+    many = [
+        re.sub(r'"(haus|hof|hof-\d)"', rf'"\1 {n}"', members.replace("#f1", "#fort" if n % 5 == 0 else "#f1"))
+        + trees
+        for n in range(12)
+    ]
+    nameless = [*many[:7], many[7].replace(' gml:id="haus 7"', ""), *many[8:]]
+    comment = [*many[:5], "<!-- </core:cityObjectMember> -->", *many[5:]]
+    wrong = [*many[:9], many[9].replace("100.0", "hundert", 1), *many[10:]]
+    cut_short = [*many[:10], many[10][:3_000]]
+    work = CityGmlFile._piece_of
+
+    def outcome(text: str, processes: int) -> Any:
+        (tmp_path / "upload").write_text(text)
+        findings, found = Findings(), []
+        file = CityGmlFile(
+            tmp_path / "upload", findings, lambda share: None, processes=processes, piece=6_000
+        )
+        try:
+            for source in file.sources():
+                for each in (source.building, *source.parts):
+                    faces = [(face.kind, [ring.tolist() for ring in face.rings]) for face in each.surfaces]
+                    found.append((replace(each, surfaces=[]), faces, source.system))
+        except LayerProblem as problem:
+            return problem.code, problem.facts
+        return found, findings.skipped, findings.thematic, file.others, file.version
+
+    for members_of_it in (many, nameless, comment, wrong, cut_short):
+        text = head + "".join(members_of_it) + (foot if members_of_it is not cut_short else "")
+        alone = outcome(text, 1)
+        assert len(cut(tmp_path / "upload", 6_000) or ()) > 5
+        assert repr(outcome(text, 2)) == repr(alone)  # equal, numbers that are none too
+    assert len(outcome(head + "".join(many) + foot, 2)[0]) == 12 * 4
+    assert [outcome(head + "".join(each), 2)[0] for each in (wrong, cut_short)] == ["broken", "broken"]
+    # What cannot be cut is read in one go.
+    (tmp_path / "upload").write_text(citygml(system="").replace("Envelope", "Box"))
+    assert cut(tmp_path / "upload", 100) is None
+
+    def die(file: CityGmlFile, pieces: Pieces, number: int) -> bytes | None:
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work(file, pieces, number)
+
+    monkeypatch.setattr(CityGmlFile, "_piece_of", die)
+    code, facts = outcome(head + "".join(many) + foot, 2)
+    assert (code, "has ended" in facts["detail"]) == ("broken", True)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # none is left behind
 
 
 def test_what_a_model_gets_wrong_is_repaired_or_left_out_by_name(tmp_path: Path) -> None:
