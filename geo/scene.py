@@ -20,7 +20,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo.city import CLOSURE, GROUND, ROOF, Box, City
-from geo.shadows import ragged, vectors_of
+from geo.shadows import Slope, ragged, vectors_of
 from geo.terrain import Terrain
 
 Array = np.ndarray[Any, Any]
@@ -440,6 +440,47 @@ class Ground:
             + (h[r + 1, c] * (1 - u) + h[r + 1, c + 1] * u) * v
         )
 
+    def under(self, points: Array) -> Array:
+        """Heights at places (rows of x and y): those of the two triangles between four points that `ground_glb` draws."""
+        rows, columns = self.heights.shape
+        u = np.clip((points[:, 0] - self.west) / self.step, 0, columns - 1.001)
+        v = np.clip((points[:, 1] - self.south) / self.step, 0, rows - 1.001)
+        c, r = u.astype(int), v.astype(int)
+        u, v = u - c, v - r
+        h = self.heights
+        low, high = h[r, c], h[r + 1, c + 1]
+        corner = np.where(u >= v, h[r, c + 1], h[r + 1, c])
+        near, far = np.minimum(u, v), np.maximum(u, v)
+        found: Array = low * (1 - far) + corner * (far - near) + high * near
+        return found
+
+    def slope(self) -> Slope:
+        """This ground for shadows to lie on."""
+        east, north = np.diff(self.heights, axis=1), np.diff(self.heights, axis=0)
+        steepest = math.hypot(*(float(np.abs(each).max(initial=0.0)) / self.step for each in (east, north)))
+        return Slope(self.under, float(self.heights.min()), float(self.heights.max()), self.step, steepest)
+
+
+def on_cells(shape: BaseGeometry, ground: Ground) -> BaseGeometry:
+    """An area cut along the lines between the points of the ground, so that each piece can be laid on it."""
+    if shape.is_empty:
+        return shape
+    west, south, east, north = shape.bounds
+    step = ground.step
+
+    def between(low: float, high: float, start: float) -> list[float]:
+        first, last = math.ceil((low - start) / step), math.floor((high - start) / step)
+        return [start + step * number for number in range(first, last + 1)]
+
+    lines = [
+        *(((x, south - 1), (x, north + 1)) for x in between(west, east, ground.west)),
+        *(((west - 1, y), (east + 1, y)) for y in between(south, north, ground.south)),
+    ]
+    net = shapely.node(shapely.union_all([shape.boundary, *map(shapely.LineString, lines)]))
+    pieces = shapely.get_parts(shapely.polygonize([net]))
+    shapely.prepare(shape)
+    return shapely.multipolygons(pieces[shapely.contains(shape, shapely.point_on_surface(pieces))])
+
 
 def ground_of(city: City, box: Box, *, step: float = 25.0) -> Ground:
     """The ground between buildings, as far as their own ground heights tell: where no terrain model is given.
@@ -555,9 +596,11 @@ def ground_glb(ground: Ground, origin: tuple[float, float, float]) -> bytes:
 
 def outline(shape: BaseGeometry, origin: tuple[float, float, float]) -> list[list[list[list[float]]]]:
     """The areas of a shape as lists of rings of [east, north] in metres from the origin, to the centimetre."""
-    moved = shapely.transform(shape, lambda points: np.round(points - np.array(origin[:2]), 2))
+    moved = shapely.set_precision(
+        shapely.transform(shape, lambda points: points - np.array(origin[:2])), 0.01
+    )
     return [
-        [list(map(list, ring.coords)) for ring in (part.exterior, *part.interiors)]
+        [np.round(ring.coords, 2).tolist() for ring in (part.exterior, *part.interiors)]
         for part in shapely.get_parts(moved)
         if part.geom_type == "Polygon"
     ]

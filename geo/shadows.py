@@ -1,7 +1,9 @@
 """Shadows of buildings on the ground, exactly; what a plan shades that had sun before, and the hours it takes.
 
-Every surface is projected along the sun to the height of its building's ground, and the projections of a building
-united. This takes the ground for flat around each building: pages that show a shadow say so.
+Every surface is projected along the sun, and the projections of a building united. Without a terrain model the ground is
+taken for flat around each building: pages that show a shadow say so. With one (`Slope`) all is projected to the plane
+under the lowest ground; since no ray that comes to lit ground has met ground before, each point of such a shadow belongs to
+one point of the ground, and its outline is followed up the rays to where they meet the ground.
 
 Imports numpy and shapely: only functions load this module.
 """
@@ -25,27 +27,86 @@ _SPECK = 1e-4
 #: Two surfaces closer than this, in metres, do not shade each other.
 _NEAR = 0.05
 _GRID = 1e-3
+#: Metres by which an outline on a slope may leave the true one where it is told by fewer points.
+_CLOSE = 0.005
 
 
-def ground_shadows(city: City, towards: Array, bodies: "Bodies | None" = None) -> Array:
-    """The shadow of each building on flat ground, the ground it stands on included; polygons, metres, EPSG:25832.
+@dataclass(frozen=True)
+class Slope:
+    """Ground that is not flat: `under` gives the heights at places (rows of x and y), all between `low` and `high`;
+    it is even over `step` metres, and rises by `steepest` metres in one at most."""
+
+    under: Callable[[Array], Array]
+    low: float
+    high: float
+    step: float
+    steepest: float
+
+
+def ground_shadows(
+    city: City, towards: Array, bodies: "Bodies | None" = None, slope: Slope | None = None
+) -> Array:
+    """The shadow of each building on the ground, which it stands on included; polygons, metres, EPSG:25832.
 
     `towards` is the unit vector to the sun (east, north, up of the grid), as `geo.sun.towards` gives it;
-    `bodies` what `bodies_of` found out of the city, for those who ask for many moments.
-    Raises ValueError with the sun at or below the horizon.
+    `bodies` what `bodies_of` found out of the city, for those who ask for many moments. Without a `slope` the ground is
+    flat around each building. Raises ValueError with the sun at or below the horizon.
     """
     if towards[2] <= 0:
         raise ValueError("the sun is below the horizon")
     bodies = bodies or bodies_of(city)
-    shadows = city.footprints.copy()
-    shadows[bodies.is_convex] = _hulls(city, bodies, towards)
-    owner, shapes = _projected(city, bodies, towards)
+    shadows = city.footprints.copy() if slope is None else np.full(len(city), shapely.Polygon(), dtype=object)
+    shadows[bodies.is_convex] = _hulls(city, bodies, towards, slope)
+    owner, shapes = _projected(city, bodies, towards, slope)
     order = np.argsort(owner, kind="stable")
     owner, shapes = owner[order], shapes[order]
     rows, starts = np.unique(owner, return_index=True)
     for row, (start, end) in zip(rows, pairwise([*starts, len(shapes)]), strict=True):
-        shadows[row] = shapely.union_all([*shapes[start:end], city.footprints[row]])
-    return shadows
+        shadows[row] = shapely.union_all([*shapes[start:end], shadows[row]])
+    if slope is None:
+        return shadows
+    on_ground: Array = shapely.union(_on_slope(shadows, towards, slope), city.footprints)
+    return on_ground
+
+
+def _on_slope(shapes: Array, towards: Array, slope: Slope) -> Array:
+    """Shadows on the plane under the lowest ground, followed towards the sun to where the ground is met."""
+    along = towards[:2] / towards[2]
+    # A ray that grazes may meet several hills: of these the one that it comes to first is lit.
+    steps = 64 if _turns_away(slope, along) else 1
+
+    def up(points: Array) -> Array:
+        def is_over(height: Array) -> Array:
+            over: Array = slope.under(points + (height - slope.low)[:, None] * along) <= height
+            return over
+
+        high = np.full(len(points), slope.high)
+        low = np.full(len(points), slope.low)
+        if steps > 1:
+            found = np.zeros(len(points), dtype=bool)
+            for height in np.linspace(slope.high, slope.low, steps + 1)[1:]:
+                over = is_over(np.full(len(points), height))
+                found |= ~over
+                high[~found] = height
+            low = high - (slope.high - slope.low) / steps
+        for _ in range(18):
+            middle = (low + high) / 2
+            over = is_over(middle)
+            high, low = np.where(over, middle, high), np.where(over, low, middle)
+        moved: Array = points + (high - slope.low)[:, None] * along
+        return moved
+
+    fine = shapely.segmentize(shapes, slope.step / 4)
+    moved = shapely.simplify(shapely.transform(fine, up), _CLOSE)
+    invalid = ~shapely.is_valid(moved)
+    if invalid.any():
+        moved[invalid] = shapely.buffer(shapely.make_valid(moved[invalid]), 0)
+    return np.asarray(moved)
+
+
+def _turns_away(slope: Slope, along: Array) -> bool:
+    """Whether some ground is so steep that a ray to it could have met ground before."""
+    return slope.steepest * math.hypot(*along) >= 1
 
 
 @dataclass(frozen=True)
@@ -107,22 +168,26 @@ def _spread(firsts: Array, counts: Array) -> Array:
     return numbers
 
 
-def _flattened(city: City, faces: Array, towards: Array) -> tuple[Array, Array, Array]:
-    """The corners of faces along the sun on the ground of their buildings, and where rings and polygons begin."""
+def _flattened(city: City, faces: Array, towards: Array, slope: Slope | None) -> tuple[Array, Array, Array]:
+    """The corners of faces along the sun on the ground of their buildings, or under all ground of a slope, and where rings
+    and polygons begin. What is below the ground casts no shadow."""
     points, rings, polygons = ragged(city.faces[faces])
     per_face = np.diff(rings[polygons])
-    ground = np.repeat(city.ground[city.owner[faces]], per_face)
-    height = np.maximum(points[:, 2] - ground, 0.0)
+    if slope is None:
+        ground = np.repeat(city.ground[city.owner[faces]], per_face)
+        height = np.maximum(points[:, 2] - ground, 0.0)
+    else:
+        height = np.maximum(points[:, 2], slope.under(points[:, :2])) - slope.low
     return points[:, :2] - height[:, None] * (towards[:2] / towards[2]), rings, polygons
 
 
-def _hulls(city: City, bodies: Bodies, towards: Array) -> Array:
+def _hulls(city: City, bodies: Bodies, towards: Array, slope: Slope | None) -> Array:
     rows = np.flatnonzero(bodies.is_convex)
     if not len(rows):
         return np.empty(0, dtype=object)
     faces = np.flatnonzero(bodies.is_convex[city.owner])
     faces = faces[np.argsort(city.owner[faces], kind="stable")]
-    flat, rings, polygons = _flattened(city, faces, towards)
+    flat, rings, polygons = _flattened(city, faces, towards, slope)
     _, first_faces = np.unique(city.owner[faces], return_index=True)
     begins = rings[polygons[[*first_faces, len(faces)]]]
     clouds = shapely.from_ragged_array(shapely.GeometryType.MULTIPOINT, flat, (begins,))
@@ -130,7 +195,7 @@ def _hulls(city: City, bodies: Bodies, towards: Array) -> Array:
     return hulls
 
 
-def _projected(city: City, bodies: Bodies, towards: Array) -> tuple[Array, Array]:
+def _projected(city: City, bodies: Bodies, towards: Array, slope: Slope | None) -> tuple[Array, Array]:
     """The surfaces that cast shadows, projected to the ground: their buildings and shapes; not of convex bodies."""
     casts = np.flatnonzero((city.kind != GROUND) & (city.kind != CLOSURE) & ~bodies.is_convex[city.owner])
     lit = bodies.normals[casts] @ towards
@@ -138,7 +203,7 @@ def _projected(city: City, bodies: Bodies, towards: Array) -> tuple[Array, Array
     if not len(casts):
         return np.empty(0, dtype=int), np.empty(0, dtype=object)
     owner = city.owner[casts]
-    flat, rings, polygons = _flattened(city, casts, towards)
+    flat, rings, polygons = _flattened(city, casts, towards, slope)
     shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, flat, (rings, polygons))
     sizeable = shapely.area(shapes) > _SPECK
     shapes, owner = shapes[sizeable], owner[sizeable]
@@ -189,7 +254,9 @@ def vectors_of(points: Array, rings: Array, polygons: Array) -> Array:
 
 def merged(shadows: Array) -> BaseGeometry:
     """All shadows as one shape."""
-    return shapely.union_all(shadows)
+    shape = shapely.union_all(shadows)
+    # Lines may be left of what is narrower than its coordinates can tell.
+    return shape if shape.geom_type != "GeometryCollection" else shapely.buffer(shape, 0)
 
 
 @dataclass(frozen=True)
@@ -216,24 +283,25 @@ class Cast:
         return float(shapely.area(self.gone))
 
 
-def cast(before: City, after: City, towards: Array) -> Cast:
-    """What is shaded without and with a plan. `before` and `after` are the buildings around it that could matter."""
+def cast(before: City, after: City, towards: Array, slope: Slope | None = None) -> Cast:
+    """What is shaded without and with a plan, on flat ground or on a slope. `before` and `after` are the buildings around
+    it that could matter."""
     standing_before = shapely.union_all(before.footprints) if len(before) else shapely.Polygon()
     standing_after = shapely.union_all(after.footprints) if len(after) else shapely.Polygon()
-    was = _merged_of(before, towards)
-    becomes = _merged_of(after, towards)
-    was_free = shapely.difference(was, standing_before, grid_size=_GRID)
-    becomes_free = shapely.difference(becomes, standing_after, grid_size=_GRID)
+    was = _merged_of(before, towards, slope)
+    becomes = _merged_of(after, towards, slope)
+    was_free = _less(was, standing_before)
+    becomes_free = _less(becomes, standing_after)
     # Ground that a building covers, before or after, is neither sunny nor shaded.
     covered = shapely.union(standing_before, standing_after)
-    new = shapely.difference(shapely.difference(becomes_free, was, grid_size=_GRID), covered, grid_size=_GRID)
-    gone = shapely.difference(
-        shapely.difference(was_free, becomes, grid_size=_GRID), covered, grid_size=_GRID
-    )
-    return Cast(_areas(was_free), _areas(becomes_free), _areas(new), _areas(gone))
+    new = _less(_less(becomes_free, was), covered)
+    gone = _less(_less(was_free, becomes), covered)
+    return Cast(was_free, becomes_free, new, gone)
 
 
-def newly(before: City, plans: Sequence[tuple[Sequence[str], City]], suns: Array) -> list[list[float]]:
+def newly(
+    before: City, plans: Sequence[tuple[Sequence[str], City]], suns: Array, slope: Slope | None = None
+) -> list[list[float]]:
     """Square metres of ground that each plan shades newly, for each of many moments (`suns`: unit vectors, one a row).
 
     A plan is what it replaces (ids) and what it builds. The same as `cast(…).new_area`, but only those buildings are
@@ -246,13 +314,12 @@ def newly(before: City, plans: Sequence[tuple[Sequence[str], City]], suns: Array
     ]  # fmt: skip
     known = [bodies_of(bodies) for _, bodies in plans]
     boxes = shapely.bounds(before.footprints)
+    lowest = before.ground if slope is None else np.minimum(before.ground, slope.low)
     for towards in suns:
-        reach = (before.top - before.ground)[:, None] * (towards[:2] / -towards[2])
+        reach = (before.top - lowest)[:, None] * (towards[:2] / -towards[2])
         areas = []
         for (_, bodies), body, covered in zip(plans, known, standing, strict=True):
-            shade = _areas(
-                shapely.difference(merged(ground_shadows(bodies, towards, body)), covered, grid_size=_GRID)
-            )
+            shade = _less(_merged_of(bodies, towards, slope, body), covered)
             west, south, east, north = shade.bounds
             near = (
                 (boxes[:, 0] + np.minimum(reach[:, 0], 0) <= east)
@@ -261,20 +328,20 @@ def newly(before: City, plans: Sequence[tuple[Sequence[str], City]], suns: Array
                 & (boxes[:, 3] + np.maximum(reach[:, 1], 0) >= south)
             )
             if near.any() and not shade.is_empty:
-                was = merged(ground_shadows(before.chosen(near), towards))
-                shade = _areas(shapely.difference(shade, was, grid_size=_GRID))
+                was = _merged_of(before.chosen(near), towards, slope)
+                shade = _less(shade, was)
             areas.append(float(shapely.area(shade)))
         found.append(areas)
     return found
 
 
-def _merged_of(city: City, towards: Array, bodies: Bodies | None = None) -> BaseGeometry:
-    return merged(ground_shadows(city, towards, bodies)) if len(city) else shapely.Polygon()
+def _merged_of(city: City, towards: Array, slope: Slope | None, bodies: Bodies | None = None) -> BaseGeometry:
+    return merged(ground_shadows(city, towards, bodies, slope)) if len(city) else shapely.Polygon()
 
 
-def _areas(shape: BaseGeometry) -> BaseGeometry:
-    """The areas of a shape, without specks and the lines that differences leave."""
-    parts = shapely.get_parts(shape)
+def _less(shape: BaseGeometry, other: BaseGeometry) -> BaseGeometry:
+    """The areas of a shape that another does not cover, without specks and the lines that differences leave."""
+    parts = shapely.get_parts(shapely.difference(shape, other, grid_size=_GRID))
     parts = parts[(shapely.get_dimensions(parts) == 2) & (shapely.area(parts) > 0.01)]
     return shapely.multipolygons(parts)
 

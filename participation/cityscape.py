@@ -32,6 +32,7 @@ from participation.house import House
 if TYPE_CHECKING:
     from geo.city import City
     from geo.scene import Ground
+    from geo.shadows import Slope
 
 Box = tuple[float, float, float, float]
 
@@ -42,7 +43,7 @@ NEAR = 160.0
 #: A plan area larger than this is shown in its middle part only (metres).
 WIDEST = 1500.0
 #: Part of the hash of every scene: to be counted up when what is made of the same sources changes.
-EDITION = 1
+EDITION = 2
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ class Cityscape:
     @property
     def ground(self) -> "Ground":
         return _ground(self.folder)
+
+    @property
+    def slope(self) -> "Slope | None":
+        """The ground that shadows lie on, where a terrain model tells it."""
+        return _ground(self.folder).slope() if self.has_terrain else None
 
     def kept(self, name: str) -> bytes | None:
         """A compressed file that was made of this scene, or None."""

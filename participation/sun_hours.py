@@ -104,7 +104,7 @@ def areas_of(
         moments = [datetime.combine(day, time(hour), LEGAL_TIME) for hour in hours]
         suns = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
         plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
-        return json.dumps(shadows.newly(scape.near, plans, suns)).encode()
+        return json.dumps(shadows.newly(scape.near, plans, suns, scape.slope)).encode()
 
     rows = json.loads(gzip.decompress(scape.keep(_course_name(built, day, hours), count)))
     return tuple(tuple(float(area) for area in row) for row in rows)

@@ -1,6 +1,8 @@
 """A consultation with a city around it: a few houses, a variant of two, viewpoints. For tests of pages."""
 
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -14,9 +16,18 @@ from consultations.procedures import Procedure
 from consultations.variants import Variant, VariantInput, ViewInput, Viewpoint
 from geo.city import City, Volume, city_of
 from geo.geometry import metres_of
+from geo.terrain import Terrain, write_terrain
 from participation import cityscape
 from tests.cast import NOW
 from tests.geo.cities import EAST, NORTH, town
+
+
+def raised(city: City, by: np.ndarray) -> City:
+    """Each building as many metres higher."""
+    points = shapely.get_coordinates(city.faces, include_z=True)
+    points[:, 2] += np.repeat(by[city.owner], shapely.get_num_coordinates(city.faces))
+    faces = shapely.set_coordinates(city.faces.copy(), points)
+    return replace(city, ground=city.ground + by, top=city.top + by, faces=faces)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,29 @@ def houses(middle: tuple[float, float], *, seed: int = 1, level: float | None = 
     return replace(made, footprints=footprints, faces=moved(made.faces))
 
 
+def hill(
+    session: Session, files: FileStore, procedure: Procedure, middle: tuple[float, float], rise: float
+) -> None:
+    """A terrain model whose ground rises to the east and falls to the north by so much in a metre."""
+    heights = 490 + rise * (np.arange(-250, 251, 2.0)[None, :] - np.arange(-250, 251, 2.0)[:, None])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ground"
+        write_terrain(Terrain(middle[0] - 250, middle[1] - 250, 2.0, heights), path)
+        with path.open("rb") as made:
+            digest = files.put(made).sha256
+    layer = Layer(
+        municipality_id=procedure.municipality_id,
+        procedure_id=procedure.id,
+        role=LayerRole.TERRAIN.value,
+        title="Gelände",
+        attribution="Vermessungsamt",
+        original_sha256=digest,
+        normalised_sha256=digest,
+        imported_at=NOW,
+    )
+    places.add_layer(session, layer, [], by=SYSTEM, now=NOW)
+
+
 def build(
     session: Session,
     files: FileStore,
@@ -54,10 +88,16 @@ def build(
     seed: int = 1,
     at: tuple[float, float],
     name: str = "Neubau",
+    rise: float = 0.0,
 ) -> Scape:
-    """Put a city model, two variants and two viewpoints around a place in degrees, within the plan area."""
+    """Put a city model, two variants and two viewpoints around a place in degrees, within the plan area; with `rise`
+    on the slope of a `hill`."""
     x, y = metres_of(*at)
     city = houses((x, y), seed=seed)
+    if rise:
+        hill(session, files, procedure, (x, y), rise)
+        middles = shapely.get_coordinates(shapely.centroid(city.footprints)) - (x, y)
+        city = raised(city, rise * (middles[:, 0] - middles[:, 1]))
     digest = cityscape.keep_model(files, city)
     layer = places.add_layer(
         session,

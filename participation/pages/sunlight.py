@@ -223,7 +223,7 @@ def sunlight_feed(visit: Visit) -> Response:
     scape = cityscape.of(visit.house, visit.session, procedure)
     if scape is None:
         visit.not_found()
-    from geo.scene import outline
+    from geo.scene import on_cells, outline
 
     asked = _asked(visit, procedure)
     shown = _shown(visit, procedure, scape, asked)
@@ -234,7 +234,13 @@ def sunlight_feed(visit: Visit) -> Response:
         "areas": shown.areas,
         "moment": asked.moment.isoformat(),
         **(
-            {name: outline(getattr(cast, name), scape.origin) for name in ("before", "after", "new", "gone")}
+            {
+                **{name: outline(getattr(cast, name), scape.origin) for name in ("before", "after", "gone")},
+                # This one is laid on the ground in three dimensions.
+                "new": outline(
+                    on_cells(cast.new, scape.ground) if scape.has_terrain else cast.new, scape.origin
+                ),
+            }
             if cast
             else {}
         ),
@@ -390,7 +396,7 @@ def _cast(
 
     before = scape.near
     after = before if path is None else before.without(replaces).joined(kept_city(path, sha256))
-    return cast(before, after, np.array(towards))
+    return cast(before, after, np.array(towards), scape.slope)
 
 
 def _picture_view(scape: Cityscape) -> View:

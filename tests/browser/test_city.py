@@ -68,10 +68,10 @@ def town(live_server: Served) -> Town:
 
 
 @pytest.fixture
-def scape(live_server: Served, town: Town, tmp_path: Path) -> scapes.Scape:
+def scape(live_server: Served, town: Town, tmp_path: Path, request: pytest.FixtureRequest) -> scapes.Scape:
     files = FolderStore(tmp_path / "live-data" / "files")
     with unit_of_work(live_server.engine, write=True) as session:
-        return scapes.build(session, files, town.procedure, at=AT)
+        return scapes.build(session, files, town.procedure, at=AT, rise=getattr(request, "param", 0.0))
 
 
 def open_city(page: Page, town: Town) -> None:
@@ -109,8 +109,9 @@ def handed_in(live_server: Served) -> Contribution:
         return session.exec(select(Contribution)).one()
 
 
+@pytest.mark.parametrize("scape", [0.0, 0.15], indirect=True, ids=["flat", "slope"])
 def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
-    new_page: NewPage, town: Town, scape: scapes.Scape
+    new_page: NewPage, town: Town, scape: scapes.Scape, request: pytest.FixtureRequest
 ) -> None:
     page = new_page(viewport={"width": 900, "height": 800}, reduced_motion="reduce")
     open_city(page, town)
@@ -142,6 +143,11 @@ def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
     assert 0.1 < exact.mean() < 0.6
     overlap = (drawn & exact).sum() / (drawn | exact).sum()
     assert overlap > 0.93, overlap
+    page.goto(asked.replace(".json", ""))
+    is_flat = request.node.callspec.params["scape"] == 0
+    expect(page.locator("main")).to_contain_text(
+        "auf ebenem Boden rund um jedes Gebäude" if is_flat else "auf dem Boden des Geländemodells"
+    )
 
 
 def test_a_building_is_chosen_by_keyboard_and_commented_on(

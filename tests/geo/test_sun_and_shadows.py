@@ -12,6 +12,7 @@ import shapely
 from geo import shadows, sun
 from geo.city import GROUND, Volume, city_of, read_city, write_city
 from geo.geometry import metres_of
+from geo.scene import Ground, on_cells
 from tests.geo.cities import EAST, NORTH, town
 
 #: Moment (UTC), longitude, latitude, azimuth, height as seen: NREL's Solar Position Algorithm, computed with pvlib.
@@ -96,6 +97,61 @@ def test_ground_is_shaded_exactly_where_a_ray_to_the_sun_meets_a_building() -> N
     flat = [not shade.contains(shapely.Point(point.at[:2])) for point in points]
     assert 50 < sum(flat) < len(points) - 50
     assert lit.tolist() == flat
+
+
+def on_hill(rise: tuple[float, float], wave: float) -> Ground:
+    """Ground around the little town: a plane that rises by so much in a metre to the east and north, with waves."""
+    y, x = np.mgrid[0:101, 0:101] * 2.0
+    return Ground(
+        EAST - 50, NORTH - 50, 2.0, 490 + rise[0] * (x - 100) + rise[1] * (y - 100) + wave * np.sin(x / 9)
+    )
+
+
+@pytest.mark.parametrize(
+    ("rise", "wave", "close"),
+    [((0.25, -0.15), 0.0, 0.02), ((-0.3, 0.2), 0.0, 0.02), ((0.05, -0.1), 0.3, 0.3), ((0.0, 0.0), 0.0, 0.02)],
+)
+def test_on_a_slope_too_ground_is_shaded_exactly_where_a_ray_meets_a_building(
+    rise: tuple[float, float], wave: float, close: float
+) -> None:
+    """Up the hill and down it; to a hand's breadth where the ground along a wall is not even."""
+    city, towards, ground = town(5, 5, level=490.0), at(AFTERNOON), on_hill(rise, wave)
+    shade = shadows.merged(shadows.ground_shadows(city, towards, slope=ground.slope()))
+    assert shade.is_valid
+    standing = shapely.union_all(city.footprints)
+    chance = np.random.default_rng(3)
+    places = np.column_stack([chance.uniform(-30, 130, 500) + EAST, chance.uniform(-30, 130, 500) + NORTH])
+    heights = ground.under(places)
+    spots = shapely.points(places)
+    kept = (shapely.distance(shade.boundary, spots) > close) & ~shapely.contains(standing, spots)
+    points = [
+        shadows.Window("", 0, (x, y, z), (0, 0, 1), 1)
+        for (x, y), z in zip(places[kept].tolist(), heights[kept].tolist(), strict=True)
+    ]
+    flat = shapely.contains(shade, spots[kept])
+    assert 50 < flat.sum() < len(points) - 50
+    assert shadows.sunny(city, points, towards).tolist() == (~flat).tolist()
+    if not any(rise):
+        level = shadows.merged(shadows.ground_shadows(city, towards))
+        assert shapely.area(shapely.symmetric_difference(level, shade)) < 0.01
+
+
+def test_what_is_newly_shaded_on_a_slope_is_told_alike_for_a_moment_and_a_day() -> None:
+    ground = on_hill((0.1, 0.1), 0.2)
+    city, plan = (
+        town(5, 5, level=490.0),
+        Volume("new", shapely.box(EAST + 55, NORTH + 55, EAST + 70, NORTH + 70), 490, 515),
+    )
+    seen = shadows.cast(city, city.joined(city_of([plan])), at(AFTERNOON), ground.slope())
+    [[area]] = shadows.newly(city, [((), city_of([plan]))], np.array([at(AFTERNOON)]), ground.slope())
+    assert area == pytest.approx(seen.new_area, rel=1e-3)
+    uphill = shadows.cast(city, city.joined(city_of([plan])), at(AFTERNOON))
+    assert abs(seen.new_area - uphill.new_area) > 0.03 * uphill.new_area
+    # Cut along the grid that it is laid on, it is the same area.
+    pieces = on_cells(seen.new, ground)
+    assert pieces.area == pytest.approx(seen.new_area, rel=1e-6)
+    west, south, east, north = shapely.bounds(shapely.get_parts(pieces)).T
+    assert max((east - west).max(), (north - south).max()) <= 2.0 + 1e-6
 
 
 def test_what_is_newly_shaded_leaves_out_what_was_shaded_or_built_on() -> None:
