@@ -128,7 +128,7 @@ MOVES: Mapping[Act, Move] = {
         {Authoring.OPEN: Authoring.WITHDRAWN, Authoring.LOCKED: Authoring.WITHDRAWN},
     ),
     Act.LOCK: Move(_STAFF | {Part.SYSTEM}, {Authoring.OPEN: Authoring.LOCKED}),
-    Act.UNLOCK: Move(_STAFF, {Authoring.LOCKED: Authoring.OPEN}),
+    Act.UNLOCK: Move(_STAFF | {Part.SYSTEM}, {Authoring.LOCKED: Authoring.OPEN}),
     Act.ARCHIVE: Move(
         _STAFF | {Part.SYSTEM},
         dict.fromkeys(

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DECISION = "decision"
     PLAN = "plan"
     MERGED = "merged"  # it went into another, or took another in
+    VOTED = "voted"  # a vote in which it stood has been counted
 
 
 class Happening(SQLModel, table=True):

@@ -18,6 +18,7 @@ from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
 from consultations import (
+    ballots,
     channels,
     contributions,
     following,
@@ -745,7 +746,9 @@ def lock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Pro
 
 
 def unlock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Proposal:
-    """Let its authors go on. Raises what `require` raises."""
+    """Let its authors go on. Raises what `require` raises, and VOTE_HOLDS while it stands in a vote."""
+    if ballots.holds(session, proposal_id):
+        raise Refusal(Code.VOTE_HOLDS)
     return _move(session, proposal_id, Act.UNLOCK, by=by, author=None, now=now, facts={})
 
 

@@ -24,6 +24,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     announcements,
     attached,
     availability,
+    ballots,
     certificates,
     contributions,
     corrections,

@@ -170,6 +170,51 @@ MESSAGES: dict[Code, str] = {
         "wrote still stands here."
     ),
     Code.DESCRIPTION_REQUIRED: N_("Please say in a few words what the picture “%(filename)s” shows."),
+    Code.NUMBER_OUT_OF_RANGE: N_("Please enter a number from %(least)s to %(most)s."),
+    Code.VOTE_TOO_FEW: N_("Please choose at least %(limit)s proposals that stand for election."),
+    Code.VOTE_UNFIT: N_(
+        "%(reference)s was withdrawn, merged or taken off meanwhile. Please take it off the ballot."
+    ),
+    Code.VOTE_COST_MISSING: N_("Please enter what %(reference)s costs: without it nobody can add up."),
+    Code.VOTE_HOLDS: N_("This proposal stands in a vote. Its text stands still until the vote is counted."),
+    Code.VOTE_OVER: N_("The phase of this vote has ended."),
+    Code.VOTE_NOT_OVER: N_("This vote is still running. It can be counted once its phase is over."),
+    Code.VOTE_PAPER_WAITS: N_(
+        "Batches of paper are not finished yet: %(batches)s. Please have them typed in twice first."
+    ),
+    Code.VOTE_PRINTED_BEFORE: N_(
+        "These codes were printed already. They are not kept: if the paper is lost, cancel the print and make a new one."
+    ),
+    Code.VOTE_CODE_UNKNOWN: N_(
+        "We do not know this code. Please compare it with your letter: ten signs, no O and 0, no I and 1."
+    ),
+    Code.VOTE_CODE_USED: N_(
+        "A vote was cast with this code already, online or on paper. It is counted and secret: nobody can find or change"
+        " it. If that was not you, please call us."
+    ),
+    Code.VOTED_ALREADY: N_(
+        "You have voted already. Your vote is counted and secret: nobody can find or change it, not even you."
+    ),
+    Code.BALLOT_NOTHING: N_("Nothing is chosen yet."),
+    Code.BALLOT_UNKNOWN: N_(
+        "There is something on this ballot that is not up for election. Please open it anew."
+    ),
+    Code.BALLOT_NUMBER: N_("Please enter a whole number from 0 to %(most)s."),
+    Code.BALLOT_TOO_MANY: N_(
+        "You have chosen %(found)s proposals, and %(most)s are possible. Please take %(over)s away."
+    ),
+    Code.BALLOT_POINTS: N_(
+        "You have given %(found)s points, and %(most)s are possible. Please take %(over)s away."
+    ),
+    Code.BALLOT_MONEY: N_(
+        "What you have chosen costs %(found)s € together, and there are %(most)s €. That is %(over)s € too much."
+    ),
+    Code.BALLOT_UNREADABLE: N_(
+        "Ballot %(number)s: please write the numbers that are crossed, such as 2 5, and points such as 2=3 5=1."
+    ),
+    Code.BATCH_INCOMPLETE: N_(
+        "There are %(expected)s ballots in this batch, and %(found)s are typed in. Please enter every ballot, an empty one too."
+    ),
     Code.MAPPING_INVALID: N_("The mapping does not fit: %(problem)s."),
     Code.TABLE_UNREADABLE: N_("The table “%(filename)s” cannot be read: %(problem)s."),
     Code.TABLE_TOO_LONG: N_("The table has more than %(limit)s lines. Please divide it."),
@@ -252,6 +297,8 @@ STATUS: dict[Code, int] = {
     Code.FILE_TOO_LARGE: 413,
     Code.TOO_MANY_TRIES: 429,
     Code.SUPPORT_RUSH: 429,
+    Code.VOTE_CODE_USED: 409,
+    Code.VOTED_ALREADY: 409,
     Code.LINK_EXPIRED: 410,
     Code.TOO_MANY_UPLOADS: 429,
     Code.DATABASE_BUSY: 503,

@@ -34,6 +34,12 @@ OUTCOMES: Mapping[str, str] = {
     Outcome.DEFERRED.value: N_("It will be looked at later"),
     Outcome.NOTED.value: N_("The town has taken note of it"),
 }
+VOTED: Mapping[str, str] = {
+    "chosen": N_("The vote has been counted: it was chosen"),
+    "not_chosen": N_("The vote has been counted: it was not chosen"),
+    "tied": N_("The vote has been counted: it has as many votes as others, and people have to decide"),
+    "depends": N_("The vote has been counted: whether it is chosen depends on a tie above it"),
+}
 MILESTONES: Mapping[str, str] = {
     "planned": N_("planned"),
     "reached": N_("reached"),
@@ -100,6 +106,8 @@ def in_words(news: News, language: str) -> str:
                 "It has become part of the proposal %(reference)s. Whoever supports it can take the support along"
             ) % {"reference": facts["into"]}
         return _("It has taken in the proposal %(reference)s") % {"reference": facts.get("took_in", "")}
+    if news.kind == Kind.VOTED.value:
+        return _(VOTED.get(facts.get("outcome", ""), VOTED["depends"]))
     return title
 
 

@@ -1,0 +1,368 @@
+"""Votes on proposals: set up, cast once in secret online and on paper, counted at the end; on both databases."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, inspect, text
+from sqlmodel import Session, select
+
+from consultations import (
+    ballots,
+    evidence,
+    happenings,
+    journal,
+    paper_ballots,
+    proposals,
+    proposing,
+    voting,
+)
+from consultations.ballots import Ballot, BatchState, LetterOutcome, Vote, VoteRoll, VoteState, Way
+from consultations.cocreation import Arrangement, Authoring, Limits, Opening
+from consultations.counting import VoteKind
+from consultations.files import FolderStore
+from consultations.paper_ballots import Typed
+from consultations.permissions import PUBLIC
+from consultations.phases import Phase, phases_of
+from consultations.proposing import Why
+from consultations.refusals import Code, Refusal
+from consultations.voting import VoteInput, Voter
+from participation.database import unit_of_work
+from tests.actions.test_seeing_through import dialogue, propose, refused
+from tests.cast import ENDS, NOW, Town
+
+KEY = b"the installation's key"
+AFTER = NOW.replace(year=ENDS.year, month=ENDS.month, day=ENDS.day) + timedelta(days=2)
+
+
+@pytest.fixture
+def town(session: Session) -> Town:
+    return dialogue(session)
+
+
+def phase_of(session: Session, town: Town) -> Phase:
+    (phase,) = phases_of(session, town.procedure.id or 0)
+    return session.get_one(Phase, phase.id)
+
+
+def put_up(
+    session: Session, town: Town, *, proposals_: int = 3, limits: Limits | None = None, **facts: Any
+) -> Vote:
+    """A vote on three benches that stands, codes and accounts alike."""
+    phase = phase_of(session, town)
+    opened = frozenset({Opening.PROPOSE, Opening.COMMENT, Opening.VOTE})
+    arranged = Arrangement(opens=opened, limits=limits or Limits())
+    proposing.arrange(session, town.procedure, phase, arranged, note="Wahl", by=town.planner, now=NOW)
+    stand = [propose(session, town).contribution_id for _ in range(proposals_)]
+    entered = VoteInput(
+        **{
+            "question": "Welche Bänke zuerst?",
+            "proposal_ids": stand,
+            "most": 2,
+            "wins": 1,
+            "ways": (Way.CODE, Way.ACCOUNT),
+            "on_paper": True,
+            **facts,
+        }
+    )
+    vote = voting.plan(session, town.procedure, phase, entered, by=town.planner, now=NOW)
+    return voting.put_up(session, vote, by=town.planner, now=NOW)
+
+
+def codes(session: Session, town: Town, vote: Vote, number: int) -> list[str]:
+    once = f"form-{number}-{len(voting.prints_of(session, vote.id or 0))}"
+    return voting.print_codes(session, vote, number, once=once, key=KEY, by=town.planner, now=NOW)[1]
+
+
+def vote_with(session: Session, vote: Vote, code: str, *numbers: int, once: str = "") -> str:
+    voter = voting.voter_by_code(session, vote, code, key=KEY)
+    marks = dict.fromkeys(numbers, 1)
+    return voting.cast(session, vote, voter, marks, once=once or code, now=NOW)
+
+
+def in_urn(session: Session) -> list[Ballot]:
+    return list(session.exec(select(Ballot)).all())
+
+
+def test_a_vote_is_set_up_stands_still_and_is_changed_by_nobody(session: Session, town: Town) -> None:
+    phase = phase_of(session, town)
+    first, second = propose(session, town), propose(session, town)
+    stand = [first.contribution_id, second.contribution_id]
+    plan: dict[str, Any] = {"by": town.planner, "now": NOW}
+
+    def planned(**facts: Any) -> Vote:
+        facts = {"question": "Welche?", "proposal_ids": stand, **facts}
+        return voting.plan(session, town.procedure, phase, VoteInput(**facts), **plan)
+
+    refused(
+        Code.NOT_ALLOWED,
+        lambda: voting.plan(session, town.procedure, phase, VoteInput("?", stand), by=town.clerk, now=NOW),
+    )
+    refused(Code.REASON_REQUIRED, lambda: planned(question="  "))
+    refused(Code.NOTHING_CHOSEN, lambda: planned(ways=()))
+    refused(Code.NUMBER_OUT_OF_RANGE, lambda: planned(most=0))
+    refused(Code.NUMBER_OUT_OF_RANGE, lambda: planned(kind=VoteKind.POINTS, most=3, most_each=4))
+    refused(Code.NOT_FOUND, lambda: planned(proposal_ids=[*stand, 999_999]))
+    vote = planned(proposal_ids=stand[:1])
+    up = {"by": town.planner, "now": NOW}
+    refused(Code.NOT_OPENED, lambda: voting.put_up(session, vote, **up))
+    opened = Arrangement(opens=frozenset({Opening.PROPOSE, Opening.COMMENT, Opening.VOTE}))
+    proposing.arrange(session, town.procedure, phase, opened, note="Wahl", by=town.planner, now=NOW)
+    refused(Code.VOTE_TOO_FEW, lambda: voting.put_up(session, vote, **up))
+    planned()
+    owner = proposals.authors_of(session, second.contribution_id)[0]
+    proposing.withdraw(session, second.contribution_id, Why.DONE, by=PUBLIC, author=owner, now=NOW)
+    refused(Code.VOTE_UNFIT, lambda: voting.put_up(session, vote, **up))
+    refused(Code.NOT_FOUND, planned)
+    assert [each.number for each in ballots.options_of(session, vote.id or 0)] == [1, 2]
+
+
+def test_text_and_owner_while_it_stands_and_afterwards(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    first, second, third = (
+        proposals.by_contribution(session, each.proposal_id)
+        for each in ballots.options_of(session, vote.id or 0)
+    )
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert {each.authoring for each in (first, second, third)} == {Authoring.LOCKED.value}
+    refused(
+        Code.VOTE_HOLDS, lambda: proposing.unlock(session, first.contribution_id, by=town.planner, now=NOW)
+    )
+    assert ballots.stand(session, [first.contribution_id])[first.contribution_id].outcome is None
+    # A co-author goes, an owner withdraws: the ballot stays, and so does every vote for it.
+    owner = proposals.authors_of(session, second.contribution_id)[0]
+    proposing.withdraw(session, second.contribution_id, Why.CHANGED_MIND, by=PUBLIC, author=owner, now=NOW)
+    (code,) = codes(session, town, vote, 1)
+    vote_with(session, vote, code, 2)
+    voting.close(session, vote, by=town.planner, now=AFTER)
+    assert vote.result["marks"] == {"1": 0, "2": 1, "3": 0}
+    assert vote.result["outcomes"]["2"] == "chosen"
+    session.refresh(first)
+    session.refresh(second)
+    assert (first.authoring, second.authoring) == (Authoring.OPEN.value, Authoring.WITHDRAWN.value)
+    told = session.exec(select(happenings.Happening).where(happenings.Happening.kind == "voted")).all()
+    assert [each.facts["outcome"] for each in told] == ["not_chosen", "chosen", "not_chosen"]
+
+
+def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    drawn = codes(session, town, vote, 8)
+    number = vote_with(session, vote, drawn[0], 1, 3, once="my form")
+    # Double click and reload: the same ballot. Another ballot with the same code: refused.
+    again = Voter(voting.code_hash(KEY, vote, drawn[0]), Way.CODE)
+    assert voting.cast(session, vote, again, {1: 1, 3: 1}, once="my form", now=NOW) == number
+    refused(Code.VOTE_CODE_USED, lambda: voting.cast(session, vote, again, {2: 1}, once="my form", now=NOW))
+    refused(Code.VOTE_CODE_USED, lambda: vote_with(session, vote, drawn[0].lower(), 2))
+    assert [each.check_number for each in in_urn(session)] == [number]
+    for wrong in ("", "ABC", "OOOOO-11111", "3" * 10, "x" * 500):
+        refused(
+            Code.VOTE_CODE_UNKNOWN, lambda wrong=wrong: voting.voter_by_code(session, vote, wrong, key=KEY)
+        )
+    refused(Code.VOTE_CODE_UNKNOWN, lambda: voting.voter_by_code(session, vote, drawn[1], key=b"another"))
+
+    # On paper: the used one stays closed and on file; the others vote and can do so nowhere else.
+    letters = [
+        voting.spelled(drawn[0]),
+        *(voting.spelled(each) for each in drawn[1:6]),
+        drawn[1],
+        "99999-99999",
+    ]
+    batch = paper_ballots.open_batch(
+        session, vote, letters, received_on=NOW.date(), filed="Urne 1", key=KEY, by=town.clerk, now=NOW
+    )
+    said = [each.outcome for each in paper_ballots.letters_of(session, batch.id or 0)]
+    assert said == ["used", *["admitted"] * 5, "used", "unknown"]
+    refused(Code.VOTE_CODE_USED, lambda: vote_with(session, vote, drawn[1], 1))
+    voter = voting.voter_by_code(session, vote, drawn[6], key=KEY)
+    assert voting.looked_up(session, vote, voter.party) is LetterOutcome.ADMITTED
+
+    # Typed in by two; where they differ nothing counts until they agree.
+    first = [
+        Typed({1: 1}),
+        Typed({2: 1, 3: 1}),
+        Typed({1: 1, 2: 1, 3: 1}),
+        Typed({}),
+        Typed({2: 1}, spoiled=True),
+    ]
+    second = [first[0], Typed({2: 1}), *first[2:]]
+    refused(
+        Code.BATCH_INCOMPLETE,
+        lambda: paper_ballots.enter(session, vote, batch, first[:4], by=town.clerk, now=NOW),
+    )
+    refused(
+        Code.BALLOT_UNKNOWN,
+        lambda: paper_ballots.enter(
+            session, vote, batch, [Typed({9: 1}), *first[1:]], by=town.clerk, now=NOW
+        ),
+    )
+    refused(
+        Code.BALLOT_NUMBER,
+        lambda: paper_ballots.enter(
+            session, vote, batch, [Typed({1: -1}), *first[1:]], by=town.clerk, now=NOW
+        ),
+    )
+    paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW)
+    refused(Code.FOUR_EYES, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW))
+    paper_ballots.enter(session, vote, batch, second, by=town.planner, now=NOW)
+    assert batch.state == BatchState.DIFFERS.value
+    assert [each.number for each in paper_ballots.differences(session, batch)] == [2]
+    assert len(in_urn(session)) == 1
+    refused(Code.VOTE_PAPER_WAITS, lambda: voting.close(session, vote, by=town.planner, now=AFTER))
+    paper_ballots.enter(session, vote, batch, first, by=town.planner, now=NOW)
+    assert batch.state == BatchState.AGREED.value
+    refused(
+        Code.WRONG_STATE, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW)
+    )
+
+    # Lost paper, and paper that came too late.
+    late = codes(session, town, vote, 2)
+    voting.cancel_print(
+        session, vote, voting.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=NOW
+    )
+    refused(Code.VOTE_CODE_UNKNOWN, lambda: vote_with(session, vote, drawn[7], 1))
+    behind = paper_ballots.open_batch(
+        session, vote, [late[0], drawn[7]], received_on=AFTER.date(), key=KEY, by=town.clerk, now=AFTER
+    )
+    assert [each.outcome for each in paper_ballots.letters_of(session, behind.id or 0)] == [
+        "late",
+        "cancelled",
+    ]
+    assert behind.state == BatchState.EMPTY.value
+
+    voting.close(session, vote, by=town.planner, now=AFTER)
+    assert vote.result["valid"] == 3
+    assert vote.result["invalid"] == {"nothing": 1, "spoiled": 1, "too_much": 1}
+    assert vote.result["channels"] == {"letter": 5, "web": 1}
+    assert vote.result["marks"] == {"1": 2, "2": 1, "3": 2}
+    assert vote.result["outcomes"] == {"1": "tied", "2": "not_chosen", "3": "tied"}
+    assert vote.result["roll"] == len(in_urn(session)) == 6
+    assert vote.result["letters"] == {"admitted": 5, "cancelled": 1, "late": 1, "unknown": 1, "used": 2}
+    refused(Code.WRONG_STATE, lambda: voting.close(session, vote, by=town.planner, now=AFTER))
+
+
+def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterwards(
+    session: Session, town: Town, tmp_path: Any
+) -> None:
+    vote = put_up(session, town, on_paper=False)
+    drawn = codes(session, town, vote, 2)
+    numbers = {vote_with(session, vote, code, 1) for code in drawn}
+    for asked in (
+        lambda: list(ballots.cast_ballots(session, vote)),
+        lambda: voting.published_list(session, vote),
+    ):
+        with pytest.raises(ValueError, match="nobody sees"):
+            asked()
+    refused(Code.VOTE_NOT_OVER, lambda: voting.close(session, vote, by=town.planner, now=NOW))
+    assert not voting.is_any_due(session, NOW)
+    # Nothing that could tell who voted what: no moment, no account, no order; and casting leaves no journal entry.
+    for table in (Ballot.__tablename__, VoteRoll.__tablename__):
+        columns = {each["name"] for each in inspect(session.connection()).get_columns(table)}
+        assert not {name for name in columns if name == "id" or name.endswith(("_at", "person_id"))}
+    assert {each.verb for each in journal.about(session, f"vote:{vote.id}")} == {
+        "vote_planned", "vote_put_up", "vote_codes_printed",
+    }  # fmt: skip
+    if session.get_bind().dialect.name == "sqlite":
+        with pytest.raises(Exception, match="rowid"):
+            session.connection().execute(text("SELECT rowid FROM ballot"))
+
+    assert voting.close_due(session, now=AFTER) == 1
+    refused(
+        Code.NOT_OPENED,
+        lambda: voting.cast(session, vote, Voter("late", Way.CODE), {1: 1}, once="x", now=AFTER),
+    )
+    table = voting.published_list(session, vote)
+    lines = table.decode().splitlines()
+    assert lines[0].startswith("check_number,counts,ID-1-")
+    assert {line.split(",")[0].replace("-", "") for line in lines[1:]} == numbers
+    assert [line.split(",")[1:] for line in lines[1:]] == [["yes", "1", "0", "0"]] * 2
+    assert hashlib.sha256(table).hexdigest() == vote.list_sha256
+    store = FolderStore(tmp_path)
+    assert not [each for each in evidence.examine(session, store) if "vote" in each.subject]
+    vote = session.exec(select(Vote)).one()
+    session.connection().execute(text("DELETE FROM ballot WHERE check_number = :one"), {"one": min(numbers)})
+    assert [
+        (each.subject, each.problem) for each in evidence.examine(session, store) if "vote" in each.subject
+    ] == [(f"vote:{vote.id}", "ballots_altered")]
+
+
+def test_accounts_vote_once_and_say_what_a_limit_asks(session: Session, town: Town) -> None:
+    limits = Limits(minimum_age=14, ground="Satzung §2", contact="Frau Kern")
+    vote = put_up(session, town, limits=limits, kind=VoteKind.POINTS, most=5, most_each=3)
+    party = voting.account_party(KEY, vote, town.clerk.person_id or 0)
+    bare = Voter(party, Way.ACCOUNT)
+    refused(Code.SUPPORT_DECLARE, lambda: voting.cast(session, vote, bare, {1: 1}, once="a", now=NOW))
+    voter = Voter(party, Way.ACCOUNT, declares=frozenset({"age"}))
+    for marks, code in (
+        ({}, Code.BALLOT_NOTHING), ({1: 4}, Code.BALLOT_NUMBER), ({1: -3, 2: 3}, Code.BALLOT_NUMBER),
+        ({1: 3, 2: 3}, Code.BALLOT_POINTS), ({99: 1}, Code.BALLOT_UNKNOWN),
+    ):  # fmt: skip
+        refused(code, lambda marks=marks: voting.cast(session, vote, voter, marks, once="a", now=NOW))
+    assert not in_urn(session)
+    voting.cast(session, vote, voter, {1: 3, 2: 2}, once="a", now=NOW)
+    assert voting.has_voted(session, vote, party)
+    refused(Code.VOTED_ALREADY, lambda: voting.cast(session, vote, voter, {3: 1}, once="b", now=NOW))
+    # Somebody else's form: their ballot stays as it is, and nobody is written into the roll for it.
+    other = Voter("other", Way.ACCOUNT, declares=frozenset({"age"}))
+    with session.begin_nested() as nested:
+        refused(Code.CHANGED_MEANWHILE, lambda: voting.cast(session, vote, other, {3: 1}, once="a", now=NOW))
+        nested.rollback()
+    assert not voting.has_voted(session, vote, "other")
+
+
+def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, town: Town) -> None:
+    facts: dict[str, Any] = {"kind": VoteKind.BUDGET, "most": 50_000, "ways": (Way.CODE,)}
+    missing = refused(Code.VOTE_COST_MISSING, lambda: put_up(session, town, **facts))
+    assert str(missing.facts["reference"]).startswith("ID-1-")
+    vote = session.exec(select(Vote)).one()
+    stand = [option.proposal_id for option in ballots.options_of(session, vote.id or 0)]
+    entered = VoteInput("Wofür das Geld?", stand, costs=dict.fromkeys(stand, 30_000), **facts)
+    phase = phase_of(session, town)
+    stale: dict[str, Any] = {"by": town.planner, "now": NOW, "expected_version": 0}
+    refused(Code.CHANGED_MEANWHILE, lambda: voting.plan(session, town.procedure, phase, entered, **stale))
+    voting.plan(session, town.procedure, phase, entered, by=town.planner, now=NOW)
+    voting.put_up(session, vote, by=town.planner, now=NOW)
+    refused(
+        Code.WRONG_STATE,
+        lambda: voting.plan(session, town.procedure, phase, entered, by=town.planner, now=NOW),
+    )
+    refused(Code.WRONG_STATE, lambda: voting.take_back(session, vote, by=town.planner, now=NOW))
+    one, _two = codes(session, town, vote, 2)
+    refused(Code.BALLOT_MONEY, lambda: vote_with(session, vote, one, 1, 2))
+    vote_with(session, vote, one, 1)
+    same: dict[str, Any] = {"once": "once", "key": KEY, "by": town.planner, "now": NOW}
+    voting.print_codes(session, vote, 1, **same)
+    refused(Code.VOTE_PRINTED_BEFORE, lambda: voting.print_codes(session, vote, 1, **same))
+    refused(Code.REASON_REQUIRED, lambda: voting.cancel(session, vote, why=" ", by=town.planner, now=NOW))
+    voting.cancel(session, vote, why="Die Briefe kamen nicht an.", by=town.planner, now=NOW)
+    assert vote.state == VoteState.CANCELLED.value
+    assert not in_urn(session)
+    assert not vote.result
+
+
+def test_two_windows_at_the_same_moment_cast_one_ballot(engine: Engine) -> None:
+    with unit_of_work(engine, write=True) as session:
+        town = dialogue(session)
+        vote = put_up(session, town)
+        (code,) = codes(session, town, vote, 1)
+        vote_id = vote.id
+
+    def click(once: str) -> Code | str:
+        with unit_of_work(engine, write=True) as session:
+            vote = session.get_one(Vote, vote_id)
+            party = voting.code_hash(KEY, vote, code)
+            try:
+                return voting.cast(session, vote, Voter(party, Way.CODE), {1: 1}, once=once, now=NOW)
+            except Refusal as refusal:
+                return refusal.code
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(click, ["a", "b", "a", "b"]))
+    with unit_of_work(engine) as session:
+        assert len(in_urn(session)) == len(session.exec(select(VoteRoll)).all()) == 1
+        (ballot,) = in_urn(session)
+        assert said.count(ballot.check_number) == 2
+        assert said.count(Code.VOTE_CODE_USED) == 2
