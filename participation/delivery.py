@@ -23,6 +23,7 @@ from consultations import (
     notices,
     received,
     support_lists,
+    voting,
 )
 from consultations.agency_overview import Told
 from consultations.municipalities import Municipality
@@ -297,6 +298,15 @@ def forget_supporters(house: House) -> bool:
         return support_lists.forget_names(session, by=SYSTEM, now=house.clock()) > 0
 
 
+def count_votes(house: House) -> bool:
+    """Count the votes without paper whose phase is over."""
+    with unit_of_work(house.engine) as session:
+        if not voting.is_any_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return voting.close_due(session, now=house.clock()) > 0
+
+
 def tell_followers(house: House) -> bool:
     """Leave mails for those who follow something and whose time has come."""
     with unit_of_work(house.engine) as session:
@@ -310,4 +320,12 @@ def tell_followers(house: House) -> bool:
         return following.tell_due(session, house.clock()) > 0
 
 
-jobs.ROUNDS += [deliver_mail, forget_drafts, mind_agencies, sweep_files, tell_followers, forget_supporters]
+jobs.ROUNDS += [
+    count_votes,
+    deliver_mail,
+    forget_drafts,
+    mind_agencies,
+    sweep_files,
+    tell_followers,
+    forget_supporters,
+]

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from consultations import lateness
 from consultations.checks import Medium
+from consultations.cocreation import Opening, arrangement
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
 from consultations.phases import Opens, Phase, PhaseKind, current_phase
@@ -59,6 +60,7 @@ WAYS: Mapping[str, str] = {
     Opens.STATEMENT: N_("Hand in a statement"),
     Opens.PROPOSAL: N_("Propose an idea"),
     Opens.COMMENT: N_("Comment on the map"),
+    Opening.VOTE: N_("Vote on proposals"),
 }
 """What people can do in a phase, as short words."""
 
@@ -90,6 +92,18 @@ ENTERED_IN = next(iter(LANGUAGES))
 _AFTER_THE_COUNCIL = (PhaseKind.RESOLUTION.value, PhaseKind.IN_FORCE.value)
 
 
+#: What a phase may ask people besides taking contributions in.
+_ASKS = frozenset({Opening.VOTE})
+
+
+def _ways_of(phase: Phase) -> tuple[str, ...]:
+    """What a phase invites people to do: the kinds that it takes in, and what else it asks."""
+    if "co_creation" not in phase.facts:
+        return tuple(phase.opens)
+    asked = _ASKS & arrangement(phase.opens, phase.facts).opens
+    return (*phase.opens, *sorted(each.value for each in asked))
+
+
 def standing(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> str:
     """Where a consultation stands for the public: a key of STANDINGS.
 
@@ -102,7 +116,7 @@ def standing(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> st
     }.get(ProcedureState(procedure.state))
     if fixed:
         return fixed
-    inviting = [phase for phase in phases if phase.opens]
+    inviting = [phase for phase in phases if _ways_of(phase)]
     states = {phase.state(now) for phase in inviting if phase.starts_on}
     if PhaseState.OPEN in states:
         return "open"
@@ -179,11 +193,11 @@ def card(
     where = standing(procedure, phases, now)
     phase = spoken_of(phases, now)
     opened = [each for each in phases if each.state(now) is PhaseState.OPEN]
-    now_possible = [way for each in opened for way in each.opens]
+    now_possible = [way for each in opened for way in _ways_of(each)]
     behind = [
         each
         for each in phases
-        if each.starts_on and not each.opens and each.state(now) is not PhaseState.COMING
+        if each.starts_on and not _ways_of(each) and each.state(now) is not PhaseState.COMING
     ]
     return Card(
         slug=procedure.slug,
@@ -217,7 +231,7 @@ def text_language(procedure: Procedure, language: str, name: str) -> str:
 
 def spoken_of(phases: Sequence[Phase], now: datetime) -> Phase | None:
     """The phase whose dates a card shows: of those that invite people, the one to speak of now."""
-    return current_phase([phase for phase in phases if phase.opens], now)
+    return current_phase([phase for phase in phases if _ways_of(phase)], now)
 
 
 def in_order(cards: Iterable[Card]) -> list[Card]:

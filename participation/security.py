@@ -260,6 +260,8 @@ class Action(StrEnum):
     AGENCY_LINK = "agency_link"
     #: Looking for what resembles a proposal while it is typed, from one address.
     SIMILAR = "similar"
+    #: Wrong voting codes from one address: a code has 45 bits, and nobody can lock all voters out from afar.
+    VOTING_CODE = "voting_code"
 
 
 RATES = {
@@ -276,6 +278,7 @@ RATES = {
     Action.AGENCY_CODE: "10 per 10 minutes",
     Action.AGENCY_LINK: "1000 per hour",
     Action.SIMILAR: "120 per minute",
+    Action.VOTING_CODE: "20 per 10 minutes",
 }
 
 

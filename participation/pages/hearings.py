@@ -14,6 +14,7 @@ from wtforms.validators import Length, Optional
 
 from consultations import (
     announcements,
+    ballots,
     filing,
     frozen,
     municipalities,
@@ -24,7 +25,8 @@ from consultations import (
     publishing,
     received,
 )
-from consultations.deadlines import local_date
+from consultations.ballots import VoteState
+from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
@@ -203,6 +205,8 @@ class Links:
     #: In three dimensions, and its sun and shadow.
     city: str
     sunlight: str
+    #: Votes: the question, its address, and a state of `voting.state_of`.
+    votes: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -519,7 +523,26 @@ def _links(
         lookup=visit.url("lookup") if "lookup" in PAGES else "",
         city=address("city", has_city),
         sunlight=address("sunlight", has_city),
+        votes=_votes(visit, procedure, phases),
     )
+
+
+def _votes(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[tuple[str, str, str], ...]:
+    """The votes that everybody may know of; one query."""
+    by_id = {phase.id: phase for phase in phases}
+    return tuple(
+        (
+            vote.question,
+            visit.url("vote", slug=procedure.slug, phase=vote.phase_id),
+            vote.state
+            if vote.state != VoteState.READY.value
+            else _VOTE_STATES[by_id[vote.phase_id].state(visit.now)],
+        )
+        for vote in ballots.of_procedure(visit.session, procedure.id or 0)
+    )
+
+
+_VOTE_STATES = {PhaseState.COMING: "coming", PhaseState.OPEN: "running", PhaseState.OVER: "counting"}
 
 
 def _look(visit: Visit) -> str:

@@ -36,6 +36,7 @@ OPENINGS: Mapping[Opening, str] = {
     Opening.REVISE: N_("Authors may change their proposals"),
     Opening.AMEND: N_("Others may suggest other words"),
     Opening.SUPPORT: N_("People may support proposals"),
+    Opening.VOTE: N_("People may vote on proposals"),
 }
 
 

@@ -12,10 +12,21 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import agency_periods, people, places, procedures, publishing, town_templates, variants
+from consultations import (
+    agency_periods,
+    ballots,
+    people,
+    places,
+    procedures,
+    proposing,
+    publishing,
+    town_templates,
+    variants,
+)
+from consultations.cocreation import Opening
 from consultations.documents import documents_of
 from consultations.permissions import Permission, may
-from consultations.phases import Opens, Phase, phases_of
+from consultations.phases import Opens, Phase, PhaseKind, phases_of
 from consultations.procedures import Procedure, ProcedureInput, ProcedureState, localised
 from consultations.publishing import TRANSITIONS
 from consultations.refusals import Code, Refusal
@@ -155,7 +166,29 @@ def _cocreation(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> 
             url=visit.url("planning_cocreation", id=procedure.id, phase=phase.id),
         )
         for phase in phases
-        if Opens.PROPOSAL.value in phase.opens
+        if Opens.PROPOSAL.value in phase.opens or phase.kind == PhaseKind.CO_CREATION.value
+    )
+
+
+def _votes(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[Section, ...]:
+    """The vote of each phase that opens one, with its question once it has one; one query."""
+    opened = [phase for phase in phases if Opening.VOTE in proposing.arrangement_of(phase).opens]
+    known = ballots.of_phases(visit.session, [phase.id or 0 for phase in opened]) if opened else {}
+    return tuple(
+        replace(
+            _section(
+                visit,
+                procedure,
+                "planning_contact",
+                N_("Vote on proposals"),
+                (overview.phase_name(phase, visit.language),)
+                + ((known[phase.id or 0].question,) if phase.id in known else ()),
+                (),
+                optional=True,
+            ),
+            url=visit.url("planning_vote", id=procedure.id, phase=phase.id),
+        )
+        for phase in opened
     )
 
 
@@ -212,6 +245,7 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
             lacking, optional=True,
         ),
         *_cocreation(visit, procedure, phases),
+        *_votes(visit, procedure, phases),
     )  # fmt: skip
     advice = tuple(
         found

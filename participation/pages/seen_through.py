@@ -1,13 +1,24 @@
 """What stands beside a proposal's words: support, the promised day, the official answer, what was built; for its page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from starlette.responses import Response, StreamingResponse
 
-from consultations import evaluation, implementation, procedures, proposals, proposing, received, support
+from consultations import (
+    ballots,
+    evaluation,
+    implementation,
+    procedures,
+    proposals,
+    proposing,
+    received,
+    support,
+)
 from consultations.cocreation import Act, Authoring, Opening, Part, answer
 from consultations.contributions import Contribution
+from consultations.counting import Outcome as VoteOutcome
 from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
 from consultations.implementation import EntryKind
@@ -18,6 +29,17 @@ from consultations.proposals import Proposal
 from participation.news_messages import MILESTONES, OUTCOMES, costs_in_words
 from participation.pages.contributions_list import open_procedure
 from participation.web import Visit, page
+
+#: Marks a message for the catalogues.
+N_ = str
+
+VOTED: Mapping[VoteOutcome | None, str] = {
+    None: N_("It stands for election"),
+    VoteOutcome.CHOSEN: N_("It was chosen in a vote"),
+    VoteOutcome.NOT_CHOSEN: N_("It stood for election and was not chosen"),
+    VoteOutcome.TIED: N_("It stood for election: tied, people have to decide"),
+    VoteOutcome.DEPENDS: N_("It stood for election: whether it is chosen depends on a tie above it"),
+}
 
 
 def shown_proposal(visit: Visit) -> tuple[Procedure, Proposal, Contribution]:
@@ -103,6 +125,9 @@ class Through:
     spent: int
     follow_url: str
     feed_url: str
+    #: Where it stands for election or stood; empty if nowhere. `vote_words`: what of it.
+    vote_url: str
+    vote_words: str
 
 
 def through_of(visit: Visit, procedure: Procedure, proposal: Proposal, reference: str) -> Through:
@@ -118,6 +143,7 @@ def through_of(visit: Visit, procedure: Procedure, proposal: Proposal, reference
     task = evaluation.tasks_of(visit.session, [key]).get(key)
     owed = task if task is not None and task.answered_at is None else None
     answers = evaluation.answers_of(visit.session, key)
+    stands = ballots.stand(visit.session, [key]).get(key)
     story = implementation.story(visit.session, key, visit.today)
     return Through(
         count=support.shown_count(proposal, running or handed_in, now=visit.now, is_opened=True),
@@ -145,6 +171,8 @@ def through_of(visit: Visit, procedure: Procedure, proposal: Proposal, reference
         spent=story.spent,
         follow_url=visit.url("follow", slug=procedure.slug, vorschlag=reference),
         feed_url=visit.url("news_feed", slug=procedure.slug, vorschlag=reference),
+        vote_url=visit.url("vote", slug=procedure.slug, phase=stands.phase_id) if stands else "",
+        vote_words=visit.gettext(VOTED[stands.outcome]) if stands else "",
     )
 
 

@@ -39,6 +39,7 @@ from consultations import (
     invitations,
     moderation,
     notices,
+    paper_ballots,
     people,
     places,
     procedures,
@@ -48,9 +49,11 @@ from consultations import (
     rewording,
     support_lists,
     unions,
+    voting,
 )
 from consultations.amendments import AmendmentInput
 from consultations.announcements import Entered, Proof
+from consultations.ballots import Vote
 from consultations.checks import Medium
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.documents import DocumentKind, FileFacts
@@ -273,6 +276,12 @@ TABLE: dict[str, Rule] = {
     "support_desk": open_to(COUNTER),
     "support_entry": there(COUNTER, id="proposal_id"),
     "support_sheet": there(COUNTER, id="sheet"),
+    "vote": open_to(EVERYBODY, slug="slug", phase="vote_phase"),
+    "vote_ballots": open_to(EVERYBODY, slug="slug", phase="counted_phase"),
+    "planning_vote": there(PLANNERS, id="procedure", phase="vote_phase"),
+    "paper_votes": open_to(COUNTER),
+    "paper_vote": there(COUNTER, id="vote"),
+    "paper_batch": there(COUNTER, id="batch"),
     "proposal_desk": open_to(MODERATORS),
     "proposal_version": there(MODERATORS, id="proposal_id"),
     "proposal_words": there(MODERATORS, id="proposal_id"),
@@ -764,8 +773,10 @@ def _proposed(
     )
     moderation.decide(session, like, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     wish = UnionInput(like.id or 0, row.id or 0, "Beide wünschen Bänke.", {}, 1)
+    union = unions.ask(session, wish, by=PUBLIC, author=owner, now=NOW).id
     return {
-        "union": unions.ask(session, wish, by=PUBLIC, author=owner, now=NOW).id,
+        "union": union,
+        **_voted(session, town, procedure, [row.id or 0, like.id or 0]),
         "proposal": row.reference,
         "proposal_id": row.id,
         "amendment": made.id,
@@ -774,6 +785,31 @@ def _proposed(
         "amendment_id": handed_in.id,
         "author_link": asked.secret,
         **_seen_through(session, town, row, procedure, scan, link_key=link_key),
+    }
+
+
+def _voted(session: Session, town: Town, procedure: Procedure, ids: Sequence[int]) -> dict[str, object]:
+    """A vote that runs, with a batch of paper, and one that was counted."""
+    made: list[Vote] = []
+    for position in (9, 10):
+        phase = Phase(
+            procedure_id=procedure.id or 0, kind=PhaseKind.CO_CREATION.value, position=position, starts_on=cast.STARTS,
+            ends_on=cast.ENDS, facts={"co_creation": {"opens": ["vote"]}},
+        )  # fmt: skip
+        session.add(phase)
+        session.flush()
+        entered = voting.VoteInput("Welche zuerst?", ids, on_paper=True)
+        vote = voting.plan(session, procedure, phase, entered, by=town.planner, now=NOW)
+        made.append(voting.put_up(session, vote, by=town.planner, now=NOW))
+    batch = paper_ballots.open_batch(
+        session, made[0], ["?"], received_on=NOW.date(), key=b"", by=town.clerk, now=NOW
+    )
+    voting.close(session, made[1], by=town.planner, now=NOW + timedelta(days=60))
+    return {
+        "vote": made[0].id,
+        "vote_phase": made[0].phase_id,
+        "counted_phase": made[1].phase_id,
+        "batch": batch.id,
     }
 
 

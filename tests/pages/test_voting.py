@@ -1,0 +1,195 @@
+"""A vote through the pages, without JavaScript: set up, printed, cast, typed in from paper, counted, checked."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+from starlette.testclient import TestClient
+
+from consultations import moderation
+from consultations.ballots import Ballot, VoteRoll
+from consultations.contributions import Kind
+from consultations.moderation import Action, Decision
+from consultations.phases import Phase, PhaseKind
+from consultations.voting import spelled
+from participation.database import unit_of_work
+from tests import cast
+from tests.cast import NOW, Town
+from tests.conftest import Clock, NewClient
+from tests.pages.test_seeing_through import signed_in, tree_of, words
+
+HERE = "/beteiligungen/ideen"
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    """The cast's town with three proposals that everybody may read, in a phase that opens a vote."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.with_ideas(session, "Ideen")
+        for title in ("Bänke", "Bäume", "Brücke"):
+            row = town.hand_in(
+                session, f"{title}, bitte.", kind=Kind.PROPOSAL, title=title, wants_publication=True
+            )
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        phase = session.exec(select(Phase).where(Phase.kind == PhaseKind.CO_CREATION.value)).one()
+        phase.facts = {**phase.facts, "co_creation": {"opens": ["propose", "comment", "vote"]}}
+        session.add(phase)
+        return town
+
+
+def value(answer: Any, name: str) -> str:
+    return str(tree_of(answer).xpath(f"//input[@name='{name}']/@value")[0])
+
+
+def cast_ones(engine: Engine) -> tuple[int, int]:
+    with Session(engine) as session:
+        return len(session.exec(select(Ballot)).all()), len(session.exec(select(VoteRoll)).all())
+
+
+def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tuple[str, str, list[str]]:
+    """A vote that stands: the planner's address, everybody's, and the codes of six letters."""
+    with Session(engine) as session:
+        phase = session.exec(select(Phase).where(Phase.kind == PhaseKind.CO_CREATION.value)).one()
+    desk = f"/verwaltung/planung/{town.procedure.id}/abstimmung/{phase.id}"
+    form = planner.get(desk)
+    ids = tree_of(form).xpath("//input[starts-with(@name, 'stands-')]/@name")
+    assert len(ids) == 3
+    sent: dict[str, Any] = {
+        "do": "save", "version": value(form, "version"), "question": "", "kind": "choices", "most": "2", "wins": "1",
+        "ways": ["code", "account"], "on_paper": "y", **dict.fromkeys(ids, "1"), **facts,
+    }  # fmt: skip
+    refused = planner.post(desk, data=sent)
+    assert refused.status_code == 422
+    assert len(tree_of(refused).xpath("//input[starts-with(@name, 'stands-')][@checked]")) == 3
+    wrong = planner.post(desk, data={**sent, "question": "Was zuerst?", "most": "0"})
+    assert (wrong.status_code, "von 1 bis" in words(wrong)) == (422, True)
+    assert planner.post(desk, data={**sent, "question": "Was zuerst?"}).status_code == 303
+    stale = planner.post(desk, data={**sent, "question": "Was denn?"})
+    assert stale.status_code == 409
+    assert "So sieht der Stimmzettel aus" in words(planner.get(desk))
+    assert planner.post(desk, data={"do": "put_up"}).status_code == 303
+    page = planner.get(desk)
+    printing = {"do": "print", "codes": "6", "once": value(page, "once")}
+    letters = planner.post(desk, data=printing)
+    found = [each.strip() for each in tree_of(letters).xpath("//strong[@class='d-vote-letter__code']/text()")]
+    assert len(found) == len(set(found)) == 6
+    assert "schon gedruckt" in words(planner.post(desk, data=printing))
+    return desk, f"{HERE}/abstimmung/{phase.id}", found
+
+
+def test_a_vote_from_the_letter_to_the_result(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town, clock: Clock
+) -> None:
+    planner, clerk = (signed_in(engine, each, new_client()) for each in (town.planner, town.clerk))
+    desk, there, codes = put_up(engine, planner, town)
+    assert "Was zuerst?" in words(client.get(HERE))
+    proposal = client.get(f"{HERE}/vorschlaege/ID-0001")
+    assert "steht zur Wahl" in words(proposal)
+    page = client.get(there)
+    assert "beratend" in words(page)
+    # By chance, and the same for this visitor.
+    titles = tree_of(page).xpath("//li[@class='d-ballot__line']//a/text()")
+    assert titles == tree_of(client.get(there)).xpath("//li[@class='d-ballot__line']//a/text()")
+
+    wrong = client.post(there, data={"do": "start", "code": "AAAAA-AAAAA"})
+    assert (wrong.status_code, "kennen wir nicht" in words(wrong)) == (422, True)
+    ballot = client.post(there, data={"do": "start", "code": codes[0].lower().replace("-", " ")})
+    sent = {"code": codes[0], "once": value(ballot, "once")}
+    nothing = client.post(there, data={**sent, "do": "check"})
+    assert (nothing.status_code, "noch nichts ausgewählt" in words(nothing)) == (422, True)
+    much = client.post(there, data={**sent, "do": "check", "mark-1": "1", "mark-2": "1", "mark-3": "1"})
+    assert "möglich sind 2" in words(much)
+    assert len(tree_of(much).xpath("//input[@type='checkbox'][@checked]")) == 3, "as it was typed"
+    for tampered in ({"mark-1": "-5"}, {"mark-1": "9" * 15}, {"mark-77": "1"}, {"mark-1": "x"}):
+        assert client.post(there, data={**sent, "do": "cast", **tampered}).status_code == 422
+    check = client.post(there, data={**sent, "do": "check", "mark-1": "1", "mark-3": "1"})
+    assert "2 von 2 Stimmen" in words(check)
+    again = client.post(there, data={**sent, "do": "back", "mark-1": "1", "mark-3": "1"})
+    assert len(tree_of(again).xpath("//input[@type='checkbox'][@checked]")) == 2
+    assert cast_ones(engine) == (0, 0)
+    final = {**sent, "do": "cast", "mark-1": "1", "mark-3": "1"}
+    receipts = [client.post(there, data=final) for _ in range(3)]
+    numbers = {tree_of(each).xpath("string(//p[@class='d-vote-number'])") for each in receipts}
+    assert len(numbers) == 1, "a double click and a reload are one ballot and one receipt"
+    assert cast_ones(engine) == (1, 1)
+    other = client.post(there, data={**final, "mark-2": "1", "mark-1": ""})
+    assert (other.status_code, "schon abgestimmt" in words(other)) == (409, True)
+    assert client.post(there, data={"do": "start", "code": codes[0]}).status_code == 409
+    # With an account, once.
+    ballot = clerk.post(there, data={"do": "start", "way": "account"})
+    mine = {"way": "account", "once": value(ballot, "once"), "do": "cast", "mark-1": "1"}
+    assert "gezählt" in words(clerk.post(there, data=mine))
+    assert "Sie haben abgestimmt" in words(clerk.get(there))
+    assert client.post(there, data={**mine, "once": "x"}).status_code == 403
+    # Nobody sees how it stands.
+    for each in (planner.get(desk), clerk.get(there), client.get(f"{there}/stimmzettel.csv")):
+        assert not re.search(r"gültige Stimmzettel|class=\"d-result", each.text)
+
+    # On paper: admitted by their codes, typed in twice.
+    lists = tree_of(clerk.get("/verwaltung/auszaehlung")).xpath("//a[contains(@href, '/auszaehlung/')]/@href")
+    counter = clerk.post(lists[0], data={"received_on": "2027-02-16", "codes": "\n".join(codes[:3])})
+    batch = counter.headers["location"]
+    assert "schon abgestimmt" in words(clerk.get(batch))
+    unread = clerk.post(batch, data={"do": "enter", "marks-1": "1 eins", "marks-2": "2"})
+    assert (unread.status_code, value(unread, "marks-1")) == (422, "1 eins")
+    assert clerk.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2"}).status_code == 303
+    assert not tree_of(clerk.get(batch)).xpath("//input[@name='marks-1']"), "four eyes"
+    planner.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2 3"})
+    report = clerk.get(batch)
+    assert "Clara 2; Paula 2 3" in words(report)
+    clerk.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2 3"})
+    assert "Zählt" in words(clerk.get(batch))
+
+    clock.advance(days=30)
+    planner, clerk = (signed_in(engine, each, new_client(), clock()) for each in (town.planner, town.clerk))
+    assert "wird ausgezählt" in words(client.get(there))
+    assert planner.post(desk, data={"do": "close"}).status_code == 303
+    result = client.get(there)
+    said = words(result)
+    assert "4 gültige Stimmzettel" in said
+    assert "1 Brief wurde nicht zugelassen" in said
+    rows = tree_of(result).xpath("//tbody/tr")
+    assert [(row.xpath("string(td[2])"), row.xpath("string(td[3])").strip()) for row in rows] == [
+        ("3", "gewählt"), ("2", "nicht gewählt"), ("1", "nicht gewählt"),
+    ]  # fmt: skip
+    assert "in einer Abstimmung gewählt" in words(client.get(f"{HERE}/vorschlaege/ID-0001"))
+    table = client.get(f"{there}/stimmzettel.csv")
+    assert table.text.count("\r\n") == 5
+    (number,) = numbers
+    assert number.strip() in table.text
+    found = client.post(there, data={"do": "find", "number": number})
+    assert "steht in der Liste: Bänke, Brücke" in words(found)
+    assert "steht nicht in der Liste" in words(client.post(there, data={"do": "find", "number": "?"}))
+    assert "Counted" in client.get(f"/en{there}").text
+
+
+def test_points_and_money_say_what_is_too_much_and_a_guesser_waits(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    planner = signed_in(engine, town.planner, new_client())
+    desk, there, codes = put_up(engine, planner, town, kind="points", most="5", most_each="3")
+    ballot = client.post(there, data={"do": "start", "code": codes[0]})
+    sent = {"code": codes[0], "once": value(ballot, "once"), "do": "check"}
+    one = client.post(there, data={**sent, "mark-1": "4", "mark-2": "1"})
+    assert "von 0 bis 3" in words(one)
+    assert (value(one, "mark-1"), value(one, "mark-2")) == ("4", "1")
+    much = client.post(there, data={**sent, "mark-1": "3", "mark-2": "3"})
+    assert "Sie haben 6 Punkte vergeben, möglich sind 5" in words(much)
+    assert "5 von 5 Punkten" in words(client.post(there, data={**sent, "mark-1": "3", "mark-2": "2"}))
+
+    # A thousand codes in a minute: the guesser waits, whoever comes from elsewhere votes.
+    said = [
+        client.post(there, data={"do": "start", "code": spelled("A" * 9 + each)})
+        for each in "ACDEFGHJKMNPQRTWXY3467" * 2
+    ]
+    assert [each.status_code for each in said].count(422) == 20
+    assert said[-1].status_code == 429
+    assert int(said[-1].headers["retry-after"]) > 0
+    assert cast_ones(engine) == (0, 0)
+
+    why = planner.post(desk, data={"do": "cancel", "why": ""})
+    assert why.status_code == 422
+    assert planner.post(desk, data={"do": "cancel", "why": "Die Briefe kamen nicht an."}).status_code == 303
+    assert "Die Briefe kamen nicht an." in words(client.get(there))
