@@ -137,19 +137,30 @@ def _emptied(dsn: str, shape: tuple[object, ...]) -> bool:
                 return False
             tables = [sql.Identifier(name) for (name,) in connection.execute(_TABLES).fetchall()]
             ask = sql.SQL(" UNION ALL ").join(
-                sql.SQL("SELECT {} WHERE EXISTS (SELECT 1 FROM {})").format(sql.Literal(index), table)
+                sql.SQL("SELECT {}, pg_relation_size({}::regclass) WHERE EXISTS (SELECT 1 FROM {})").format(
+                    sql.Literal(index), sql.Literal(table.as_string(connection)), table
+                )
                 for index, table in enumerate(tables)
             )
-            used = [tables[index] for (index,) in connection.execute(ask).fetchall()]
-            if used:
-                connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(used)))
+            used = connection.execute(ask).fetchall()
+            # A few rows are deleted in a fifth of the time that it takes to make the files of a table anew; what was
+            # large leaves dead rows for the next test to read. No trigger and no foreign key is asked in this role.
+            do = ["SET session_replication_role = replica", "BEGIN"]
+            for index, size in used:
+                name = tables[index].as_string(connection)
+                do.append(f"TRUNCATE {name} CASCADE" if size > LARGE else f"DELETE FROM {name}")
+            connection.execute("; ".join([*do, "COMMIT"]).encode())
             connection.execute(
-                "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
+                " WHERE last_value IS NOT NULL"
             ).fetchall()
     except psycopg.Error:
         return False
     return True
 
+
+#: Octets from which on a table's files are made anew.
+LARGE = 1_000_000
 
 _TABLES = (
     "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
