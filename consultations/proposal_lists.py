@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, case, false, func, or_, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, case, false, func, literal, or_, true, tuple_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -63,6 +63,9 @@ class Listed:
     total: int
     next: str | None
 
+
+#: Buckets that are looked into first where nobody knows how many proposals there are in all.
+UNTOLD = 16
 
 #: What a condition of `search` is on, where contributions themselves are not asked for.
 _KEY = "proposal.contribution_id"
@@ -147,46 +150,70 @@ def listed(
     begins at (ValueError without); proposals without a place on the map come last. At most four queries, however many
     proposals there are.
     """
+    conditions = _conditions(session, procedure_id, wanted)
+    if order is Order.CHANCE and total != 0:
+        return _by_chance(session, conditions, total, seed, after, limit)
     if total is None:
         total = how_many(session, procedure_id, wanted)
     if not total:
         return Listed((), 0, None)
-    conditions = _conditions(session, procedure_id, wanted)
-    if order is Order.CHANCE:
-        return _by_chance(session, conditions, total, seed, after, limit)
     return _sorted(session, procedure_id, conditions, total, order, after, limit, origin)
 
 
 def _by_chance(
-    session: Session, conditions: Sequence[Any], total: int, seed: str, after: str, limit: int
+    session: Session, conditions: Sequence[Any], total: int | None, seed: str, after: str, limit: int
 ) -> Listed:
+    """Where nobody knows how many there are, they are counted by the question that finds the page: what a search finds
+    is looked up once."""
     shuffled = list(range(BUCKETS))
     random.Random(seed).shuffle(shuffled)
     position, _, drawn = after.partition(".")
     start = int(position) if position.isdecimal() and int(position) < BUCKETS else 0
     last = int(drawn) if drawn.isdecimal() else -1
     # As many buckets as most likely hold a page; the rest only if they did not.
-    share = min(BUCKETS, max(4, round(2.5 * BUCKETS * (limit + 1) / total) + 2))
+    share = min(BUCKETS, max(4, round(2.5 * BUCKETS * (limit + 1) / total) + 2)) if total else UNTOLD
     found: list[tuple[int, int, int]] = []
     for first, end in ((start, start + share), (start + share, BUCKETS)):
         chosen = shuffled[first:end]
-        if not chosen or len(found) > limit:
+        if not chosen or total == 0 or len(found) > limit:
             continue
         places = {bucket: at for at, bucket in enumerate(shuffled)}
-        rows = session.exec(
-            select(Proposal.contribution_id, Proposal.bucket, Proposal.shuffle).where(
-                *conditions, col(Proposal.bucket).in_(chosen)
-            )
-        ).all()
+        if total is None:
+            total, rows = _counted(session, conditions, chosen)
+        else:
+            rows = session.exec(
+                select(Proposal.contribution_id, Proposal.bucket, Proposal.shuffle).where(
+                    *conditions, col(Proposal.bucket).in_(chosen)
+                )
+            ).all()
         found += sorted((places[bucket], _drawn(seed, shuffle), number) for number, bucket, shuffle in rows)
         found = [each for each in found if (each[0], each[1]) > (start, last)]
     page = found[:limit]
     more = len(found) > limit
     return Listed(
         tuple(number for _, _, number in page),
-        total,
+        total or 0,
         f"{page[-1][0]}.{page[-1][1]}" if more and page else None,
     )
+
+
+def _counted(
+    session: Session, conditions: Sequence[Any], chosen: Sequence[int]
+) -> tuple[int, Sequence[tuple[int, int, int]]]:
+    """How many fulfil the conditions, and those of them in the chosen buckets."""
+    columns = (col(Proposal.contribution_id), col(Proposal.bucket), col(Proposal.shuffle))
+    all_of_them = select_columns(*columns).where(*conditions).cte("all_of_them")
+    count = select_columns(func.count()).select_from(all_of_them).scalar_subquery()
+    here = select_columns(all_of_them).where(all_of_them.c.bucket.in_(chosen)).subquery("here")
+    # The number is told even where nothing lies in these buckets.
+    rows = session.execute(
+        select_columns(count, here).select_from(
+            select_columns(literal(1)).subquery("one").outerjoin(here, true())
+        )
+    ).all()
+    return rows[0][0], [
+        (number, bucket, shuffle) for _, number, bucket, shuffle in rows if number is not None
+    ]
 
 
 def _drawn(seed: str, shuffle: int) -> int:

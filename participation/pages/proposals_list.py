@@ -178,7 +178,10 @@ def list_page(visit: Visit) -> Response:
         seed=seed_of(visit, deal),
         after=after,
         origin=origin,
-        total=visit.once_per_change(
+        # How many a search finds, the question says that finds them; all others are counted once per change.
+        total=None
+        if wanted.words
+        else visit.once_per_change(
             "number of proposals",
             procedure_id,
             wanted,
