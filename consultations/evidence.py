@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from consultations import evidence_of_publication as publication
-from consultations import journal, proposals, rewording, voting
+from consultations import journal, proposals, rewording, surveys, voting
 from consultations.announcements import PublicationAct
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.deadlines import LEGAL_TIME
@@ -35,7 +35,8 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
     (sealed in the journal, no longer there); versions of proposals `version_altered`, `version_unlinked`,
-    `version_missing`; votes `ballots_altered`; those of `evidence_of_publication`; files `file_missing`, `file_altered`.
+    `version_missing`; votes `ballots_altered`; answers to surveys `answer_altered`, `answer_unlinked`, `answer_missing`;
+    those of `evidence_of_publication`; files `file_missing`, `file_altered`.
     Memory is bounded by `BATCH` rows; every file is read once.
     """
     for gap in journal.verify(session):
@@ -45,6 +46,7 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
         *proposals.examine(session),
         *rewording.examine(session),
         *voting.examine(session),
+        *surveys.examine(session),
         *publication.frozen_documents(session),
         *publication.all_certificates(session),
         *publication.late_decisions(session),

@@ -62,6 +62,10 @@ class Opens(StrEnum):
     COMMENT = "comment"
 
 
+#: What a phase may open to whoever comes, besides what it takes in.
+BESIDES = ("survey", "vote")
+
+
 class Announce(StrEnum):
     """For what a running phase needs an announcement of its own (law-and-standards R-2.9: never silently)."""
 
@@ -137,6 +141,12 @@ class Phase(SQLModel, table=True):
     def waits_for_release(self) -> bool:
         """Whether the phase stays closed, whatever its dates, because nobody has released it."""
         return self.needs_release and self.released_at is None
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """All that people can do in it: what it takes in, and what else it opens to whoever comes (`cocreation.Opening`)."""
+        declared = (self.facts.get("co_creation") or {}).get("opens", ())
+        return (*self.opens, *(way for way in BESIDES if way in declared))
 
     @property
     def only_affected(self) -> bool:
@@ -301,7 +311,7 @@ def current_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
     """The phase to speak of: the first open one that invites, else the first open, the next coming, the last over."""
     by_state = {state: [phase for phase in phases if phase.state(now) is state] for state in PhaseState}
     for phase in by_state[PhaseState.OPEN]:
-        if phase.opens:
+        if phase.ways:
             return phase
     dated_to_come = sorted(
         (phase for phase in by_state[PhaseState.COMING] if phase.starts_on),

@@ -36,7 +36,7 @@ def missing_for_publication(session: Session, procedure: Procedure) -> tuple[str
     """
     assert procedure.id is not None
     phases = phases_of(session, procedure.id)
-    opening = [phase for phase in phases if phase.opens]
+    opening = [phase for phase in phases if phase.ways]
     lacks = {
         "summary": not procedure.summary.strip(),
         "location_words": not procedure.location_words.strip(),

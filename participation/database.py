@@ -54,6 +54,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     search,
     support,
     support_lists,
+    surveys,
     terminals,
     town_templates,
     unions,

@@ -65,6 +65,7 @@ from participation.app import open_files
 from participation.database import make_engine, migrate, unit_of_work
 from participation.demo_agencies import Agencies, accounts
 from participation.demo_proposals import Proposals
+from participation.demo_surveys import Surveys
 from participation.house import link_key, read_clock
 from participation.settings import Settings
 from participation.theme import theme_css
@@ -219,6 +220,7 @@ def fill(
                 Agencies(story, _told("agencies"), key=link_key, password=PASSWORD).gather()
                 dialogue = next(each["key"] for each in story.told["procedure"] if "dialogue" in each)
                 Proposals(story, dialogue, _told("proposals"), key=link_key).gather()
+                Surveys(story, dialogue, _told("surveys")).gather()
         events = [event for story in stories for event in story.events]
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):

@@ -165,6 +165,32 @@ MESSAGES: dict[Code, str] = {
     Code.INVITATIONS_TOO_MANY: N_(
         "That were %(limit)s invitations by mail within a day. You can also pass on a link or a code."
     ),
+    Code.SURVEY_NAMELESS: N_("Please give the survey a title."),
+    Code.SURVEY_EMPTY: N_("Please add a question first."),
+    Code.SURVEY_ANSWERED: N_(
+        "Somebody has answered already, so the questions and what was said of the results stand still. Title and"
+        " introduction can still change; for other questions please make a copy."
+    ),
+    Code.QUESTIONS_TOO_MANY: N_("Please ask at most %(limit)s questions."),
+    Code.QUESTION_NAMELESS: N_("Please write the question."),
+    Code.OPTIONS_TOO_FEW: N_("Please enter at least two answers, one on each line."),
+    Code.OPTIONS_TOO_MANY: N_("Please enter at most %(limit)s answers."),
+    Code.BOUNDS_TURNED: N_("These numbers do not fit together, or not the number of answers."),
+    Code.CONDITION_UNKNOWN: N_(
+        "Please name an earlier question with answers to choose from, and one of its answers as it stands there."
+    ),
+    Code.ANSWER_REQUIRED: N_("Question %(number)s: please answer it."),
+    Code.ANSWER_UNKNOWN: N_("Question %(number)s: please choose from the answers that stand there."),
+    Code.ANSWER_TOO_LONG: N_("Please use at most %(limit)s characters. Nothing has been cut."),
+    Code.ANSWER_DECLARE: N_("Please confirm this: without it your answers cannot be counted."),
+    Code.ANSWERED_BEFORE: N_(
+        "You have answered this survey already. With the access code of your receipt you can change your answers."
+    ),
+    Code.CHOSEN_TOO_FEW: N_("Question %(number)s: please choose at least %(least)s."),
+    Code.CHOSEN_TOO_MANY: N_("Question %(number)s: please choose at most %(most)s."),
+    Code.RANK_TWICE: N_("Question %(number)s: place %(place)s is given twice. Please give each place once."),
+    Code.NOTHING_ANSWERED: N_("Please answer at least one question."),
+    Code.NOT_BLACKENED: N_("Please only black out words (█); none may be added or changed."),
     Code.REWORDED_TOO_OFTEN: N_(
         "That were %(limit)s new wordings within a day, and somebody reads each of them. Please go on tomorrow; what you "
         "wrote still stands here."

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from consultations import lateness
 from consultations.checks import Medium
-from consultations.cocreation import Opening, arrangement
+from consultations.cocreation import Opening
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import DocumentKind
 from consultations.phases import Opens, Phase, PhaseKind, current_phase
@@ -61,6 +61,7 @@ WAYS: Mapping[str, str] = {
     Opens.PROPOSAL: N_("Propose an idea"),
     Opens.COMMENT: N_("Comment on the map"),
     Opening.VOTE: N_("Vote on proposals"),
+    Opening.SURVEY: N_("Answer a survey"),
 }
 """What people can do in a phase, as short words."""
 
@@ -92,18 +93,6 @@ ENTERED_IN = next(iter(LANGUAGES))
 _AFTER_THE_COUNCIL = (PhaseKind.RESOLUTION.value, PhaseKind.IN_FORCE.value)
 
 
-#: What a phase may ask people besides taking contributions in.
-_ASKS = frozenset({Opening.VOTE})
-
-
-def _ways_of(phase: Phase) -> tuple[str, ...]:
-    """What a phase invites people to do: the kinds that it takes in, and what else it asks."""
-    if "co_creation" not in phase.facts:
-        return tuple(phase.opens)
-    asked = _ASKS & arrangement(phase.opens, phase.facts).opens
-    return (*phase.opens, *sorted(each.value for each in asked))
-
-
 def standing(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> str:
     """Where a consultation stands for the public: a key of STANDINGS.
 
@@ -116,7 +105,7 @@ def standing(procedure: Procedure, phases: Sequence[Phase], now: datetime) -> st
     }.get(ProcedureState(procedure.state))
     if fixed:
         return fixed
-    inviting = [phase for phase in phases if _ways_of(phase)]
+    inviting = [phase for phase in phases if phase.ways]
     states = {phase.state(now) for phase in inviting if phase.starts_on}
     if PhaseState.OPEN in states:
         return "open"
@@ -193,11 +182,11 @@ def card(
     where = standing(procedure, phases, now)
     phase = spoken_of(phases, now)
     opened = [each for each in phases if each.state(now) is PhaseState.OPEN]
-    now_possible = [way for each in opened for way in _ways_of(each)]
+    now_possible = [way for each in opened for way in each.ways]
     behind = [
         each
         for each in phases
-        if each.starts_on and not _ways_of(each) and each.state(now) is not PhaseState.COMING
+        if each.starts_on and not each.ways and each.state(now) is not PhaseState.COMING
     ]
     return Card(
         slug=procedure.slug,
@@ -231,7 +220,7 @@ def text_language(procedure: Procedure, language: str, name: str) -> str:
 
 def spoken_of(phases: Sequence[Phase], now: datetime) -> Phase | None:
     """The phase whose dates a card shows: of those that invite people, the one to speak of now."""
-    return current_phase([phase for phase in phases if _ways_of(phase)], now)
+    return current_phase([phase for phase in phases if phase.ways], now)
 
 
 def in_order(cards: Iterable[Card]) -> list[Card]:
@@ -461,7 +450,7 @@ def formality(phase: Phase) -> str:
     """Whether the law asks for a phase and says what becomes of it (formal), or the town asks by itself (informal); empty for the others (weighing, decision)."""
     if phase.is_formal:
         return "formal"
-    return "informal" if phase.opens or phase.kind == PhaseKind.CO_CREATION.value else ""
+    return "informal" if phase.ways or phase.kind == PhaseKind.CO_CREATION.value else ""
 
 
 def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Step, ...]:

@@ -5,14 +5,10 @@ find it: it is typed into a form, and what remembers it is a signed cookie that 
 until when. The receipt that follows the sending is at the secret of its draft, which only that browser knows.
 """
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.responses import Response, StreamingResponse
 from wtforms import Form, StringField
 from wtforms.validators import InputRequired
@@ -28,6 +24,7 @@ from consultations import (
     proposing,
     received,
     rewording,
+    surveys,
 )
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.files import serving_headers
@@ -35,10 +32,14 @@ from consultations.moderation import Action, Reason
 from consultations.permissions import Permission
 from consultations.received import Record
 from consultations.refusals import Code, Refusal
+from consultations.surveys import SurveyEntry
 from participation import letters, receipts, security
 from participation.letters import ReceiptContext
+from participation.pages import opened as opening
+from participation.pages import survey_own
 from participation.pages.kiosk import is_over
 from participation.pages.moderation import REASONS
+from participation.pages.opened import OPEN_FOR
 from participation.pages.statements import begin_addition
 from participation.pages.writing import WORDS
 from participation.web import Visit, page, public_address
@@ -47,9 +48,6 @@ from participation.web import Visit, page, public_address
 N_ = str
 
 COOKIE = "digilog_contribution"
-
-#: How long a contribution stays open after the last look at it; short, because many sit at a shared computer.
-OPEN_FOR = timedelta(minutes=30)
 
 
 # --- the receipt -----------------------------------------------------------------------------------
@@ -217,8 +215,8 @@ def lookup(visit: Visit) -> Response:
     return visit.render("contributions/lookup.html", LookupPage(form, asks), status=status)
 
 
-def _found(visit: Visit, code: str, reference: str) -> Contribution:
-    """The contribution with this code. Raises Refusal CODE_UNKNOWN, REFERENCE_REQUIRED, TOO_MANY_TRIES.
+def _found(visit: Visit, code: str, reference: str) -> Contribution | SurveyEntry:
+    """The contribution, or the answer to a survey, with this code. Raises Refusal CODE_UNKNOWN, REFERENCE_REQUIRED, TOO_MANY_TRIES.
 
     The limits are per address and let nobody be locked out who has the receipt in hand: with the reference number,
     the right code always opens (participation/security.py).
@@ -226,7 +224,9 @@ def _found(visit: Visit, code: str, reference: str) -> Contribution:
     limiter, address = visit.house.limiter, security.address_of(visit.request.scope)
     reference = reference.strip().upper()
     security.check_code(limiter, address, reference)
-    found = received.by_access_code(visit.session, visit.municipality_id, code)
+    found: Contribution | SurveyEntry | None = received.by_access_code(
+        visit.session, visit.municipality_id, code
+    ) or surveys.by_access_code(visit.session, visit.municipality_id, code)
     if found is None or (reference and found.reference.upper() != reference):
         security.code_was_wrong(limiter, address, reference)
         raise Refusal(Code.CODE_UNKNOWN, "code")
@@ -236,39 +236,21 @@ def _found(visit: Visit, code: str, reference: str) -> Contribution:
 # --- what the cookie says --------------------------------------------------------------------------
 
 
-@cache
-def _key_of_this_process() -> str:
-    return secrets.token_hex(32)
-
-
-def _signer(visit: Visit) -> URLSafeSerializer:
-    # Without a secret in the settings (tests, a first look) what was opened is forgotten at the next start.
-    secret = visit.house.settings.secret.get_secret_value() or _key_of_this_process()
-    return URLSafeSerializer(
-        secret, salt="opened-contribution", signer_kwargs={"digest_method": hashlib.sha256}
-    )
-
-
-def _enter(visit: Visit, contribution: Contribution) -> Response:
-    _keep_open(visit, contribution)
+def _enter(visit: Visit, found: Contribution | SurveyEntry) -> Response:
+    if isinstance(found, SurveyEntry):
+        return survey_own.enter(visit, found)
+    _keep_open(visit, found)
     return visit.redirect("contribution")
 
 
 def _keep_open(visit: Visit, contribution: Contribution) -> None:
-    until = int((visit.now + OPEN_FOR).timestamp())
-    signed = _signer(visit).dumps([visit.municipality_id, contribution.id, until])
-    visit.set_cookie(COOKIE, str(signed), max_age=int(OPEN_FOR.total_seconds()))
+    opening.keep(visit, COOKIE, contribution.id)
 
 
 def opened(visit: Visit) -> Contribution | None:
     """The contribution that this browser has opened with its code, for as long as that holds."""
-    try:
-        municipality_id, contribution_id, until = _signer(visit).loads(visit.request.cookies.get(COOKIE, ""))
-    except (BadSignature, ValueError, TypeError):
-        return None
-    if municipality_id != visit.municipality_id or until < visit.now.timestamp():
-        return None
-    return received.by_id(visit.session, visit.municipality_id, contribution_id)
+    key = opening.key_in(visit, COOKIE)
+    return None if key is None else received.by_id(visit.session, visit.municipality_id, key)
 
 
 # --- one's own contribution ------------------------------------------------------------------------
@@ -514,5 +496,5 @@ def contribution_file(visit: Visit) -> Response:
 @page("/beitrag/beenden", name="contribution_close", may=Permission.TAKE_PART, methods=("POST",))
 def close(visit: Visit) -> Response:
     """Forget what was opened, so that the next person at this computer does not see it."""
-    visit.set_cookie(COOKIE, "", max_age=0)
+    opening.forget(visit, COOKIE)
     return visit.redirect("home")

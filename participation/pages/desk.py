@@ -6,7 +6,7 @@ from datetime import date
 
 from starlette.responses import Response
 
-from consultations import evaluation, lateness, moderation, notices, procedures, support_lists
+from consultations import evaluation, lateness, moderation, notices, procedures, support_lists, surveys
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, may, reach
 from consultations.phases import Phase, current_phase, phases_of_all
@@ -54,6 +54,8 @@ class Desk:
     #: Answers to proposals that were promised by a day that has passed; sheets that wait for a second person.
     overdue: int
     sheets: int
+    #: What people said in surveys and no moderator has read yet.
+    survey_words: int
     may_evaluate: bool
     may_moderate: bool
     may_record: bool
@@ -132,6 +134,13 @@ def show(visit: Visit) -> Response:
                 )
             )
             if visit.may(Permission.RECORD_INTAKE)
+            else 0,
+            survey_words=surveys.waiting_count(
+                visit.session,
+                visit.municipality_id,
+                reach(visit.by, Permission.MODERATE, visit.municipality_id),
+            )
+            if visit.may(Permission.MODERATE)
             else 0,
             may_evaluate=visit.may(Permission.EVALUATE),
             may_moderate=visit.may(Permission.MODERATE),

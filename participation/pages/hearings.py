@@ -24,6 +24,7 @@ from consultations import (
     proposals,
     publishing,
     received,
+    surveys,
 )
 from consultations.ballots import VoteState
 from consultations.deadlines import PhaseState, local_date
@@ -227,6 +228,17 @@ class PartLine:
 
 
 @dataclass(frozen=True)
+class SurveyLine:
+    """A survey of the consultation; `when`: until when one can answer it, empty once it is over."""
+
+    title: str
+    url: str
+    results_url: str
+    standing: str
+    when: str
+
+
+@dataclass(frozen=True)
 class Hearing:
     """Everything that the page of one consultation shows."""
 
@@ -259,6 +271,8 @@ class Hearing:
     #: What it is a part of, the largest first: title and address.
     above: tuple[tuple[str, str], ...]
     parts: tuple[PartLine, ...]
+    #: Those that run first, then those that are over.
+    surveys: tuple[SurveyLine, ...]
 
 
 @page("/beteiligungen/{slug}", name="hearing", may=Permission.READ_PUBLIC, shared=True)
@@ -310,8 +324,35 @@ def hearing(visit: Visit) -> Response:
                 for each in nesting.above(visit.session, procedure)
             ),
             parts=parts,
+            surveys=_surveys(visit, procedure, phases),
         ),
     )
+
+
+def _surveys(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[SurveyLine, ...]:
+    """The surveys that everybody may know of; one query, none where no phase ever opened one."""
+    if not any("co_creation" in phase.facts for phase in phases):
+        return ()
+    by_id = {phase.id: phase for phase in phases}
+    found = []
+    for survey in surveys.of_procedure(visit.session, procedure.id or 0):
+        phase = by_id[survey.phase_id]
+        stands = surveys.standing(survey, procedure, phase, visit.now)
+        here = {"slug": procedure.slug, "number": survey.number}
+        ends = overview.last_day(phase)
+        is_open = stands is surveys.Standing.OPEN
+        found.append(
+            SurveyLine(
+                title=survey.said(visit.language),
+                url=visit.url("survey", **here),
+                results_url=visit.url("survey_results", **here)
+                if surveys.shows_results(survey, stands)
+                else "",
+                standing=stands.value,
+                when=overview.midnight(ends, visit.language) if is_open and ends else "",
+            )
+        )
+    return tuple(sorted(found, key=lambda line: line.standing != surveys.Standing.OPEN.value))
 
 
 def _parts(
@@ -708,7 +749,7 @@ def _event(visit: Visit, procedure: Procedure, phase: Phase, host: str, changed:
     event.add("description", f"{localised(procedure, visit.language, 'summary')}\n{address}")
     event.add("url", address)
     event.add("transp", "TRANSPARENT")
-    if phase.opens and overview.last_day(phase):
+    if phase.ways and overview.last_day(phase):
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
         alarm.add("description", visit.gettext("Three days left: %(title)s", title=title))

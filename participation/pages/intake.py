@@ -34,6 +34,7 @@ from consultations import (
     places,
     procedures,
     received,
+    surveys,
 )
 from consultations.channels import Entry
 from consultations.contributions import TITLE_LIMIT, Contribution, Kind, Submission
@@ -159,6 +160,8 @@ class Counter:
     advice: tuple[tuple[str, str, str], ...]
     limit_mb: int
     errors: tuple[tuple[str, str | None], ...]
+    #: Surveys that sheets may have come in for: words and address.
+    surveys: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def choose(visit: Visit) -> Response:
             row.id or 0,
             row.key,
             procedures.localised(row, visit.language, "title"),
-            any(phase.opens and phase.state(visit.now) is PhaseState.OPEN for phase in phases[row.id or 0]),
+            any(phase.ways and phase.state(visit.now) is PhaseState.OPEN for phase in phases[row.id or 0]),
         )
         for row in rows
     ]
@@ -466,6 +469,10 @@ def _draw(
         ),
         limit_mb=visit.house.settings.import_limit_mb,
         errors=errors,
+        surveys=tuple(
+            (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
+            for each in surveys.of_procedure(visit.session, procedure.id)
+        ),
     )
     return visit.render("intake/form.html", counter, status=status, form=form)
 

@@ -153,8 +153,13 @@ def channel_of(visit: Visit, procedure: Procedure) -> Channel:
 
 def is_over(visit: Visit, draft: Draft) -> bool:
     """Whether a draft belongs to somebody who has left this table: the next one is not to see it."""
+    return was_left(visit, draft.created_at)
+
+
+def was_left(visit: Visit, began: datetime) -> bool:
+    """Whether what began at this moment is of somebody who has left this table meanwhile."""
     since = visit.request.cookies.get(SINCE_COOKIE, "")
-    return _is_number(since) and draft.created_at < datetime.fromtimestamp(int(since), UTC)
+    return _is_number(since) and began < datetime.fromtimestamp(int(since), UTC)
 
 
 @page("/beteiligungen/{slug}/tisch", name="table", may=Permission.READ_PUBLIC)

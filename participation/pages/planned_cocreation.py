@@ -58,7 +58,7 @@ class ArrangementForm(SectionForm):
         validate_choice=False,
     )
     audience = SelectField(
-        N_("Who may support?"),
+        N_("Who may support, and answer surveys?"),
         choices=[
             SelectChoice(Audience.EVERYBODY.value, N_("Everybody")),
             SelectChoice(Audience.SIGNED_IN.value, N_("Who has an account")),

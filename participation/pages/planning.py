@@ -20,6 +20,7 @@ from consultations import (
     procedures,
     proposing,
     publishing,
+    surveys,
     town_templates,
     variants,
 )
@@ -246,6 +247,11 @@ def _checklist(visit: Visit, procedure: Procedure, *, status: int = 200) -> Resp
         ),
         *_cocreation(visit, procedure, phases),
         *_votes(visit, procedure, phases),
+        _section(
+            visit, procedure, "planning_surveys", N_("Surveys"),
+            tuple(each.title for each in surveys.of_procedure(visit.session, procedure.id, drafts=True)), lacking,
+            optional=True,
+        ),
     )  # fmt: skip
     advice = tuple(
         found

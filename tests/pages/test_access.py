@@ -48,6 +48,7 @@ from consultations import (
     publishing,
     rewording,
     support_lists,
+    surveys,
     unions,
     voting,
 )
@@ -55,6 +56,7 @@ from consultations.amendments import AmendmentInput
 from consultations.announcements import Entered, Proof
 from consultations.ballots import Vote
 from consultations.checks import Medium
+from consultations.cocreation import Counts
 from consultations.contributions import AttachedFile, Contribution, Kind, Submission
 from consultations.documents import DocumentKind, FileFacts
 from consultations.files import FileStore, StoredFile
@@ -66,6 +68,7 @@ from consultations.permissions import PUBLIC, SYSTEM, Role
 from consultations.phases import Phase, PhaseKind, phases_of
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
+from consultations.questions import Question, QuestionKind
 from consultations.seats import Seat
 from consultations.unions import UnionInput
 from geo.geometry import read_geojson_geometry
@@ -200,6 +203,15 @@ TABLE: dict[str, Rule] = {
     # taking part; a secret in the address or in a cookie opens one's own contribution and nothing else
     "statement": open_to(EVERYBODY, slug="slug"),
     "statement_step": open_to(EVERYBODY, slug="slug", token="draft", step="step"),
+    "survey": open_to(EVERYBODY, slug="slug", number="one"),
+    "survey_paper": open_to(EVERYBODY, slug="slug", number="one"),
+    "survey_receipt": open_to(EVERYBODY, slug="slug", number="one", token="survey_receipt"),
+    "survey_results": open_to(EVERYBODY, slug="slug", number="one"),
+    "survey_csv": open_to(EVERYBODY, slug="slug", number="one"),
+    "survey_json": open_to(EVERYBODY, slug="slug", number="one"),
+    "survey_own": open_to(EVERYBODY),
+    "survey_own_withdraw": open_to(EVERYBODY),
+    "survey_own_close": open_to(EVERYBODY),
     "support": open_to(EVERYBODY, slug="slug", reference="proposal"),
     "implementation_picture": open_to(EVERYBODY, slug="slug", reference="proposal", entry="built"),
     "follow": open_to(EVERYBODY, slug="slug"),
@@ -273,6 +285,13 @@ TABLE: dict[str, Rule] = {
     "evaluation": there(EVALUATORS, id="procedure"),
     "evaluation_proposal": there(EVALUATORS, id="proposal_id"),
     "implementation": there(PLANNERS, id="proposal_id"),
+    "survey_intake": there(COUNTER, id="survey"),
+    "survey_words": open_to(MODERATORS),
+    "planning_surveys": there(PLANNERS, id="procedure"),
+    "planning_survey": there(PLANNERS, id="procedure", number="one"),
+    "planning_survey_state": there(PLANNERS, id="procedure", number="one"),
+    "survey_answers": there(PLANNERS, id="procedure", number="one"),
+    "survey_answers_csv": there(PLANNERS, id="procedure", number="one"),
     "support_desk": open_to(COUNTER),
     "support_entry": there(COUNTER, id="proposal_id"),
     "support_sheet": there(COUNTER, id="sheet"),
@@ -774,9 +793,24 @@ def _proposed(
     moderation.decide(session, like, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     wish = UnionInput(like.id or 0, row.id or 0, "Beide wünschen Bänke.", {}, 1)
     union = unions.ask(session, wish, by=PUBLIC, author=owner, now=NOW).id
+    put = surveys.SurveyInput(
+        "Was fehlt?",
+        phase.id or 0,
+        questions=(Question("1", QuestionKind.TEXT, "Was fehlt?"),),
+        counts=Counts.OPENED,
+    )
+    survey = surveys.save(session, procedure, put, by=SYSTEM, now=NOW)
+    surveys.publish(session, survey, note="Umfrage", by=SYSTEM, now=NOW)
+    once = drafts.new_secret()
+    typed = {"q1": ["Bänke"]}
+    surveys.answer(
+        session, survey, surveys.Sheet(drafts.key_of(once), typed, survey.version), by=PUBLIC, now=NOW
+    )
     return {
         "union": union,
         **_voted(session, town, procedure, [row.id or 0, like.id or 0]),
+        "survey": survey.id,
+        "survey_receipt": once,
         "proposal": row.reference,
         "proposal_id": row.id,
         "amendment": made.id,

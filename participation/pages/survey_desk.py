@@ -1,0 +1,346 @@
+"""Surveys at work: what is answered while they run, all of it as a table, sheets at the counter, and words before a moderator."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+from wtforms import DateField, Form, SelectField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired
+
+from consultations import channels, drafts, privacy, questions, surveys
+from consultations.channels import Entry
+from consultations.cocreation import Audience
+from consultations.deadlines import LEGAL_TIME
+from consultations.files import serving_headers
+from consultations.moderation import Reason
+from consultations.permissions import Permission, reach
+from consultations.phases import phase_of
+from consultations.procedures import Procedure, by_id, localised
+from consultations.refusals import Code, Refusal
+from consultations.surveys import Sheet, Standing, Survey, SurveyEntry
+from consultations.text import spreadsheet_safe
+from participation import overview
+from participation.messages import STATUS
+from participation.pages.moderation import REASONS
+from participation.pages.planned_surveys import planned_survey
+from participation.pages.survey_forms import (
+    BODY_LIMIT,
+    Asked,
+    asked,
+    form_of,
+    put_to_field,
+    said_to,
+    typed_in,
+)
+from participation.pages.survey_results import ResultsPage, rows_of
+from participation.web import Visit, page, row_number
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: How many texts stand before a moderator at once.
+WORDS_AT_ONCE = 20
+
+
+# --- what is answered ------------------------------------------------------------------------------
+
+
+@page(
+    "/verwaltung/planung/{id:int}/umfragen/{number:int}/antworten",
+    name="survey_answers",
+    may=Permission.PLAN,
+)
+def answers(visit: Visit) -> Response:
+    """What a survey comes to so far, for those who planned it; everybody sees it when they were told that they would."""
+    procedure, survey = planned_survey(visit)
+    phase = phase_of(visit.session, survey.phase_id)
+    assert phase is not None
+    found = surveys.results(visit.session, survey)
+    here = {"id": procedure.id, "number": survey.number}
+    return visit.render(
+        "surveys/answers.html",
+        ResultsPage(
+            hearing_title=localised(procedure, visit.language, "title"),
+            hearing_url=visit.url("planning_survey", **here),
+            title=survey.said(visit.language),
+            is_over=surveys.standing(survey, procedure, phase, visit.now) is Standing.OVER,
+            ends=overview.last_day(phase),
+            end_reason=survey.end_reason,
+            answered=found.answered,
+            online=found.online,
+            otherwise=found.otherwise,
+            late=found.late,
+            withdrawn=found.withdrawn,
+            shows_words=True,
+            rows=rows_of(visit, survey, found),
+            survey_url=visit.url("planning_survey", **here),
+            csv_url=visit.url("survey_answers_csv", **here),
+            json_url="",
+        ),
+    )
+
+
+@page(
+    "/verwaltung/planung/{id:int}/umfragen/{number:int}/antworten.csv",
+    name="survey_answers_csv",
+    may=Permission.PLAN,
+)
+def answers_csv(visit: Visit) -> Response:
+    """All that was answered, a line for each answer, for those who planned it (CSV, UTF-8); late and withdrawn ones are marked."""
+    _, survey = planned_survey(visit)
+    asks = survey.asks
+    out = io.StringIO()
+    table = csv.writer(out)
+    heads = ("reference", "channel", "received_at", "late", "withdrawn", "version")
+    table.writerow(
+        [*heads, *(spreadsheet_safe(f"{at}. {each.said(visit.language)}") for at, each in enumerate(asks, 1))]
+    )
+    for entry, said in surveys.sheets(visit.session, survey):
+        facts = (
+            entry.reference, entry.channel, entry.received_at.isoformat(timespec="seconds"), int(entry.is_late),
+            int(entry.state == surveys.EntryState.WITHDRAWN.value), entry.version,
+        )  # fmt: skip
+        table.writerow([*facts, *(spreadsheet_safe(said_to(visit, each, said.answers)) for each in asks)])
+    name = f"umfrage-{survey.number}-antworten.csv"
+    return Response("\ufeff" + out.getvalue(), headers=serving_headers(name, "text/csv; charset=utf-8"))
+
+
+# --- the counter -----------------------------------------------------------------------------------
+
+
+class SlipForm(Form):
+    """How a sheet came."""
+
+    channel = SelectField(
+        N_("How did it reach us?"),
+        [InputRequired(N_("Please choose how it reached us."))],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(each.key, each.label) for each in channels.entered_by(Entry.CLERK)),
+        ],
+    )
+    received_on = DateField(
+        N_("Day of receipt"),
+        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
+    )
+    code = StringField(N_("Access code of earlier answers"))
+
+
+@dataclass(frozen=True)
+class SlipPage:
+    """The form for a sheet, and after it was taken in its reference and code."""
+
+    procedure: str
+    procedure_id: int
+    title: str
+    reference: str
+    version: int
+    once: str
+    asks: tuple[Asked, ...]
+    asks_residence: bool
+    declares: bool
+    errors: tuple[tuple[str, str | None], ...]
+    taken_in: str
+    access_code: str
+    is_late: bool
+    paper_url: str
+
+
+def _at_counter(visit: Visit) -> tuple[Procedure, Survey]:
+    """The survey in the address. Raises Refusal NOT_FOUND, and NOT_ALLOWED for whom its consultation is not."""
+    survey = surveys.by_id(visit.session, visit.municipality_id, visit.request.path_params["id"])
+    procedure = by_id(visit.session, visit.municipality_id, survey.procedure_id) if survey else None
+    if survey is None or procedure is None or survey.state == surveys.SurveyState.DRAFT.value:
+        visit.not_found()
+    visit.require(Permission.RECORD_INTAKE, procedure)
+    return procedure, survey
+
+
+@page(
+    "/verwaltung/eingang/umfrage/{id:int}",
+    name="survey_intake",
+    may=Permission.RECORD_INTAKE,
+    methods=("GET", "POST"),
+    body_limit=BODY_LIMIT,
+)
+def intake(visit: Visit) -> Response:
+    """Type in a sheet, or what somebody says on the telephone; with the access code of earlier answers it changes those."""
+    _, survey = _at_counter(visit)
+    asks = survey.asks
+    if not visit.is_post:
+        slip = visit.form(SlipForm, sent=FormData(), received_on=visit.today)
+        return _slip(visit, slip, form_of(visit, asks), drafts.new_secret())
+    sent = str(visit.form_data.get("once", ""))
+    once = sent if drafts.is_secret(sent) else drafts.new_secret()
+    slip, typed = visit.form(SlipForm), typed_in(visit, asks)
+    form = form_of(visit, asks, typed)
+    wrong = questions.read(asks, typed).wrong
+    if slip.validate() and not wrong:
+        try:
+            entry = _take(visit, survey, slip, once, typed)
+            return visit.redirect("survey_intake", id=survey.id, aufgenommen=entry.id)
+        except Refusal as refusal:
+            visit.session.rollback()
+            wrong = (refusal,)
+    errors = []
+    for each in wrong:
+        message = put_to_field(visit, form, asks, each)
+        name = "received_on" if each.field == "received_at" else each.field or ""
+        if message is not None and name in slip._fields:
+            slip[name].errors = [*slip[name].errors, message]
+        elif message is not None:
+            errors.append((message, each.field))
+    status = STATUS.get(wrong[0].code, 422) if wrong else 422
+    return _slip(visit, slip, form, once, errors=tuple(errors), status=status)
+
+
+def _take(
+    visit: Visit, survey: Survey, slip: SlipForm, once: str, typed: dict[str, list[str]]
+) -> SurveyEntry:
+    version = row_number(str(visit.form_data.get("version", ""))) or 0
+    day: date = slip.received_on.data
+    if slip.code.data and slip.code.data.strip():
+        entry = surveys.by_access_code(visit.session, visit.municipality_id, slip.code.data)
+        if entry is None or entry.survey_id != survey.id:
+            raise Refusal(Code.CODE_UNKNOWN, "code")
+        facts: dict[str, Any] = {"version": version, "channel": slip.channel.data}
+        return surveys.change(visit.session, entry, typed, **facts, by=visit.by, now=visit.now)
+    received_at = visit.now if day == visit.today else datetime.combine(day, time(), LEGAL_TIME)
+    sheet = Sheet(
+        key=drafts.key_of(once),
+        typed=typed,
+        version=version,
+        channel=slip.channel.data,
+        received_at=received_at,
+        declares=frozenset({"resident"} if visit.form_data.get("resident") else ()),
+    )
+    return surveys.answer(visit.session, survey, sheet, by=visit.by, now=visit.now)
+
+
+def _slip(
+    visit: Visit,
+    slip: SlipForm,
+    form: Form,
+    once: str,
+    *,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    status: int = 200,
+) -> Response:
+    procedure, survey = _at_counter(visit)
+    phase = phase_of(visit.session, survey.phase_id)
+    assert phase is not None
+    number = row_number(visit.request.query_params.get("aufgenommen")) if not visit.is_post else None
+    entry = surveys.entry_by_id(visit.session, visit.municipality_id, number) if number else None
+    if entry is not None and entry.survey_id != survey.id:
+        entry = None
+    shown = SlipPage(
+        procedure=localised(procedure, visit.language, "title"),
+        procedure_id=procedure.id or 0,
+        title=survey.said(visit.language),
+        reference=f"{procedure.key}-U{survey.number}",
+        version=survey.version,
+        once=once,
+        asks=asked(visit, survey.asks),
+        asks_residence=surveys.audience_of(phase) is Audience.RESIDENTS,
+        declares=bool(visit.form_data.get("resident")),
+        errors=errors,
+        taken_in=entry.reference if entry else "",
+        access_code=entry.access_code if entry else "",
+        is_late=bool(entry and entry.is_late),
+        paper_url=visit.url("survey_paper", slug=procedure.slug, number=survey.number),
+    )
+    return visit.render("surveys/intake.html", shown, slip=slip, form=form, status=status)
+
+
+# --- words before a moderator ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WordsRow:
+    """What somebody said in their own words. `suggested`: with passages blacked out that may give somebody away."""
+
+    id: int
+    survey: str
+    question: str
+    words: str
+    suggested: str
+
+
+@dataclass(frozen=True)
+class WordsPage:
+    """Words that wait to be read; `reasons`: key and words."""
+
+    rows: tuple[WordsRow, ...]
+    waiting: int
+    reasons: tuple[tuple[str, str], ...]
+    errors: tuple[tuple[str, str | None], ...]
+    typed: tuple[int, str]
+    done: str
+
+
+@page("/verwaltung/umfragen/worte", name="survey_words", may=Permission.MODERATE, methods=("GET", "POST"))
+def words(visit: Visit) -> Response:
+    """Read what people said in their own words, oldest first: show it, black something out, keep it back with a reason."""
+    if not visit.is_post:
+        return _words(visit)
+    number = row_number(str(visit.form_data.get("id", ""))) or 0
+    row = surveys.words_by_id(visit.session, visit.municipality_id, number)
+    if row is None:
+        return visit.redirect("survey_words")
+    typed = str(visit.form_data.get("shown", ""))
+    shows = visit.form_data.get("do") == "show"
+    sent = str(visit.form_data.get("reason", ""))
+    reason = next((each for each in Reason if each.value == sent), None)
+    try:
+        surveys.decide(
+            visit.session, row, shown=typed if shows else None, reason=reason, by=visit.by, now=visit.now
+        )
+    except Refusal as refusal:
+        visit.session.rollback()
+        field = {"shown": f"shown-{number}", "reason": f"reason-{number}"}.get(refusal.field or "")
+        errors = ((visit.explain(refusal), field),)
+        return _words(visit, errors=errors, typed=(number, typed), status=STATUS.get(refusal.code, 422))
+    return visit.redirect("survey_words", getan=1)
+
+
+def _words(
+    visit: Visit,
+    *,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    typed: tuple[int, str] = (0, ""),
+    status: int = 200,
+) -> Response:
+    allowed = reach(visit.by, Permission.MODERATE, visit.municipality_id)
+    found = surveys.waiting_words(visit.session, visit.municipality_id, allowed, limit=WORDS_AT_ONCE)
+    rows = []
+    for row, survey in found:
+        marked = privacy.hints(row.words)
+        question = next((each for each in survey.asks if each.key == row.question), None)
+        rows.append(
+            WordsRow(
+                id=row.id or 0,
+                survey=survey.said(visit.language),
+                question=question.said(visit.language) if question else "",
+                words=row.words,
+                suggested=typed[1] if row.id == typed[0] else privacy.blacked_out(row.words, marked),
+            )
+        )
+    return visit.render(
+        "surveys/words.html",
+        WordsPage(
+            rows=tuple(rows),
+            waiting=surveys.waiting_count(visit.session, visit.municipality_id, allowed),
+            reasons=tuple((each.value, visit.gettext(REASONS[each])) for each in Reason),
+            errors=errors,
+            typed=typed,
+            done=visit.gettext("Done. It is on file with your name.")
+            if visit.request.query_params.get("getan") and not visit.is_post
+            else "",
+        ),
+        status=status,
+    )

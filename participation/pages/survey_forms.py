@@ -1,0 +1,193 @@
+"""The questions of a survey as a form, for whoever answers and for the clerk who types a sheet in; without JavaScript.
+
+What is asked only of some is on the page for everybody, with the words for whom; a script hides it as long as it is not asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.datastructures import FormData
+from wtforms import Field, Form, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from consultations import questions
+from consultations.questions import Answers, Option, Question, QuestionKind, Typed, name_of
+from consultations.refusals import Refusal
+from participation.web import Visit
+
+#: Marks a message for the catalogues.
+N_ = str
+
+#: Octets of a sending: what is far too long comes back with a word about it, not as a page that has lost it.
+BODY_LIMIT = 8_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question on a page. `fields`: the names of its fields; `only`: the field that it hangs on, and with which values."""
+
+    name: str
+    kind: str
+    label: str
+    hint: str
+    fields: tuple[str, ...]
+    is_required: bool
+    only: str
+    values: str
+    #: What stands on paper: the options, or the steps.
+    options: tuple[str, ...]
+
+
+def asked(visit: Visit, asks: Sequence[Question]) -> tuple[Asked, ...]:
+    """The questions as a page shows them, in the reader's language."""
+    numbers = {question.key: number for number, question in enumerate(asks, start=1)}
+    by_key = {question.key: question for question in asks}
+    return tuple(
+        Asked(
+            name=name_of(question),
+            kind=question.kind.value,
+            label=f"{numbers[question.key]}. {question.said(visit.language)}",
+            hint=" ".join(_hints(visit, question, numbers, by_key)),
+            fields=tuple(name_of(question, option.key) for option in question.options)
+            if question.kind is QuestionKind.RANKING
+            else (name_of(question),),
+            is_required=question.is_required,
+            only=name_of(by_key[question.only.question]) if question.only else "",
+            values=" ".join(question.only.answers) if question.only else "",
+            options=tuple(label for _, label in choices_of(visit, question)),
+        )
+        for question in asks
+    )
+
+
+def _hints(
+    visit: Visit, question: Question, numbers: dict[str, int], by_key: dict[str, Question]
+) -> list[str]:
+    found = []
+    if question.only is not None:
+        said = dict(choices_of(visit, by_key[question.only.question]))
+        found.append(
+            visit.gettext(
+                "Only if you answered question %(number)s with %(answers)s.",
+                number=numbers[question.only.question],
+                answers=visit.gettext(" or ").join(f"“{said[each]}”" for each in question.only.answers),
+            )
+        )
+    if question.hint:
+        found.append(question.said(visit.language, "hint"))
+    least, most = question.at_least, question.at_most
+    if question.kind is QuestionKind.RANKING:
+        found.append(visit.gettext("Place 1 is what matters most to you. What you leave out gets no place."))
+    if question.kind in (QuestionKind.CHOICES, QuestionKind.RANKING):
+        if least and most and least == most:
+            found.append(visit.gettext("Please choose %(number)s.", number=most))
+        elif least and most:
+            found.append(visit.gettext("Please choose %(least)s to %(most)s.", least=least, most=most))
+        elif least:
+            found.append(visit.gettext("Please choose at least %(number)s.", number=least))
+        elif most:
+            found.append(visit.gettext("Please choose at most %(number)s.", number=most))
+        elif question.kind is QuestionKind.CHOICES:
+            found.append(visit.gettext("You may choose several."))
+    if question.kind is QuestionKind.PLACE:
+        found.append(visit.gettext("A street, a square, or the place in your own words."))
+    return found
+
+
+def choices_of(visit: Visit, question: Question) -> list[tuple[str, str]]:
+    """What can be chosen, by key, in the reader's language."""
+    if question.kind is not QuestionKind.SCALE:
+        return [(option.key, option.said(visit.language)) for option in question.options]
+    ends = {1: question.said(visit.language, "low"), question.steps: question.said(visit.language, "high")}
+    return [
+        (str(step), f"{step} ({ends[step]})" if ends.get(step) else str(step))
+        for step in range(1, question.steps + 1)
+    ]
+
+
+def said_to(visit: Visit, question: Question, answers: Answers) -> str:
+    """What somebody answered, as words."""
+    answer = answers.get(question.key)
+    if answer is None:
+        return ""
+    labels = dict(choices_of(visit, question))
+    if question.kind is QuestionKind.RANKING and isinstance(answer, list):
+        return "\n".join(f"{place}. {labels[key]}" for place, key in enumerate(answer, start=1))
+    if question.kind in questions.IN_WORDS:
+        return str(answer)
+    return "\n".join(labels[key] for key in (answer if isinstance(answer, list) else [str(answer)]))
+
+
+# --- the form --------------------------------------------------------------------------------------
+
+
+def form_of(visit: Visit, asks: Sequence[Question], typed: Typed | None = None) -> Form:
+    """A form with these questions, filled with what was typed before."""
+    fields: dict[str, Field] = {}
+    for question in asks:
+        fields |= _fields(visit, question)
+    kind = type("SurveyForm", (Form,), fields)
+    sent = FormData([(name, value) for name, values in (typed or {}).items() for value in values])
+    form: Form = visit.form(kind, sent=sent)
+    # What planners wrote is no message of ours: nobody translates it a second time.
+    form.meta.gettext = lambda words, **facts: words
+    return form
+
+
+def _fields(visit: Visit, question: Question) -> dict[str, Field]:
+    label, name = question.said(visit.language), name_of(question)
+    choices = [SelectChoice(key, words) for key, words in choices_of(visit, question)]
+    if question.kind is QuestionKind.RANKING:
+        places = [SelectChoice("", visit.gettext("no place"))] + [
+            SelectChoice(str(place), str(place)) for place in range(1, len(question.options) + 1)
+        ]
+        return {
+            name_of(question, option.key): SelectField(
+                _of(option, visit.language), choices=places, default="", validate_choice=False
+            )
+            for option in question.options
+        }
+    if question.kind in (QuestionKind.CHOICE, QuestionKind.SCALE):
+        if not question.is_required:
+            choices.append(SelectChoice("", visit.gettext("I leave this out")))
+        return {name: RadioField(label, choices=choices, default="", validate_choice=False)}
+    if question.kind is QuestionKind.CHOICES:
+        return {
+            name: SelectMultipleField(
+                label,
+                choices=choices,
+                widget=ListWidget(prefix_label=False),
+                option_widget=CheckboxInput(),
+                validate_choice=False,
+            )
+        }
+    return {name: (TextAreaField if question.kind is QuestionKind.TEXT else StringField)(label)}
+
+
+def _of(option: Option, language: str) -> str:
+    return option.said(language)
+
+
+def typed_in(visit: Visit, asks: Sequence[Question]) -> dict[str, list[str]]:
+    """What was sent for these questions, as it came."""
+    names = [
+        field for each in asks for field in (name_of(each), *(name_of(each, o.key) for o in each.options))
+    ]
+    return {
+        name: [value for value in visit.form_data.getlist(name) if isinstance(value, str)]
+        for name in names
+        if name in visit.form_data
+    }
+
+
+def put_to_field(visit: Visit, form: Form, asks: Sequence[Question], refusal: Refusal) -> str | None:
+    """Say a refusal at the field of its question; the sentence, if it belongs to none of them."""
+    message = visit.explain(refusal)
+    for question in asks:
+        if name_of(question) == refusal.field:
+            first = question.options[0].key if question.kind is QuestionKind.RANKING else ""
+            field = form[name_of(question, first)]
+            field.errors = [*field.errors, message]
+            return None
+    return message

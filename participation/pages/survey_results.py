@@ -1,0 +1,249 @@
+"""What a survey came to: counts question by question with words beside the bars, and the same as open data.
+
+No two answers of one person stand beside each other, here or in the data: what is public is counted per question, and what was
+said in own words stands in the order of the words.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from starlette.responses import Response
+
+from consultations import surveys
+from consultations.files import serving_headers
+from consultations.permissions import Permission
+from consultations.procedures import Procedure, localised
+from consultations.questions import IN_WORDS, QuestionKind, Result
+from consultations.surveys import Results, Standing, Survey, Words
+from consultations.text import spreadsheet_safe
+from participation import overview
+from participation.pages.hearings import procedure_of
+from participation.pages.survey_forms import choices_of
+from participation.pages.surveys import survey_of
+from participation.web import Visit, page
+
+#: How many of the words said to one question a page shows; all stand in the data.
+WORDS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One answer: how often, what share in whole percent, and in a ranking its points."""
+
+    label: str
+    number: int
+    percent: int
+    points: int
+    #: From 0 to 100, what the bar shows.
+    width: float
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One question with what it came to. `mean`: of a scale, in the reader's digits."""
+
+    label: str
+    kind: str
+    asked: int
+    answered: int
+    bars: tuple[Bar, ...]
+    mean: str
+    steps: int
+    words: tuple[str, ...]
+    #: Words that are not shown: they wait, were kept back, or are more than a page holds.
+    waiting: int
+    withheld: int
+    more: int
+
+
+@dataclass(frozen=True)
+class ResultsPage:
+    """What a survey came to, for everybody or (`for_staff`) for people at work."""
+
+    hearing_title: str
+    hearing_url: str
+    title: str
+    is_over: bool
+    ends: date | None
+    end_reason: str
+    answered: int
+    online: int
+    otherwise: int
+    late: int
+    withdrawn: int
+    shows_words: bool
+    rows: tuple[ResultRow, ...]
+    survey_url: str
+    csv_url: str
+    json_url: str
+    for_staff: bool = False
+
+
+def rows_of(visit: Visit, survey: Survey, found: Results) -> tuple[ResultRow, ...]:
+    """What each question came to, in the reader's language."""
+    return tuple(
+        _row(visit, number, result, found.words.get(result.question.key, Words()))
+        for number, result in enumerate(found.questions, start=1)
+    )
+
+
+def _row(visit: Visit, number: int, result: Result, words: Words) -> ResultRow:
+    question = result.question
+    labels = dict(choices_of(visit, question))
+    most = max((count.points for count in result.counts), default=0)
+    is_ranking = question.kind is QuestionKind.RANKING
+    bars = [
+        Bar(
+            labels[count.key],
+            count.number,
+            round(100 * count.share),
+            count.points,
+            round(
+                100 * count.points / most
+                if is_ranking and most
+                else 0.0
+                if is_ranking
+                else 100 * count.share,
+                1,
+            ),
+        )
+        for count in result.counts
+    ]
+    if is_ranking:
+        bars.sort(key=lambda bar: -bar.points)
+    mean = "" if result.mean is None else f"{result.mean:.1f}"
+    return ResultRow(
+        label=f"{number}. {question.said(visit.language)}",
+        kind=question.kind.value,
+        asked=result.asked,
+        answered=result.answered,
+        bars=tuple(bars),
+        mean=mean.replace(".", ",") if visit.language == "de" else mean,
+        steps=question.steps,
+        words=tuple(said.words for said in words.shown[:WORDS_SHOWN]),
+        waiting=words.waiting,
+        withheld=words.withheld,
+        more=max(0, len(words.shown) - WORDS_SHOWN),
+    )
+
+
+def _public(visit: Visit) -> tuple[Procedure, Survey, Results, Standing]:
+    """What everybody may see now. Raises Refusal NOT_FOUND as long as they may not."""
+    procedure = procedure_of(visit)
+    survey, _, stands = survey_of(visit, procedure)
+    if not surveys.shows_results(survey, stands):
+        visit.not_found()
+    return procedure, survey, surveys.results(visit.session, survey), stands
+
+
+@page(
+    "/beteiligungen/{slug}/umfragen/{number:int}/ergebnis",
+    name="survey_results",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
+def results(visit: Visit) -> Response:
+    """What a survey came to; before its end only where the planners want it so."""
+    procedure, survey, found, stands = _public(visit)
+    _, phase, _ = survey_of(visit, procedure)
+    here = {"slug": procedure.slug, "number": survey.number}
+    return visit.render(
+        "surveys/results.html",
+        ResultsPage(
+            hearing_title=localised(procedure, visit.language, "title"),
+            hearing_url=visit.url("hearing", slug=procedure.slug),
+            title=survey.said(visit.language),
+            is_over=stands is Standing.OVER,
+            ends=overview.last_day(phase),
+            end_reason=survey.end_reason,
+            answered=found.answered,
+            online=found.online,
+            otherwise=found.otherwise,
+            late=found.late,
+            withdrawn=found.withdrawn,
+            shows_words=survey.shows_words,
+            rows=rows_of(visit, survey, found),
+            survey_url=visit.url("survey", **here),
+            csv_url=visit.url("survey_csv", **here),
+            json_url=visit.url("survey_json", **here),
+        ),
+    )
+
+
+# --- open data -------------------------------------------------------------------------------------
+
+
+def _lines(visit: Visit, found: Results) -> Iterator[dict[str, object]]:
+    """One line for each answer to choose from, and one for each text that everybody may read."""
+    for number, result in enumerate(found.questions, start=1):
+        question = result.question
+        about: dict[str, object] = {
+            "question_number": number,
+            "question": question.said(visit.language),
+            "kind": question.kind.value,
+            "asked": result.asked,
+            "answered": result.answered,
+        }
+        if question.kind in IN_WORDS:
+            for said in found.words[question.key].shown:
+                yield about | {"answer": said.words, "number": 1, "lon": said.lon, "lat": said.lat}
+            continue
+        labels = dict(choices_of(visit, question))
+        for count in result.counts:
+            points = {"points": count.points} if question.kind is QuestionKind.RANKING else {}
+            yield about | {
+                "answer": labels[count.key],
+                "number": count.number,
+                "share": round(count.share, 4),
+                **points,
+            }
+
+
+COLUMNS = (
+    "question_number", "question", "kind", "asked", "answered", "answer", "number", "share", "points", "lon", "lat",
+)  # fmt: skip
+
+
+@page(
+    "/beteiligungen/{slug}/umfragen/{number:int}/ergebnis.csv",
+    name="survey_csv",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
+def as_csv(visit: Visit) -> Response:
+    """The counts as a table (CSV, UTF-8): a line for each answer that could be chosen."""
+    procedure, survey, found, _ = _public(visit)
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for line in _lines(visit, found):
+        table.writerow([spreadsheet_safe(line.get(column, "")) for column in COLUMNS])
+    name = f"{procedure.slug}-umfrage-{survey.number}.csv"
+    return Response("\ufeff" + out.getvalue(), headers=serving_headers(name, "text/csv; charset=utf-8"))
+
+
+@page(
+    "/beteiligungen/{slug}/umfragen/{number:int}/ergebnis.json",
+    name="survey_json",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
+def as_json(visit: Visit) -> Response:
+    """The counts as JSON, with how many answered by which way."""
+    procedure, survey, found, stands = _public(visit)
+    said = {
+        "survey": f"{procedure.key}-U{survey.number}",
+        "title": survey.said(visit.language),
+        "is_over": stands is Standing.OVER,
+        "answered": found.answered,
+        "online": found.online,
+        "otherwise": found.otherwise,
+        "late": found.late,
+        "withdrawn": found.withdrawn,
+        "results": list(_lines(visit, found)),
+    }
+    return Response(json.dumps(said, ensure_ascii=False), media_type="application/json")

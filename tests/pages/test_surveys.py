@@ -1,0 +1,380 @@
+"""Surveys through the pages, without JavaScript: answer, come back, see what it came to."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from lxml import html
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+from starlette.testclient import TestClient
+
+from consultations import proposing, surveys
+from consultations.cocreation import Audience
+from consultations.permissions import Actor
+from consultations.phases import phases_of
+from consultations.procedures import Procedure
+from consultations.questions import Condition, Option, Question, QuestionKind
+from consultations.surveys import Survey, SurveyEntry, SurveyInput, SurveyWords
+from participation import identity
+from participation.database import unit_of_work
+from participation.identity import COOKIE
+from tests import cast
+from tests.cast import NOW, Town
+from tests.conftest import Clock, NewClient
+
+HERE = "/beteiligungen/ideen/umfragen/1"
+TREES = (Option("1", "Linde"), Option("2", "Ahorn"), Option("3", "Eiche"))
+QUESTIONS = (
+    Question(
+        "1", QuestionKind.CHOICE, "Wohnen Sie am Mühlbach?", options=(Option("1", "Ja"), Option("2", "Nein")),
+        is_required=True, translations={"en": {"label": "Do you live by the Mühlbach?"}},
+    ),
+    Question("2", QuestionKind.SCALE, "Wie laut ist es?", low="leise", high="sehr laut", only=Condition("1", ("1",))),
+    Question("3", QuestionKind.CHOICES, "Was fehlt?", options=TREES, at_most=2),
+    Question("4", QuestionKind.RANKING, "Was ist wichtiger?", options=TREES),
+    Question("5", QuestionKind.LINE, "Ein Name für den Platz?"),
+    Question("6", QuestionKind.TEXT, "Was noch?"),
+    Question("7", QuestionKind.PLACE, "Wo fehlt eine Bank?"),
+)  # fmt: skip
+
+
+def survey_town(session: Session) -> Town:
+    """The cast's town with a running survey that asks everything that can be asked."""
+    town = cast.with_ideas(session, "Ideen")
+    (phase,) = phases_of(session, town.procedure.id or 0)
+    entered = SurveyInput(
+        "Der Mühlbach",
+        phase.id or 0,
+        "Was ist Ihnen **wichtig**?",
+        {"en": {"title": "The Mühlbach"}},
+        QUESTIONS,
+    )
+    survey = surveys.save(session, town.procedure, entered, by=town.planner, now=NOW)
+    surveys.publish(session, survey, note="Eine Umfrage kommt dazu.", by=town.planner, now=NOW)
+    return town
+
+
+@pytest.fixture
+def town(engine: Engine) -> Town:
+    with unit_of_work(engine, write=True) as session:
+        return survey_town(session)
+
+
+def tree_of(answer: Any) -> Any:
+    return html.fromstring(answer.content)
+
+
+def form_of(answer: Any) -> dict[str, Any]:
+    """What a browser without JavaScript would send of the survey's form as it stands."""
+    form = tree_of(answer).xpath('//form[contains(@class, "s-survey")]')[0]
+    found: dict[str, Any] = {}
+    for name, value in form.form_values():
+        # lxml says "on" for a radio button without a value, and keeps the line end that begins a textarea.
+        found.setdefault(name, []).append("" if value == "on" else value.removeprefix("\n"))
+    return found
+
+
+def signed_in(engine: Engine, actor: Actor, client: TestClient, now: datetime = NOW) -> TestClient:
+    with unit_of_work(engine, write=True) as session:
+        client.cookies.set(
+            COOKIE, identity.sign_in(session, actor.person_id or 0, now=now), domain="auenfurt.localhost"
+        )
+    return client
+
+
+def test_a_survey_is_answered_changed_and_withdrawn_without_an_account(
+    town: Town, client: TestClient, new_client: NewClient, engine: Engine, clock: Clock
+) -> None:
+    hearing = client.get("/beteiligungen/ideen").text
+    assert "Umfrage: Der Mühlbach" in hearing
+    assert "Umfrage beantworten" in client.get("/beteiligungen").text
+    asked = client.get(HERE)
+    assert "informell" in asked.text
+    assert "Do you live by the Mühlbach?" in client.get(f"/en{HERE}").text
+    assert client.get(f"{HERE}/ergebnis").status_code == 404, "nobody is steered by numbers"
+
+    # What is wrong is said at its field, and everything that was typed is still there.
+    sent = form_of(asked) | {
+        "q2": ["4"], "q3": ["1", "2", "3"], "q4-1": ["1"], "q4-2": ["1"], "q5": ["مقعد 🌳"], "q6": ["x" * 200_000],
+    }  # fmt: skip
+    back = client.post(HERE, data=sent)
+    assert back.status_code == 422
+    errors = tree_of(back).xpath('//ul[@class="d-error-list"]/li/a/@href')
+    assert errors == ["#q1-0", "#q3-0", "#q4-1", "#q6"]
+    typed = form_of(back)
+    assert {name: typed[name] for name in ("q3", "q4-2", "q5")} == {
+        name: sent[name] for name in ("q3", "q4-2", "q5")
+    }
+    assert len(typed["q6"][0]) == 200_000
+    assert typed["once"] == sent["once"]
+    assert client.post(HERE, data=typed | {"q1": ["77"]}).status_code == 422
+
+    right = typed | {
+        "q1": ["1"],
+        "q3": ["1", "3"],
+        "q4-2": ["2"],
+        "q6": ["Bitte mehr Licht."],
+        "q7": ["Marktplatz"],
+    }
+    arrived = [client.post(HERE, data=right) for _ in range(2)]
+    assert {answer.status_code for answer in arrived} == {303}
+    assert arrived[0].headers["location"] == arrived[1].headers["location"]
+    receipt = client.get(arrived[0].headers["location"])
+    with Session(engine) as session:
+        (entry,) = session.exec(select(SurveyEntry)).all()
+    assert entry.reference in receipt.text
+    assert "1. Linde\n2. Ahorn" in tree_of(receipt).text_content()
+    assert client.get(f"{HERE}/beleg/{'x' * 32}").status_code == 404
+
+    # Another browser, with the code: look, change, withdraw.
+    other = new_client()
+    assert other.get("/umfrage/antwort").headers["location"] == "/beitrag"
+    opened = other.post("/beitrag", data={"code": entry.access_code.lower()})
+    assert opened.headers["location"] == "/umfrage/antwort"
+    mine = other.get("/umfrage/antwort")
+    again = form_of(mine)
+    assert {name: again[name] for name in right if name in again and name != "once"} == {
+        name: right[name] for name in again
+    }
+    assert other.post("/umfrage/antwort", data=again | {"q1": [""]}).status_code == 422
+    changed = other.post("/umfrage/antwort", data=again | {"q1": ["2"]})
+    assert changed.headers["location"] == "/umfrage/antwort?erledigt=geaendert"
+    shown = other.get(changed.headers["location"])
+    assert "Nicht mitgezählt" in shown.text, "who does not live there is not asked how loud it is"
+    clock.advance(days=60)
+    # Once it is over, nothing is taken in online, and what was typed is still there.
+    late = client.post(HERE, data=right | {"once": "y" * 32})
+    assert late.status_code == 422
+    assert form_of(late)["q6"] == right["q6"]
+    other.post("/beitrag", data={"code": entry.access_code})
+    assert other.get("/umfrage/antwort/zuruecknehmen").status_code == 200
+    assert other.post("/umfrage/antwort/zuruecknehmen").status_code == 303
+    assert "Zurückgenommen" in other.get("/umfrage/antwort").text
+    assert "1 Antwort wurde zurückgenommen" in client.get(f"{HERE}/ergebnis").text
+    assert other.post("/umfrage/antwort/beenden").status_code == 303
+    assert other.get("/umfrage/antwort").headers["location"] == "/beitrag"
+
+
+def test_what_it_came_to_is_public_once_it_is_over(
+    town: Town, client: TestClient, engine: Engine, clock: Clock
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        survey = session.exec(select(Survey)).one()
+        for number in range(3):
+            typed = {"q1": ["1"], "q2": [str(number + 1)], "q4-3": ["1"], "q6": [f"Wort {number} =1+1"]}
+            sheet = surveys.Sheet(f"k{number}", typed, survey.version)
+            surveys.answer(session, survey, sheet, by=town.planner, now=NOW)
+        slip = surveys.Sheet("p", {"q1": ["2"]}, survey.version, channel="paper_form")
+        surveys.answer(session, survey, slip, by=town.clerk, now=NOW)
+        row = session.exec(select(SurveyWords).where(SurveyWords.words == "Wort 1 =1+1")).one()
+        surveys.decide(session, row, shown="████ 1 =1+1", by=town.moderator, now=NOW)
+    paper = client.get(f"{HERE}/formular")
+    assert len(tree_of(paper).xpath('//li[@class="s-paper__question"]')) == len(QUESTIONS)
+    assert client.get(f"{HERE}/ergebnis.csv").status_code == 404
+    clock.advance(days=60)
+    shown = client.get(f"{HERE}/ergebnis")
+    text = " ".join(" ".join(tree_of(shown).itertext()).split())
+    assert "4 Personen haben geantwortet: 3 online, 1 auf Papier" in text
+    assert "Ja 3 75 %" in text
+    assert "Im Durchschnitt: 2,0 von 5." in text
+    assert "████ 1 =1+1" in text
+    assert "Wort 0" not in text
+    assert "2 Texte muss die Moderation noch lesen" in text
+    assert "beendet, mit Ergebnis" in client.get("/beteiligungen/ideen").text
+    lines = list(csv.DictReader(io.StringIO(client.get(f"{HERE}/ergebnis.csv").text.lstrip("\ufeff"))))
+    first = next(line for line in lines if line["answer"] == "Ja")
+    assert (first["number"], first["share"], first["answered"]) == ("3", "0.75", "4")
+    assert [line["answer"] for line in lines if line["question_number"] == "6"] == ["████ 1 =1+1"]
+    data = client.get(f"{HERE}/ergebnis.json").json()
+    assert (data["answered"], data["online"], data["otherwise"]) == (4, 3, 1)
+    assert not re.search(r"U1-\d{4}", str(data)), "no answer of one person can be told from another's"
+
+
+def test_a_survey_for_accounts_and_for_residents_asks_for_that(
+    town: Town, client: TestClient, new_client: NewClient, engine: Engine
+) -> None:
+    def ask(audience: Audience) -> None:
+        with unit_of_work(engine, write=True) as session:
+            procedure = session.get_one(Procedure, town.procedure.id)
+            (phase,) = phases_of(session, procedure.id or 0)
+            arranged = replace(proposing.arrangement_of(phase), audience=audience)
+            proposing.arrange(session, procedure, phase, arranged, by=town.planner, now=NOW, note="x")
+
+    ask(Audience.RESIDENTS)
+    sent = form_of(client.get(HERE)) | {"q1": ["1"]}
+    refused = client.post(HERE, data=sent)
+    assert refused.status_code == 422
+    assert "#resident" in tree_of(refused).xpath('//ul[@class="d-error-list"]/li/a/@href')
+    assert client.post(HERE, data=sent | {"resident": "1"}).status_code == 303
+    ask(Audience.SIGNED_IN)
+    assert client.post(HERE, data=sent | {"once": "z" * 32}).status_code == 403
+    account = signed_in(engine, town.clerk, new_client())
+    for number, status in ((1, 303), (2, 422)):
+        answer = account.post(HERE, data=form_of(account.get(HERE)) | {"q1": [str(number)]})
+        assert answer.status_code == status
+    with Session(engine) as session:
+        entry = session.exec(select(SurveyEntry).where(SurveyEntry.party != "")).one()
+        assert entry.recorded_by == "public"
+
+
+def test_a_draft_is_seen_by_staff_only(
+    town: Town, client: TestClient, new_client: NewClient, engine: Engine
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        survey = session.exec(select(Survey)).one()
+        surveys.copy(session, survey, by=town.planner, now=NOW + timedelta(hours=1))
+    draft = "/beteiligungen/ideen/umfragen/2"
+    assert client.get(draft).status_code == 404
+    assert client.get("/beteiligungen/ideen/umfragen/99999999999").status_code == 404
+    seen = signed_in(engine, town.planner, new_client()).get(draft)
+    assert "sieht nur die Verwaltung" in seen.text
+    assert "Antworten abschicken" not in seen.text
+
+
+def desk_form(answer: Any) -> dict[str, Any]:
+    """What a browser would send of the form at the planner's desk."""
+    form = tree_of(answer).xpath("//form[@data-keep]")[0]
+    return {name: value.removeprefix("\n") for name, value in form.form_values()}
+
+
+def test_a_planner_puts_a_survey_together_without_javascript(
+    town: Town, new_client: NewClient, engine: Engine
+) -> None:
+    planner = signed_in(engine, town.planner, new_client())
+    there = f"/verwaltung/planung/{town.procedure.id}/umfragen"
+    assert "Der Mühlbach" in planner.get(there).text
+    phase = tree_of(planner.get(there)).xpath('//select[@name="phase"]/option/@value')[0]
+    assert planner.post(there, data={"title": " ", "phase": phase}).status_code == 422
+    assert planner.post(there, data={"title": "Wege", "phase": "0"}).status_code == 422
+    begun = planner.post(there, data={"title": "Wege", "phase": phase})
+    here = begun.headers["location"]
+    sent = desk_form(planner.get(here))
+    first = {
+        "questions-0-label": "Gehen Sie zu Fuß?",
+        "questions-0-kind": "choice",
+        "questions-0-options": "Ja\nNein",
+    }
+    added = planner.post(here, data=sent | first | {"title_en": "Paths", "do": "add"})
+    second = {
+        "questions-1-label": "Wo fehlt ein Weg?", "questions-1-kind": "place", "questions-1-only_number": "1",
+        "questions-1-only": "ja", "questions-1-label_en": "Where is a path missing?",
+    }  # fmt: skip
+    two = desk_form(added) | second | {"do": "add"}
+    three = desk_form(planner.post(here, data=two)) | {
+        "questions-2-kind": "text",
+        "questions-2-label": "Noch etwas?",
+    }
+    # The first goes down: what hangs on it says its new number, comes before it now, and is refused with everything kept.
+    moved = desk_form(planner.post(here, data=three | {"do": "down-0"}))
+    assert (moved["questions-0-label"], moved["questions-0-only_number"]) == ("Wo fehlt ein Weg?", "2")
+    refused = planner.post(here, data=moved | {"do": "save"})
+    assert refused.status_code == 422
+    assert tree_of(refused).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#questions-0-only"]
+    back = desk_form(planner.post(here, data=desk_form(refused) | {"do": "up-1"}))
+    hostile = back | {
+        "questions-2-kind": "choices",
+        "questions-2-options": "a\nb",
+        "questions-2-at_most": "9" * 12,
+    }
+    assert planner.post(here, data=hostile | {"do": "save"}).status_code == 422
+    assert planner.post(here, data=back | {"questions-2-kind": "dance", "do": "save"}).status_code == 422
+    assert (
+        planner.post(here, data=back | {"questions-0-label": "x" * 200_000, "do": "save"}).status_code == 422
+    )
+    saved = planner.post(here, data=back | {"do": "save"})
+    assert saved.headers["location"] == f"{here}?done=saved"
+    assert desk_form(planner.get(saved.headers["location"]))["questions-1-only"] == "Ja"
+    assert planner.post(here, data=back | {"do": "save"}).status_code == 409, "somebody has saved meanwhile"
+    removed = desk_form(planner.post(here, data=desk_form(planner.get(here)) | {"do": "remove-2"}))
+    assert "questions-2-label" not in removed
+    planner.post(here, data=removed | {"do": "save"})
+    with Session(engine) as session:
+        survey = session.exec(select(Survey).where(Survey.title == "Wege")).one()
+        assert [each.kind.value for each in survey.asks] == ["choice", "place"]
+        assert survey.asks[1].only == Condition("1", ("1",))
+        assert survey.asks[1].translations == {"en": {"label": "Where is a path missing?"}}
+
+    # Published with a word for everybody, answered, ended with a reason, copied.
+    stand = f"{here}/stand"
+    assert planner.post(stand, data={"do": "publish"}).status_code == 422
+    assert planner.post(stand, data={"do": "publish", "note": "Eine Umfrage zu Wegen"}).status_code == 303
+    assert "Where is a path missing?" in planner.get("/en/beteiligungen/ideen/umfragen/2").text
+    with unit_of_work(engine, write=True) as session:
+        survey = session.get_one(Survey, survey.id)
+        sheet = surveys.Sheet("k", {"q1": ["1"], "q2": ["=Brücke"]}, survey.version)
+        surveys.answer(session, survey, sheet, by=town.planner, now=NOW)
+    stands = planner.get(here)
+    assert "1 Person hat geantwortet" in stands.text
+    assert "questions-0-label" not in stands.text
+    assert (
+        planner.post(here, data=desk_form(stands) | {"title": "Wege am Bach", "do": "save"}).status_code
+        == 303
+    )
+    assert "1 Person hat geantwortet" in planner.get(f"{here}/antworten").text
+    table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
+    assert table[1][0] == "ID-U2-0001"
+    assert table[1][-2:] == ["Ja", "'=Brücke"]
+    assert planner.post(stand, data={"do": "end", "note": ""}).status_code == 422
+    assert planner.post(stand, data={"do": "end", "note": "Frage 1 war unklar."}).status_code == 303
+    assert "Frage 1 war unklar." in planner.get("/beteiligungen/ideen/umfragen/2").text
+    copy = planner.post(stand, data={"do": "copy"}).headers["location"]
+    assert planner.post(f"{copy}/stand", data={"do": "discard"}).headers["location"] == there
+    assert planner.get(copy).status_code == 404
+
+
+def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
+    town: Town, new_client: NewClient, engine: Engine, clock: Clock
+) -> None:
+    clerk, moderator = (signed_in(engine, each, new_client()) for each in (town.clerk, town.moderator))
+    with Session(engine) as session:
+        survey = session.exec(select(Survey)).one()
+    here = f"/verwaltung/eingang/umfrage/{survey.id}"
+    assert here in clerk.get(f"/verwaltung/eingang/{town.procedure.id}").text
+    blank = form_of(clerk.get(here))
+    slip = blank | {"channel": ["paper_form"], "q1": ["2"], "q6": ["Frau Kern (08999 1234-10) hilft"]}
+    wrong = clerk.post(here, data=slip | {"received_on": ["2099-01-01"]})
+    assert tree_of(wrong).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#received_on"]
+    assert form_of(wrong)["q6"] == slip["q6"]
+    assert clerk.post(here, data=slip | {"channel": [""]}).status_code == 422
+    taken = clerk.post(here, data=slip)
+    assert taken.headers["location"].startswith(f"{here}?aufgenommen=")
+    assert "ID-U1-0001" in clerk.get(taken.headers["location"]).text
+    assert clerk.post(here, data=slip).headers["location"] == taken.headers["location"]
+    with Session(engine) as session:
+        (entry,) = session.exec(select(SurveyEntry)).all()
+        assert (entry.channel, entry.recorded_by) == ("paper_form", town.clerk.label)
+    # Who calls with the code changes what was said before.
+    call = blank | {"channel": ["phone_record"], "q1": ["1"], "q6": ["Frau Kern (08999 1234-10) hilft"]}
+    assert clerk.post(here, data=call | {"code": ["AAAA-AAAA"]}).status_code == 422
+    assert clerk.post(here, data=call | {"code": [entry.access_code]}).status_code == 303
+
+    assert "1 Text aus einer Umfrage" in moderator.get("/verwaltung").text
+    shown = moderator.get("/verwaltung/umfragen/worte")
+    (form,) = tree_of(shown).xpath("//form[.//textarea]")
+    read = dict(form.form_values())
+    suggested = read["shown"].removeprefix("\n")
+    assert "Kern" not in suggested
+    assert "hilft" in suggested
+    assert moderator.post("/verwaltung/umfragen/worte", data=read | {"do": "withhold"}).status_code == 422
+    forged = moderator.post(
+        "/verwaltung/umfragen/worte", data=read | {"shown": "Alle sind dafür", "do": "show"}
+    )
+    assert forged.status_code == 422
+    assert "Alle sind dafür" in forged.text
+    assert moderator.post("/verwaltung/umfragen/worte", data=read | {"do": "show"}).status_code == 303
+    assert "Alle Texte aus Umfragen sind gelesen" in moderator.get("/verwaltung/umfragen/worte").text
+    clock.advance(days=60)
+    public = new_client().get(f"{HERE}/ergebnis").text
+    assert suggested in public
+    assert "1234-10" not in public
+    clerk = signed_in(engine, town.clerk, new_client(), clock.now)
+    late = clerk.post(
+        here,
+        data=blank | {"once": ["w" * 32], "channel": ["letter"], "q1": ["1"], "received_on": ["2027-04-10"]},
+    )
+    assert "als verspätet" in clerk.get(late.headers["location"]).text
