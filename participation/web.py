@@ -454,6 +454,11 @@ class Visit:
         """Go on to another page (303)."""
         return RedirectResponse(self.url(name, **params), status_code=303)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether this page follows a form that was done and has no words of its own for it (`gespeichert`)."""
+        return not self.is_post and "gespeichert" in self.request.query_params
+
     def set_cookie(self, name: str, value: str, *, max_age: int) -> None:
         """Set a cookie with the answer (HttpOnly, SameSite=Lax, Secure on https)."""
         self.cookies_to_set.append((name, value, max_age))

@@ -327,7 +327,7 @@ def account_news(visit: Visit) -> Response:
     if visit.is_post:
         newest = row_number(str(visit.form_data.get("newest", ""))) or 0
         following.mark_read(visit.session, visit.municipality_id, rows, newest)
-        return visit.redirect("account_news")
+        return visit.redirect("account_news", gespeichert=1)
     unread = following.unread(visit.session, visit.municipality_id, rows, limit=UNREAD + 1)
     found = unread[-UNREAD:]
     names = search_words.names_of(visit.session, rows, visit.language)
@@ -355,7 +355,7 @@ def account_unfollow(visit: Visit) -> Response:
     for row in following.of_account(visit.session, visit.municipality_id, _me(visit)):
         if row.id == wanted:
             following.end(visit.session, row, way="account", now=visit.now)
-    return visit.redirect("account_news")
+    return visit.redirect("account_news", gespeichert=1)
 
 
 def _me(visit: Visit) -> int:

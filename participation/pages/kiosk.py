@@ -321,7 +321,7 @@ def set_up(visit: Visit) -> Response:
         row = terminals.by_id(visit.session, visit.municipality_id, number)
     if row is not None and row.procedure_id == procedure.id:
         terminals.end(visit.session, procedure, row, by=visit.by, now=visit.now)
-    return visit.redirect("planning_table", id=procedure.id)
+    return visit.redirect("planning_table", id=procedure.id, gespeichert=1)
 
 
 def _begin(visit: Visit, procedure: Procedure, form: SetUpForm) -> Response:

@@ -404,7 +404,7 @@ def put_right(visit: Visit) -> Response:
     row = _load(visit)
     topic = str(visit.form_data.get("topic", ""))[:SHORT_LIMIT]
     topics.put_right(visit.session, row, topic, by=visit.by, now=visit.now)
-    return visit.redirect("moderation_item", id=row.id)
+    return visit.redirect("moderation_item", id=row.id, gespeichert=1)
 
 
 @page(
@@ -430,7 +430,7 @@ def give_back(visit: Visit) -> Response:
     """Put this item back into the queue."""
     row = _load(visit)
     moderation.release(visit.session, row, by=visit.by)
-    return visit.redirect("moderation")
+    return visit.redirect("moderation", gespeichert=1)
 
 
 @page(
@@ -460,7 +460,7 @@ def take_back(visit: Visit) -> Response:
     row = _load(visit)
     seen = row_number(str(visit.form_data.get("seen", "")))
     moderation.undo(visit.session, row, by=visit.by, now=visit.now, expected_decisions=seen)
-    return visit.redirect("moderation_item", id=row.id)
+    return visit.redirect("moderation_item", id=row.id, gespeichert=1)
 
 
 @page("/verwaltung/moderation/entschieden", name="moderation_decided", may=Permission.MODERATE)

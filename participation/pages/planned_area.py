@@ -85,7 +85,7 @@ async def area(visit: Visit) -> Response:
             return await visit.in_thread(partial(_show_area, visit, token, refusal=refusal))
         if error:
             return await visit.in_thread(partial(_show_area, visit, token, errors=((error, "geojson"),)))
-        return visit.redirect("planning_area", id=visit.request.path_params["id"])
+        return visit.redirect("planning_area", id=visit.request.path_params["id"], gespeichert=1)
     waits = await visit.in_thread(lambda: waiting_files(visit, token, planned(visit)))
     crs = str(visit.form_data.get("crs", ""))
     outcome = await read_map(visit, waits, crs, LayerRole.PLAN)
@@ -103,7 +103,7 @@ async def area(visit: Visit) -> Response:
     except Refusal as refusal:
         again = partial(_show_area, visit, token, candidates=found, read=outcome.read, refusal=refusal)
         return await visit.in_thread(again)
-    return visit.redirect("planning_area", id=visit.request.path_params["id"])
+    return visit.redirect("planning_area", id=visit.request.path_params["id"], gespeichert=1)
 
 
 def _candidates(read: ReadLayer) -> dict[str, Area]:

@@ -243,7 +243,7 @@ def words_page(visit: Visit) -> Response:
             error, status = visit.explain(refusal), STATUS.get(refusal.code, 422)
             row, proposal = _load(visit)
         else:
-            return visit.redirect("proposal_words", id=row.id)
+            return visit.redirect("proposal_words", id=row.id, gespeichert=1)
     found = side_words.beside(visit.session, proposal.contribution_id)
     content = WordsPage(
         row.reference,
@@ -337,7 +337,7 @@ def version_page(visit: Visit) -> Response:
         row, proposal = _load(visit)
         newest = proposals.newest(visit.session, proposal.contribution_id)
         return _show(visit, row, proposal, newest, form, status=STATUS.get(refusal.code, 422))
-    return visit.redirect("proposal_desk")
+    return visit.redirect("proposal_desk", gespeichert=1)
 
 
 def decided(

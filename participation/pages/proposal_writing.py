@@ -427,7 +427,7 @@ def author_desk(visit: Visit) -> Response:
             raise
         status = STATUS.get(refusal.code, 422)
         return _desk(visit, again, errors=[visit.explain(refusal)], status=status)
-    return visit.redirect("author_desk")
+    return visit.redirect("author_desk", gespeichert=1)
 
 
 def _revise(visit: Visit, author: ProposalAuthor) -> Response:

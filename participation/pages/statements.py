@@ -213,6 +213,8 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
         if name in KEPT_FIELDS and isinstance(value, str)
     }
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
+    if wanted.startswith(ENTER):
+        wanted = "search" if _looks_for_place(visit, data) else wanted.removeprefix(ENTER)
     if wanted in ("next", "check", "send"):
         _keep_searched_place(data)
     # Whether there is anything to hand in to, before a file is looked at or kept.
@@ -257,6 +259,16 @@ def _act(visit: Visit, token: str, step: str, sent: Sent, wanted: str) -> tuple[
             sent.errors = [(visit.explain(refusal), _target(refusal, step))]
             sent.status = STATUS.get(refusal.code, 422)
     return kept, None
+
+
+#: What stands before what the Enter key asks for in a form with a search of its own.
+ENTER = "enter-"
+
+
+def _looks_for_place(visit: Visit, data: Mapping[str, str]) -> bool:
+    """Whether the words for a place are others than the page was drawn with: who presses Enter after them searches."""
+    words = data.get("place_search", "").strip()
+    return bool(words) and words != str(visit.form_data.get("searched", "")).strip()
 
 
 def _keep_searched_place(data: dict[str, str]) -> None:

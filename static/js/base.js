@@ -10,8 +10,9 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
-// After a refused form, reading starts at the summary of what to correct.
+// After a form, reading starts at what is to be corrected, or at what was done; where the address names a place, there.
 document.getElementById("error-summary")?.focus();
+if (!location.hash) document.getElementById("done-summary")?.focus();
 
 // How many characters are left: shown at once, announced only after a pause in typing.
 for (const count of document.querySelectorAll("[data-counter]")) {

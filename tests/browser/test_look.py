@@ -93,7 +93,11 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Page) -> None
 
 
 @pytest.mark.browser
-def test_with_script_reading_starts_at_the_errors_and_printing_is_offered(page: Page) -> None:
+def test_with_script_reading_starts_at_what_was_done_or_the_errors_and_printing_is_offered(
+    page: Page,
+) -> None:
+    page.goto("/barriere-melden?sent=1")
+    assert page.evaluate("document.activeElement.id") == "done-summary"
     page.goto("/muster")
     assert page.evaluate("document.activeElement.id") == "error-summary"
     assert page.get_by_role("button", name="Diese Seite drucken").is_visible()

@@ -499,7 +499,15 @@ def test_a_barrier_reaches_the_town_and_the_record(client: TestClient, engine: E
     form = {"text": "Der Plan ist\r\nnicht lesbar.", "where": "Planzeichnung", "email": "rosa@example.org"}
     answer = client.post("/barriere-melden", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/barriere-melden?sent=1")
-    assert "Danke, es ist angekommen" in text(client.get("/barriere-melden?sent=1"))
+    # What was done is the first that is heard: in the title, and on top of the page, where reading begins.
+    page = html.fromstring(client.get("/barriere-melden?sent=1").content)
+    assert page.findtext("head/title").startswith("Erledigt: ")
+    (told,) = page.xpath("//main/*[1][@id='done-summary'][@role='status'][@tabindex='-1']")
+    assert "Danke, es ist angekommen" in told.text_content()
+    page = html.fromstring(client.get("/barriere-melden?gespeichert=1").content)
+    assert "Gespeichert." in page.xpath("//*[@id='done-summary']")[0].text_content()
+    page = html.fromstring(client.post("/barriere-melden?gespeichert=1", data={"text": ""}).content)
+    assert page.findtext("head/title").startswith("Fehler: ")
     (notice,) = notices_of(engine)
     assert (notice.kind, notice.way, notice.address) == (
         "barrier_report",
