@@ -177,7 +177,8 @@ def test_from_a_proposal_to_a_version_that_others_made_better(
     assert "Neben dem Vorschlag ID-0001" in words(moderator.get("/verwaltung/vorschlaege"))
     answering = fields(moderator.get(there))
     assert moderator.post(there, data=answering | {"do": "withhold"}).status_code == 422
-    assert moderator.post(there, data=answering | {"do": "show"}).headers["location"] == there
+    told = moderator.post(there, data=answering | {"do": "show"}).headers["location"]
+    assert told == f"{there}?gespeichert=1"
     assert re.search(r"Antwort: ?Gute Idee", words(client.get(THERE)))
     assert "9.000" not in shown
     changes = client.get(f"{THERE}/fassungen/2/4")

@@ -828,13 +828,16 @@ def test_a_comment_on_a_contribution_needs_no_title(visitor: Visitor, town: Town
 def test_a_place_is_searched_chosen_and_changed_without_javascript(visitor: Visitor) -> None:
     visitor.visit(FORMAL).send("search", text=WORDS, place_search="Nirgendwo")
     assert "keinen Ort mit diesem Namen" in visitor.words
-    visitor.send("search", place_search="färber")
+    visitor.send("enter-next", place_search="färber")  # as the Enter key does, in its field
     (place,) = [value for value in visitor.page.xpath("//input[@name='place_id']/@value") if value]
     visitor.send("attach", place_id=place)
     assert "Färbergasse (Innenstadt)" in visitor.words
     visitor.send("forget-place")
     assert "Färbergasse" not in visitor.words
     assert visitor.fields()["text"] == WORDS
+    (first,) = visitor.form.xpath("(.//button[@type='submit'])[1]/@value")
+    assert first == "enter-next", "what a browser presses for the Enter key"
+    assert visitor.send("enter-next").answer.url.path.endswith("/angaben"), "nothing is looked for: it goes on"
 
 
 def test_the_place_chosen_last_counts(visitor: Visitor, engine: Engine) -> None:
