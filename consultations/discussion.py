@@ -7,7 +7,7 @@ numbers be seen, the arguments that most people find good come first of their si
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -166,17 +166,26 @@ def talk(
     stance: Stance | None = None,
     marks: Mapping[int, int] | None = None,
     after: int = 0,
+    without: Collection[int] = (),
     limit: int = 20,
 ) -> tuple[list[Said], int]:
     """Comments on a proposal in an order that chance makes once per `seed`, `limit` of them, and how many there are.
 
     `marks`: how many find which one good, where that may be seen; those that most do come first then. `after`: the comment
-    that the page before ended with. Two queries, however many there are.
+    that the page before ended with. `without`: comments that stand elsewhere on the page; they are counted all the same. Two queries, however many there are.
     """
     order = _ordered(session, _on(proposal_id, stance), seed, marks)
     ids = [number for number, _ in order]
     start = ids.index(after) + 1 if after in ids else 0
-    chosen = ids[start : start + limit]
+    chosen = [number for number in ids[start:] if number not in without][:limit]
+    found = _with_answers(session, chosen)
+    return [found[number] for number in chosen if number in found], len(order)
+
+
+def _with_answers(session: Session, chosen: Sequence[int]) -> dict[int, Said]:
+    """These comments with the answers to them, as far as everybody may read them; one query, none for nothing."""
+    if not chosen:
+        return {}
     rows = session.exec(
         select(Contribution, Remark)
         .outerjoin(Remark, _REMARK)
@@ -186,15 +195,14 @@ def talk(
         )
         .order_by(col(Contribution.id))
     ).all()
-    tops: dict[int | None, tuple[Contribution, Stance]] = {}
+    tops: dict[int, tuple[Contribution, Stance]] = {}
     answers: dict[int | None, list[Contribution]] = {}
     for row, remark in rows:
         if row.id in chosen:
             tops[row.id] = (row, Stance(remark.stance) if remark is not None else Stance.REMARK)
         else:
             answers.setdefault(row.parent_id, []).append(row)
-    said = [Said(*tops[number], tuple(answers.get(number, ()))) for number in chosen if number in tops]
-    return said, len(order)
+    return {number: Said(*top, tuple(answers.get(number, ()))) for number, top in tops.items()}
 
 
 @dataclass(frozen=True)
@@ -225,12 +233,11 @@ def both_sides(
     order = _ordered(session, conditions, seed, marks)
     of = {stance: [number for number, its in order if its is stance] for stance in sides}
     chosen = [number for stance in sides for number in of[stance][:limit]]
-    rows = session.exec(select(Contribution).where(col(Contribution.id).in_(chosen))).all() if chosen else []
-    found = {row.id: row for row in rows}
+    found = _with_answers(session, chosen)
     first, second = (
         Side(
             stance,
-            tuple(Said(found[number], stance) for number in of[stance][:limit] if number in found),
+            tuple(found[number] for number in of[stance][:limit] if number in found),
             len(of[stance]),
         )
         for stance in sides

@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from consultations import locations, moderation, search
+from consultations.amendments import Amendment
 from consultations.contributions import Attachment, Contribution, Kind, PublicationState
 from consultations.documents import Document
 from consultations.files import EXTENSIONS
@@ -584,7 +585,8 @@ def answers_to(session: Session, procedure_id: int, contribution_id: int, *, lim
 
 
 def answer_counts(session: Session, contribution_ids: Sequence[int]) -> dict[int, int]:
-    """How many published comments each of these contributions has; one query."""
+    """How many published comments each of these contributions has, as everybody reads them: on the thing itself, without
+    the answers to them, and without amendments, which stand elsewhere; one query."""
     if not contribution_ids:
         return {}
     rows = session.execute(_ANSWER_COUNTS, {"ids": contribution_ids}).all()
@@ -596,6 +598,7 @@ _ANSWER_COUNTS = (
     .where(
         col(Contribution.parent_id).in_(bindparam("ids", expanding=True)),
         col(Contribution.publication) == PublicationState.PUBLISHED.value,
+        ~select(Amendment.id).where(col(Amendment.contribution_id) == col(Contribution.id)).exists(),  # type: ignore[call-overload]
     )
     .group_by(col(Contribution.parent_id))
 )

@@ -279,6 +279,18 @@ def unmark(
             )  # fmt: skip
 
 
+def standing_of(session: Session, proposal_id: int, parties: Sequence[str]) -> set[int | None]:
+    """What one person stands by, known by any of these parties: the ids of arguments about a proposal, and None for the
+    proposal itself. One query; what counts with another party's (`is_linked`) is not said, for that may be somebody else."""
+    rows = session.exec(
+        select(Support.phase_id, Support.party, Support.argument_id, Support.act)
+        .where(Support.proposal_id == proposal_id, col(Support.party).in_(parties))
+        .order_by(col(Support.turn))
+    ).all()
+    lasts = {(phase, party, argument): act for phase, party, argument, act in rows}
+    return {argument for (_, _, argument), act in lasts.items() if act in STANDING}
+
+
 def marked(session: Session, proposal_id: int) -> dict[int, int]:
     """How many find which argument about a proposal good: by the comment's id, those without a mark left out. One query."""
     rows = session.exec(

@@ -73,6 +73,7 @@ class Page:
     shared: bool
     dealt: bool
     body_limit: BodyLimit
+    own_cookie: str
 
 
 #: Every page by name, in the order in which they were written; filled by `page`.
@@ -96,12 +97,14 @@ def page(
     shared: bool = False,
     dealt: bool = False,
     body_limit: BodyLimit = SMALL_BODY,
+    own_cookie: str = "",
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a path (Starlette's syntax, `{slug}`) and say who may enter.
 
     `shared`: the page is the same for every visitor without an account, given municipality, language, look
     and address; it may then be kept. The handler is shown nothing else of the visitor (no cookie, no browser).
     `dealt`: the page has an order by chance, and is the same for those who are dealt the same one (`visit.deal`).
+    `own_cookie`: a browser that sends this cookie sees something of its own on the page, which is made for it alone then.
     `body_limit`: octets of a request's body, or what makes them of the settings. A page with a larger one takes in files:
     what was typed beside them is read even if they are too large (`visit.uploads`).
     """
@@ -109,7 +112,7 @@ def page(
     def register(handler: Handler) -> Handler:
         if name in PAGES:
             raise ValueError(f"two pages are called {name}")
-        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit)
+        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit, own_cookie)
         return handler
 
     return register
@@ -562,7 +565,8 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["body_limit"] = limit
         request.scope["reads_on"] = limit > SMALL_BODY and _has_parts(request)
         token = request.cookies.get(identity.COOKIE, "")
-        shareable = page.shared and not token and request.method in ("GET", "HEAD")
+        is_own = bool(token) or page.own_cookie in request.cookies
+        shareable = page.shared and not is_own and request.method in ("GET", "HEAD")
         if page.dealt:
             request.scope["deal"] = _deal(request, house)
         if shareable and (key := await _shared_key(request, house)):

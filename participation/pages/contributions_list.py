@@ -303,7 +303,15 @@ def contributions_list(visit: Visit) -> Response:
             everything=received.published_count(visit.session, procedure_id),
             previous_url=address(vor=shown.before) if shown.before else "",
             next_url=address(nach=shown.after) if shown.after else "",
-            map_url=visit.url("hearing_map", **own, **asked_for(wanted)) if "hearing_map" in PAGES else "",
+            map_url=visit.url(
+                "hearing_map",
+                **own,
+                **asked_for(wanted),
+                platz=filters.get("stadtteil") or filters.get("platz", ""),
+                ort=filters.get("ort", ""),
+            )
+            if "hearing_map" in PAGES
+            else "",
             feed_url=visit.url("contributions_feed", **own, **asked_for(wanted)),
             geojson_url=visit.url("contributions_geojson", **own),
             csv_url=visit.url("contributions_csv", **own),

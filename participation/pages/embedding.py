@@ -5,21 +5,23 @@ in a window of their own: no other page of ours may be framed.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from markupsafe import Markup
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from wtforms import Form, RadioField, SelectField
 from wtforms.fields import SelectChoice
 
 from consultations import proposal_lists, proposals, published
 from consultations.permissions import Permission
-from consultations.proposal_lists import Order, Wanted
-from participation.pages.contributions_list import open_procedure
+from consultations.proposal_lists import Order
+from participation.pages.contributions_list import FilterForm, asked_for, filled, open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_ground import NOTHING, base_map, choice_asked
 from participation.pages.map_layers import overlays_of
 from participation.pages.map_plan import Plan, plan_of, view_of
+from participation.pages.proposals_list import IN_FRAME, PARAMETERS, ListForm, asked_of
 from participation.pages.seen_through import title_of
 from participation.security import content_security_policy
 from participation.settings import LANGUAGES
@@ -51,6 +53,13 @@ def _speak(visit: Visit) -> None:
         visit.language = asked
 
 
+def _search_asked(visit: Visit) -> dict[str, str]:
+    """What narrows the list in the frame, by the names that the list itself gives it."""
+    asked = visit.request.query_params
+    found = {name: asked.get(IN_FRAME.get(name, name), "")[:200] for name in PARAMETERS.values()}
+    return {name: value for name, value in found.items() if value}
+
+
 def _framed(response: Response, policy: str) -> Response:
     response.headers["Content-Security-Policy"] = policy
     # A page that isolates itself may frame it, too.
@@ -79,10 +88,12 @@ def proposals_embed(visit: Visit) -> Response:
     """Proposals for a frame: no script, no form, no cookie."""
     procedure = open_procedure(visit)
     _speak(visit)
+    search = _search_asked(visit)
+    asked = asked_of(visit, procedure, visit.form(ListForm, sent=FormData(search)))
     found = proposal_lists.listed(
         visit.session,
         procedure.id or 0,
-        Wanted(),
+        asked.wanted,
         order=Order.CHANCE,
         seed=f"{visit.today:%G-%V}",
         limit=EMBEDDED,
@@ -97,7 +108,10 @@ def proposals_embed(visit: Visit) -> Response:
         for entry in published.by_ids(visit.session, procedure.id or 0, found.ids)
     )
     framed = ListFrame(
-        title_of(visit, procedure), found.total, lines, visit.absolute("proposals", slug=procedure.slug)
+        title_of(visit, procedure),
+        proposal_lists.how_many(visit.session, procedure.id or 0, asked.wanted),
+        lines,
+        visit.absolute("proposals", slug=procedure.slug, **search),
     )
     return _framed(visit.render("embedding/list.html", framed), LIST_POLICY)
 
@@ -123,12 +137,14 @@ def map_embed(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     _speak(visit)
     slug, layers = procedure.slug, choice_asked(visit)
-    everything = published.Wanted(has_place=True)
+    wanted = filled(visit.form(FilterForm), visit, procedure)
+    filters = {name: value for name, value in asked_for(wanted).items() if value}
+    everything = replace(wanted, has_place=True)
     ground = base_map(visit, procedure, NOTHING)
     overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
     data = {
-        "feed": visit.url("hearing_map_feed", slug=slug),
-        "list": visit.url("contributions_list", slug=slug, sortierung="nearest", umkreis=250),
+        "feed": visit.url("hearing_map_feed", slug=slug, **filters),
+        "list": visit.url("contributions_list", slug=slug, **filters, sortierung="nearest", umkreis=250),
         "words": script_words(visit),
         "overlays": json.dumps(overlays, ensure_ascii=False),
     }
@@ -142,7 +158,7 @@ def map_embed(visit: Visit) -> Response:
         plan_of(
             visit,
             procedure,
-            {"slug": slug, "ansicht": "plan"},
+            {"slug": slug, **filters, "ansicht": "plan"},
             everything,
             view_of(visit, procedure),
             plan_ground,
@@ -150,8 +166,8 @@ def map_embed(visit: Visit) -> Response:
             False,
             new_window=True,
         ),
-        visit.absolute("hearing_map", slug=slug),
-        visit.absolute("contributions_list", slug=slug),
+        visit.absolute("hearing_map", slug=slug, **filters),
+        visit.absolute("contributions_list", slug=slug, **filters),
     )
     return _framed(visit.render("embedding/map.html", framed), MAP_POLICY)
 
@@ -160,6 +176,8 @@ def map_embed(visit: Visit) -> Response:
 
 #: What can be framed: by which name the address asks for it, and the page.
 FRAMES = {"karte": ("map_embed", N_("The map")), "liste": ("proposals_embed", N_("A few proposals"))}
+#: What narrows a map.
+MAP_NAMES = ("q", "art", "thema")
 TITLES = {"karte": N_("Map: %(title)s"), "liste": N_("Proposals: %(title)s")}
 
 
@@ -185,6 +203,10 @@ class EmbeddingPage:
     frame_title: str
     height: int
     has_choice: bool
+    #: What narrows the frame: name and value as an address carries them.
+    kept: tuple[tuple[str, str], ...]
+    #: The same frame with everything in it.
+    everything_url: str
 
 
 @page("/beteiligungen/{slug}/einbetten", name="embedding", may=Permission.READ_PUBLIC, shared=True)
@@ -204,13 +226,31 @@ def embedding(visit: Visit) -> Response:
     spoken, visit.language = visit.language, language
     frame_title = visit.gettext(TITLES[what], title=title_of(visit, procedure))
     visit.language = spoken
-    path = path_for(offered[what][0], slug=procedure.slug, sprache=language)
+    asked = visit.request.query_params
+    names = MAP_NAMES if what == "karte" else [IN_FRAME.get(name, name) for name in PARAMETERS.values()]
+    kept = {name: asked[name][:200] for name in names if asked.get(name)}
+    path = path_for(offered[what][0], slug=procedure.slug, sprache=language, **kept)
     code = Markup(
         '<iframe src="{}" title="{}" lang="{}" width="100%" height="{}" loading="lazy"></iframe>'
     ).format(visit.base + path, frame_title, language, HEIGHT)
     response = visit.render(
         "embedding/how.html",
-        EmbeddingPage(hearing_title, procedure.slug, str(code), path, frame_title, HEIGHT, len(offered) > 1),
+        EmbeddingPage(
+            hearing_title,
+            procedure.slug,
+            str(code),
+            path,
+            frame_title,
+            HEIGHT,
+            len(offered) > 1,
+            # Also what the other frame would understand: whoever changes their mind loses nothing.
+            tuple(
+                (name, asked[name][:200])
+                for name in {**dict.fromkeys(MAP_NAMES), **dict.fromkeys(names)}
+                if asked.get(name)
+            ),
+            visit.url("embedding", slug=procedure.slug, was=what, sprache=language) if kept else "",
+        ),
         form=form,
     )
     response.headers["Content-Security-Policy"] = (

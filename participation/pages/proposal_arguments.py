@@ -51,6 +51,7 @@ class TalkPage:
     may=Permission.READ_PUBLIC,
     shared=True,
     dealt=True,
+    own_cookie=COOKIE,
 )
 def comments_page(visit: Visit) -> Response:
     """What is said of a proposal: everything, or one kind of it (`art`), in an order by chance; `nach`: where a page goes

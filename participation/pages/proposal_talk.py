@@ -18,6 +18,7 @@ from consultations.phases import Phase
 from consultations.procedures import Procedure
 from consultations.proposals import Proposal
 from participation.pages.proposals_list import seed_of
+from participation.pages.support import own_of
 from participation.web import Visit
 
 #: Marks a message for the catalogues.
@@ -71,6 +72,8 @@ class SaidRow:
     #: How many find it a good argument (None: hidden, or no argument), and where to say so.
     marks: int | None = None
     mark_url: str = ""
+    #: This visitor finds it a good argument.
+    is_own_mark: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class ArgumentsShown:
     sides: tuple[SideShown, SideShown]
     rows: tuple[tuple[str, SaidRow], ...]
     by_marks: bool
+    #: The comments that these are.
+    ids: frozenset[int]
 
 
 #: Arguments of each side on the proposal's own page.
@@ -106,10 +111,12 @@ class Talk:
 
     is_open: bool
     marks: Mapping[int, int] | None
+    #: What of it this visitor stands by, see `support.own_of`.
+    own: frozenset[int | None] = frozenset()
 
 
 def talk_of(visit: Visit, proposal: Proposal, phases: Sequence[Phase]) -> Talk:
-    """How the talk about a proposal stands. At most one query."""
+    """How the talk about a proposal stands. At most two queries."""
     is_open = proposing.phase_that_opens(phases, Opening.COMMENT, visit.now) is not None
     running = next(
         (
@@ -122,7 +129,8 @@ def talk_of(visit: Visit, proposal: Proposal, phases: Sequence[Phase]) -> Talk:
     handed_in = next((phase for phase in phases if phase.id == proposal.phase_id), None)
     shows = support.shows_counts(running or handed_in, now=visit.now, is_opened=True)
     is_open = is_open and proposal.authoring in (Authoring.OPEN.value, Authoring.LOCKED.value)
-    return Talk(is_open, support.marked(visit.session, proposal.contribution_id) if shows else None)
+    key = proposal.contribution_id
+    return Talk(is_open, support.marked(visit.session, key) if shows else None, own_of(visit, key))
 
 
 def said_rows(
@@ -152,6 +160,7 @@ def said_rows(
         return {
             "marks": None if about.marks is None else about.marks.get(each.contribution.id or 0, 0),
             "mark_url": visit.url("argument", **here) if about.is_open else "",
+            "is_own_mark": each.contribution.id in about.own,
         }
 
     return tuple(
@@ -213,4 +222,5 @@ def arguments_of(
             if at < len(rows)
         ),
         bool(about.marks),
+        frozenset(each.contribution.id or 0 for side in sides for each in side.said),
     )

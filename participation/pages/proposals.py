@@ -27,6 +27,7 @@ from participation.pages.contributions_list import Card, cards_of, open_procedur
 from participation.pages.proposal_talk import ArgumentsShown, SaidRow, arguments_of, said_rows, talk_of
 from participation.pages.proposals_list import seed_of
 from participation.pages.seen_through import Through, through_of
+from participation.pages.support import COOKIE
 from participation.search_words import STATES
 from participation.web import Visit, page
 
@@ -139,6 +140,7 @@ class ProposalPage:
     channel: str
     versions: tuple[VersionRow, ...]
     amendments: tuple[AmendmentRow, ...]
+    #: What was said beside the arguments, and how many comments there are with them.
     talk: tuple[SaidRow, ...]
     said: int
     #: Arguments for and against, as their authors marked them; None without any.
@@ -149,6 +151,8 @@ class ProposalPage:
     amend_url: str
     comment_url: str
     through: Through
+    #: This visitor supports it.
+    is_supported: bool
     list_url: str
 
 
@@ -178,6 +182,7 @@ def proposal_of(visit: Visit, procedure: Procedure) -> tuple[Proposal, Contribut
     may=Permission.READ_PUBLIC,
     shared=True,
     dealt=True,
+    own_cookie=COOKIE,
 )
 def proposal_page(visit: Visit) -> Response:
     """One proposal: its words, whose they are, how they came about, what others wish and say."""
@@ -200,8 +205,15 @@ def proposal_page(visit: Visit) -> Response:
         return proposing.phase_that_opens(phases, opening, visit.now) is not None
 
     is_open = proposal.authoring == Authoring.OPEN.value
-    talk, said = discussion.talk(visit.session, proposal.contribution_id, seed=seed_of(visit))
     about = talk_of(visit, proposal, phases)
+    arguments = arguments_of(visit, procedure, proposal, row.reference, about)
+    talk, said = discussion.talk(
+        visit.session,
+        proposal.contribution_id,
+        seed=seed_of(visit),
+        # What stands among the arguments is not said twice.
+        without=arguments.ids if arguments else (),
+    )
     wanted = visit.request.query_params.get("fassung-in", "")
     language = wanted if current is not None and wanted in current.texts else (current or row).language
     files, _ = published.enclosures(visit.session, proposal.contribution_id)
@@ -241,7 +253,8 @@ def proposal_page(visit: Visit) -> Response:
             amendments=_amendments(visit, proposal, current, here),
             talk=said_rows(visit, procedure, row.reference, talk, about),
             said=said,
-            arguments=arguments_of(visit, procedure, proposal, row.reference, about),
+            arguments=arguments,
+            is_supported=None in about.own,
             comments_url=visit.url("proposal_comments", **here),
             relations=_relations(visit, procedure, proposal),
             pictures=tuple(

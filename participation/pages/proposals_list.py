@@ -144,6 +144,15 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm, *, literal: boo
     return Asked(wanted, place, near)
 
 
+def in_frame(search: Mapping[str, str]) -> dict[str, str]:
+    """The same search as the address of a frame carries it, where `sprache` is the frame's own language."""
+    return {IN_FRAME.get(name, name): value for name, value in search.items()}
+
+
+#: What is called otherwise in a frame's address.
+IN_FRAME: Mapping[str, str] = {"sprache": "verfasst"}
+
+
 @page(
     "/beteiligungen/{slug}/vorschlaege",
     name="proposals",
@@ -206,7 +215,15 @@ def list_page(visit: Visit) -> Response:
             ),
             next_url=visit.url("proposals", **here, **filters, nach=following) if following else "",
             first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
-            map_url=visit.url("hearing_map", **here, art="proposal", thema=wanted.topic),
+            # The map knows words and topics, and begins at the place; what else narrows the list it leaves out.
+            map_url=visit.url(
+                "hearing_map",
+                **here,
+                art="proposal",
+                q=wanted.words,
+                thema=wanted.topic,
+                platz=place.id if place is not None else "",
+            ),
             propose_url=(
                 visit.url("statement", **here, kind="proposal")
                 if proposing.phase_that_opens(phases, Opening.PROPOSE, visit.now)
@@ -219,7 +236,7 @@ def list_page(visit: Visit) -> Response:
             near_me_url=visit.url(
                 "proposals", **here, **{**filters, "nahe": "", "sortierung": Order.NEAREST.value}
             ),
-            embed_url=visit.url("embedding", **here, was="liste"),
+            embed_url=visit.url("embedding", **here, was="liste", **in_frame(search)),
             follow_url=visit.url("follow_search", **here, **search),
             feed_url=visit.url("proposals_feed", **here, **search),
         ),

@@ -125,6 +125,15 @@ def supporters_of(visit: Visit, browser: str) -> list[Supporter]:
     return known
 
 
+def own_of(visit: Visit, proposal_id: int) -> frozenset[int | None]:
+    """What of a proposal this visitor stands by: arguments by their ids, None for the proposal itself. No query for
+    whoever is not known; for pages that name `COOKIE` as their `own_cookie`."""
+    if COOKIE not in visit.request.cookies and visit.by.person_id is None:
+        return frozenset()
+    parties = [each.party for each in supporters_of(visit, browser_of(visit))]
+    return frozenset(support.standing_of(visit.session, proposal_id, parties))
+
+
 def _give(visit: Visit, proposal: Proposal, browser: str, form: SupportForm) -> None:
     """Give the support; what this browser gave before it was signed in, or gives once it is signed out again, is linked to
     the account's, not dropped."""

@@ -523,7 +523,13 @@ def test_comments_are_two_deep_and_in_an_order_of_chance_that_stays(session: Ses
     assert [each.text for each in talked.answers] == ["Warum?", "Darum."]
     assert discussion.talk(session, row.id or 0, seed="a", stance=Stance.AGAINST) == ([], 0)
     assert discussion.stances(session, row.id or 0) == {"for": 6}
-    assert session.get_one(Proposal, row.id, populate_existing=True).attention == 8
+    rest, all_of_them = discussion.talk(session, row.id or 0, seed="a", without=order[:4])
+    assert ([each.contribution.id for each in rest], all_of_them) == (order[4:], 6)
+    amend(session, town, row, {"what": "Drei Bänke."})
+    assert published.answer_counts(session, [row.id or 0]) == {row.id: 6}, (
+        "lists count what the page does: no answers, no amendments"
+    )
+    assert session.get_one(Proposal, row.id, populate_existing=True).attention == 9
 
 
 def test_a_good_argument_is_marked_once_whoever_marks_it_and_is_no_support(

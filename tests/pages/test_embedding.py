@@ -67,6 +67,21 @@ def test_map_and_list_can_be_framed_and_nothing_else(client: TestClient, engine:
     assert html.fromstring(client.get(f"{HERE}/vorschlaege").content).xpath(
         "//a[.='Auf Ihrer Website zeigen']/@href"
     ) == [how.replace("karte", "liste")]
+    # What narrows the list goes along: to the map, to the page that says how, into the frame and back.
+    narrowed = html.fromstring(client.get(f"{HERE}/vorschlaege?q=Brunnen&sprache=de").content)
+    (on_map,) = narrowed.xpath("//a[contains(., 'Auf der Karte zeigen')]/@href")
+    assert "q=Brunnen" in on_map
+    (how,) = narrowed.xpath("//a[.='Auf Ihrer Website zeigen']/@href")
+    (code,) = html.fromstring(client.get(how).content).xpath("//textarea/text()")
+    address = html.fromstring(code).get("src").partition("localhost")[2]
+    address = address[address.index("/") :]
+    assert "verfasst=de" in address
+    frame = html.fromstring(client.get(address).content)
+    assert not frame.xpath("//a[contains(@href, '/ID-0001')]"), "it has nothing of Brunnen"
+    assert frame.xpath("//a[contains(@href, 'q=Brunnen') and contains(@href, 'sprache=de')]")
+    assert html.fromstring(client.get(f"{FRAMES[1]}?q=Bänke").content).xpath(
+        "//a[contains(@href, '/ID-0001')]"
+    )
     for what, address in zip(("karte", "liste"), FRAMES, strict=True):
         page = client.get(f"{HERE}/einbetten?was={what}&sprache=en")
         policy = page.headers["content-security-policy"].split("; ")

@@ -88,7 +88,7 @@ def test_support_online_and_on_paper(
         assert client.post(there, data={"do": "give"}).status_code == 303
     assert count(engine) == 1
     page = client.get(f"{there}?getan=1")
-    assert "1 Person unterstützt ihn" in words(page)
+    assert "1 Person unterstützt diesen Vorschlag" in words(page)
     assert "zurücknehmen" in words(page)
     client.post(there, data={"do": "withdraw"})
     assert count(engine) == 0
@@ -432,7 +432,7 @@ def test_an_amendment_on_paper_goes_the_same_way(new_client: NewClient, engine: 
 
 
 def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
-    client: TestClient, engine: Engine, town: Town
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
     assert "kennen wir nicht" in words(client.get(f"{HERE}/vorschlaege?nahe=Nirgendwo"))
     framed = client.get(f"{HERE}/vorschlaege/einbetten")
@@ -462,6 +462,14 @@ def test_the_list_near_a_place_and_in_a_frame_and_both_sides_side_by_side(
     marked = client.post(address, data={"do": "give"})
     assert "Sie finden dieses Argument gut" in words(client.get(marked.headers["location"]))
     assert "1 Person findet dieses Argument gut" in words(client.get(THERE))
+    # Whoever said so sees it wherever the argument stands; nobody else does, from whatever page is kept.
+    for page in (THERE, f"{THERE}/kommentare"):
+        (own,) = tree_of(client.get(page)).xpath("//*[@class='d-marks'][contains(., 'Sie finden')]")
+        assert "Zurücknehmen" in own.text_content()
+        assert own.xpath("./ancestor::li[1][contains(., 'Zu laut.')]")
+        assert "Sie finden" not in words(new_client().get(page))
+    assert words(client.get(THERE)).count("Zu laut.") == 1, "nothing is said twice"
+    assert "2 Kommentare" in words(client.get(THERE))
     assert "in zufälliger Reihenfolge" in words(client.get(f"{THERE}/kommentare"))
     shown = words(client.get(f"{THERE}/kommentare?art=against"))
     assert ("Zu laut." in shown, "Endlich sitzen." in shown, "zuerst die" in shown) == (True, False, True)

@@ -837,7 +837,9 @@ def test_a_place_is_searched_chosen_and_changed_without_javascript(visitor: Visi
     assert visitor.fields()["text"] == WORDS
     (first,) = visitor.form.xpath("(.//button[@type='submit'])[1]/@value")
     assert first == "enter-next", "what a browser presses for the Enter key"
-    assert visitor.send("enter-next").answer.url.path.endswith("/angaben"), "nothing is looked for: it goes on"
+    assert visitor.send("enter-next").answer.url.path.endswith("/angaben"), (
+        "nothing is looked for: it goes on"
+    )
 
 
 def test_the_place_chosen_last_counts(visitor: Visitor, engine: Engine) -> None:
