@@ -195,14 +195,14 @@ def _with_answers(session: Session, chosen: Sequence[int]) -> dict[int, Said]:
         )
         .order_by(col(Contribution.id))
     ).all()
-    tops: dict[int, tuple[Contribution, Stance]] = {}
+    tops: dict[int | None, tuple[Contribution, Stance]] = {}
     answers: dict[int | None, list[Contribution]] = {}
     for row, remark in rows:
         if row.id in chosen:
             tops[row.id] = (row, Stance(remark.stance) if remark is not None else Stance.REMARK)
         else:
             answers.setdefault(row.parent_id, []).append(row)
-    return {number: Said(*top, tuple(answers.get(number, ()))) for number, top in tops.items()}
+    return {each: Said(*tops[each], tuple(answers.get(each, ()))) for each in chosen if each in tops}
 
 
 @dataclass(frozen=True)
