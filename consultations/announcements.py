@@ -401,6 +401,24 @@ def public_ones(session: Session, municipality_id: int, now: datetime, *, limit:
     return [(version, procedure) for version, procedure in rows]
 
 
+def newly_public(session: Session, since: date, now: datetime) -> list[tuple[Announcement, Procedure]]:
+    """The announcements of all municipalities that have stood on the internet since that day or later, oldest first."""
+    recent = select(PublicationAct.announcement_id).where(
+        PublicationAct.medium == Medium.INTERNET.value, col(PublicationAct.day) >= since
+    )
+    rows = session.exec(
+        select(Announcement, Procedure)
+        .join(Procedure, col(Procedure.id) == Announcement.procedure_id)
+        .where(
+            col(Announcement.id).in_(recent),
+            col(Announcement.id).in_(_on_the_internet(now)),
+            col(Procedure.state).in_(("published", "concluded", "withdrawn")),
+        )
+        .order_by(col(Announcement.id))
+    ).all()
+    return [(version, procedure) for version, procedure in rows]
+
+
 def _on_the_internet(now: datetime) -> Any:
     cancelled = select(PublicationAct.cancels_id).where(col(PublicationAct.cancels_id).is_not(None))
     return select(PublicationAct.announcement_id).where(

@@ -14,7 +14,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -757,15 +757,18 @@ class News:
     kind: str
     at: datetime
     facts: dict[str, Any]
-    proposal_id: int
+    #: None, and no reference: it happened to the consultation itself.
+    proposal_id: int | None
     reference: str
     title: str
     slug: str
     procedure_title: str
+    #: The consultation's title in other languages.
+    procedure_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def _readable() -> Select[Any]:
-    """Only of proposals that the public can read: what was withheld meanwhile is told to nobody."""
+    """Of consultations, and only of proposals that the public can read: what was withheld meanwhile is told to nobody."""
     columns: tuple[Any, ...] = (
         Happening,
         Contribution.reference,
@@ -773,16 +776,20 @@ def _readable() -> Select[Any]:
         Redaction.title,
         Procedure.slug,
         Procedure.title,
+        Procedure.translations,
     )
     return (
         select_columns(*columns)
         .select_from(Happening)
-        .join(Contribution, col(Contribution.id) == Happening.proposal_id)
+        .outerjoin(Contribution, col(Contribution.id) == Happening.proposal_id)
         .join(Procedure, col(Procedure.id) == Happening.procedure_id)
         .outerjoin(Redaction, col(Redaction.id) == Contribution.redaction_id)
         .where(
             col(Happening.is_void).is_(False),
-            col(Contribution.publication) == PublicationState.PUBLISHED.value,
+            or_(
+                col(Happening.proposal_id).is_(None),
+                col(Contribution.publication) == PublicationState.PUBLISHED.value,
+            ),
             # What was taken over into a draft is told by nobody, whoever follows the whole or a district.
             col(Procedure.state).in_(PUBLIC_STATES),
         )
@@ -797,12 +804,17 @@ def _news(rows: Sequence[Any]) -> list[News]:
             at=row.at,
             facts=dict(row.facts),
             proposal_id=row.proposal_id,
-            reference=reference,
-            title=(title if redacted is None else redacted) or reference,
+            reference=reference or "",
+            title=(title if redacted is None else redacted) or reference or procedure,
             slug=slug,
             procedure_title=procedure,
+            procedure_titles={
+                language: str(texts["title"])
+                for language, texts in (translations or {}).items()
+                if texts.get("title")
+            },
         )
-        for row, reference, title, redacted, slug, procedure in rows
+        for row, reference, title, redacted, slug, procedure, translations in rows
     ]
 
 

@@ -1,4 +1,4 @@
-"""What happens to proposals for everybody to read: one row each, from which feeds, mails and letters are made."""
+"""What happens to proposals and consultations for everybody to read: one row each, from which feeds, mails and letters are made."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,28 +23,39 @@ class Kind(StrEnum):
     PLAN = "plan"
     MERGED = "merged"  # it went into another, or took another in
     VOTED = "voted"  # a vote in which it stood has been counted
+    # To a consultation itself (`procedure_news`):
+    BEGINS = "begins"
+    ENDS_SOON = "ends_soon"
+    EXTENDED = "extended"
+    DOCUMENT = "document"  # new, or in a new version
+    ANNOUNCED = "announced"
+    FINISHED = "finished"  # concluded or withdrawn
 
 
 class Happening(SQLModel, table=True):
-    """One thing that happened to a proposal. Only `is_void` ever changes: what told of it was taken back."""
+    """One thing that happened to a proposal, or to a consultation itself. Only `is_void` ever changes: what told of it was taken back."""
 
     __tablename__ = "happening"
     __table_args__ = (
         Index("ix_happening_municipality_id_id", "municipality_id", "id"),
         Index("ix_happening_procedure_id_id", "procedure_id", "id"),
         Index("ix_happening_proposal_id_id", "proposal_id", "id"),
+        Index("ix_happening_procedure_id_key", "procedure_id", "key"),
     )
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     municipality_id: int = Field(foreign_key="municipality.id")
     procedure_id: int = Field(foreign_key="procedure.id")
-    proposal_id: int = Field(foreign_key="proposal.contribution_id")
+    #: None: it happened to the consultation itself.
+    proposal_id: int | None = Field(default=None, foreign_key="proposal.contribution_id")
     district: str = ""
     kind: str
     at: datetime = Field(sa_type=UtcDateTime)
     #: What else to say: the outcome of an answer, the heading of an entry. Nothing personal.
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     is_void: bool = False
+    #: By which what happened to a consultation is known again; empty for proposals.
+    key: str = ""
 
 
 def note(
@@ -59,6 +70,32 @@ def note(
         kind=kind.value,
         at=now,
         facts=facts or {},
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def note_of_procedure(
+    session: Session,
+    *,
+    municipality_id: int,
+    procedure_id: int,
+    district: str,
+    kind: Kind,
+    key: str,
+    now: datetime,
+    facts: dict[str, Any],
+) -> Happening:
+    """Write down that something happened to a consultation itself."""
+    row = Happening(
+        municipality_id=municipality_id,
+        procedure_id=procedure_id,
+        district=district,
+        kind=kind.value,
+        at=now,
+        facts=facts,
+        key=key,
     )
     session.add(row)
     session.flush()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from consultations import (
     agency_overview,
@@ -21,6 +22,7 @@ from consultations import (
     loose_files,
     municipalities,
     notices,
+    procedure_news,
     received,
     support_lists,
     voting,
@@ -33,6 +35,7 @@ from consultations.received import Record
 from participation import agency_messages, jobs, letters, mail, news_messages, receipts
 from participation.database import unit_of_work
 from participation.house import House
+from participation.jobs import Job
 from participation.mail import MailError, Message, SmtpSettings
 from participation.news_messages import NewsMessage
 from participation.web import language_prefix, path_for, public_address
@@ -318,6 +321,20 @@ def tell_followers(house: House) -> bool:
         following.forget_searches(session)
         following.forget_told(session)
         return following.tell_due(session, house.clock()) > 0
+
+
+#: How long after a look at what happened to consultations the next one is.
+LOOK_AGAIN = timedelta(minutes=5)
+
+
+@jobs.recurring("procedure_news", lambda house, result: LOOK_AGAIN)
+def note_news(house: House, job: Job) -> dict[str, Any]:
+    """Note what happened to consultations, for feeds and for those who follow them."""
+    with unit_of_work(house.engine) as session:
+        if not procedure_news.waiting(session, house.clock()):
+            return {"noted": 0}
+    with unit_of_work(house.engine, write=True) as session:
+        return {"noted": procedure_news.note_waiting(session, by=SYSTEM, now=house.clock())}
 
 
 jobs.ROUNDS += [

@@ -1,7 +1,8 @@
-"""What people are told of proposals: the same facts for the mail of a follower, the mail to an author and the letter."""
+"""What people are told of proposals and consultations: the same facts for the mail of a follower, the mail to an author and the letter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlmodel import Session
@@ -10,6 +11,7 @@ from consultations import evaluation, following, implementation, proposing, save
 from consultations.cocreation import Outcome
 from consultations.contributions import Contribution
 from consultations.deadlines import local_date
+from consultations.documents import DocumentKind
 from consultations.following import News, Subscription, Target
 from consultations.happenings import Kind
 from consultations.implementation import ImplementationEntry
@@ -17,7 +19,7 @@ from consultations.municipalities import Municipality
 from consultations.notices import Notice
 from consultations.procedures import Procedure
 from consultations.proposals import AuthorState, ProposalAuthor
-from participation import i18n, letters, mail, search_words
+from participation import i18n, letters, mail, overview, search_words
 from participation.letters import Letterhead
 from participation.web import language_prefix, path_for
 
@@ -78,11 +80,44 @@ class NewsMessage:
     list_url: str = ""
 
 
+def _of_consultation(news: News, language: str) -> str:
+    """What happened to a consultation itself, in one sentence; empty for what happens to proposals."""
+    _ = i18n.translations(language).gettext
+    facts = news.facts
+    title = str(facts.get("title", ""))
+    if news.kind in (Kind.BEGINS.value, Kind.ENDS_SOON.value, Kind.EXTENDED.value):
+        told = {"phase": title or overview.say(overview.PHASE_NAMES[str(facts["phase_kind"])], language)}
+        if facts.get("until"):
+            told["day"] = i18n.date_long(date.fromisoformat(str(facts["until"])), language)
+        if news.kind == Kind.ENDS_SOON.value:
+            return _("It ends soon: %(phase)s, until %(day)s") % told
+        if news.kind == Kind.EXTENDED.value:
+            return _("The period was extended: %(phase)s, until %(day)s") % told
+        if "day" in told:
+            return _("It has begun: %(phase)s, until %(day)s") % told
+        return _("It has begun: %(phase)s") % told
+    if news.kind == Kind.DOCUMENT.value:
+        if int(facts.get("number") or 1) > 1:
+            return _("A document is there in a new version: %(title)s") % {"title": title}
+        if facts.get("document_kind") == DocumentKind.RESULT.value:
+            return _("A result is published: %(title)s") % {"title": title}
+        return _("A new document: %(title)s") % {"title": title}
+    if news.kind == Kind.ANNOUNCED.value:
+        return _("An announcement is published")
+    if news.kind == Kind.FINISHED.value:
+        if facts.get("state") == "withdrawn":
+            return _("The consultation was ended without a result")
+        return _("The consultation is concluded; here you can read what became of it")
+    return ""
+
+
 def in_words(news: News, language: str) -> str:
     """What happened, in one sentence."""
     _ = i18n.translations(language).gettext
     facts = news.facts
     title = str(facts.get("title", ""))
+    if news.proposal_id is None:
+        return _of_consultation(news, language)
     if news.kind == Kind.PROPOSED.value:
         return _("A new proposal")
     if news.kind == Kind.ANSWERED.value:
@@ -113,8 +148,22 @@ def in_words(news: News, language: str) -> str:
 
 def item_of(news: News, base: str, language: str) -> Item:
     """A thing that happened, with its address under `base`."""
-    path = path_for("proposal", slug=news.slug, reference=news.reference)
-    return Item(news.title, news.reference, in_words(news, language), base + language_prefix(language) + path)
+    address = base + language_prefix(language) + path_of(news)
+    return Item(title_of(news, language), news.reference, in_words(news, language), address)
+
+
+def title_of(news: News, language: str) -> str:
+    """The proposal or the consultation that it happened to."""
+    return news.title if news.proposal_id is not None else news.procedure_titles.get(language, news.title)
+
+
+def path_of(news: News) -> str:
+    """Where one reads on: the proposal, the announcement or the consultation."""
+    if news.proposal_id is not None:
+        return path_for("proposal", slug=news.slug, reference=news.reference)
+    if news.kind == Kind.ANNOUNCED.value:
+        return path_for("announcement", slug=news.slug, announcement=news.facts["announcement"])
+    return path_for("hearing", slug=news.slug)
 
 
 def prepare(
@@ -225,7 +274,7 @@ def letter_of(session: Session, notice: Notice, municipality: Municipality, *, b
 
 
 def _answer(session: Session, news: News) -> evaluation.Answer | None:
-    if news.kind != Kind.ANSWERED.value:
+    if news.kind != Kind.ANSWERED.value or news.proposal_id is None:
         return None
     rows = evaluation.answers_of(session, news.proposal_id)
     return next((row for row in rows if row.number == news.facts.get("answer")), None)
@@ -233,7 +282,9 @@ def _answer(session: Session, news: News) -> evaluation.Answer | None:
 
 def _entry(session: Session, news: News) -> ImplementationEntry | None:
     wanted = news.facts.get("entry")
-    return implementation.entry(session, news.proposal_id, int(wanted)) if wanted else None
+    if not wanted or news.proposal_id is None:
+        return None
+    return implementation.entry(session, news.proposal_id, int(wanted))
 
 
 def costs_in_words(lower: int | None, upper: int | None, language: str) -> str:

@@ -215,8 +215,8 @@ class Line:
 
 
 def _line(visit: Visit, news: News) -> Line:
-    url = visit.url("proposal", slug=news.slug, reference=news.reference)
-    return Line(news.title, news_messages.in_words(news, visit.language), news.at, url)
+    item = news_messages.item_of(news, "", visit.language)
+    return Line(item.title, item.words, news.at, item.url)
 
 
 # --- a search among the proposals ------------------------------------------------------------------

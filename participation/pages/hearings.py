@@ -32,7 +32,7 @@ from consultations.documents import Document, DocumentVersion, documents_of, new
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
 from consultations.phases import Opens, Phase, phases_of, phases_of_all
-from consultations.procedures import Procedure, ProcedureState, ProcedureVersion, localised
+from consultations.procedures import PUBLIC_STATES, Procedure, ProcedureState, ProcedureVersion, localised
 from consultations.text import plain_paragraphs
 from participation import cityscape, letters, overview
 from participation.overview import Card, Deadline, Difference, Step
@@ -196,6 +196,8 @@ class Links:
     contributions: str
     proposals: str
     follow: str
+    #: How to show it on one's own website.
+    embedding: str
     #: It with its parts; empty where it has none.
     follow_parts: str
     slip: str
@@ -552,7 +554,8 @@ def _links(
         comment=address("hearing_map", is_open(Opens.COMMENT)),
         map=address("hearing_map"),
         contributions=address("contributions_list", bool(published)),
-        follow=address("follow", bool(published)),
+        follow=address("follow", procedure.state in PUBLIC_STATES),
+        embedding=address("embedding", procedure.state in PUBLIC_STATES),
         follow_parts=address("follow", has_parts, teile=1),
         proposals=address(
             "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,15 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from consultations import (
+    changes,
     evaluation,
+    filing,
     following,
     happenings,
     implementation,
     moderation,
     notices,
+    procedure_news,
     procedures,
     proposals,
     publishing,
@@ -26,6 +29,7 @@ from consultations import (
 )
 from consultations.cocreation import Evaluation, Outcome
 from consultations.contributions import Contribution, Kind
+from consultations.documents import DocumentKind, FileFacts
 from consultations.evaluation import AnswerInput, Criterion, Grade
 from consultations.following import ConsentAct, Rhythm, State, Subscription
 from consultations.implementation import EntryInput, EntryKind, MilestoneState, Picture
@@ -36,6 +40,7 @@ from consultations.permissions import PUBLIC, SYSTEM, Role
 from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
+from consultations.seats import Seat
 from consultations.support import Supporter
 from consultations.support_lists import LineInput, SupportList
 from participation.database import unit_of_work
@@ -607,3 +612,35 @@ def test_names_on_sheets_and_ended_subscriptions_are_forgotten_in_time(session: 
     assert following.forget_ended(session, later) == 0
     assert following.forget_ended(session, NOW + timedelta(days=4 * 365)) == 1
     assert [each.id for each in following.of_address(session, second)] == [second.id]
+
+
+def test_what_happens_to_a_consultation_itself_is_noted_and_told_once(session: Session, town: Town) -> None:
+    procedure, phase = town.procedure, phases_of(session, town.procedure.id or 0)[0]
+    row = follow(session, town, "lea@post.example", following.of_procedure(procedure.id or 0), Rhythm.DAILY)
+
+    def look(now: datetime) -> list[str]:
+        noted = procedure_news.note_waiting(session, by=SYSTEM, now=now)
+        found = following.about(session, town.id, following.of_procedure(procedure.id or 0), limit=10)
+        return [each.kind for each in found[:noted]]
+
+    soon = NOW + timedelta(minutes=1)
+    assert look(soon) == [], "neither begun just now, nor ending soon, and no paper came since"
+    plan = FileFacts("0" * 64, "plan.pdf", "application/pdf", 5)
+    facts = {"by": town.planner, "now": soon}
+    filing.add_document(session, procedure, plan, title="Plan", kind=DocumentKind.PLAN_DRAWING, **facts)
+    changes.extend(
+        session, procedure, phase, ENDS + timedelta(days=8), seat=Seat("BY", ("public",)),
+        note="Zu wenig Zeit", expected_version=procedure.version, **facts,
+    )  # fmt: skip
+    assert set(look(soon)) == {"extended", "document"}
+    assert look(soon) == [], "once"
+    assert following.tell_due(session, NOW + timedelta(days=1)) == 1
+    (mail,) = mails(session, "follow_news")
+    assert len(mail.facts["happenings"]) == 2
+    assert look(NOW + timedelta(days=18)) == ["ends_soon"]
+    assert look(NOW + timedelta(days=19)) == []
+    publishing.conclude(
+        session, procedure, by=town.planner, now=NOW + timedelta(days=30), note="Bänke stehen."
+    )
+    assert look(NOW + timedelta(days=30)) == ["finished"]
+    assert row.told_id < happenings.newest(session, town.id)

@@ -20,22 +20,24 @@ from consultations import (
     happenings,
     implementation,
     moderation,
+    procedure_news,
     support,
 )
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.following import Subscription
+from consultations.happenings import Happening
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
-from consultations.permissions import PUBLIC, Actor, Role
-from consultations.phases import Phase, PhaseKind
+from consultations.permissions import PUBLIC, SYSTEM, Actor, Role
+from consultations.phases import Course, Phase, PhaseKind, phases_of
 from consultations.proposals import Proposal
 from consultations.saved_searches import SavedSearch
-from participation import delivery, identity, mail, security
+from participation import delivery, identity, mail, news_messages, security
 from participation.database import unit_of_work
 from participation.house import House
 from participation.identity import COOKIE
 from tests import cast
-from tests.cast import NOW, Town
+from tests.cast import ENDS, NOW, Town
 from tests.conftest import Clock, MailServer, NewClient
 
 HERE = "/beteiligungen/ideen"
@@ -510,3 +512,26 @@ def test_a_coauthor_is_asked_by_mail(
     assert "Sie sind eingeladen" in words(guest.get(desk))
     assert guest.post(desk, data={"do": "decline"}).status_code == 303
     assert new_client().get(link.group(1)).status_code == 404, "who declined is not asked again"
+
+
+def test_a_consultation_can_be_followed_for_its_dates_and_papers(
+    client: TestClient, engine: Engine, town: Town
+) -> None:
+    page = client.get(HERE)
+    for offered in ("folgen", "einbetten"):
+        assert tree_of(page).xpath(f"//a[@href='{HERE}/{offered}']")
+    with unit_of_work(engine, write=True) as session:
+        (phase,) = phases_of(session, town.procedure.id or 0)
+        phase.course = Course(extended_from=phase.ends_on)
+        phase.ends_on = ENDS + timedelta(days=7)
+        session.add(phase)
+        session.flush()
+        assert procedure_news.note_waiting(session, by=SYSTEM, now=NOW) == 1
+    assert "jetzt bis 9. März 2027" in words(client.get(f"{HERE}/neues"))
+    (entry,) = re.findall("<title>(Ideen: [^<]*extended[^<]*)", client.get(f"/en{HERE}/neues.atom").text)
+    assert entry.endswith("until 9 March 2027")
+    with unit_of_work(engine) as session:
+        (row,) = session.exec(select(Happening).where(Happening.key != "")).all()
+        (news,) = following.read(session, [row.id or 0])
+        item = news_messages.item_of(news, "http://auenfurt.localhost", "de")
+    assert (item.url, item.reference) == (f"http://auenfurt.localhost{HERE}", "")
