@@ -527,9 +527,9 @@ def test_a_consultation_can_be_followed_for_its_dates_and_papers(
         session.add(phase)
         session.flush()
         assert procedure_news.note_waiting(session, by=SYSTEM, now=NOW) == 1
-    assert "jetzt bis 9. März 2027" in words(client.get(f"{HERE}/neues"))
+    assert "jetzt bis Dienstag, 9. März 2027" in words(client.get(f"{HERE}/neues"))
     (entry,) = re.findall("<title>(Ideen: [^<]*extended[^<]*)", client.get(f"/en{HERE}/neues.atom").text)
-    assert entry.endswith("until 9 March 2027")
+    assert entry.endswith("9 March 2027")
     with unit_of_work(engine) as session:
         (row,) = session.exec(select(Happening).where(Happening.key != "")).all()
         (news,) = following.read(session, [row.id or 0])
