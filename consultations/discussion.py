@@ -9,20 +9,20 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Index, String, cast, exists
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from consultations import contributions, journal, proposals, proposing
+from consultations import contributions, journal, nesting, proposals, proposing
 from consultations.amendments import Amendment
 from consultations.cocreation import Act
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.deadlines import PhaseState
 from consultations.journal import JournalEntry
 from consultations.permissions import Actor
-from consultations.phases import Phase, Track
+from consultations.phases import Phase, Track, phases_of_all
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 
@@ -117,6 +117,35 @@ def formal_phase(phases: Sequence[Phase], now: datetime) -> Phase | None:
             and phase.state(now) is PhaseState.OPEN
         ),
         None,
+    )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A formal period that runs beside what is said, and the consultation that it belongs to."""
+
+    phase: Phase
+    procedure: Procedure
+
+
+def formal_beside(
+    session: Session, procedure: Procedure, phases: Sequence[Phase], now: datetime
+) -> Beside | None:
+    """The formal period beside what is said in a consultation: its own (`phases`), else the one that ends first among the
+    other parts of the same area, for whoever speaks of the playground may mean the plan beside it. Two queries, two more
+    for a part; none where its own runs."""
+    own = formal_phase(phases, now)
+    if own is not None:
+        return Beside(own, procedure)
+    others = nesting.family(session, procedure)
+    all_phases = phases_of_all(session, [each.id or 0 for each in others]) if others else {}
+    running = [
+        Beside(phase, each)
+        for each in others
+        if (phase := formal_phase(all_phases.get(each.id or 0, ()), now)) is not None
+    ]
+    return min(
+        running, key=lambda each: each.phase.effective_end or each.phase.ends_on or date.max, default=None
     )
 
 

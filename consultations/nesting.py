@@ -78,6 +78,22 @@ def _below(rows: Sequence[Procedure], procedure_id: int, level: int) -> list[Par
     return found
 
 
+def family(session: Session, procedure: Procedure) -> list[Procedure]:
+    """The other public consultations of the same area: what it is a part of, and all parts of that; by key. One query, two
+    more for a part."""
+    largest = next(iter(above(session, procedure)), procedure)
+    rows = session.exec(
+        select(Procedure)
+        .where(
+            col(Procedure.id).in_(with_parts(largest.id or 0)),
+            col(Procedure.state).in_(PUBLIC_STATES),
+            Procedure.id != procedure.id,
+        )
+        .order_by(col(Procedure.id))
+    ).all()
+    return list(rows)
+
+
 def has_parts(session: Session, procedure_id: int) -> bool:
     """Whether something public belongs to it directly."""
     question = select(Procedure.id).where(

@@ -324,8 +324,9 @@ def _hand_in(visit: Visit, form: IntakeForm, token: str) -> int:
         now=visit.now,
     )
     assert row.id is not None
-    formal = discussion.formal_phase(phases_of(visit.session, row.procedure_id), row.received_at)
-    if row.kind == Kind.COMMENT.value and formal is not None:
+    phases = phases_of(visit.session, row.procedure_id)
+    is_comment = row.kind == Kind.COMMENT.value
+    if is_comment and discussion.formal_beside(visit.session, procedure, phases, row.received_at):
         discussion.note_informal(visit.session, row, "", by=visit.by, now=visit.now)
     if asked is not None:
         agency_answers.assign(visit.session, asked[0], row, by=visit.by, now=visit.now)

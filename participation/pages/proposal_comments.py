@@ -13,12 +13,13 @@ from wtforms.validators import Email, InputRequired, Length, Optional
 
 from consultations import contributions, discussion, drafts, proposals, proposing
 from consultations.contributions import Contribution, Kind, Submission
-from consultations.discussion import Stance
+from consultations.discussion import Beside, Stance
 from consultations.people import NAME_LIMIT, PersonInput
 from consultations.permissions import Permission
 from consultations.phases import phases_of
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
+from participation import overview
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
 from participation.pages.fields import formal_question
@@ -63,6 +64,8 @@ class SayPage:
     keys: tuple[str, ...] = ()
     #: The last day of the formal period that runs beside it; None: there is none.
     formal_until: date | None = None
+    #: The other consultation of the same area that it belongs to; empty for this one.
+    formal_in: str = ""
 
 
 def say_page(
@@ -117,6 +120,13 @@ def to_receipt(visit: Visit, procedure: Procedure, token: str, contribution_id: 
     return visit.redirect("receipt", token=token)
 
 
+def title_beside(visit: Visit, procedure: Procedure, beside: Beside | None) -> str:
+    """What the consultation is called whose formal period runs beside another one of its area; empty for its own."""
+    if beside is None or beside.procedure.id == procedure.id:
+        return ""
+    return localised(beside.procedure, visit.language, "title")
+
+
 def secret_of(form: Any) -> str:
     """The secret that a form was sent with, or a fresh one: a form sent twice makes one contribution."""
     return form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
@@ -152,12 +162,13 @@ def comment_page(visit: Visit) -> Response:
     version = proposals.version(visit.session, proposal.contribution_id, shown.number or 0)
     name = proposing.composed(version)[0] if version is not None else ""
     phases = phases_of(visit.session, procedure.id or 0)
-    formal = discussion.formal_phase(phases, visit.now)
+    beside = discussion.formal_beside(visit.session, procedure, phases, visit.now)
     content = replace(
         say_page(
             visit, procedure, row, "proposal_comment", visit.gettext("Comment on it"), name or row.reference
         ),
-        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
+        formal_until=overview.last_day(beside.phase) if beside else None,
+        formal_in=title_beside(visit, procedure, beside),
     )
     if not visit.is_post:
         return visit.render(
@@ -177,7 +188,7 @@ def comment_page(visit: Visit) -> Response:
     try:
         check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
         submission = replace(submission_of(visit, procedure, form, token), text=form.text.data or "")
-        if formal is not None and form.formal.data == "yes":
+        if beside is not None and form.formal.data == "yes":
             # What counts as a statement goes the statements' way, whole: one receipt, one entry.
             made = contributions.submit(
                 visit.session,
@@ -186,11 +197,11 @@ def comment_page(visit: Visit) -> Response:
                     kind=Kind.STATEMENT,
                     title=visit.gettext("On the proposal %(reference)s", reference=row.reference),
                 ),
-                procedure=procedure,
+                procedure=beside.procedure,
                 by=visit.by,
                 now=visit.now,
             )
-            return to_receipt(visit, procedure, token, made.id or 0)
+            return to_receipt(visit, beside.procedure, token, made.id or 0)
         made = discussion.comment(
             visit.session,
             proposal.contribution_id,
@@ -201,7 +212,7 @@ def comment_page(visit: Visit) -> Response:
             by=visit.by,
             now=visit.now,
         )
-        if formal is not None:
+        if beside is not None:
             discussion.note_informal(visit.session, made, form.formal.data or "", by=visit.by, now=visit.now)
     except Refusal as refusal:
         visit.reject(form, refusal)

@@ -54,6 +54,7 @@ from participation.pages.writing import (
     draw,
     form_of,
     formal_beside,
+    formal_target,
     hearing_of,
     kept_of,
     kind_sent,
@@ -514,9 +515,9 @@ def _hand_in(visit: Visit, procedure: Procedure, token: str) -> Response:
     assert draft is not None
     if draft.contribution_id is None:
         check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
-        submission = _submission(visit, procedure, draft)
+        submission, into = _submission(visit, procedure, draft)
         contribution = contributions.submit(
-            visit.session, submission, procedure=procedure, by=visit.by, now=visit.now
+            visit.session, submission, procedure=into, by=visit.by, now=visit.now
         )
         assert contribution.id is not None
         if submission.kind is Kind.COMMENT and formal_beside(visit, procedure, kept_of(draft)):
@@ -526,14 +527,17 @@ def _hand_in(visit: Visit, procedure: Procedure, token: str) -> Response:
     return visit.redirect("receipt", token=token)
 
 
-def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
+def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> tuple[Submission, Procedure]:
+    """What is handed in, and to which consultation: a comment that is to be a statement may go to another one of its area."""
     data: Mapping[str, str] = draft.data
     kind, title = Kind(draft.kind), data.get("title", "")
     supplements = data.get("supplements_id", "")
     parent = published_parent(visit, procedure, data.get("parent_id"))
-    # Also when the period ended while it was written: then it is a late one, and not silently something else.
-    can_be_formal = standing(phases_here(visit, procedure), Kind.STATEMENT, visit.now)[0] in ("open", "late")
-    if kind is Kind.COMMENT and data.get("formal") == "yes" and not supplements and can_be_formal:
+    into = procedure
+    is_to_be_formal = kind is Kind.COMMENT and data.get("formal") == "yes" and not supplements
+    target = formal_target(visit, procedure, data) if is_to_be_formal else None
+    if target is not None:
+        into = target
         # What counts as a statement goes the statements' way, whole; it answers nobody.
         kind = Kind.STATEMENT
         if parent is not None:
@@ -542,7 +546,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
     language = data.get("language", visit.language)
     found = thing_of(visit, data)
     on_map = found is not None and found.thing is not None and found.thing.feature is not None
-    return Submission(
+    made = Submission(
         kind=kind,
         channel=channel_of(visit, procedure).key,
         key=draft.key,
@@ -562,7 +566,8 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
         category=offered_topic(procedure, data.get("category", "")) if informal else "",
         language=language,
         wants_publication=data.get("publish") == "yes",
-        document_id=row_number(data.get("document_id")),
+        # Documents are those of the consultation that it was written in.
+        document_id=row_number(data.get("document_id")) if into is procedure else None,
         section=data.get("section", ""),
         place_words=data.get("place_words", ""),
         place_id=row_number(data.get("place_id")),
@@ -576,6 +581,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> Submission:
             received.by_id(visit.session, visit.municipality_id, int(supplements)) if supplements else None
         ),
     )
+    return made, into
 
 
 # --- drawing ---------------------------------------------------------------------------------------

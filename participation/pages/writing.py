@@ -21,6 +21,7 @@ from wtforms.fields import SelectChoice
 from consultations import (
     discussion,
     drafts,
+    nesting,
     places,
     procedures,
     proposal_lists,
@@ -37,6 +38,7 @@ from consultations.contributions import (
     PublicationState,
 )
 from consultations.deadlines import PhaseState
+from consultations.discussion import Beside
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import Limits
@@ -56,6 +58,7 @@ from participation.pages.fields import (
     short,
 )
 from participation.pages.place_words import found_in_words, where_in_words
+from participation.pages.proposal_comments import title_beside
 from participation.pages.proposals import SECTIONS
 from participation.pages.uploads import REMOVE
 from participation.web import PAGES, Visit, row_number
@@ -106,6 +109,7 @@ class AboutForm(SenderFields):
         validate_choice=False,
     )
     formal = formal_question()
+    formal_to = HiddenField()
 
 
 class WholeForm(WordsForm, AboutForm):
@@ -208,6 +212,9 @@ class WritingPage:
     notes: tuple[str, ...] = ()
     #: Of a comment: the last day of the formal period that runs beside it; None: there is none.
     formal_until: date | None = None
+    #: The other consultation of the same area that it belongs to: its title and key; empty for this one.
+    formal_in: str = ""
+    formal_to: int | None = None
     #: Under which name the browser keeps words that were not sent yet; empty where it keeps none.
     remember: str = ""
 
@@ -323,11 +330,26 @@ def _deadline(visit: Visit, procedure: Procedure, phase: Phase, state: str) -> D
     return replace(words, state=state, late=overview.late_words(procedure, phase, visit.language))
 
 
-def formal_beside(visit: Visit, procedure: Procedure, kept: Kept) -> Phase | None:
-    """The formal period that runs beside a comment, whose author is asked whether it is to be a statement; or None."""
+def formal_beside(visit: Visit, procedure: Procedure, kept: Kept) -> Beside | None:
+    """The formal period that runs beside a comment, here or in another part of the same area, whose author is asked whether
+    it is to be a statement; or None."""
     if kept.kind is not Kind.COMMENT or kept.data.get("supplements_id"):
         return None
-    return discussion.formal_phase(phases_here(visit, procedure), visit.now)
+    return discussion.formal_beside(visit.session, procedure, phases_here(visit, procedure), visit.now)
+
+
+def formal_target(visit: Visit, procedure: Procedure, data: Mapping[str, Any]) -> Procedure | None:
+    """Where a comment goes that is to be a statement: also when the period ended while it was written; then it is a late
+    one, and not silently something else. None: nowhere."""
+    takes = ("open", "late")
+    if standing(phases_here(visit, procedure), Kind.STATEMENT, visit.now)[0] in takes:
+        return procedure
+    wanted = row_number(str(data.get("formal_to") or ""))
+    other = next((each for each in nesting.family(visit.session, procedure) if each.id == wanted), None)
+    if other is None:
+        return None
+    its = phases_of(visit.session, other.id or 0)
+    return other if standing(its, Kind.STATEMENT, visit.now)[0] in takes else None
 
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
@@ -484,7 +506,9 @@ def draw(
         has_city=isinstance(form, WordsForm) and cityscape.has_city(visit.session, procedure),
         errors=tuple((message, None) for message, target in errors if target not in form._fields),
         notes=notes,
-        formal_until=(formal.effective_end or formal.ends_on) if formal else None,
+        formal_until=overview.last_day(formal.phase) if formal else None,
+        formal_in=title_beside(visit, procedure, formal),
+        formal_to=formal.procedure.id if formal and formal.procedure.id != procedure.id else None,
         remember=" ".join([procedure.slug, *filter(None, about)]),
     )
     template = {WORDS: "words", ABOUT: "about", CHECK: "check", ALL: "whole"}[step]

@@ -526,6 +526,31 @@ def test_a_comment_beside_a_formal_period_asks_whether_it_is_a_statement(
         assert (row.kind, "comment_in_formal_period" in past) == (kind, kind == "comment")
 
 
+def test_the_formal_period_may_run_in_another_part_of_the_same_area(
+    client: TestClient, engine: Engine, town: Town
+) -> None:
+    propose(client)
+    publish_everything(engine, town)
+    with unit_of_work(engine, write=True) as session:
+        plan = session.exec(select(Procedure).where(Procedure.key == "BP-12")).one()
+        session.get_one(Procedure, town.procedure.id).part_of_id = plan.id
+    asked = client.get(f"{THERE}/kommentar")
+    assert "ein förmliches Verfahren: „Wohnen am Mühlbach“" in words(asked)
+    typed = fields(asked) | {"stance": "remark", "text": "Beim Vorschlag.", "formal": "yes"}
+    receipt = client.post(f"{THERE}/kommentar", data=typed)
+    assert "Wohnen am Mühlbach" in words(client.get(receipt.headers["location"]))
+    # The way in steps leads there, too; and without an answer it stays here.
+    for said, formal, where in (("Ja.", "yes", plan.id), ("Nein.", "no", town.procedure.id)):
+        secret = f"{HERE}/stellungnahme/{drafts.new_secret()}"
+        client.post(f"{secret}/text", data={"kind": "comment", "title": "Ampel", "text": said, "do": "next"})
+        about = fields(client.get(f"{secret}/angaben"))
+        client.post(f"{secret}/angaben", data=about | {"formal": formal, "do": "next"})
+        assert client.post(f"{secret}/pruefen", data={"do": "send"}).status_code == 303
+        with Session(engine) as session:
+            made = session.exec(select(Contribution).where(Contribution.text == said)).one()
+            assert (made.procedure_id, made.kind) == (where, "statement" if formal == "yes" else "comment")
+
+
 def test_so_does_every_other_comment_and_the_planner_finds_those_that_stayed_one(
     client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
