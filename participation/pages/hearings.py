@@ -227,6 +227,10 @@ class PartLine:
     when: str
     #: What one can do there now.
     ways: tuple[str, ...]
+    #: Whether what is open there now is formal or informal (formal where both are); empty where nothing is.
+    formality: str = ""
+    #: Its last day of what is open now, the formal one before others.
+    ends: date | None = None
 
 
 @dataclass(frozen=True)
@@ -357,6 +361,41 @@ def _surveys(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tup
     return tuple(sorted(found, key=lambda line: line.standing != surveys.Standing.OPEN.value))
 
 
+def _running(phases: Sequence[Phase], now: datetime) -> Phase | None:
+    """What is open to everybody now: formal before informal, what ends first before what ends later."""
+    found = [
+        phase
+        for phase in phases
+        if phase.opens and phase.state(now) is PhaseState.OPEN and overview.formality(phase)
+    ]
+    return min(
+        found, key=lambda phase: (not phase.is_formal, overview.last_day(phase) or date.max), default=None
+    )
+
+
+def _soonest_first(
+    parts: Sequence[nesting.Part], phases: Mapping[int, Sequence[Phase]], now: datetime
+) -> list[nesting.Part]:
+    """Parts in the order of what ends first, each with its own parts behind it; those where nothing ends keep their order."""
+
+    def ends(row: Procedure) -> date:
+        running = _running(phases[row.id or 0], now)
+        own = [overview.last_day(running) or date.max] if running else []
+        return min(
+            [*own, *(ends(each.procedure) for each in parts if each.procedure.part_of_id == row.id)],
+            default=date.max,
+        )
+
+    def under(key: int | None) -> list[nesting.Part]:
+        here = [each for each in parts if each.procedure.part_of_id == key]
+        found: list[nesting.Part] = []
+        for each in sorted(here, key=lambda part: ends(part.procedure)):
+            found += [each, *under(each.procedure.id)]
+        return found
+
+    return under(parts[0].procedure.part_of_id) if parts else []
+
+
 def _parts(
     visit: Visit, procedure_id: int
 ) -> tuple[tuple[PartLine, ...], list[tuple[Procedure, list[Phase]]]]:
@@ -364,13 +403,15 @@ def _parts(
     found = nesting.parts(visit.session, procedure_id)
     if not found:
         return (), []
-    rows = [part.procedure for part in found]
-    ids = [row.id or 0 for row in rows]
+    ids = [part.procedure.id or 0 for part in found]
     phases = phases_of_all(visit.session, ids)
+    found = _soonest_first(found, phases, visit.now)
+    rows = [part.procedure for part in found]
     closing = publishing.closing_words(visit.session, ids)
     titles = {row.id: localised(row, visit.language, "title") for row in rows}
     lines = []
     for part, row in zip(found, rows, strict=True):
+        running = _running(phases[row.id or 0], visit.now)
         card = overview.card(
             row, phases[row.id or 0], visit.now, visit.language, closing.get(row.id or 0, "")
         )
@@ -385,6 +426,8 @@ def _parts(
                 state_text=card.state_text,
                 when=card.when or card.outcome or card.outcome_phase,
                 ways=card.ways,
+                formality=overview.formality(running) if running else "",
+                ends=overview.last_day(running) if running else None,
             )
         )
     return tuple(lines), [(row, phases[row.id or 0]) for row in rows]

@@ -15,17 +15,18 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import contributions, filing, procedures, publishing
+from consultations import contributions, filing, nesting, procedures, publishing
 from consultations.contributions import PublicationState
 from consultations.documents import DocumentKind, FileFacts, documents_of
 from consultations.files import FileStore
 from consultations.people import Person
 from consultations.permissions import SYSTEM, Role
-from consultations.phases import Opens, PhaseInput, PhaseKind, phases_of
+from consultations.phases import Opens, Phase, PhaseInput, PhaseKind, phases_of
 from consultations.procedures import Procedure, ProcedureInput
 from geo.geometry import read_geojson_geometry
 from participation import identity, overview
 from participation.database import unit_of_work
+from participation.pages import hearings
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import Clock, NewClient
@@ -701,6 +702,7 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
     assert [line.split(" bis ")[0] for line in lines] == [
         "Bachweg Läuft gerade", "Teil von „Bachweg“: Wohnen am Mühlbach Läuft gerade",
     ]  # fmt: skip
+    assert ["förmlich" in line for line in lines] == [False, True], "which part is formal"
     assert "Noch geheim" not in page.text
     steps = [text(step) for step in section(page, "steps").xpath(".//ol[@class='d-timeline']/li")]
     assert [("Mühlbach" in step, "Bachweg" in step) for step in steps] == [
@@ -741,6 +743,19 @@ def test_an_area_shows_its_parts_and_all_dates_on_one_line_and_a_part_the_way_up
             more(session, number)
     many = cost()
     assert (len(few), len(many)) == (len(alone) + 2, len(alone) + 2), "\n".join(many)
+
+
+def test_parts_stand_in_the_order_of_what_ends_first_each_with_its_own_behind_it() -> None:
+    def part(key: int, of: int) -> nesting.Part:
+        return nesting.Part(Procedure(id=key, part_of_id=of, municipality_id=1, key="", slug="", title=""), 1)
+
+    def until(day: date) -> list[Phase]:
+        return [Phase(kind="publication", procedure_id=1, starts_on=day, ends_on=day, opens=["statement"])]
+
+    phases = {1: until(NOW.date()), 2: [], 3: until(NOW.date()), 4: []}
+    phases[1][0].ends_on = date(2027, 4, 1)
+    found = hearings._soonest_first([part(1, 9), part(2, 9), part(3, 2), part(4, 9)], phases, NOW)
+    assert [each.procedure.id for each in found] == [2, 3, 1, 4]
 
 
 # --- what it costs -----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from consultations.deadlines import local_date
 from consultations.moderation import Action, Decision, Reason
 from consultations.permissions import PUBLIC, Actor, Role
 from consultations.phases import Phase, PhaseKind, phases_of
+from consultations.procedures import Procedure
 from geo.geometry import from_lonlat
 from participation import identity
 from participation.database import unit_of_work
