@@ -568,11 +568,15 @@ def one(session: Session, procedure_id: int, reference: str) -> Entry | Withheld
     return Withheld(hidden.reference, hidden.kind, hidden.received_at, decision.reason if decision else "")
 
 
+_NO_AMENDMENT = ~select(Amendment.id).where(col(Amendment.contribution_id) == col(Contribution.id)).exists()  # type: ignore[call-overload]
+
+
 def answers_to(session: Session, procedure_id: int, contribution_id: int, *, limit: int = 200) -> list[Entry]:
-    """The published comments on a contribution and additions to it, oldest first."""
+    """The published comments on a contribution and additions to it, oldest first; no amendments, which stand elsewhere."""
     rows = session.execute(
         _entries(
             *_public(procedure_id),
+            _NO_AMENDMENT,
             or_(
                 col(Contribution.parent_id) == contribution_id,
                 col(Contribution.supplements_id) == contribution_id,
@@ -598,7 +602,7 @@ _ANSWER_COUNTS = (
     .where(
         col(Contribution.parent_id).in_(bindparam("ids", expanding=True)),
         col(Contribution.publication) == PublicationState.PUBLISHED.value,
-        ~select(Amendment.id).where(col(Amendment.contribution_id) == col(Contribution.id)).exists(),  # type: ignore[call-overload]
+        _NO_AMENDMENT,
     )
     .group_by(col(Contribution.parent_id))
 )

@@ -113,6 +113,8 @@ class ReceiptContext:
     greeted: str = ""
     can_be_told: bool = False
     wants_publication: bool = False
+    #: A comment on something that others handed in, and no amendment.
+    is_answer: bool = False
     attachments: tuple[EnclosedFile, ...] = ()
     address: tuple[str, ...] = field(default=())
 
@@ -312,6 +314,13 @@ def _next_steps(receipt: ReceiptContext, _: Callable[[str], str]) -> list[str]:
             _("Before it is published, somebody checks that no names or addresses can be read in it.")
         )
     steps.append(_("You can add something to it at any time. What you handed in stays as it is."))
+    if receipt.is_answer and receipt.wants_publication:
+        steps.append(
+            _(
+                "With the access code a comment on a proposal can be written anew later. The earlier wording stays, and "
+                "everybody sees that it was changed."
+            )
+        )
     return steps
 
 

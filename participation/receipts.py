@@ -60,6 +60,9 @@ def receipt_of(
         greeted=person.name if person else "",
         can_be_told=bool(person and (person.email or person.street)),
         wants_publication=contribution.wants_publication,
+        is_answer=contribution.kind == Kind.COMMENT.value
+        and contribution.parent_id is not None
+        and not is_amendment,
         attachments=tuple(
             EnclosedFile(each.filename, each.size, each.sha256, each.pages) for each in record.attachments
         ),

@@ -13,7 +13,7 @@ from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, Optional
 
-from consultations import nearby, places, procedures, published, received, whereabouts
+from consultations import nearby, places, procedures, published, received, rewording, whereabouts
 from consultations.contributions import Kind
 from consultations.deadlines import local_date
 from consultations.files import MissingFile, serving_headers
@@ -396,6 +396,11 @@ class PublishedPage:
     comment_url: str
     #: Where a proposal stands with its versions and amendments; empty for anything else.
     proposal_url: str
+    #: Of a comment on a proposal: where it stands among the others.
+    talk_url: str
+    #: Since when it reads so, if its author wrote it anew, and what changed (empty where words are blacked out).
+    changed_at: datetime | None
+    changes_url: str
 
 
 @dataclass(frozen=True)
@@ -442,6 +447,9 @@ def published_contribution(visit: Visit) -> Response:
     files, others = published.enclosures(visit.session, found.id)
     phases = phases_of(visit.session, procedure.id or 0)
     may_comment = overview.is_open(phases, Opens.COMMENT, visit.now)
+    about = _about(visit, procedure, found)
+    known = {found.id: found.version} if found.version is not None else {}
+    change = rewording.changes(visit.session, known).get(found.id)
     return visit.render(
         "maps/contribution.html",
         PublishedPage(
@@ -476,8 +484,34 @@ def published_contribution(visit: Visit) -> Response:
                 if found.kind == Kind.PROPOSAL.value and not found.answers_to
                 else ""
             ),
+            talk_url=visit.url("proposal_comments", **about) if about else "",
+            changed_at=change.at if change else None,
+            changes_url=(
+                visit.url(
+                    "comment_changes",
+                    **about,
+                    comment=found.reference,
+                    earlier=change.earlier,
+                    later=change.number,
+                )
+                if change and change.earlier is not None and about
+                else ""
+            ),
         ),
     )
+
+
+def _about(visit: Visit, procedure: Procedure, found: Entry) -> dict[str, str]:
+    """The proposal that a comment, or an answer to one, is said of, as an address names it; empty for anything else."""
+    if found.kind != Kind.COMMENT.value or not found.answers_to:
+        return {}
+    proposal = rewording.proposal_of(
+        visit.session, received.by_id(visit.session, visit.municipality_id, found.id)
+    )
+    if proposal is None or not proposal.is_listed:
+        return {}
+    key = proposal.contribution_id
+    return {"slug": procedure.slug, "reference": received.references(visit.session, [key])[key]}
 
 
 def _one(visit: Visit, procedure: Procedure) -> Entry | Withheld:
