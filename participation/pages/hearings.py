@@ -170,8 +170,10 @@ class FileLink:
     dated: date
     note: str
     earlier: tuple[tuple[int, date, str], ...]
-    #: Corrections of what lies open: number, day, address, note.
-    corrections: tuple[tuple[int, date, str, str], ...] = ()
+    #: The version that was laid open in the phase that is running, if it was corrected since: number, day, address.
+    laid_open: tuple[int, date, str] | tuple[()] = ()
+    #: What was corrected since then: day and note.
+    corrections: tuple[tuple[date, str], ...] = ()
     #: Where one reads what changed since the version before; empty where nothing can be compared.
     comparison_url: str = ""
 
@@ -501,9 +503,9 @@ def _files(
 def _file_link(
     visit: Visit, document: Document, versions: Sequence[DocumentVersion], held: int | None = None
 ) -> FileLink:
-    """The document with its newest version first; with the one that lies open (`held`) first while there is one."""
+    """The document with its newest version first; where that corrects the one that lies open (`held`), both are named so."""
     at = next((at for at, version in enumerate(versions) if version.id == held), 0)
-    shown, earlier = versions[at], versions[at + 1 :]
+    shown = versions[0]
     return FileLink(
         title=document.title,
         kind=visit.gettext(overview.DOCUMENT_NAMES[document.kind]),
@@ -515,14 +517,17 @@ def _file_link(
         pages=shown.pages,
         number=shown.number,
         dated=local_date(shown.uploaded_at),
-        note=shown.note,
+        note=shown.note if at == 0 else "",
         earlier=tuple(
             (version.number, local_date(version.uploaded_at), _file_url(visit, version))
-            for version in earlier
+            for position, version in enumerate(versions)
+            if position not in (0, at)
         ),
+        laid_open=(versions[at].number, local_date(versions[at].uploaded_at), _file_url(visit, versions[at]))
+        if at
+        else (),
         corrections=tuple(
-            (version.number, local_date(version.uploaded_at), _file_url(visit, version), version.note)
-            for version in reversed(versions[:at])
+            (local_date(version.uploaded_at), version.note) for version in reversed(versions[:at])
         ),
         comparison_url=_comparison_url(visit, versions),
     )

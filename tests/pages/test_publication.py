@@ -152,7 +152,13 @@ def test_a_correction_is_chosen_taken_announced_and_read_by_everybody(
     (link,) = html.fromstring(hearing.content).xpath(
         "//a[contains(., 'PDF') and contains(., 'Lärmgutachten')]"
     )
-    assert link.get("href") == f"/dokumente/{document}/1/laerm.pdf"  # what lies open stays first
+    assert link.get("href") == f"/dokumente/{document}/2/laerm.pdf", "the corrected one stands first"
+    (first,) = html.fromstring(hearing.content).xpath(
+        "//a[contains(., 'So lag die Unterlage zuerst aus')]/@href"
+    )
+    assert first == f"/dokumente/{document}/1/laerm.pdf", (
+        "what was laid open stays beside it, for everybody to read"
+    )
     with Session(engine) as session:
         (made,) = corrections.open_demands(session, town.procedure.id or 0)
     proof = f"/verwaltung/planung/{town.procedure.id}/nachweise"
