@@ -11,6 +11,7 @@ The land is made by `demo_town`, the papers by `demo_papers`; what the towns pla
 import contextlib
 import os
 import random
+import re
 import secrets
 import shutil
 import tempfile
@@ -856,7 +857,7 @@ class _Story:
                 source_id=f"alt-{number}" if number % 15 == 7 else "",
                 key=f"demo-{key}-{number}",
                 title=chance.choice(idea["titles"]),
-                text=f"{chance.choice(bank['openers'])}{words.format(place=street)}{chance.choice(bank['closers'])}",
+                text=f"{chance.choice(bank['openers'])}{said_of(street, words)}{chance.choice(bank['closers'])}",
                 category=idea["category"],
                 pseudonym=chance.choice(bank["names"]),
                 wants_publication=True,
@@ -966,3 +967,33 @@ def _not_yet_said(idea: dict[str, Any], said: set[tuple[str, str]], chance: rand
     pair = chance.choice(fresh)
     said.add(pair)
     return pair
+
+
+#: What a street's name ends with that is masculine in German; the others are feminine, but for "Am …", which has no article.
+_MASCULINE = re.compile(r"(weg|platz|graben|bach|steig|ring)( am .*)?$", re.IGNORECASE)
+_DATIVE = {"an": "am", "in": "im", "auf": "auf dem", "aus": "aus dem", "von": "vom"}
+
+
+def said_of(street: str, words: str) -> str:
+    """Words with the street for `{place}`, and the article before it as its name wants it: "An der Hauptstraße", "Am Mühlweg"."""
+    bare = street.startswith(("Am ", "An ", "Im "))
+    is_masculine = _MASCULINE.search(street) is not None
+    declined = re.sub(r"^(Obere|Untere|Alte|Neue) ", r"\1n ", street)
+
+    def at(found: re.Match[str]) -> str:
+        asked = found["at"].lower()
+        asked = {"am": "an", "im": "in"}.get(asked, asked)
+        if bare:
+            said = (
+                f"{street[0].lower()}{street[1:]}"
+                if asked in ("an", "in", "auf")
+                else f"{asked} der Straße {street}"
+            )
+        else:
+            said = f"{_DATIVE[asked]} {declined}" if is_masculine else f"{asked} der {declined}"
+        return said[0].upper() + said[1:] if found["at"][0].isupper() else said
+
+    words = re.sub(r"\b(?P<at>[Aa]n|[Ii]n|[Aa]uf|[Aa]us|[Vv]on) der \{place\}", at, words)
+    words = re.sub(r"\b(?P<at>[Aa]m|[Ii]m) \{place\}", at, words)
+    article = "Die Straße" if bare else "Der" if is_masculine else "Die"
+    return re.sub(r"\b(Der|Die) \{place\}", f"{article} {{place}}", words).format(place=street)
