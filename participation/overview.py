@@ -454,7 +454,13 @@ def formality(phase: Phase) -> str:
 
 
 def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Step, ...]:
-    """The phases in their order, each with where it stands today."""
+    """The phases in the order of their days, each with where it stands today; those without a day stay behind the one that
+    the planner put before them."""
+    ordered, last = [], date.min
+    for phase in phases:
+        last = days_of(phase, now)[0] or last
+        ordered.append((last, phase))
+    ordered.sort(key=lambda each: each[0])
     states = {PhaseState.COMING: "coming", PhaseState.OPEN: "current", PhaseState.OVER: "done"}
     return tuple(
         Step(
@@ -465,7 +471,7 @@ def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Ste
             text=" ".join([phase.note, *_notes(phase, "", language)]).strip(),
             formality=formality(phase),
         )
-        for phase in phases
+        for _, phase in ordered
     )
 
 

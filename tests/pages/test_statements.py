@@ -424,7 +424,7 @@ def test_files_are_added_and_removed_one_by_one(visitor: Visitor) -> None:
     assert "b.txt" in visitor.words
     assert visitor.fields()["text"] == WORDS
     first_button = visitor.form.xpath(".//button")[0]
-    assert first_button.get("value") == "next", "the Enter key must never remove a file"
+    assert first_button.get("value") == "enter-next", "the Enter key must never remove a file"
 
 
 def test_the_eleventh_file_is_refused_and_ten_are_kept(visitor: Visitor) -> None:
