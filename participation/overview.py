@@ -720,13 +720,15 @@ _PIN_WIDTH = 36.0
 def pins(cards: Sequence[Card], view: View) -> tuple[Pin, ...]:
     """A numbered pin for each consultation with a place in view; neighbours move aside so that all are seen."""
     placed: list[Pin] = []
-    for number, each in enumerate(cards, start=1):
+    for each in cards:
         if each.lon is None or each.lat is None:
             continue
         at_x, at_y = view.pixel(each.lon, each.lat)
         if 0 <= at_x <= view.width and 0 <= at_y <= view.height:
             x, y = next(_free_spots(at_x, at_y, placed, view), (at_x, at_y))
-            placed.append(Pin(number, round(x, 1), round(y, 1), round(at_x, 1), round(at_y, 1), each))
+            placed.append(
+                Pin(len(placed) + 1, round(x, 1), round(y, 1), round(at_x, 1), round(at_y, 1), each)
+            )
     return tuple(placed)
 
 

@@ -3,6 +3,8 @@
 // them on the server.
 
 const PREFIX = "digilog-words ";
+// Whoever shares the device says so once, and nothing is kept in this browser any more.
+const OFF = "digilog-words-off";
 const WEEK = 7 * 24 * 3600 * 1000;
 const WORDS = ["title", "text", "why", "whom", "cost", "place_words"];
 
@@ -31,6 +33,31 @@ if (store) {
     if (!kept || arrived || Date.now() - kept.at > WEEK) store.removeItem(key);
   }
   document.querySelectorAll("form[data-remember]").forEach(remember);
+  document.querySelectorAll("[data-remember-choice]").forEach(offerChoice);
+}
+
+function forgetAll() {
+  for (const key of Object.keys(store).filter((each) => each.startsWith(PREFIX))) store.removeItem(key);
+}
+
+function offerChoice(section) {
+  const [says, button] = [section.querySelector("[data-remember-says]"), section.querySelector("button")];
+  const show = () => {
+    const now = store.getItem(OFF) ? "off" : "on";
+    says.textContent = says.dataset[now];
+    button.firstElementChild.textContent = button.dataset[now];
+  };
+  button.addEventListener("click", () => {
+    if (store.getItem(OFF)) store.removeItem(OFF);
+    else {
+      store.setItem(OFF, "yes");
+      forgetAll();
+      for (const notice of document.querySelectorAll("[data-remembered]")) notice.hidden = true;
+    }
+    show();
+  });
+  section.hidden = false;
+  show();
 }
 
 function remember(form) {
@@ -57,7 +84,7 @@ function remember(form) {
   const keep = (sent) => {
     clearTimeout(waits);
     // As long as nobody has said what shall become of the words of before, they are not written over.
-    if (notice && !notice.hidden) return;
+    if ((notice && !notice.hidden) || store.getItem(OFF)) return;
     const words = Object.fromEntries(fields.map(({ name, value }) => [name, value]));
     if (!Object.values(words).some((value) => value.trim())) return;
     try {

@@ -155,3 +155,12 @@ def test_words_that_were_not_sent_are_still_in_the_browser(
     expect(again.get_by_label("Ihr Vorschlag")).to_have_value("")
     expect(notice).to_be_hidden()
     assert again.evaluate("Object.keys(localStorage)") == []
+    # Whoever shares the device switches it off, and it stays off.
+    again.get_by_role("button", name="Nichts in diesem Browser behalten").click()
+    expect(again.get_by_role("button", name="Wieder bis zum Absenden behalten")).to_be_visible()
+    again.get_by_label("Titel").fill("Geheim")
+    again.close(run_before_unload=False)
+    third = page.context.new_page()
+    third.goto(form)
+    expect(third.get_by_text("Dieser Browser behält nichts")).to_be_visible()
+    assert third.evaluate("Object.keys(localStorage)") == ["digilog-words-off"]
