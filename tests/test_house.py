@@ -53,6 +53,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "unions",
                 "side_words",
                 "following",
+                "procedure_news",
                 "saved_searches",
                 "evaluation",
                 "implementation",
