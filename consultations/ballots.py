@@ -295,17 +295,15 @@ def stand(session: Session, proposal_ids: Collection[int]) -> dict[int, Stands]:
     }
 
 
-def holds(session: Session, proposal_id: int) -> bool:
-    """Whether a proposal stands in a vote that is not over, so that its text has to stand still."""
-    return (
-        session.exec(
-            select(VoteOption.id)
-            .join(Vote, col(Vote.id) == VoteOption.vote_id)
-            .where(VoteOption.proposal_id == proposal_id, Vote.state == VoteState.READY.value)
-            .limit(1)
-        ).first()
-        is not None
-    )
+def holding(session: Session, proposal_id: int) -> VoteOption | None:
+    """Where a proposal stands in a vote that is not over, so that its text has to stand still; of several the newest."""
+    return session.exec(
+        select(VoteOption)
+        .join(Vote, col(Vote.id) == VoteOption.vote_id)
+        .where(VoteOption.proposal_id == proposal_id, Vote.state == VoteState.READY.value)
+        .order_by(col(VoteOption.id).desc())
+        .limit(1)
+    ).first()
 
 
 def withdrawn(session: Session, vote_id: int) -> set[int]:

@@ -16,6 +16,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations import happenings, journal, proposals, support_lists
 from consultations.cocreation import EVALUATION_MOVES, Evaluation, Outcome
 from consultations.contributions import Contribution
+from consultations.deadlines import local_date
 from consultations.permissions import Actor, Permission, may
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
@@ -188,7 +189,7 @@ def assign(
     names = list(dict.fromkeys(name for each in offices if (name := _words(each, "offices", OFFICE_LIMIT))))
     if not names:
         raise Refusal(Code.FORM_INCOMPLETE, "offices")
-    if due_on < now.date():
+    if due_on < local_date(now):
         raise Refusal(Code.DATE_IMPOSSIBLE, "due_on", date=due_on.strftime("%d.%m.%Y"))
     for proposal_id in sorted(set(proposal_ids)):
         proposal = proposals.lock(session, proposal_id)

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Index
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import evaluation, happenings, journal, procedures, proposals, support_lists
+from consultations.deadlines import local_date
 from consultations.evaluation import BUILT
 from consultations.happenings import Kind as Happened
 from consultations.permissions import Actor, Permission, may
@@ -201,7 +202,7 @@ def _row(
     is_past = kind is EntryKind.MONEY or (
         kind is EntryKind.MILESTONE and entered.state is MilestoneState.REACHED
     )
-    if is_past and entered.day is not None and entered.day > now.date():
+    if is_past and entered.day is not None and entered.day > local_date(now):
         raise Refusal(Code.DATE_IMPOSSIBLE, "day", date=entered.day.strftime("%d.%m.%Y"))
     picture = entered.picture
     words = (

@@ -25,6 +25,7 @@ from consultations.ballots import (
     Vote,
     VoteState,
 )
+from consultations.deadlines import local_date
 from consultations.permissions import Actor, Permission, may
 from consultations.phases import Phase
 from consultations.refusals import Code, Refusal
@@ -93,7 +94,7 @@ def open_batch(
     session.refresh(vote, with_for_update=True)
     if vote.state != VoteState.READY.value or not vote.on_paper:
         raise Refusal(Code.WRONG_STATE, state=vote.state)
-    if received_on > now.date():
+    if received_on > local_date(now):
         raise Refusal(Code.DATE_IMPOSSIBLE, "received_on", date=received_on.strftime("%d.%m.%Y"))
     typed = [code for code in codes if code.strip()]
     if not typed:
@@ -202,6 +203,8 @@ def enter(
     else:
         row.state, row.agreed_at = BatchState.AGREED.value, now
         _count(session, vote, row)
+        # They are in the urn. Beside the codes of the batch nothing is kept of what its letters said.
+        session.execute(delete(PaperEntry).where(col(PaperEntry.batch_id) == row.id))
         verb, facts = "vote_batch_agreed", {}
     session.add(row)
     session.flush()

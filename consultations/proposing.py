@@ -747,7 +747,7 @@ def lock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Pro
 
 def unlock(session: Session, proposal_id: int, *, by: Actor, now: datetime) -> Proposal:
     """Let its authors go on. Raises what `require` raises, and VOTE_HOLDS while it stands in a vote."""
-    if ballots.holds(session, proposal_id):
+    if ballots.holding(session, proposal_id) is not None:
         raise Refusal(Code.VOTE_HOLDS)
     return _move(session, proposal_id, Act.UNLOCK, by=by, author=None, now=now, facts={})
 

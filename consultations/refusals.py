@@ -134,6 +134,7 @@ class Code(StrEnum):
     VOTE_COST_MISSING = "vote_cost_missing"
     VOTE_HOLDS = "vote_holds"
     VOTE_OVER = "vote_over"
+    VOTE_CODES_OUT = "vote_codes_out"
     VOTE_NOT_OVER = "vote_not_over"
     VOTE_PAPER_WAITS = "vote_paper_waits"
     VOTE_PRINTED_BEFORE = "vote_printed_before"

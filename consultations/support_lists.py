@@ -150,7 +150,7 @@ def enter(
     _require(by, proposal.municipality_id, proposal.procedure_id)
     if channels.by_key(channel).entry is not channels.Entry.CLERK:
         raise Refusal(Code.NOT_ALLOWED)
-    if received_on > now.date():
+    if received_on > local_date(now):
         raise Refusal(Code.DATE_IMPOSSIBLE, "received_on", date=received_on.strftime("%d.%m.%Y"))
     if not lines:
         raise Refusal(Code.LIST_EMPTY)

@@ -36,6 +36,7 @@ from consultations.ballots import (
     CodePrint,
     LetterOutcome,
     PaperBatch,
+    PaperEntry,
     PaperLetter,
     Vote,
     VoteCode,
@@ -249,10 +250,16 @@ def _locked(session: Session, vote: Vote, state: VoteState, by: Actor) -> Phase:
 
 
 def take_back(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
-    """Make it a draft again, as long as its phase has not begun. Raises Refusal NOT_ALLOWED, WRONG_STATE."""
+    """Make it a draft again, as long as its phase has not begun and no ballot of it can be out there: another one would give
+    the numbers that are printed on it to other proposals.
+
+    Raises Refusal NOT_ALLOWED, WRONG_STATE (somebody has voted, too), VOTE_CODES_OUT while codes that were printed may vote.
+    """
     phase = _locked(session, vote, VoteState.READY, by)
-    if phase.state(now) is not PhaseState.COMING:
+    if phase.state(now) is not PhaseState.COMING or _how_many(session, VoteRoll, vote):
         raise Refusal(Code.WRONG_STATE, state=vote.state)
+    if any(each.cancelled_at is None for each in prints_of(session, vote.id or 0)):
+        raise Refusal(Code.VOTE_CODES_OUT)
     _end(session, vote, VoteState.DRAFT, by=by, now=now)
     vote.ready_at = None
     session.add(vote)
@@ -273,19 +280,30 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
     vote.cancelled_why = words
     session.add(vote)
     session.execute(delete(Ballot).where(col(Ballot.vote_id) == vote.id))
+    session.execute(delete(VoteRoll).where(col(VoteRoll.vote_id) == vote.id))
+    # What one or both have typed in from paper is what was voted, too.
+    batches = select(PaperBatch.id).where(PaperBatch.vote_id == vote.id)
+    session.execute(delete(PaperEntry).where(col(PaperEntry.batch_id).in_(batches)))
     _note(session, vote, "vote_cancelled", by=by, now=now, why=words)
     return vote
 
 
 def _end(session: Session, vote: Vote, after: VoteState, *, by: Actor, now: datetime) -> None:
-    """It stands no longer: texts that stood still for it may go on; those that stood still before do not."""
+    """It stands no longer: texts that stood still for it may go on; those that stood still before do not, and those that stand
+    in another vote as well go on after that one."""
     vote.state, vote.version = after.value, vote.version + 1
     session.add(vote)
     session.flush()
     for option in ballots.options_of(session, vote.id or 0):
         proposal = proposals.lock(session, option.proposal_id)
-        if option.was_open and proposal.authoring == Authoring.LOCKED.value:
+        if not option.was_open or proposal.authoring != Authoring.LOCKED.value:
+            continue
+        elsewhere = ballots.holding(session, option.proposal_id)
+        if elsewhere is None:
             proposing.unlock(session, option.proposal_id, by=by, now=now)
+        else:
+            elsewhere.was_open = True
+            session.add(elsewhere)
 
 
 # --- codes -----------------------------------------------------------------------------------------

@@ -204,6 +204,9 @@ MESSAGES: dict[Code, str] = {
     Code.VOTE_COST_MISSING: N_("Please enter what %(reference)s costs: without it nobody can add up."),
     Code.VOTE_HOLDS: N_("This proposal stands in a vote. Its text stands still until the vote is counted."),
     Code.VOTE_OVER: N_("The phase of this vote has ended."),
+    Code.VOTE_CODES_OUT: N_(
+        "Voting codes are printed. Please cancel these prints first, so that no old ballot votes for something else."
+    ),
     Code.VOTE_NOT_OVER: N_("This vote is still running. It can be counted once its phase is over."),
     Code.VOTE_PAPER_WAITS: N_(
         "Batches of paper are not finished yet: %(batches)s. Please have them typed in twice first."

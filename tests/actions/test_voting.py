@@ -2,7 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,16 @@ from consultations import (
     proposing,
     voting,
 )
-from consultations.ballots import Ballot, BatchState, LetterOutcome, Vote, VoteRoll, VoteState, Way
+from consultations.ballots import (
+    Ballot,
+    BatchState,
+    LetterOutcome,
+    PaperEntry,
+    Vote,
+    VoteRoll,
+    VoteState,
+    Way,
+)
 from consultations.cocreation import Arrangement, Authoring, Limits, Opening
 from consultations.counting import VoteKind
 from consultations.files import FolderStore
@@ -31,7 +40,7 @@ from consultations.refusals import Code, Refusal
 from consultations.voting import VoteInput, Voter
 from participation.database import unit_of_work
 from tests.actions.test_seeing_through import dialogue, propose, refused
-from tests.cast import ENDS, NOW, Town
+from tests.cast import ENDS, NOW, STARTS, Town
 
 KEY = b"the installation's key"
 AFTER = NOW.replace(year=ENDS.year, month=ENDS.month, day=ENDS.day) + timedelta(days=2)
@@ -341,6 +350,71 @@ def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, t
     assert vote.state == VoteState.CANCELLED.value
     assert not in_urn(session)
     assert not vote.result
+
+
+def test_a_vote_is_taken_back_only_while_no_ballot_of_it_is_out(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    before = datetime(STARTS.year, STARTS.month, STARTS.day, tzinfo=UTC) - timedelta(days=9)
+    drawn = codes(session, town, vote, 2)
+    refused(Code.VOTE_CODES_OUT, lambda: voting.take_back(session, vote, by=town.planner, now=before))
+    voting.cancel_print(
+        session, vote, voting.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=before
+    )
+    voting.take_back(session, vote, by=town.planner, now=before)
+    voting.put_up(session, vote, by=town.planner, now=before)
+    drawn = codes(session, town, vote, 1)
+    paper_ballots.open_batch(
+        session, vote, drawn, received_on=before.date(), key=KEY, by=town.clerk, now=before
+    )
+    for each in voting.prints_of(session, vote.id or 0)[1:]:
+        voting.cancel_print(session, vote, each.id or 0, by=town.planner, now=before)
+    refused(Code.WRONG_STATE, lambda: voting.take_back(session, vote, by=town.planner, now=before))
+
+
+def test_of_two_votes_on_one_proposal_the_first_is_counted_and_the_text_stands_still_until_the_second(
+    session: Session, town: Town
+) -> None:
+    first = put_up(session, town, on_paper=False)
+    stand = [option.proposal_id for option in ballots.options_of(session, first.id or 0)]
+    later = Phase(
+        procedure_id=town.procedure.id or 0, kind="co_creation", position=9,
+        starts_on=AFTER.date(), ends_on=AFTER.date() + timedelta(days=9), facts=phase_of(session, town).facts,
+    )  # fmt: skip
+    session.add(later)
+    session.flush()
+    entered = VoteInput("Und dann?", stand)
+    second = voting.plan(session, town.procedure, later, entered, by=town.planner, now=NOW)
+    voting.put_up(session, second, by=town.planner, now=NOW)
+
+    assert voting.close_due(session, now=AFTER) == 1
+    texts = [proposals.by_contribution(session, each) for each in stand]
+    assert {each.authoring for each in texts if each} == {Authoring.LOCKED.value}
+    assert voting.close_due(session, now=AFTER + timedelta(days=19)) == 1
+    for each in texts:
+        session.refresh(each)
+    assert {each.authoring for each in texts if each} == {Authoring.OPEN.value}
+
+
+def test_nothing_of_what_paper_said_is_left_beside_its_codes(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    drawn = codes(session, town, vote, 2)
+    # Half past midnight here is still yesterday in Greenwich.
+    night = datetime(2027, 2, 16, 23, 30, tzinfo=UTC)
+    batches = [
+        paper_ballots.open_batch(
+            session, vote, [code], received_on=date(2027, 2, 17), key=KEY, by=town.clerk, now=night
+        )
+        for code in drawn
+    ]
+    for batch in batches:
+        paper_ballots.enter(session, vote, batch, [Typed({1: 1})], by=town.clerk, now=night)
+    paper_ballots.enter(session, vote, batches[0], [Typed({1: 1})], by=town.planner, now=night)
+    assert len(in_urn(session)) == 1
+    assert not paper_ballots.entries_of(session, batches[0].id or 0, 1), "a batch of one tells whose ballot"
+    assert paper_ballots.entries_of(session, batches[1].id or 0, 1)
+    voting.cancel(session, vote, why="Zu wenige.", by=town.planner, now=night)
+    for table in (Ballot, PaperEntry, VoteRoll):
+        assert not session.exec(select(table)).all(), "nobody ever learns who voted what"
 
 
 def test_two_windows_at_the_same_moment_cast_one_ballot(engine: Engine) -> None:
