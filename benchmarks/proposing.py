@@ -213,25 +213,27 @@ def readers(place: Place, *, rounds: int, anew: bool) -> Iterator[Result]:
     found: dict[str, list[float]] = {}
     failed: list[str] = []
 
-    async def read(port: int, seed: int) -> None:
+    async def read(port: int, seed: int, warm: asyncio.Barrier) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for turn in range(rounds):
+        # The first turn is not counted: each process has to have answered something before it is at its usual speed.
+        for turn in range(-1, rounds):
             for kind, addresses in _addresses(place, seed * 1000 + turn, anew=anew).items():
                 for address in addresses:
                     began = time.perf_counter()
                     status = await get(
                         reader, writer, address, {"Host": HOST, "User-Agent": f"reader {seed}"}
                     )
-                    found.setdefault(kind, []).append(time.perf_counter() - began)
+                    if turn >= 0:
+                        found.setdefault(kind, []).append(time.perf_counter() - began)
                     if status != 200:
                         failed.append(f"{status} {address}")
+            if turn < 0:
+                await warm.wait()
         writer.close()
 
     async def all_at_once(port: int) -> None:
-        # Every process has to have answered something before it is at its usual speed.
-        await asyncio.gather(*(read(port, -number) for number in range(1, READERS + 1)))
-        found.clear()
-        await asyncio.gather(*(read(port, number) for number in range(1, READERS + 1)))
+        warm = asyncio.Barrier(READERS)
+        await asyncio.gather(*(read(port, number, warm) for number in range(1, READERS + 1)))
 
     # As operators are told to run it: one process per core. The readers share the cores, so they do little themselves.
     with served(place, workers=os.cpu_count() or 1) as (_server, port):
