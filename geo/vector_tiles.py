@@ -9,7 +9,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,12 +94,15 @@ def encode(
         heads = np.frombuffer(b"".join([body[:5] for body in bodies]), dtype=np.uint8).reshape(-1, 5)
     kinds = heads[:, 1]
     on_tile = _OnTile(z, x, y)
-    found: list[tuple[list[int], list[bytes], int]] = []
+    found: list[_Drawn] = []
     for kind in (_POINT, _LINE, _POLYGON):
         index = np.flatnonzero((kinds == kind) | (kinds == kind + 3))
         if len(index):
-            chosen, parts = _geometries([bodies[each] for each in index.tolist()], kind, on_tile)
-            found.append((index[chosen].tolist(), parts, kind))
+            chosen = bodies if len(index) == len(bodies) else [bodies[each] for each in index.tolist()]
+            drawn = _geometries(chosen, kind, on_tile)
+            if drawn is not None:
+                drawn.features = index[drawn.features]
+                found.append(drawn)
     return _layer(name, fields, fids, values, found)
 
 
@@ -188,19 +190,27 @@ class _Rings:
 
     def only(self, kept: "np.ndarray[Any, Any]") -> "_Rings":
         """Without those that are not marked."""
-        points = self.points[kept.repeat(self.lengths)]
+        points = self.points.compress(kept.repeat(self.lengths), axis=0)
         return _Rings(points, self.lengths[kept], self.owner[kept], self.outer[kept])
 
 
-def _geometries(
-    bodies: Sequence[bytes], kind: int, on_tile: _OnTile
-) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
-    """Which of the shapes are left in the tile, and the geometry of each as the bytes of its commands."""
+@dataclass(slots=True)
+class _Drawn:
+    """What is left in a tile of shapes of one kind: their numbers, the octets of all their commands, how many each has."""
+
+    kind: int
+    features: "np.ndarray[Any, Any]"
+    commands: bytes
+    lengths: "np.ndarray[Any, Any]"
+
+
+def _geometries(bodies: Sequence[bytes], kind: int, on_tile: _OnTile) -> _Drawn | None:
+    """What of the shapes is left in the tile; None for nothing."""
     import numpy as np
 
     rings = _flat(bodies, kind)
     if not len(rings.points):
-        return np.zeros(0, dtype=np.int64), []
+        return None
     rings.points = on_tile(rings.points)
     rings = _inside(rings) if kind == _POINT else _clipped(rings, bodies, kind)
     rings.points = np.rint(rings.points).astype(np.int64)
@@ -208,9 +218,7 @@ def _geometries(
         rings = _without_repeats(rings, closed=kind == _POLYGON)
     if kind == _POLYGON:
         rings = _turned(rings)
-    if not len(rings.points):
-        return np.zeros(0, dtype=np.int64), []
-    return _commands(rings, kind)
+    return _commands(rings, kind) if len(rings.points) else None
 
 
 #: A polygon of one ring, and one such polygon alone in a multipolygon: most buildings and parcels are.
@@ -224,12 +232,17 @@ def _flat(bodies: Sequence[bytes], kind: int) -> _Rings:
 
     if kind != _POLYGON:
         return _taken_apart(bodies, kind)
-    simple = [
-        body[13:] if body.startswith(_ONE_RING) else body[22:] if body.startswith(_ONE_OF_ONE) else b""
-        for body in bodies
-    ]
-    octets = np.fromiter(map(len, simple), dtype=np.int64, count=len(simple))
-    points = np.frombuffer(b"".join(simple), dtype="<f8").reshape(-1, 2)
+    octets = np.fromiter(map(len, bodies), dtype=np.int64, count=len(bodies))
+    joined = np.frombuffer(b"".join(bodies), dtype=np.uint8)
+    places = (octets.cumsum() - octets)[:, None] + np.arange(len(_ONE_OF_ONE))
+    heads = joined[np.minimum(places, len(joined) - 1)]
+    is_one = (heads[:, : len(_ONE_RING)] == np.frombuffer(_ONE_RING, dtype=np.uint8)).all(axis=1)
+    is_one_of_one = (heads == np.frombuffer(_ONE_OF_ONE, dtype=np.uint8)).all(axis=1)
+    # The number of points takes four octets more.
+    before = np.where(is_one, len(_ONE_RING) + 4, np.where(is_one_of_one, len(_ONE_OF_ONE) + 4, octets))
+    octets -= before
+    is_point = np.tile([False, True], len(bodies)).repeat(np.column_stack((before, octets)).ravel())
+    points = joined.compress(is_point).view("<f8").reshape(-1, 2)
     is_simple = octets > 0
     owner = np.flatnonzero(is_simple)
     rings = _Rings(points, octets[owner] // 16, owner, np.ones(len(owner), dtype=bool))
@@ -323,12 +336,13 @@ def _without_repeats(rings: _Rings, *, closed: bool) -> _Rings:
         return rings
     starts = rings.starts()
     keep = np.empty(len(points), dtype=bool)
-    keep[1:] = (points[1:] != points[:-1]).any(axis=1)
+    x, y = points.T
+    keep[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1])
     keep[starts] = True
     if closed:  # the last point is the first one; the command to close says so
         keep[starts + rings.lengths - 1] = False
     lengths = np.add.reduceat(keep, starts, dtype=np.int64)
-    points = points[keep]
+    points = points.compress(keep, axis=0)
     rings = _Rings(points, lengths, rings.owner, rings.outer)
     least = 3 if closed else 2
     if closed:  # what went round the start may have left the first point at the end
@@ -375,8 +389,8 @@ def _turned(rings: _Rings) -> _Rings:
     return rings.only((areas != 0) & ~gone[polygon])
 
 
-def _commands(rings: _Rings, kind: int) -> "tuple[np.ndarray[Any, Any], list[bytes]]":
-    """The numbers of the shapes, and for each its MoveTo, LineTo and ClosePath with steps from point to point."""
+def _commands(rings: _Rings, kind: int) -> _Drawn:
+    """For each shape its MoveTo, LineTo and ClosePath with steps from point to point."""
     import numpy as np
 
     points, lengths, owner = rings.points, rings.lengths, rings.owner
@@ -406,10 +420,7 @@ def _commands(rings: _Rings, kind: int) -> "tuple[np.ndarray[Any, Any], list[byt
             numbers[ends - 1] = 15
     numbers[place], numbers[place + 1] = zigzag[:, 0], zigzag[:, 1]
     body, octets = _varints(numbers)
-    bounds = np.zeros(len(numbers) + 1, dtype=np.int64)
-    octets.cumsum(out=bounds[1:])
-    begin = bounds[firsts[of_shape]].tolist()
-    return owner[of_shape], [body[a:b] for a, b in zip(begin, [*begin[1:], len(body)], strict=True)]
+    return _Drawn(kind, owner[of_shape], body, np.add.reduceat(octets, firsts[of_shape]))
 
 
 def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, Any]]":
@@ -417,39 +428,35 @@ def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, A
     import numpy as np
 
     most = max((int(numbers.max(initial=0)).bit_length() + 6) // 7, 1)
+    width = next(size for size in (1, 2, 4, 8) if size >= most)
+    words = numbers.astype(f"<u{width}")
+    octets = words & 0x7F
     lengths = np.ones(len(numbers), dtype=np.int64)
-    octets = np.empty((len(numbers), most), dtype=np.uint8)
-    octets[:, 0] = numbers & 0x7F
+    is_there = np.zeros((len(numbers), width), dtype=bool)
+    is_there[:, 0] = True
     for index in range(1, most):
-        rest = numbers >> (7 * index)
-        more = rest > 0
-        octets[:, index] = rest & 0x7F
-        octets[:, index - 1] |= more.view(np.uint8) << 7
+        more = words >= 1 << (7 * index)
+        is_there[:, index] = more
+        octets |= (words & (0x7F << (7 * index))) << index
+        octets |= more.astype(words.dtype) << (8 * index - 1)
         lengths += more
     if most == 1:
         return octets.tobytes(), lengths
-    return octets[np.arange(most) < lengths[:, None]].tobytes(), lengths
+    return octets.view(np.uint8).compress(is_there.ravel()).tobytes(), lengths
 
 
 # ---------------------------------------------------------------------------------------------------- messages
 
 
 def _varint(value: int) -> bytes:
-    if value < 0x4000:
-        return _short()[value]
+    if value < 0x80:
+        return bytes((value,))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-@lru_cache(maxsize=1)
-def _short() -> list[bytes]:
-    """The numbers below 2^14: lengths and tags are among them."""
-    one = [bytes((value,)) for value in range(0x80)]
-    return one + [bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)]
 
 
 def _field(number: int, body: bytes) -> bytes:
@@ -462,23 +469,15 @@ def _layer(
     fields: Sequence[str],
     fids: "np.ndarray[Any, Any]",
     columns: "Sequence[np.ndarray[Any, Any]]",
-    found: "Sequence[tuple[list[int], list[bytes], int]]",
+    found: Sequence[_Drawn],
 ) -> bytes:
     known: dict[bytes, int] = {}
-    pieces: list[bytes] = []
-    for indexes, geometries, kind in found:
-        if not geometries:
-            continue
-        body, octets = _varints(fids[indexes])
-        ends = octets.cumsum().tolist()
-        numbers = [body[end - size : end] for end, size in zip(ends, octets.tolist(), strict=True)]
-        tags = [_tags(number, column[indexes].tolist(), known) for number, column in enumerate(columns)]
-        rows: Sequence[bytes] = list(map(b"".join, zip(*tags, strict=True))) if tags else [b""] * len(indexes)
-        row_heads = [b"\x12" + head if row else b"" for head, row in zip(_sizes(rows), rows, strict=True)]
-        middle = b"\x18" + _varint(kind) + b"\x22"
-        heads = _sizes(geometries)
-        bodies = list(zip(repeat(b"\x08"), numbers, row_heads, rows, repeat(middle), heads, geometries))
-        pieces += chain.from_iterable((b"\x12", _varint(sum(map(len, body))), *body) for body in bodies)
+    pieces = [
+        _features(
+            drawn, fids[drawn.features], [_numbered(column[drawn.features], known) for column in columns]
+        )
+        for drawn in found
+    ]
     if not pieces:
         return b""
     layer = b"".join(
@@ -487,30 +486,81 @@ def _layer(
             _field(1, name.encode()),
             *pieces,
             *(_field(3, field.encode()) for field in fields),
-            *(_field(4, value) for value in known),
+            *(b"\x22" + _varint(len(value)) + value for value in known),
             b"\x28" + _varint(EXTENT),
         )
     )
     return _field(3, layer)
 
 
-def _sizes(texts: Sequence[bytes]) -> list[bytes]:
-    """How long each of them is."""
-    short = _short()
-    return [short[size] if size < 0x4000 else _varint(size) for size in map(len, texts)]
+def _features(drawn: _Drawn, fids: "np.ndarray[Any, Any]", values: "Sequence[np.ndarray[Any, Any]]") -> bytes:
+    """All features of a kind, one after the other: id, tags, kind, commands. `values` are of each column the numbers of
+    values, -1 for a missing one."""
+    import numpy as np
+
+    # A row of numbers for what stands before the commands of each feature; all of them are written as numbers of
+    # variable length, and what a feature has not is left out.
+    count, first = len(fids), 6
+    numbers = np.empty((count, first + 2 * len(values) + 4), dtype=np.int64)
+    is_there = np.ones(numbers.shape, dtype=bool)
+    octets_of_tags = np.zeros(count, dtype=np.int64)
+    for column, value in enumerate(values):
+        place = first + 2 * column
+        numbers[:, place], numbers[:, place + 1] = column, value
+        has_value = value >= 0
+        is_there[:, place] = is_there[:, place + 1] = has_value
+        octets_of_tags += (_octets(column) + _octets(value)) * has_value
+    is_there[:, 4] = is_there[:, 5] = octets_of_tags > 0
+    length = drawn.lengths
+    octets = (
+        (1 + _octets(fids))
+        + (1 + _octets(octets_of_tags) + octets_of_tags) * (octets_of_tags > 0)
+        + (2 + 1 + _octets(length) + length)
+    )
+    row = (0x12, octets, 0x08, fids, 0x12, octets_of_tags), (0x18, drawn.kind, 0x22, length)
+    for place, value in (*enumerate(row[0]), *enumerate(row[1], start=numbers.shape[1] - 4)):
+        numbers[:, place] = value
+    heads, _ = _varints(numbers.ravel().compress(is_there.ravel()))
+    # Heads and commands in turn.
+    runs = np.column_stack((octets + 1 + _octets(octets) - length, length)).ravel()
+    is_command = np.tile([False, True], count).repeat(runs)
+    out = np.empty(len(is_command), dtype=np.uint8)
+    out[np.flatnonzero(is_command)] = np.frombuffer(drawn.commands, dtype=np.uint8)
+    out[np.flatnonzero(~is_command)] = np.frombuffer(heads, dtype=np.uint8)
+    return out.tobytes()
 
 
-def _tags(column: int, values: Sequence[Any], known: dict[bytes, int]) -> list[bytes]:
-    """For each value of a column its tag: the numbers of the column and of the value; nothing for a missing one."""
-    first = _varint(column)
-    # True and 1 are one key, but not one value.
-    keys = [(bool, value) if type(value) is bool else value for value in values]
-    by_key: dict[Any, bytes] = {}
-    for key in dict.fromkeys(keys):
-        value = key[1] if type(key) is tuple else key
-        is_there = value is not None and value == value
-        by_key[key] = first + _varint(known.setdefault(_value(value), len(known))) if is_there else b""
-    return [by_key[key] for key in keys]
+def _octets(numbers: Any) -> Any:
+    """How many octets numbers from 0 to below 2^35 take, seven bits an octet."""
+    return 1 + _octet_bounds().searchsorted(numbers, side="right")
+
+
+@lru_cache(maxsize=1)
+def _octet_bounds() -> "np.ndarray[Any, Any]":
+    import numpy as np
+
+    return 1 << np.array((7, 14, 21, 28))
+
+
+def _numbered(column: "np.ndarray[Any, Any]", known: dict[bytes, int]) -> "np.ndarray[Any, Any]":
+    """For each value of a column its number among all values of the layer, -1 for a missing one."""
+    import numpy as np
+
+    if column.dtype.kind in "iuf":
+        distinct, place = np.unique(column, return_inverse=True)
+        keys = distinct.tolist()
+    else:
+        # True and 1 are one key, but not one value.
+        values = [(bool, value) if type(value) is bool else value for value in column.tolist()]
+        by_key = {key: number for number, key in enumerate(dict.fromkeys(values))}
+        place = np.fromiter(map(by_key.__getitem__, values), dtype=np.int64, count=len(values))
+        keys = [key[1] if type(key) is tuple else key for key in by_key]
+    numbers = [
+        known.setdefault(_value(value), len(known)) if value is not None and value == value else -1
+        for value in keys
+    ]
+    found: np.ndarray[Any, Any] = np.array(numbers, dtype=np.int64)[place]
+    return found
 
 
 def _value(value: Any) -> bytes:
