@@ -23,6 +23,7 @@ def _pages(folder: Path, quick: bool) -> Iterator[Result]:
     place = _sqlite(folder, "pages")
     yield from pages.speed(place, rounds=2 if quick else 5, seconds=1 if quick else 3)
     yield from pages.kept_tile(place, rounds=2 if quick else 5, seconds=1 if quick else 3)
+    yield from pages.kept_picture(place, rounds=2 if quick else 5, seconds=1 if quick else 3)
     yield from pages.worker(place)
 
 

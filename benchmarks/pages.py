@@ -6,6 +6,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from random import Random
 
 import httpx2
 import psutil
@@ -13,6 +16,12 @@ import psutil
 from benchmarks.load import requests_per_second
 from benchmarks.measuring import Better, Result
 from benchmarks.town import HOST, Place, served
+from consultations import places
+from consultations.permissions import SYSTEM
+from consultations.places import Layer, LayerRole
+from participation import map_services
+from participation.database import unit_of_work
+from participation.map_services import Service
 from tests import servers
 
 #: What browsers send, as far as it matters.
@@ -94,6 +103,42 @@ def kept_tile(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
     base, rate = statistics.median(floor), statistics.median(ours)
     told = f"{rate:.0f}/s beside {base:.0f}/s, {len(first.content) / 1000:.1f} kB"
     yield Result("tile that was drawn before: requests/s of StaticFiles", rate / base, 3, detail=told)
+
+
+def kept_picture(place: Place, *, rounds: int, seconds: float) -> Iterator[Result]:
+    """A picture of a map service that was fetched before, beside Starlette's StaticFiles with the same octets."""
+    host = "karten.example"
+    place = replace(place, settings=place.settings.model_copy(update={"map_hosts": [host]}))
+    service = Service("xyz", f"https://{host}/{{z}}/{{x}}/{{y}}.png")
+    layer = Layer(
+        municipality_id=place.municipality_id,
+        role=LayerRole.OTHER.value,
+        title="Luftbild",
+        attribution="Vermessungsamt",
+        original_sha256="",
+        normalised_sha256="",
+        service=asdict(service),
+        imported_at=datetime.now(UTC),
+    )
+    with unit_of_work(place.engine, write=True) as session:
+        number = places.add_layer(session, layer, [], by=SYSTEM, now=datetime.now(UTC)).id
+    z, x, y = 14, 8679, 5682
+    content = b"\x89PNG\r\n\x1a\n" + Random(1).randbytes(24_000)
+    kept = map_services.path_of(place.settings, map_services.address(service, z, x, y))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(content)
+    for name in ("tile.svg", "index.html"):
+        (place.settings.data_dir / name).write_bytes(content)
+    path = f"/kacheln/dienst/{number}/{z}/{x}/{y}"
+    with served(place) as (_server, port), bare(place, 0, "files") as bare_port:
+        assert httpx2.get(f"http://127.0.0.1:{port}{path}", headers=BROWSER).content == content
+        floor, ours = [], []
+        for _ in range(rounds):
+            floor.append(requests_per_second(bare_port, "/tile.svg", seconds=seconds, headers=BROWSER))
+            ours.append(requests_per_second(port, path, seconds=seconds, headers=BROWSER))
+    base, rate = statistics.median(floor), statistics.median(ours)
+    told = f"{rate:.0f}/s beside {base:.0f}/s, {len(content) / 1000:.0f} kB"
+    yield Result("picture of a map service, kept: requests/s of StaticFiles", rate / base, 3, detail=told)
 
 
 def worker(place: Place) -> Iterator[Result]:

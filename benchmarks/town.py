@@ -206,6 +206,7 @@ def served(
         f"DIGILOG_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.model_dump(mode="json", exclude_defaults=True).items()
     }
+    told["DIGILOG_MAP_HOSTS"] = ",".join(settings.map_hosts)
     told["DIGILOG_SECRET"] = settings.secret.get_secret_value()
     url = f"http://127.0.0.1:{port}"
     with servers.running(

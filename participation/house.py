@@ -28,7 +28,7 @@ FACTS_KEPT = 500
 
 @dataclass(frozen=True)
 class KeptPage:
-    """A finished page: its octets plain and compressed, its ETag, and whether its address holds the hash of its content, so
+    """A finished page: its octets plain and compressed (b"" for what would not get smaller), its ETag, and whether its address holds the hash of its content, so
     that browsers keep it for ever."""
 
     body: bytes
@@ -38,6 +38,8 @@ class KeptPage:
     is_for_ever: bool = False
     #: What the page says of itself besides: who may frame it, and what it may load.
     headers: tuple[tuple[str, str], ...] = ()
+    #: From when on it is not kept any more; None for what stays until something changes.
+    until: datetime | None = None
 
 
 def read_clock() -> datetime:
@@ -98,6 +100,9 @@ class House:
     def find(self, key: tuple[object, ...]) -> KeptPage | None:
         """A finished page, if it is kept; those that are asked for stay longest."""
         kept = self.kept.get(key)
+        if kept is not None and kept.until and kept.until <= self.clock():
+            self.forget(key)
+            return None
         if kept is not None:
             self.kept.move_to_end(key)
         return kept

@@ -140,10 +140,11 @@ def is_near(z: int, x: int, y: int, bounds: tuple[float, float, float, float]) -
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it came: its octets, and what they are."""
+    """A picture as it came: its octets, what they are, and for how many seconds more it may be kept."""
 
     content: bytes
     media_type: str
+    seconds: float
 
 
 def media_type_of(content: bytes) -> str:
@@ -169,13 +170,13 @@ def kept(house: House, service: Service, z: int, x: int, y: int) -> Picture | No
     """The picture of a tile if it is kept: nobody is asked. None, too, if the service may not be asked any more."""
     if problem_of(service, house.settings):
         return None
-    content = _kept(house, _path(house, address(service, z, x, y)))
-    return None if content is None else Picture(content, media_type_of(content))
+    return _kept(house, path_of(house.settings, address(service, z, x, y)))
 
 
-def _path(house: House, wanted: str) -> Path:
+def path_of(settings: Settings, wanted: str) -> Path:
+    """Where the picture of an address is kept."""
     name = hashlib.sha256(wanted.encode()).hexdigest()
-    return house.settings.data_dir / "cache" / "services" / name[:2] / name
+    return settings.data_dir / "cache" / "services" / name[:2] / name
 
 
 def picture(house: House, service: Service, z: int, x: int, y: int) -> Picture | None:
@@ -183,25 +184,28 @@ def picture(house: House, service: Service, z: int, x: int, y: int) -> Picture |
     if problem_of(service, house.settings):
         return None
     wanted = address(service, z, x, y)
-    path = _path(house, wanted)
-    content = _kept(house, path)
-    if content is None:
-        content = _fetch(wanted)
-        if content is not None and house.settings.map_cache_hours:
-            _keep(house, path, content)
+    path = path_of(house.settings, wanted)
+    found = _kept(house, path)
+    if found is not None:
+        return found
+    content = _fetch(wanted)
     if content is None:
         return None
-    return Picture(content, media_type_of(content))
+    if house.settings.map_cache_hours:
+        _keep(house, path, content)
+    return Picture(content, media_type_of(content), house.settings.map_cache_hours * 3600.0)
 
 
-def _kept(house: House, path: Path) -> bytes | None:
+def _kept(house: House, path: Path) -> Picture | None:
     if not house.settings.map_cache_hours:
         return None
     oldest = (house.clock() - timedelta(hours=house.settings.map_cache_hours)).timestamp()
     try:
-        return path.read_bytes() if path.stat().st_mtime >= oldest else None
+        seconds = path.stat().st_mtime - oldest
+        content = path.read_bytes() if seconds >= 0 else None
     except OSError:
         return None
+    return Picture(content, media_type_of(content), seconds) if content is not None else None
 
 
 def _fetch(url: str) -> bytes | None:

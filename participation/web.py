@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import hmac
 import inspect
+import re
 import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -577,6 +578,8 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
                 kept = house.find(key)
             if kept is not None:
                 return _send_kept(request, kept)
+            if inspect.iscoroutinefunction(page.handler):
+                return await _ask_for_all(page, house, request, key)
             return await _make_shared(page, house, request, key, draws=draws)
         form = FormData()
         if draws and not loading.is_done():
@@ -624,6 +627,25 @@ async def _make_shared(
         if is_first:
             del house.making[key]
             made.set_result(None)
+    return await _sent_once(page, request, "", response)
+
+
+async def _ask_for_all(page: Page, house: House, request: Request, key: tuple[object, ...]) -> Response:
+    """What somebody else is asked for, for everybody: kept as long as it says itself (`max-age`), or not at all."""
+    response = await _handle_waiting(page, house, _told_nothing(request), "", FormData())
+    said = response.headers.get("cache-control", "")
+    lasts = re.search(r"max-age=(\d+)", said)
+    if response.status_code == 200 and lasts and len(response.body) <= LARGEST_PICTURE_KEPT:
+        kept = KeptPage(
+            body=bytes(response.body),
+            compressed=b"",
+            etag=_etag(bytes(response.body)),
+            content_type=response.headers["content-type"],
+            headers=(("Cache-Control", said), ("Vary", "Accept-Encoding")),
+            until=house.clock() + timedelta(seconds=int(lasts[1])),
+        )
+        house.keep(key, kept)
+        return _send_kept(request, kept)
     return await _sent_once(page, request, "", response)
 
 
@@ -705,6 +727,9 @@ class _Words(MultiPartParser):
         return FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
 
 
+#: Octets of a picture up to which it stays in memory: more would push out too many pages.
+LARGEST_PICTURE_KEPT = 200_000
+
 #: Octets of an address up to which its page is kept: no list or map of ours has a longer one, and keys take room too.
 LONGEST_KEPT = 2000
 
@@ -772,10 +797,14 @@ def _finished(response: Response) -> KeptPage:
     compressed = body if is_compressed else gzip.compress(body, 6, mtime=0)
     if is_compressed:
         body = gzip.decompress(body)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    etag = _etag(body)
     is_for_ever = "immutable" in headers.get("cache-control", "")
     chosen = tuple((name, headers[name]) for name in _CHOSEN if name in headers)
     return KeptPage(body, compressed, etag, headers["content-type"], is_for_ever, chosen)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def _send_kept(request: Request, kept: KeptPage) -> Response:
@@ -786,7 +815,7 @@ def _send_kept(request: Request, kept: KeptPage) -> Response:
     if kept.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = kept.content_type
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if kept.compressed and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(kept.compressed, headers=headers | {"Content-Encoding": "gzip"})
     return Response(kept.body, headers=headers)
 

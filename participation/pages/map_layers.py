@@ -305,7 +305,12 @@ def visit_layer(visit: Visit) -> Layer | None:
 # --- services --------------------------------------------------------------------------------------
 
 
-@page("/kacheln/dienst/{layer:int}/{z:int}/{x:int}/{y:int}", name="service_tile", may=Permission.READ_PUBLIC)
+@page(
+    "/kacheln/dienst/{layer:int}/{z:int}/{x:int}/{y:int}",
+    name="service_tile",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
 async def service_tile(visit: Visit) -> Response:
     """A picture of a map service, fetched by this server (`participation.map_services`); of the town and around it only."""
     asked = visit.request.path_params
@@ -315,9 +320,11 @@ async def service_tile(visit: Visit) -> Response:
         found = await map_services.fetched(visit.house, service, *tile)
     if found is None:
         return Response(status_code=503, headers={"Cache-Control": "no-store", "Retry-After": "30"})
-    # What only staff may see yet is kept by no cache that others ask too.
+    # What only staff may see yet is kept by no cache that others ask too; nothing is kept for longer than the settings say,
+    # here or elsewhere, and by browsers for a day.
+    seconds = min(int(found.seconds), 86_400)
     headers = {
-        "Cache-Control": "public, max-age=86400" if is_public else "no-store",
+        "Cache-Control": f"public, max-age={seconds}" if is_public and seconds > 0 else "no-store",
         "X-Content-Type-Options": "nosniff",
     }
     return Response(found.content, media_type=found.media_type, headers=headers)

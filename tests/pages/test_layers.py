@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
@@ -471,8 +472,25 @@ def test_a_service_is_asked_by_this_server_only_and_only_where_that_is_allowed(
         assert client.get(picture).content == PIXEL
         assert asked[-1].startswith("/neu?")
         assert [(each.id, each.title) for each in places_of(house, town)] == [(row.id, "Luftbild")]
+        # For everybody it comes from memory, until the layer changes or the time of the settings is over.
+        client.cookies.clear()
+        before = len(asked)
+        plain = [client.get(picture, headers={"Accept-Encoding": "gzip"}) for _ in range(2)]
+        assert {(each.content, each.headers["content-type"]) for each in plain} == {(PIXEL, "image/png")}
+        assert [each.headers["cache-control"] for each in plain] == ["public, max-age=86400"] * 2
+        same = client.get(picture, headers={"If-None-Match": plain[1].headers["etag"]})
+        assert (same.status_code, len(asked)) == (304, before)
+        shutil.rmtree(house.settings.data_dir / "cache" / "services")
+        assert (client.get(picture).content, len(asked)) == (PIXEL, before)
+        clock.advance(hours=25)  # of 168: another day, asked for again
+        assert (client.get(picture).content, len(asked)) == (PIXEL, before + 1)
         far = re.sub(r"/\d+/\d+/\d+$", "/17/10/10", picture)
         assert client.get(far).status_code == 404, "nobody fetches the whole world through us"
+        with unit_of_work(house.engine, write=True) as session:
+            found = places.layer_by_id(session, row.municipality_id, row.id or 0)
+            assert found is not None
+            places.remove_layer(session, found, by=town.planner, now=NOW)
+        assert client.get(picture).status_code == 404
         for path in ("svg", "redirect"):
             wicked = Service("xyz", f"http://{host}/{path}/{{z}}/{{x}}/{{y}}")
             assert map_services.picture(house, wicked, 1, 1, 0) is None
