@@ -254,6 +254,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         await web.in_thread(web.check_database, house)
         return PlainTextResponse("ok\n")
 
+    # Of all addresses those of map tiles are asked for most: they are tried first.
     routes = [
         Route("/healthz", healthz),
         Route("/static/{hash}/{path:path}", house.static.respond),
@@ -264,7 +265,10 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
                 methods=list(page.methods),
                 name=page.name,
             )
-            for page in sorted(web.PAGES.values(), key=_names_first)
+            for page in sorted(
+                web.PAGES.values(),
+                key=lambda page: (not page.path.startswith("/kacheln/"), _names_first(page)),
+            )
         ),
     ]
     app = Starlette(
