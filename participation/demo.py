@@ -67,6 +67,7 @@ from participation.database import make_engine, migrate, unit_of_work
 from participation.demo_agencies import Agencies, accounts
 from participation.demo_proposals import Proposals
 from participation.demo_surveys import Surveys
+from participation.demo_votes import Votes
 from participation.house import link_key, read_clock
 from participation.settings import Settings
 from participation.theme import theme_css
@@ -222,6 +223,7 @@ def fill(
                 dialogue = next(each["key"] for each in story.told["procedure"] if "dialogue" in each)
                 Proposals(story, dialogue, _told("proposals"), key=link_key).gather()
                 Surveys(story, dialogue, _told("surveys")).gather()
+                Votes(story, _told("votes"), key=link_key).gather()
         events = [event for story in stories for event in story.events]
         with unit_of_work(engine, write=True) as session:
             for event in sorted(events, key=lambda each: (each.at, each.order)):
@@ -492,6 +494,7 @@ class _Story:
                 ends_on=ends,
                 opens=tuple(Opens(opened) for opened in each.get("opens", ())),
                 is_formal=each.get("is_formal", False),
+                title=each.get("title", ""),
             )
 
     def _day(self, days: int | None) -> date | None:

@@ -21,6 +21,7 @@ from consultations import (
     procedures,
 )
 from consultations.amendments import Amendment
+from consultations.ballots import Vote
 from consultations.certificates import Certificate
 from consultations.contributions import Contribution, ContributionState, Kind, PublicationState
 from consultations.corrections import Correction
@@ -175,13 +176,18 @@ def test_every_channel_and_everything_that_can_become_of_a_contribution(session:
     waiting = [row for row in rows if row.publication == PublicationState.PENDING]
     assert 20 <= len(waiting) <= 50
     dialogue = [row for row in rows if row.kind == Kind.PROPOSAL]
-    assert len(dialogue) == 150 + 5
+    assert len(dialogue) == 150 + 5 + 5
     assert {row.state for row in session.exec(select(Amendment))} == {"accepted", "rejected", "proposed"}
     told = session.exec(select(Proposal)).all()
     assert max(proposal.newest_number for proposal in told) == 3
     # The whole way from the idea to the built thing, and every step of the offices in between.
     assert {proposal.evaluation for proposal in told} >= {"assigned", "second_reader", "published"}
-    assert {proposal.authoring for proposal in told} == {"open", "merged"}
+    assert {proposal.authoring for proposal in told} == {"open", "merged", "locked"}
+    counted, running = session.exec(select(Vote).order_by(col(Vote.id))).all()
+    assert (counted.state, running.state) == ("closed", "ready")
+    assert counted.result["channels"] == {"letter": 12, "web": 41}
+    assert counted.result["letters"] == {"admitted": 12, "used": 2}
+    assert "chosen" in counted.result["outcomes"].values()
     built = {(entry.kind, entry.state) for entry in session.exec(select(ImplementationEntry))}
     assert built >= {
         ("milestone", "planned"),
