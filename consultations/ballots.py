@@ -230,6 +230,12 @@ def of_phases(session: Session, phase_ids: Collection[int]) -> dict[int, Vote]:
     return {row.phase_id: row for row in rows}
 
 
+def is_put_up(session: Session, phase_id: int) -> bool:
+    """Whether a phase holds a vote that everybody may know of."""
+    vote = of_phase(session, phase_id)
+    return vote is not None and vote.state != VoteState.DRAFT.value
+
+
 def of_procedure(session: Session, procedure_id: int) -> list[Vote]:
     """The votes of a consultation that everybody may know of, in the order in which they were made."""
     return list(

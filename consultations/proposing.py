@@ -99,7 +99,8 @@ def arrange(
 ) -> None:
     """Say what a phase opens, to whom and how; once published, the change is a new public version and `note` says why.
 
-    Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit lacks it).
+    Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit lacks it),
+    VOTE_PUT_UP ("opens": the phase holds a vote, and goes on to).
     """
     procedures.require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
@@ -108,9 +109,18 @@ def arrange(
         raise Refusal(Code.REASON_REQUIRED, arranged.limits.missing[0])
     if procedure.state != ProcedureState.DRAFT.value and not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
+    if Opening.VOTE in arrangement_of(phase).opens - arranged.opens and ballots.is_put_up(
+        session, phase.id or 0
+    ):
+        raise Refusal(Code.VOTE_PUT_UP, "opens")
     phase.facts = {**phase.facts, "co_creation": arranged.as_facts()}
     session.add(phase)
     procedures.record_change(session, procedure, by=by, now=now, note=note)
+
+
+def ever_opens(phases: Sequence[Phase], opening: Opening) -> bool:
+    """Whether any of these phases opens this, whenever."""
+    return any(opening in arrangement_of(phase).opens for phase in phases)
 
 
 def phase_that_opens(phases: Sequence[Phase], opening: Opening, now: datetime) -> Phase | None:

@@ -135,6 +135,7 @@ class Code(StrEnum):
     VOTE_HOLDS = "vote_holds"
     VOTE_OVER = "vote_over"
     VOTE_CODES_OUT = "vote_codes_out"
+    VOTE_PUT_UP = "vote_put_up"
     VOTE_NOT_OVER = "vote_not_over"
     VOTE_PAPER_WAITS = "vote_paper_waits"
     VOTE_PRINTED_BEFORE = "vote_printed_before"

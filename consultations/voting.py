@@ -12,10 +12,10 @@ import io
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, exists, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -51,7 +51,7 @@ from consultations.counting import FaultKind, Marks, VoteKind
 from consultations.deadlines import PhaseState
 from consultations.permissions import SYSTEM, Actor
 from consultations.phases import Phase
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, ProcedureState
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.tables import insert_rows
@@ -428,6 +428,13 @@ def is_running(vote: Vote, phase: Phase, now: datetime) -> bool:
     return vote.state == VoteState.READY.value and phase.state(now) is PhaseState.OPEN
 
 
+def running(session: Session, phases: Sequence[Phase], now: datetime) -> Vote | None:
+    """The vote that runs in one of these phases of a consultation, or None; no query where no phase opens one."""
+    phase = proposing.phase_that_opens(phases, Opening.VOTE, now)
+    vote = ballots.of_phase(session, phase.id or 0) if phase else None
+    return vote if vote is not None and phase is not None and is_running(vote, phase, now) else None
+
+
 def voter_by_code(session: Session, vote: Vote, typed: str, *, key: bytes) -> Voter:
     """Whose code this is. Raises Refusal VOTE_CODE_UNKNOWN, VOTE_CODE_USED (both at "code")."""
     code = read_code(typed)
@@ -486,7 +493,9 @@ def cast(session: Session, vote: Vote, voter: Voter, marks: Marks, *, once: str,
     # Many may cast at once; whoever closes the count waits for all of them, and they find it closed.
     session.refresh(vote, with_for_update={"read": True})
     phase = session.get_one(Phase, vote.phase_id)
-    if not is_running(vote, phase, now) or voter.way.value not in vote.ways:
+    # Staff see a consultation before everybody does: nobody votes before the others can.
+    is_public = session.get_one(Procedure, vote.procedure_id).state == ProcedureState.PUBLISHED.value
+    if not is_public or not is_running(vote, phase, now) or voter.way.value not in vote.ways:
         raise Refusal(Code.NOT_OPENED, opening=Opening.VOTE.value)
     rules = ballots.rules_of(vote, ballots.options_of(session, vote.id or 0))
     refuse_faults(vote, rules, marks)
@@ -643,6 +652,38 @@ def _waiting(session: Session) -> list[tuple[Vote, Phase]]:
         .order_by(col(Vote.id))
     ).all()
     return [(vote, phase) for vote, phase in rows]
+
+
+#: Codes and the roll are kept for so long after the count, for whoever wants to check it; ballots and result stay.
+ROLL_KEPT = timedelta(days=365)
+
+
+def _with_old_rolls(now: datetime) -> Any:
+    return select(Vote).where(
+        Vote.state == VoteState.CLOSED.value,
+        col(Vote.closed_at) < now - ROLL_KEPT,
+        exists().where(col(VoteRoll.vote_id) == Vote.id) | exists().where(col(VoteCode.vote_id) == Vote.id),
+    )
+
+
+def are_rolls_due(session: Session, now: datetime) -> bool:
+    """Whether a roll is older than it is kept."""
+    return session.exec(_with_old_rolls(now).limit(1)).first() is not None
+
+
+def forget_rolls(session: Session, *, by: Actor, now: datetime) -> int:
+    """Delete who has voted, and the codes, a year after the count; how many they were stands in the result. Returns of how
+    many votes."""
+    votes = session.exec(_with_old_rolls(now)).all()
+    for vote in votes:
+        for table in (VoteRoll, VoteCode):
+            session.execute(delete(table).where(col(table.vote_id) == vote.id))
+        batches = select(PaperBatch.id).where(PaperBatch.vote_id == vote.id)
+        session.execute(
+            update(PaperLetter).where(col(PaperLetter.batch_id).in_(batches)).values(code_hash="")
+        )
+        _note(session, vote, "vote_roll_erased", by=by, now=now)
+    return len(votes)
 
 
 def ballot_list(

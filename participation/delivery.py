@@ -310,6 +310,15 @@ def count_votes(house: House) -> bool:
         return voting.close_due(session, now=house.clock()) > 0
 
 
+def forget_voters(house: House) -> bool:
+    """Delete the rolls of those who have voted once they are no longer needed."""
+    with unit_of_work(house.engine) as session:
+        if not voting.are_rolls_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return voting.forget_rolls(session, by=SYSTEM, now=house.clock()) > 0
+
+
 def tell_followers(house: House) -> bool:
     """Leave mails for those who follow something and whose time has come."""
     with unit_of_work(house.engine) as session:
@@ -339,6 +348,7 @@ def note_news(house: House, job: Job) -> dict[str, Any]:
 
 jobs.ROUNDS += [
     count_votes,
+    forget_voters,
     deliver_mail,
     forget_drafts,
     mind_agencies,

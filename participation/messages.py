@@ -207,6 +207,7 @@ MESSAGES: dict[Code, str] = {
     Code.VOTE_CODES_OUT: N_(
         "Voting codes are printed. Please cancel these prints first, so that no old ballot votes for something else."
     ),
+    Code.VOTE_PUT_UP: N_("A vote is put up in this phase, so voting stays open in it."),
     Code.VOTE_NOT_OVER: N_("This vote is still running. It can be counted once its phase is over."),
     Code.VOTE_PAPER_WAITS: N_(
         "Batches of paper are not finished yet: %(batches)s. Please have them typed in twice first."

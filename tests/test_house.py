@@ -31,6 +31,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "demo_agencies",
                 "demo_proposals",
                 "demo_surveys",
+                "demo_votes",
             ],
             5,
         ),

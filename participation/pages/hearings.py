@@ -22,11 +22,13 @@ from consultations import (
     places,
     procedures,
     proposals,
+    proposing,
     publishing,
     received,
     surveys,
 )
 from consultations.ballots import VoteState
+from consultations.cocreation import Opening
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -620,8 +622,10 @@ def _links(
 
 
 def _votes(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[tuple[str, str, str], ...]:
-    """The votes that everybody may know of; one query."""
+    """The votes that everybody may know of; one query, and none where no phase opens a vote."""
     by_id = {phase.id: phase for phase in phases}
+    if not proposing.ever_opens(phases, Opening.VOTE):
+        return ()
     return tuple(
         (
             vote.question,

@@ -18,6 +18,7 @@ from consultations import (
     proposal_lists,
     proposing,
     published,
+    voting,
 )
 from consultations.cocreation import Opening
 from consultations.permissions import Permission
@@ -93,6 +94,9 @@ class ListPage:
     #: To be told of what is new and fits, by mail or as a feed. Never with where somebody is.
     follow_url: str
     feed_url: str
+    #: The vote that runs: its question and address; empty where none does.
+    vote: str
+    vote_url: str
 
 
 #: By which name of the address the list is narrowed to what; `near` is a place, and has more to it.
@@ -203,6 +207,7 @@ def list_page(visit: Visit) -> Response:
     here = {"slug": procedure.slug}
     search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
     phases = phases_of(visit.session, procedure_id)
+    vote = voting.running(visit.session, phases, visit.now)
     response = visit.render(
         "proposals/list.html",
         ListPage(
@@ -239,6 +244,8 @@ def list_page(visit: Visit) -> Response:
             embed_url=visit.url("embedding", **here, was="liste", **in_frame(search)),
             follow_url=visit.url("follow_search", **here, **search),
             feed_url=visit.url("proposals_feed", **here, **search),
+            vote=vote.question if vote else "",
+            vote_url=visit.url("vote", **here, phase=vote.phase_id) if vote else "",
         ),
         form=form,
     )

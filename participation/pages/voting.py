@@ -94,6 +94,8 @@ class Matter:
 
     hearing_title: str
     slug: str
+    #: In which language question and introduction are.
+    language: str
     question: str
     intro: str
     kind: str
@@ -392,6 +394,7 @@ def matter_of(visit: Visit, procedure: Procedure, vote: Vote) -> Matter:
     return Matter(
         localised(procedure, visit.language, "title"),
         procedure.slug,
+        overview.ENTERED_IN,
         vote.question,
         vote.intro,
         vote.kind,

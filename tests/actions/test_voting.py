@@ -33,7 +33,7 @@ from consultations.cocreation import Arrangement, Authoring, Limits, Opening
 from consultations.counting import VoteKind
 from consultations.files import FolderStore
 from consultations.paper_ballots import Typed
-from consultations.permissions import PUBLIC
+from consultations.permissions import PUBLIC, SYSTEM
 from consultations.phases import Phase, phases_of
 from consultations.proposing import Why
 from consultations.refusals import Code, Refusal
@@ -292,6 +292,12 @@ def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterw
     store = FolderStore(tmp_path)
     assert not [each for each in evidence.examine(session, store) if "vote" in each.subject]
     vote = session.exec(select(Vote)).one()
+    # Who has voted is forgotten after a year; what was voted, and its seal, stays.
+    assert not voting.are_rolls_due(session, AFTER + timedelta(days=300))
+    assert voting.forget_rolls(session, by=SYSTEM, now=AFTER + timedelta(days=400)) == 1
+    assert not voting.are_rolls_due(session, AFTER + timedelta(days=400))
+    assert not session.exec(select(VoteRoll)).all()
+    assert voting.published_list(session, vote) == table
     session.connection().execute(text("DELETE FROM ballot WHERE check_number = :one"), {"one": min(numbers)})
     assert [
         (each.subject, each.problem) for each in evidence.examine(session, store) if "vote" in each.subject
@@ -337,6 +343,10 @@ def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, t
     refused(
         Code.WRONG_STATE,
         lambda: voting.plan(session, town.procedure, phase, entered, by=town.planner, now=NOW),
+    )
+    shut: dict[str, Any] = {"by": town.planner, "now": NOW, "note": "Keine Wahl"}
+    refused(
+        Code.VOTE_PUT_UP, lambda: proposing.arrange(session, town.procedure, phase, Arrangement(), **shut)
     )
     refused(Code.WRONG_STATE, lambda: voting.take_back(session, vote, by=town.planner, now=NOW))
     one, _two = codes(session, town, vote, 2)
