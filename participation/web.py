@@ -566,7 +566,7 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["body_limit"] = limit
         request.scope["reads_on"] = limit > SMALL_BODY and _has_parts(request)
         token = request.cookies.get(identity.COOKIE, "")
-        is_own = bool(token) or page.own_cookie in request.cookies
+        is_own = bool(token) or bool(page.own_cookie and page.own_cookie in request.cookies)
         shareable = page.shared and not is_own and request.method in ("GET", "HEAD")
         if page.dealt:
             request.scope["deal"] = _deal(request, house)
