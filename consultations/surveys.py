@@ -767,6 +767,26 @@ def _let_go(session: Session, entry: SurveyEntry) -> None:
 # --- words before a moderator ----------------------------------------------------------------------
 
 
+def decided_words(
+    session: Session, municipality_id: int, procedure_ids: Sequence[int] | None, *, limit: int = 20
+) -> list[tuple[SurveyWords, Survey]]:
+    """Words that were decided on last, the newest decision first, for whoever wants to turn one round. One query."""
+    question = (
+        select(SurveyWords, Survey)
+        .join(Survey, col(Survey.id) == col(SurveyWords.survey_id))
+        .where(
+            SurveyWords.municipality_id == municipality_id,
+            col(SurveyWords.decided_at).is_not(None),
+            SurveyWords.state != WordsState.GONE.value,
+        )
+        .order_by(col(SurveyWords.decided_at).desc(), col(SurveyWords.id).desc())
+        .limit(limit)
+    )
+    if procedure_ids is not None:
+        question = question.where(col(SurveyWords.procedure_id).in_(procedure_ids))
+    return list(session.exec(question).all())
+
+
 def waiting_words(
     session: Session, municipality_id: int, procedure_ids: Sequence[int] | None, *, limit: int = 20
 ) -> list[tuple[SurveyWords, Survey]]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -269,6 +270,8 @@ class WordsRow:
     question: str
     words: str
     suggested: str
+    #: What was decided, as (kind, words) of a status tag; empty while it waits.
+    decided: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -277,15 +280,24 @@ class WordsPage:
 
     rows: tuple[WordsRow, ...]
     waiting: int
+    #: Whether these were decided on before, and may be turned round.
+    is_past: bool
     reasons: tuple[tuple[str, str], ...]
     errors: tuple[tuple[str, str | None], ...]
     typed: tuple[int, str]
     done: str
 
 
+_DECIDED: Mapping[str, tuple[str, str]] = {
+    surveys.WordsState.SHOWN.value: ("open", N_("Everybody can read it")),
+    surveys.WordsState.WITHHELD.value: ("hidden", N_("Kept back")),
+}
+
+
 @page("/verwaltung/umfragen/worte", name="survey_words", may=Permission.MODERATE, methods=("GET", "POST"))
 def words(visit: Visit) -> Response:
-    """Read what people said in their own words, oldest first: show it, black something out, keep it back with a reason."""
+    """Read what people said in their own words, oldest first: show it, black something out, keep it back with a reason;
+    `entschieden`: what was decided on last, to be turned round."""
     if not visit.is_post:
         return _words(visit)
     number = row_number(str(visit.form_data.get("id", ""))) or 0
@@ -305,7 +317,7 @@ def words(visit: Visit) -> Response:
         field = {"shown": f"shown-{number}", "reason": f"reason-{number}"}.get(refusal.field or "")
         errors = ((visit.explain(refusal), field),)
         return _words(visit, errors=errors, typed=(number, typed), status=STATUS.get(refusal.code, 422))
-    return visit.redirect("survey_words", getan=1)
+    return visit.redirect("survey_words", getan=1, entschieden=visit.request.query_params.get("entschieden"))
 
 
 def _words(
@@ -316,7 +328,9 @@ def _words(
     status: int = 200,
 ) -> Response:
     allowed = reach(visit.by, Permission.MODERATE, visit.municipality_id)
-    found = surveys.waiting_words(visit.session, visit.municipality_id, allowed, limit=WORDS_AT_ONCE)
+    is_past = "entschieden" in visit.request.query_params
+    look = surveys.decided_words if is_past else surveys.waiting_words
+    found = look(visit.session, visit.municipality_id, allowed, limit=WORDS_AT_ONCE)
     rows = []
     for row, survey in found:
         marked = privacy.hints(row.words)
@@ -327,13 +341,17 @@ def _words(
                 survey=survey.said(visit.language),
                 question=question.said(visit.language) if question else "",
                 words=row.words,
-                suggested=typed[1] if row.id == typed[0] else privacy.blacked_out(row.words, marked),
+                suggested=typed[1]
+                if row.id == typed[0]
+                else row.shown or privacy.blacked_out(row.words, marked),
+                decided=_DECIDED.get(row.state, ("", "")),
             )
         )
     return visit.render(
         "surveys/words.html",
         WordsPage(
             rows=tuple(rows),
+            is_past=is_past,
             waiting=surveys.waiting_count(visit.session, visit.municipality_id, allowed),
             reasons=tuple((each.value, visit.gettext(REASONS[each])) for each in Reason),
             errors=errors,

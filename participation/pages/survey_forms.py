@@ -71,7 +71,9 @@ def _hints(
             visit.gettext(
                 "Only if you answered question %(number)s with %(answers)s.",
                 number=numbers[question.only.question],
-                answers=visit.gettext(" or ").join(f"“{said[each]}”" for each in question.only.answers),
+                answers=visit.gettext(" or ").join(
+                    visit.gettext("“%(words)s”", words=said[each]) for each in question.only.answers
+                ),
             )
         )
     if question.hint:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from consultations import proposing, surveys
 from consultations.cocreation import Audience
+from consultations.moderation import Reason
 from consultations.permissions import Actor
 from consultations.phases import phases_of
 from consultations.procedures import Procedure
@@ -368,6 +369,11 @@ def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
     assert "Alle sind dafür" in forged.text
     assert moderator.post("/verwaltung/umfragen/worte", data=read | {"do": "show"}).status_code == 303
     assert "Alle Texte aus Umfragen sind gelesen" in moderator.get("/verwaltung/umfragen/worte").text
+    # A decision can be turned round, and back again.
+    past = "/verwaltung/umfragen/worte?entschieden=1"
+    turned = moderator.post(past, data=read | {"do": "withhold", "reason": next(iter(Reason)).value})
+    assert "Nicht gezeigt" in moderator.get(turned.headers["location"]).text
+    assert moderator.post(past, data=read | {"do": "show"}).status_code == 303
     clock.advance(days=60)
     public = new_client().get(f"{HERE}/ergebnis").text
     assert suggested in public
