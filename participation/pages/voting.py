@@ -518,7 +518,16 @@ def _found(visit: Visit, vote: Vote, lines: Sequence[Line], find: FindForm | Non
     ballot = ballots.published_ballot(visit.session, vote, number) if number else None
     if ballot is None:
         return visit.gettext("This number does not stand in the list. Please compare it sign by sign.")
-    marks = ballots.read_marks(ballot.marks)
+    paper = ballots.as_paper(ballot)
+    rules = ballots.rules_of(vote, ballots.options_of(visit.session, vote.id or 0))
+    if paper.spoiled or (found := counting.faults(rules, paper.marks)):
+        why = counting.SPOILED if paper.spoiled else found[0].kind.value
+        return visit.gettext(
+            "Ballot %(number)s is in the list, but does not count: %(why)s",
+            number=voting.spelled(number),
+            why=visit.gettext(INVALID[why]),
+        )
+    marks = paper.marks
     said = [
         f"{line.title} ({marks[line.number]})" if vote.kind == VoteKind.POINTS.value else line.title
         for line in lines

@@ -139,7 +139,9 @@ def test_a_vote_from_the_letter_to_the_result(
     planner.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2 3"})
     report = clerk.get(batch)
     assert "Clara 2; Paula 2 3" in words(report)
-    clerk.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2 3"})
+    paper_number = {"check-1": "4FKM-7TRA-9XWE", "spoiled-1": "1"}
+    for each in (clerk, planner):
+        each.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "1 2", **paper_number})
     assert "Zählt" in words(clerk.get(batch))
 
     clock.advance(days=30)
@@ -148,11 +150,11 @@ def test_a_vote_from_the_letter_to_the_result(
     assert planner.post(desk, data={"do": "close"}).status_code == 303
     result = client.get(there)
     said = words(result)
-    assert "4 gültige Stimmzettel" in said
+    assert "3 gültige Stimmzettel" in said
     assert "1 Brief wurde nicht zugelassen" in said
     rows = tree_of(result).xpath("//tbody/tr")
     assert [(row.xpath("string(td[2])"), row.xpath("string(td[3])").strip()) for row in rows] == [
-        ("3", "gewählt"), ("2", "nicht gewählt"), ("1", "nicht gewählt"),
+        ("3", "gewählt"), ("1", "nicht gewählt"), ("1", "nicht gewählt"),
     ]  # fmt: skip
     assert "in einer Abstimmung gewählt" in words(client.get(f"{HERE}/vorschlaege/ID-0001"))
     table = client.get(f"{there}/stimmzettel.csv")
@@ -161,6 +163,8 @@ def test_a_vote_from_the_letter_to_the_result(
     assert number.strip() in table.text
     found = client.post(there, data={"do": "find", "number": number})
     assert "steht in der Liste: Bänke, Brücke" in words(found)
+    found = client.post(there, data={"do": "find", "number": "4fkm 7tra 9xwe"})
+    assert "ungültig: Name oder andere Worte" in words(found), "the number of a ballot on paper"
     assert "steht nicht in der Liste" in words(client.post(there, data={"do": "find", "number": "?"}))
     assert "Counted" in client.get(f"/en{there}").text
 
