@@ -289,6 +289,73 @@ def test_a_touch_table_proves_itself_and_begins_anew_when_nobody_touches_it(
     page.wait_for_url(f"**{start}")
 
 
+def test_a_touch_table_is_used_by_keyboard_alone_up_to_the_receipt(
+    new_page: NewPage, live_server: Served, town: Town, axe: Axe
+) -> None:
+    """From the first screen by tabulator, enter and space: to the form, through the question whether somebody is there, to
+    the receipt, and back to the first screen, with the focus always to be seen."""
+    page = new_page(viewport={"width": 1080, "height": 1920}, reduced_motion="reduce")
+    start = f"/beteiligungen/{town.procedure.slug}/tisch"
+    with unit_of_work(live_server.engine, write=True) as session:
+        token = identity.sign_in(session, town.planner.person_id or 0, now=NOW)
+    page.add_init_script("window.print = () => { window.printed = true }")
+    page.context.add_cookies([{"name": identity.COOKIE, "value": token, "url": live_server.url}])
+    page.goto(f"/verwaltung/planung/{town.procedure.id}/tisch")
+
+    def walk(words: str) -> None:
+        """By tabulator to what says this, which has to show that it is there."""
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            here = page.evaluate(
+                "() => { const e = document.activeElement; return [e.innerText || e.ariaLabel || '', "
+                "getComputedStyle(e).outlineStyle !== 'none' || getComputedStyle(e).boxShadow !== 'none']; }"
+            )
+            if words in here[0]:
+                assert here[1], f"nothing shows that the focus is on {words}"
+                return
+        raise AssertionError(f"no way to {words} by tabulator")
+
+    page.get_by_label("Wo steht der Tisch?").fill("Rathaus, Foyer")
+    walk("Dieses Gerät zum Tisch machen")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{start}")
+    expect(page.locator("html")).to_have_attribute("data-proved", "yes")
+    page.clock.install()
+    page.goto(start)
+    way = page.locator("main a[href*='stellungnahme']").first
+    walk(way.inner_text().strip().splitlines()[0])
+    page.keyboard.press("Enter")
+    words = page.get_by_label("Ihre Stellungnahme")
+    expect(words).to_be_visible()
+    words.focus()
+    page.keyboard.type("Ohne Maus und ohne Finger.")
+    # The question whether somebody is there takes the focus, and gives it back.
+    page.clock.fast_forward(91_000)
+    expect(page.get_by_role("dialog", name="Sind Sie noch da?")).to_be_visible()
+    axe(page)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Sind Sie noch da?")).to_be_hidden()
+    expect(words).to_be_focused()
+    for label in ("Ja, ohne meinen Namen veröffentlichen", None):
+        walk("Weiter")
+        page.keyboard.press("Enter")
+        if label:
+            choice = page.get_by_label(label)
+            choice.focus()
+            page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Absenden", exact=True)).to_be_visible()
+    walk("Absenden")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Wir haben Ihre Stellungnahme erhalten")
+    page.wait_for_function("() => window.printed")
+    axe(page)
+    assert handed_in(live_server).channel == "terminal"
+    back = page.locator(".k-back a")
+    walk(back.inner_text().strip())
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{start}")
+
+
 HOSTILE = "<img src=x onerror=\"document.title='ran'\">"
 
 

@@ -1,14 +1,17 @@
 """The real files of the folder DIGILOG_SAMPLES: counts, bounds and words as its SOURCE.md files say."""
 
 import itertools
+import json
 import os
 import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pyproj
 import pytest
 import shapely
 
@@ -304,6 +307,65 @@ def test_areas_of_each_kind_are_those_that_stand_in_the_file(
                     )
     written = surfaces.groupby("kind")["area"].sum()
     assert dict(written) == pytest.approx(dict(found), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "lod", "closed"),
+    [
+        ("cityjson/delft.city.json", 28992, "1", 0),  # walls and floors of its solids do not meet
+        ("cityjson/zurich_subset_lod2.city.json", 2056, "2", 0),
+        ("cityjson/3dbag_delft_subset.city.jsonl", 28992, "2.2", 10),
+    ],
+)
+def test_areas_and_volumes_of_cityjson_are_those_of_its_vertices(
+    name: str, system: int, lod: str, closed: int, tmp_path: Path
+) -> None:
+    """Straight from the JSON, in EPSG:25832 as the reader keeps it: faces by triangles, solids by tetrahedra."""
+    path = tmp_path / "model.gpkg"
+    read_layer(SAMPLES / name, filename=Path(name).name, model=path)
+    surfaces, rows = read_surfaces(path), read_buildings(path).set_index("id")
+    move = pyproj.Transformer.from_crs(system, 25832, always_xy=True)
+    lines = (
+        [json.loads(each) for each in (SAMPLES / name).read_text().splitlines()] if name.endswith("l") else []
+    )
+    head, *features = lines or [document := json.loads((SAMPLES / name).read_text()), document]
+    areas: dict[str, float] = {}
+    volumes: dict[str, float] = {}
+    open_by: dict[str, Any] = {}
+    for feature in features:
+        points = np.array(feature["vertices"]) * head["transform"]["scale"] + head["transform"]["translate"]
+        points[:, 0], points[:, 1] = move.transform(points[:, 0], points[:, 1])
+        points -= points.min(axis=0)
+        for identifier, each in feature["CityObjects"].items():
+            for shape in each.get("geometry", ()):
+                if not each["type"].startswith("Building") or str(shape["lod"]) != lod:
+                    continue
+                is_solid = shape["type"] == "Solid"
+                for face in itertools.chain(*shape["boundaries"]) if is_solid else shape["boundaries"]:
+                    fans = [points[ring] for ring in face]
+                    vectors = [
+                        np.cross(ring[1:-1] - ring[0], ring[2:] - ring[0]).sum(axis=0) / 2 for ring in fans
+                    ]
+                    vector = sum(vectors)
+                    areas[identifier] = areas.get(identifier, 0.0) + float(np.linalg.norm(vector))
+                    if is_solid:
+                        open_by[identifier] = open_by.get(identifier, 0.0) + vector
+                        body = sum(
+                            np.linalg.det(np.stack((ring[0], one, two))) / 6
+                            for ring in fans
+                            for one, two in itertools.pairwise(ring[1:])
+                        )
+                        volumes[identifier] = volumes.get(identifier, 0.0) + float(body)
+    written = surfaces.groupby("building")["area"].sum()
+    assert set(written.index) == set(areas)
+    for identifier, area in areas.items():
+        assert written[identifier] == pytest.approx(area, rel=1e-5, abs=0.01), identifier
+    # Only a body whose faces add up to nothing, each as long as its area, is closed and has a volume.
+    bodies = {each for each, vector in open_by.items() if np.linalg.norm(vector) < 1e-3 * areas[each]}
+    assert len(bodies) == closed
+    assert bodies == {each for each in volumes if not np.isnan(rows.volume[each])}
+    for identifier in bodies:
+        assert rows.volume[identifier] == pytest.approx(volumes[identifier], rel=1e-3), identifier
 
 
 def test_what_else_the_descriptions_count() -> None:
