@@ -59,7 +59,9 @@ def test_a_town_is_founded_and_everything_in_it_opens(client: TestClient, engine
     leads_on = {address for address, answer in after.items() if answer.status_code == 303}
     assert {answer.status_code for answer in after.values()} == {200, 303}
     assert leads_on - {"/anmelden", "/verwaltung/vorschlaege/teilen"} <= {
-        address for address in plain if address.startswith(("/beitrag/", "/mitschreiben/"))
+        address
+        for address in plain
+        if address.startswith(("/beitrag/", "/mitschreiben/", "/umfrage/antwort"))
     }
 
 
