@@ -292,7 +292,9 @@ def test_a_large_file_is_read_in_pieces_by_two_processes_with_the_same_result(
         return work(file, pieces, number)
 
     def children() -> set[str]:
-        return {pid for told in Path("/proc/self/task").glob("*/children") for pid in told.read_text().split()}
+        return {
+            pid for told in Path("/proc/self/task").glob("*/children") for pid in told.read_text().split()
+        }
 
     before = children()
     monkeypatch.setattr(CityGmlFile, "_piece_of", die)
