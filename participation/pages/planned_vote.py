@@ -152,22 +152,23 @@ class PlannedVote:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A letter with a code and a ballot; `check_number` is drawn for the ballot alone and kept nowhere."""
+class BallotSheet:
+    """A ballot on paper; `check_number` is drawn for it alone and kept nowhere."""
 
-    code: str
     check_number: str
     lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
 class LettersPage:
-    """Letters to print."""
+    """Letters to print, and where paper counts as many ballots. A ballot is a sheet of its own: on one with the code, its check
+    number would tell whoever has seen the letter what was voted, once the list is public."""
 
     matter: Matter
     number: int
     when: str
-    letters: tuple[Letter, ...]
+    codes: tuple[str, ...]
+    ballots: tuple[BallotSheet, ...]
     back_url: str
     vote_url: str
 
@@ -323,13 +324,13 @@ def _print(visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, form: C
             matter_of(visit, procedure, vote),
             made.number,
             overview.midnight(last, visit.language) if last else "",
+            tuple(voting.spelled(code) for code in codes),
             tuple(
-                Letter(
-                    voting.spelled(code),
+                BallotSheet(
                     voting.spelled(voting.drawn(voting.CHECK_LENGTH)),
                     tuple(chance.sample(lines, len(lines))),
                 )
-                for code in codes
+                for _ in (codes if vote.on_paper else ())
             ),
             visit.url("planning_vote", id=procedure.id, phase=phase.id),
             visit.absolute("vote", slug=procedure.slug, phase=phase.id),

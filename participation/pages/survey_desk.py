@@ -92,7 +92,8 @@ def answers(visit: Visit) -> Response:
     may=Permission.PLAN,
 )
 def answers_csv(visit: Visit) -> Response:
-    """All that was answered, a line for each answer, for those who planned it (CSV, UTF-8); late and withdrawn ones are marked."""
+    """All that was answered, a line for each answer, for those who planned it (CSV, UTF-8); late ones are marked, and of those
+    that were withdrawn stands that they were, not what they said."""
     _, survey = planned_survey(visit)
     asks = survey.asks
     out = io.StringIO()
@@ -106,7 +107,8 @@ def answers_csv(visit: Visit) -> Response:
             entry.reference, entry.channel, entry.received_at.isoformat(timespec="seconds"), int(entry.is_late),
             int(entry.state == surveys.EntryState.WITHDRAWN.value), entry.version,
         )  # fmt: skip
-        table.writerow([*facts, *(spreadsheet_safe(said_to(visit, each, said.answers)) for each in asks)])
+        stands = said.answers if entry.state == surveys.EntryState.RECEIVED.value else {}
+        table.writerow([*facts, *(spreadsheet_safe(said_to(visit, each, stands)) for each in asks)])
     name = f"umfrage-{survey.number}-antworten.csv"
     return Response("\ufeff" + out.getvalue(), headers=serving_headers(name, "text/csv; charset=utf-8"))
 
@@ -251,7 +253,8 @@ def _slip(
         declares=bool(visit.form_data.get("resident")),
         errors=errors,
         taken_in=entry.reference if entry else "",
-        access_code=entry.access_code if entry else "",
+        # Only of a sheet that they took in themselves: with the codes of others anybody's answers could be read and taken back.
+        access_code=entry.access_code if entry and entry.recorded_by == visit.by.label else "",
         is_late=bool(entry and entry.is_late),
         paper_url=visit.url("survey_paper", slug=procedure.slug, number=survey.number),
     )

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from consultations import proposing, surveys
 from consultations.cocreation import Audience
 from consultations.moderation import Reason
-from consultations.permissions import Actor
+from consultations.permissions import PUBLIC, Actor
 from consultations.phases import phases_of
 from consultations.procedures import Procedure
 from consultations.questions import Condition, Option, Question, QuestionKind
@@ -320,6 +320,10 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
     assert table[1][0] == "ID-U2-0001"
     assert table[1][-2:] == ["Ja", "'=Brücke"]
+    with unit_of_work(engine, write=True) as session:
+        surveys.withdraw(session, session.exec(select(SurveyEntry)).one(), by=PUBLIC, now=NOW)
+    table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
+    assert (table[1][4], table[1][-2:]) == ("1", ["", ""]), "what was taken back nobody reads any more"
     assert planner.post(stand, data={"do": "end", "note": ""}).status_code == 422
     assert planner.post(stand, data={"do": "end", "note": "Frage 1 war unklar."}).status_code == 303
     assert "Frage 1 war unklar." in planner.get("/beteiligungen/ideen/umfragen/2").text
@@ -349,6 +353,10 @@ def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
     with Session(engine) as session:
         (entry,) = session.exec(select(SurveyEntry)).all()
         assert (entry.channel, entry.recorded_by) == ("paper_form", town.clerk.label)
+    # A key in the address shows nobody the code of a sheet that somebody else took in.
+    assert entry.access_code in clerk.get(taken.headers["location"]).text
+    colleague = signed_in(engine, town.planner, new_client())
+    assert entry.access_code not in colleague.get(taken.headers["location"]).text
     # Who calls with the code changes what was said before.
     call = blank | {"channel": ["phone_record"], "q1": ["1"], "q6": ["Frau Kern (08999 1234-10) hilft"]}
     assert clerk.post(here, data=call | {"code": ["AAAA-AAAA"]}).status_code == 422

@@ -75,6 +75,14 @@ def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tup
     letters = planner.post(desk, data=printing)
     found = [each.strip() for each in tree_of(letters).xpath("//strong[@class='d-vote-letter__code']/text()")]
     assert len(found) == len(set(found)) == 6
+    # No sheet has both a code and a check number: whoever saw it could read in the public list what was voted.
+    sheets = tree_of(letters).xpath("//section[@class='d-vote-letter']")
+    has_both = [
+        ("Abstimmungscode" in sheet.text_content(), "Prüfnummer" in sheet.text_content()) for sheet in sheets
+    ]
+    on_paper = 6 if sent["on_paper"] else 0
+    assert has_both == [(True, False)] * 6 + [(False, True)] * on_paper
+    assert ("Auf Papier" in words(letters)) is bool(on_paper)
     assert "schon gedruckt" in words(planner.post(desk, data=printing))
     return desk, f"{HERE}/abstimmung/{phase.id}", found
 
@@ -173,7 +181,7 @@ def test_points_and_money_say_what_is_too_much_and_a_guesser_waits(
     client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
     planner = signed_in(engine, town.planner, new_client())
-    desk, there, codes = put_up(engine, planner, town, kind="points", most="5", most_each="3")
+    desk, there, codes = put_up(engine, planner, town, kind="points", most="5", most_each="3", on_paper="")
     ballot = client.post(there, data={"do": "start", "code": codes[0]})
     sent = {"code": codes[0], "once": value(ballot, "once"), "do": "check"}
     one = client.post(there, data={**sent, "mark-1": "4", "mark-2": "1"})
