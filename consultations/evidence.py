@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from consultations import evidence_of_publication as publication
-from consultations import journal, proposals, rewording, surveys, voting
+from consultations import journal, proposals, rewording, survey_answers, voting
 from consultations.announcements import PublicationAct
 from consultations.contributions import Attachment, Contribution, PublicationState, Receipt, payload_sha256
 from consultations.deadlines import LEGAL_TIME
@@ -46,7 +46,7 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
         *proposals.examine(session),
         *rewording.examine(session),
         *voting.examine(session),
-        *surveys.examine(session),
+        *survey_answers.examine(session),
         *publication.frozen_documents(session),
         *publication.all_certificates(session),
         *publication.late_decisions(session),

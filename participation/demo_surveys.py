@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import channels, surveys
+from consultations import channels, survey_answers, survey_results, surveys
 from consultations.permissions import PUBLIC, Role
 from consultations.phases import phases_of
 from consultations.questions import (
@@ -22,7 +22,8 @@ from consultations.questions import (
     name_of,
     read,
 )
-from consultations.surveys import Sheet, Survey, SurveyInput
+from consultations.survey_answers import Sheet
+from consultations.surveys import Survey, SurveyInput
 
 
 class Surveys:
@@ -80,14 +81,14 @@ class Surveys:
                 typed |= _typed(question, chance, words[person] if person < len(words) else "")
         sheet = Sheet(f"demo-survey-{number}-{person}", typed, survey.version, channel=channel.key)
         by = PUBLIC if channel is channels.WEB else self.story.staff[Role.CLERK]
-        surveys.answer(session, survey, sheet, by=by, now=at)
+        survey_answers.answer(session, survey, sheet, by=by, now=at)
 
     def _close(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
         """The moderator has read some of the words; what ends early is ended."""
         survey = self.rows[number]
-        waiting = surveys.waiting_words(session, survey.municipality_id, None, limit=100)
+        waiting = survey_results.waiting_words(session, survey.municipality_id, None, limit=100)
         for row in [row for row, of in waiting if of.id == survey.id][: told["read"]]:
-            surveys.decide(session, row, shown=row.words, by=self.story.staff[Role.MODERATOR], now=at)
+            survey_results.decide(session, row, shown=row.words, by=self.story.staff[Role.MODERATOR], now=at)
         if "reason" in told:
             surveys.end(session, survey, reason=told["reason"], by=self.story.staff[Role.PLANNER], now=at)
 

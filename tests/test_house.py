@@ -63,6 +63,8 @@ FLOORS: dict[str, dict[str, int]] = {
                 "proposal_lists",
                 "topics",
                 "surveys",
+                "survey_answers",
+                "survey_results",
                 "published",
                 "releases",
                 "lateness",

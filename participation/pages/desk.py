@@ -6,7 +6,15 @@ from datetime import date
 
 from starlette.responses import Response
 
-from consultations import evaluation, lateness, moderation, notices, procedures, support_lists, surveys
+from consultations import (
+    evaluation,
+    lateness,
+    moderation,
+    notices,
+    procedures,
+    support_lists,
+    survey_results,
+)
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, may, reach
 from consultations.phases import Phase, current_phase, phases_of_all
@@ -135,7 +143,7 @@ def show(visit: Visit) -> Response:
             )
             if visit.may(Permission.RECORD_INTAKE)
             else 0,
-            survey_words=surveys.waiting_count(
+            survey_words=survey_results.waiting_count(
                 visit.session,
                 visit.municipality_id,
                 reach(visit.by, Permission.MODERATE, visit.municipality_id),

@@ -13,7 +13,7 @@ from wtforms import DateField, Form, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
-from consultations import channels, drafts, privacy, questions, surveys
+from consultations import channels, drafts, privacy, questions, survey_answers, survey_results, surveys
 from consultations.channels import Entry
 from consultations.cocreation import Audience
 from consultations.deadlines import LEGAL_TIME
@@ -23,7 +23,8 @@ from consultations.permissions import Permission, reach
 from consultations.phases import phase_of
 from consultations.procedures import Procedure, by_id, localised
 from consultations.refusals import Code, Refusal
-from consultations.surveys import Sheet, Standing, Survey, SurveyEntry
+from consultations.survey_answers import Sheet
+from consultations.surveys import Standing, Survey, SurveyEntry
 from consultations.text import spreadsheet_safe
 from participation import overview
 from participation.messages import STATUS
@@ -61,7 +62,7 @@ def answers(visit: Visit) -> Response:
     procedure, survey = planned_survey(visit)
     phase = phase_of(visit.session, survey.phase_id)
     assert phase is not None
-    found = surveys.results(visit.session, survey)
+    found = survey_results.results(visit.session, survey)
     here = {"id": procedure.id, "number": survey.number}
     return visit.render(
         "surveys/answers.html",
@@ -102,7 +103,7 @@ def answers_csv(visit: Visit) -> Response:
     table.writerow(
         [*heads, *(spreadsheet_safe(f"{at}. {each.said(visit.language)}") for at, each in enumerate(asks, 1))]
     )
-    for entry, said in surveys.sheets(visit.session, survey):
+    for entry, said in survey_results.sheets(visit.session, survey):
         facts = (
             entry.reference, entry.channel, entry.received_at.isoformat(timespec="seconds"), int(entry.is_late),
             int(entry.state == surveys.EntryState.WITHDRAWN.value), entry.version,
@@ -212,7 +213,7 @@ def _take(
         if entry is None or entry.survey_id != survey.id:
             raise Refusal(Code.CODE_UNKNOWN, "code")
         facts: dict[str, Any] = {"version": version, "channel": slip.channel.data}
-        return surveys.change(visit.session, entry, typed, **facts, by=visit.by, now=visit.now)
+        return survey_answers.change(visit.session, entry, typed, **facts, by=visit.by, now=visit.now)
     received_at = visit.now if day == visit.today else datetime.combine(day, time(), LEGAL_TIME)
     sheet = Sheet(
         key=drafts.key_of(once),
@@ -222,7 +223,7 @@ def _take(
         received_at=received_at,
         declares=frozenset({"resident"} if visit.form_data.get("resident") else ()),
     )
-    return surveys.answer(visit.session, survey, sheet, by=visit.by, now=visit.now)
+    return survey_answers.answer(visit.session, survey, sheet, by=visit.by, now=visit.now)
 
 
 def _slip(
@@ -249,7 +250,7 @@ def _slip(
         version=survey.version,
         once=once,
         asks=asked(visit, survey.asks),
-        asks_residence=surveys.audience_of(phase) is Audience.RESIDENTS,
+        asks_residence=survey_answers.audience_of(phase) is Audience.RESIDENTS,
         declares=bool(visit.form_data.get("resident")),
         errors=errors,
         taken_in=entry.reference if entry else "",
@@ -304,7 +305,7 @@ def words(visit: Visit) -> Response:
     if not visit.is_post:
         return _words(visit)
     number = row_number(str(visit.form_data.get("id", ""))) or 0
-    row = surveys.words_by_id(visit.session, visit.municipality_id, number)
+    row = survey_results.words_by_id(visit.session, visit.municipality_id, number)
     if row is None:
         return visit.redirect("survey_words")
     typed = str(visit.form_data.get("shown", ""))
@@ -312,7 +313,7 @@ def words(visit: Visit) -> Response:
     sent = str(visit.form_data.get("reason", ""))
     reason = next((each for each in Reason if each.value == sent), None)
     try:
-        surveys.decide(
+        survey_results.decide(
             visit.session, row, shown=typed if shows else None, reason=reason, by=visit.by, now=visit.now
         )
     except Refusal as refusal:
@@ -332,7 +333,7 @@ def _words(
 ) -> Response:
     allowed = reach(visit.by, Permission.MODERATE, visit.municipality_id)
     is_past = "entschieden" in visit.request.query_params
-    look = surveys.decided_words if is_past else surveys.waiting_words
+    look = survey_results.decided_words if is_past else survey_results.waiting_words
     found = look(visit.session, visit.municipality_id, allowed, limit=WORDS_AT_ONCE)
     rows = []
     for row, survey in found:
@@ -355,7 +356,7 @@ def _words(
         WordsPage(
             rows=tuple(rows),
             is_past=is_past,
-            waiting=surveys.waiting_count(visit.session, visit.municipality_id, allowed),
+            waiting=survey_results.waiting_count(visit.session, visit.municipality_id, allowed),
             reasons=tuple((each.value, visit.gettext(REASONS[each])) for each in Reason),
             errors=errors,
             typed=typed,

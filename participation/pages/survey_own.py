@@ -6,7 +6,7 @@ from datetime import datetime
 from starlette.responses import Response
 from wtforms import Form
 
-from consultations import channels, questions, surveys
+from consultations import channels, questions, survey_answers, surveys
 from consultations.permissions import PUBLIC, Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure, by_id, localised
@@ -88,7 +88,7 @@ def own(visit: Visit) -> Response:
         return visit.redirect("lookup")
     entry, survey, _, _ = mine
     if not visit.is_post:
-        newest = surveys.newest(visit.session, entry)
+        newest = survey_answers.newest(visit.session, entry)
         return _show(visit, form_of(visit, survey.asks, questions.typed_again(survey.asks, newest.answers)))
     asks, typed = survey.asks, typed_in(visit, survey.asks)
     form = form_of(visit, asks, typed)
@@ -97,7 +97,7 @@ def own(visit: Visit) -> Response:
         try:
             check_rate(visit.house.limiter, Action.SUBMIT, address_of(visit.request.scope))
             version = str(visit.form_data.get("version", ""))
-            surveys.change(
+            survey_answers.change(
                 visit.session,
                 entry,
                 typed,
@@ -121,7 +121,7 @@ def _show(
     assert mine is not None
     entry, survey, procedure, phase = mine
     opening.keep(visit, COOKIE, entry.id)
-    versions = surveys.answers_of(visit.session, entry)
+    versions = survey_answers.answers_of(visit.session, entry)
     stands = surveys.standing(survey, procedure, phase, visit.now)
     withdrawn = entry.state == EntryState.WITHDRAWN.value
     done = _DONE.get(visit.request.query_params.get("erledigt", ""))
@@ -168,7 +168,7 @@ def withdraw(visit: Visit) -> Response:
     if not visit.is_post:
         return visit.render("surveys/withdraw.html", mine[0].reference)
     # A second click finds it done, which is what was wanted.
-    surveys.withdraw(visit.session, mine[0], by=PUBLIC, now=visit.now)
+    survey_answers.withdraw(visit.session, mine[0], by=PUBLIC, now=visit.now)
     return visit.redirect("survey_own", erledigt="zurueckgenommen")
 
 

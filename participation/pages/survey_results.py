@@ -13,12 +13,13 @@ from datetime import date
 
 from starlette.responses import Response
 
-from consultations import surveys
+from consultations import survey_results, surveys
 from consultations.files import serving_headers
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.questions import IN_WORDS, QuestionKind, Result
-from consultations.surveys import Results, Standing, Survey, Words
+from consultations.survey_results import Results, Words
+from consultations.surveys import Standing, Survey
 from consultations.text import spreadsheet_safe
 from participation import overview
 from participation.pages.hearings import procedure_of
@@ -137,7 +138,7 @@ def _public(visit: Visit) -> tuple[Procedure, Survey, Results, Standing]:
     survey, _, stands = survey_of(visit, procedure)
     if not surveys.shows_results(survey, stands):
         visit.not_found()
-    return procedure, survey, surveys.results(visit.session, survey), stands
+    return procedure, survey, survey_results.results(visit.session, survey), stands
 
 
 @page(

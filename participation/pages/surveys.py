@@ -8,13 +8,14 @@ from datetime import date, datetime
 from starlette.responses import Response
 from wtforms import Form
 
-from consultations import drafts, questions, surveys
+from consultations import drafts, questions, survey_answers, surveys
 from consultations.cocreation import Audience
 from consultations.permissions import PUBLIC, Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Refusal
-from consultations.surveys import Sheet, Standing, Survey
+from consultations.survey_answers import Sheet
+from consultations.surveys import Standing, Survey
 from participation import overview
 from participation.messages import STATUS
 from participation.pages.hearings import LARGEST_ID, procedure_of
@@ -124,13 +125,17 @@ def _take(visit: Visit, procedure: Procedure, survey: Survey, once: str, typed: 
         party=_party(visit, survey),
         declares=frozenset({"resident"} if visit.form_data.get("resident") else ()),
     )
-    surveys.answer(visit.session, survey, sheet, by=PUBLIC, now=visit.now)
+    survey_answers.answer(visit.session, survey, sheet, by=PUBLIC, now=visit.now)
 
 
 def _party(visit: Visit, survey: Survey) -> str:
     """Who answers, where only people with an account are asked: a keyed digest that leads back to nobody."""
     phase = phase_of(visit.session, survey.phase_id)
-    if phase is None or surveys.audience_of(phase) is not Audience.SIGNED_IN or visit.by.person_id is None:
+    if (
+        phase is None
+        or survey_answers.audience_of(phase) is not Audience.SIGNED_IN
+        or visit.by.person_id is None
+    ):
         return ""
     spelled = f"survey {survey.id} {visit.by.person_id}".encode()
     return hmac.digest(visit.house.link_key, spelled, "sha256").hex()
@@ -140,7 +145,7 @@ def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] =
     procedure = procedure_of(visit)
     survey, phase, stands = survey_of(visit, procedure)
     here = {"slug": procedure.slug, "number": survey.number}
-    audience = surveys.audience_of(phase)
+    audience = survey_answers.audience_of(phase)
     starts, ends = overview.days_of(phase, visit.now)
     shows_results = surveys.shows_results(survey, stands)
     return SurveyPage(
@@ -226,7 +231,7 @@ def receipt(visit: Visit) -> Response:
     entry = surveys.entry_by_key(visit.session, survey.id or 0, drafts.key_of(token))
     if entry is None or was_left(visit, entry.recorded_at):
         visit.not_found()
-    newest = surveys.newest(visit.session, entry)
+    newest = survey_answers.newest(visit.session, entry)
     return visit.render(
         "surveys/receipt.html",
         ReceiptPage(

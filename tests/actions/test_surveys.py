@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from consultations import evidence, journal, phases, places, procedures, proposing, surveys
+from consultations import (
+    evidence,
+    journal,
+    phases,
+    places,
+    procedures,
+    proposing,
+    survey_answers,
+    survey_results,
+    surveys,
+)
 from consultations.cocreation import Arrangement, Audience, Counts, Opening
 from consultations.files import FolderStore
 from consultations.journal import JournalEntry
@@ -18,7 +28,8 @@ from consultations.phases import PhaseInput, PhaseKind
 from consultations.places import LayerRole
 from consultations.questions import Condition, Option, Question, QuestionKind
 from consultations.refusals import Code, Refusal
-from consultations.surveys import Sheet, Standing, Survey, SurveyInput, SurveyWords, WordsState
+from consultations.survey_answers import Sheet
+from consultations.surveys import Standing, Survey, SurveyInput, SurveyWords, WordsState
 from geo.geometry import read_geojson_geometry
 from tests import cast
 from tests.cast import NOW, Town
@@ -44,7 +55,7 @@ def answered(session: Session, survey: Survey, key: str, **facts: Any) -> survey
     by, now = facts.pop("by", PUBLIC), facts.pop("now", NOW)
     typed = {name: [value] for name, value in facts.items() if name.startswith("q")}
     rest = {name: value for name, value in facts.items() if not name.startswith("q")}
-    return surveys.answer(session, survey, Sheet(key, typed, survey.version, **rest), by=by, now=now)
+    return survey_answers.answer(session, survey, Sheet(key, typed, survey.version, **rest), by=by, now=now)
 
 
 def refused(code: Code, session: Session, survey: Survey, key: str, **facts: Any) -> Refusal:
@@ -76,7 +87,7 @@ def test_a_survey_is_put_together_by_planners_and_its_phase_declares_it(session:
     stale = survey.version
     surveys.save(session, town.procedure, surveys.as_it_stands(survey), survey, by=town.planner, now=NOW)
     with pytest.raises(Refusal) as caught:
-        surveys.answer(session, survey, Sheet("k", {"q1": ["1"]}, stale), by=PUBLIC, now=NOW)
+        survey_answers.answer(session, survey, Sheet("k", {"q1": ["1"]}, stale), by=PUBLIC, now=NOW)
     assert caught.value.code is Code.CHANGED_MEANWHILE, "nobody answers what was asked otherwise"
 
     # Once somebody has answered, the questions stand still, and what was said of the results.
@@ -112,7 +123,7 @@ def test_the_same_sending_is_one_answer_and_every_version_stays(session: Session
     survey = survey_of(session, town)
     first = answered(session, survey, "once", q1="2", q2="5", q3="Bäume")
     assert answered(session, survey, "once", q1="2", q2="5", q3="Bäume") is first
-    (version,) = surveys.answers_of(session, first)
+    (version,) = survey_answers.answers_of(session, first)
     assert (version.answers, version.ignored) == ({"1": "2", "3": "Bäume"}, ["2"])
     assert first.reference == "ID-U1-0001"
 
@@ -121,8 +132,8 @@ def test_the_same_sending_is_one_answer_and_every_version_stays(session: Session
     by_code = surveys.by_access_code(session, town.id, first.access_code.lower())
     assert by_code is first
     assert first.version == 2
-    surveys.change(session, first, {"q3": ["Bänke"]}, version=survey.version, by=PUBLIC, now=NOW)
-    assert [each.answers for each in surveys.answers_of(session, first)] == [
+    survey_answers.change(session, first, {"q3": ["Bänke"]}, version=survey.version, by=PUBLIC, now=NOW)
+    assert [each.answers for each in survey_answers.answers_of(session, first)] == [
         {"1": "2", "3": "Bäume"}, {"1": "1", "2": 5, "3": "Bäume"}, {"3": "Bänke"},
     ]  # fmt: skip
     rows = session.exec(select(SurveyWords).order_by(col(SurveyWords.id))).all()
@@ -131,12 +142,12 @@ def test_the_same_sending_is_one_answer_and_every_version_stays(session: Session
     first = session.get_one(surveys.SurveyEntry, first.id)
     survey = session.get_one(Survey, survey.id)
 
-    surveys.withdraw(session, first, by=PUBLIC, now=AFTER)
-    surveys.withdraw(session, first, by=PUBLIC, now=AFTER)
-    found = surveys.results(session, survey)
+    survey_answers.withdraw(session, first, by=PUBLIC, now=AFTER)
+    survey_answers.withdraw(session, first, by=PUBLIC, now=AFTER)
+    found = survey_results.results(session, survey)
     assert (found.answered, found.withdrawn, found.words["3"].waiting) == (0, 1, 0)
     with pytest.raises(Refusal) as caught:
-        surveys.change(session, first, {"q1": ["1"]}, version=survey.version, by=PUBLIC, now=NOW)
+        survey_answers.change(session, first, {"q1": ["1"]}, version=survey.version, by=PUBLIC, now=NOW)
     assert caught.value.code is Code.ALREADY_WITHDRAWN
     verbs = session.exec(
         select(JournalEntry.verb).where(col(JournalEntry.subject) == f"survey_entry:{first.id}")
@@ -171,7 +182,7 @@ def test_paper_counts_like_a_click_and_what_is_late_is_kept_and_marked(session: 
     before = NOW - timedelta(days=60)
     refused(Code.PHASE_NOT_STARTED, session, survey, "y", q1="1", now=before)
 
-    found = surveys.results(session, survey)
+    found = survey_results.results(session, survey)
     assert (found.answered, found.online, found.otherwise, found.late) == (3, 1, 2, 1)
     home, loud, _ = found.questions
     assert [(count.key, count.number) for count in home.counts] == [("1", 2), ("2", 1)]
@@ -179,7 +190,7 @@ def test_paper_counts_like_a_click_and_what_is_late_is_kept_and_marked(session: 
     # Nobody is written down who answers online, signed in or not.
     mine = answered(session, survey, "mine", q1="1", by=town.clerk)
     assert mine.recorded_by == PUBLIC.label
-    assert [entry.reference[-4:] for entry, _ in surveys.sheets(session, survey)] == [
+    assert [entry.reference[-4:] for entry, _ in survey_results.sheets(session, survey)] == [
         "0001", "0002", "0003", "0004", "0005",
     ]  # fmt: skip
 
@@ -192,7 +203,7 @@ def test_bad_sendings_are_refused_with_a_plain_word(session: Session) -> None:
     assert refused(Code.ANSWER_TOO_LONG, session, survey, "a", q3="ü" * 200_000).field == "q3"
     assert survey.entries == 0, "what was refused counts nowhere"
     entry = answered(session, survey, "a", q3="\u202eمرحبا\u202c 👩‍👩‍👧")
-    assert surveys.newest(session, entry).answers == {"3": "\u202eمرحبا\u202c 👩‍👩‍👧"}
+    assert survey_answers.newest(session, entry).answers == {"3": "\u202eمرحبا\u202c 👩‍👩‍👧"}
 
 
 def test_whom_a_survey_asks_the_phase_says(session: Session) -> None:
@@ -212,7 +223,7 @@ def test_whom_a_survey_asks_the_phase_says(session: Session) -> None:
     once = answered(session, survey, "b", q1="1", party="digest")
     refused(Code.ANSWERED_BEFORE, session, survey, "c", q1="2", party="digest")
     answered(session, survey, "d", q1="2", channel="phone_record", by=town.clerk)
-    surveys.withdraw(session, once, by=PUBLIC, now=NOW)
+    survey_answers.withdraw(session, once, by=PUBLIC, now=NOW)
     answered(session, survey, "e", q1="2", party="digest")
 
 
@@ -221,12 +232,12 @@ def test_own_words_are_read_by_a_moderator_first(session: Session) -> None:
     survey = survey_of(session, town)
     entry = answered(session, survey, "a", q3="Frau Kern parkt falsch")
     answered(session, survey, "b", q3="Bänke")
-    (one, _), (two, _) = surveys.waiting_words(session, town.id, None)
-    assert surveys.waiting_count(session, town.id, None) == 2
-    assert surveys.waiting_words(session, town.id, []) == []
+    (one, _), (two, _) = survey_results.waiting_words(session, town.id, None)
+    assert survey_results.waiting_count(session, town.id, None) == 2
+    assert survey_results.waiting_words(session, town.id, []) == []
 
     def decide(row: SurveyWords, by: Actor = town.moderator, **facts: Any) -> None:
-        surveys.decide(session, row, by=by, now=NOW, **facts)
+        survey_results.decide(session, row, by=by, now=NOW, **facts)
 
     for code, facts in (
         (Code.NOT_ALLOWED, {"shown": "Bänke", "by": town.clerk}),
@@ -239,11 +250,11 @@ def test_own_words_are_read_by_a_moderator_first(session: Session) -> None:
         assert caught.value.code is code
     decide(one, shown="█████ parkt falsch")
     decide(two, shown=None, reason=next(iter(Reason)))
-    said = surveys.results(session, survey).words["3"]
+    said = survey_results.results(session, survey).words["3"]
     assert ([each.words for each in said.shown], said.withheld) == (["█████ parkt falsch"], 1)
     decide(two, shown="Bänke")
     # The same words stay decided when other answers change; other words wait anew.
-    surveys.change(
+    survey_answers.change(
         session,
         entry,
         {"q1": ["1"], "q3": ["Frau Kern parkt falsch"]},
@@ -251,21 +262,23 @@ def test_own_words_are_read_by_a_moderator_first(session: Session) -> None:
         by=PUBLIC,
         now=NOW,
     )
-    assert [each.words for each in surveys.results(session, survey).words["3"].shown] == [
+    assert [each.words for each in survey_results.results(session, survey).words["3"].shown] == [
         "Bänke",
         "█████ parkt falsch",
     ]
-    surveys.change(session, entry, {"q3": ["Alle parken falsch"]}, version=survey.version, by=PUBLIC, now=NOW)
+    survey_answers.change(
+        session, entry, {"q3": ["Alle parken falsch"]}, version=survey.version, by=PUBLIC, now=NOW
+    )
     with pytest.raises(Refusal) as caught:
         decide(one, shown="█████ parkt falsch")
     assert caught.value.code is Code.DECIDED_MEANWHILE
-    surveys.withdraw(session, entry, by=PUBLIC, now=NOW)
-    words = surveys.results(session, survey).words["3"]
+    survey_answers.withdraw(session, entry, by=PUBLIC, now=NOW)
+    words = survey_results.results(session, survey).words["3"]
     assert ([each.words for each in words.shown], words.waiting) == (["Bänke"], 0)
 
     quiet = survey_of(session, town, title="Leise", shows_words=False)
     answered(session, quiet, "c", q3="Nur für Sie")
-    assert surveys.waiting_count(session, town.id, None) == 0
+    assert survey_results.waiting_count(session, town.id, None) == 0
     hidden = session.exec(select(SurveyWords).where(SurveyWords.survey_id == quiet.id)).one()
     with pytest.raises(Refusal) as caught:
         decide(hidden, shown="Nur für Sie")
@@ -304,8 +317,8 @@ def test_a_place_in_words_is_found_in_the_register_of_places(session: Session) -
     survey = survey_of(session, town, questions=(Question("1", QuestionKind.PLACE, "Wo ist es zu laut?"),))
     for number, words in enumerate(("Mühlstr.", "hinter dem Bäcker")):
         answered(session, survey, f"k{number}", q1=words)
-    for row, _ in surveys.waiting_words(session, town.id, None):
-        surveys.decide(session, row, shown=row.words, by=town.moderator, now=NOW)
-    here, nowhere = surveys.results(session, survey).words["1"].shown
+    for row, _ in survey_results.waiting_words(session, town.id, None):
+        survey_results.decide(session, row, shown=row.words, by=town.moderator, now=NOW)
+    here, nowhere = survey_results.results(session, survey).words["1"].shown
     assert (here.words, round(here.lon or 0, 4), round(here.lat or 0, 4)) == ("Mühlstr.", 10.7, 48.3)
     assert nowhere.lon is None

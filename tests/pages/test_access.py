@@ -48,6 +48,7 @@ from consultations import (
     publishing,
     rewording,
     support_lists,
+    survey_answers,
     surveys,
     unions,
     voting,
@@ -803,8 +804,8 @@ def _proposed(
     surveys.publish(session, survey, note="Umfrage", by=SYSTEM, now=NOW)
     once = drafts.new_secret()
     typed = {"q1": ["Bänke"]}
-    surveys.answer(
-        session, survey, surveys.Sheet(drafts.key_of(once), typed, survey.version), by=PUBLIC, now=NOW
+    survey_answers.answer(
+        session, survey, survey_answers.Sheet(drafts.key_of(once), typed, survey.version), by=PUBLIC, now=NOW
     )
     return {
         "union": union,

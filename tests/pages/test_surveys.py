@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from consultations import proposing, surveys
+from consultations import proposing, survey_answers, survey_results, surveys
 from consultations.cocreation import Audience
 from consultations.moderation import Reason
 from consultations.permissions import PUBLIC, Actor
@@ -168,12 +168,12 @@ def test_what_it_came_to_is_public_once_it_is_over(
         survey = session.exec(select(Survey)).one()
         for number in range(3):
             typed = {"q1": ["1"], "q2": [str(number + 1)], "q4-3": ["1"], "q6": [f"Wort {number} =1+1"]}
-            sheet = surveys.Sheet(f"k{number}", typed, survey.version)
-            surveys.answer(session, survey, sheet, by=town.planner, now=NOW)
-        slip = surveys.Sheet("p", {"q1": ["2"]}, survey.version, channel="paper_form")
-        surveys.answer(session, survey, slip, by=town.clerk, now=NOW)
+            sheet = survey_answers.Sheet(f"k{number}", typed, survey.version)
+            survey_answers.answer(session, survey, sheet, by=town.planner, now=NOW)
+        slip = survey_answers.Sheet("p", {"q1": ["2"]}, survey.version, channel="paper_form")
+        survey_answers.answer(session, survey, slip, by=town.clerk, now=NOW)
         row = session.exec(select(SurveyWords).where(SurveyWords.words == "Wort 1 =1+1")).one()
-        surveys.decide(session, row, shown="████ 1 =1+1", by=town.moderator, now=NOW)
+        survey_results.decide(session, row, shown="████ 1 =1+1", by=town.moderator, now=NOW)
     paper = client.get(f"{HERE}/formular")
     assert len(tree_of(paper).xpath('//li[@class="s-paper__question"]')) == len(QUESTIONS)
     assert client.get(f"{HERE}/ergebnis.csv").status_code == 404
@@ -307,8 +307,8 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     assert "Where is a path missing?" in planner.get("/en/beteiligungen/ideen/umfragen/2").text
     with unit_of_work(engine, write=True) as session:
         survey = session.get_one(Survey, survey.id)
-        sheet = surveys.Sheet("k", {"q1": ["1"], "q2": ["=Brücke"]}, survey.version)
-        surveys.answer(session, survey, sheet, by=town.planner, now=NOW)
+        sheet = survey_answers.Sheet("k", {"q1": ["1"], "q2": ["=Brücke"]}, survey.version)
+        survey_answers.answer(session, survey, sheet, by=town.planner, now=NOW)
     stands = planner.get(here)
     assert "1 Person hat geantwortet" in stands.text
     assert "questions-0-label" not in stands.text
