@@ -25,7 +25,7 @@ from consultations.ballots import (
     Vote,
     VoteState,
 )
-from consultations.deadlines import local_date
+from consultations.deadlines import PhaseState, local_date
 from consultations.permissions import Actor, Permission, may
 from consultations.phases import Phase
 from consultations.refusals import Code, Refusal
@@ -150,18 +150,26 @@ def expected(session: Session, row: PaperBatch) -> int:
     ).one()
 
 
+def may_be_opened(session: Session, vote: Vote, now: datetime) -> bool:
+    """Whether the envelopes of a vote may be opened: once its phase is over."""
+    return session.get_one(Phase, vote.phase_id).state(now) is PhaseState.OVER
+
+
 def enter(
     session: Session, vote: Vote, row: PaperBatch, typed: Sequence[Typed], *, by: Actor, now: datetime
 ) -> PaperBatch:
     """Type a batch in, in the order of the numbers on the ballots: the first time, or as the second person.
 
-    Where both say the same the ballots count. Where they differ nothing counts: either of the two looks at the paper and types
-    their part in anew. Raises Refusal NOT_ALLOWED, WRONG_STATE, FOUR_EYES, BATCH_INCOMPLETE (expected, found), BALLOT_UNKNOWN,
+    As with postal votes no envelope is opened before the vote is over, so that nobody sees how it stands. Where both say the
+    same the ballots count. Where they differ nothing counts: either of the two looks at the paper and types their part in anew.
+    Raises Refusal NOT_ALLOWED, WRONG_STATE, VOTE_NOT_OVER, FOUR_EYES, BATCH_INCOMPLETE (expected, found), BALLOT_UNKNOWN,
     BALLOT_NUMBER ("mark-<ballot>-<number>").
     """
     _require(by, vote)
     session.refresh(vote, with_for_update=True)
     session.refresh(row, with_for_update=True)
+    if not may_be_opened(session, vote, now):
+        raise Refusal(Code.VOTE_NOT_OVER)
     turn = turn_of(row, by)
     if vote.state != VoteState.READY.value or turn is None:
         raise Refusal(Code.FOUR_EYES if row.state == BatchState.ENTERED.value else Code.WRONG_STATE)

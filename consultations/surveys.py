@@ -239,19 +239,17 @@ def entry_by_key(session: Session, survey_id: int, key: str) -> SurveyEntry | No
 
 
 def standing(survey: Survey, procedure: Procedure, phase: Phase, now: datetime) -> Standing:
-    """Where a survey stands: its phase says when, as long as it opens surveys and the consultation is public."""
+    """Where a survey stands: its phase says when, as long as the consultation is public. Only `end`, with words that everybody
+    reads, closes it sooner: a planner who takes surveys out of what the phase opens would otherwise see the result early."""
     if survey.state == SurveyState.DRAFT.value or procedure.state == ProcedureState.DRAFT.value:
         return Standing.DRAFT
     if survey.state == SurveyState.ENDED.value or procedure.state != ProcedureState.PUBLISHED.value:
-        return Standing.OVER
-    state = phase.state(now)
-    if state is PhaseState.OPEN and Opening.SURVEY not in proposing.arrangement_of(phase).opens:
         return Standing.OVER
     return {
         PhaseState.COMING: Standing.COMING,
         PhaseState.OPEN: Standing.OPEN,
         PhaseState.OVER: Standing.OVER,
-    }[state]
+    }[phase.state(now)]
 
 
 def shows_results(survey: Survey, stands: Standing) -> bool:

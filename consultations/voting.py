@@ -49,7 +49,7 @@ from consultations.cocreation import Authoring, Opening
 from consultations.contributions import CODE_ALPHABET, Contribution
 from consultations.counting import FaultKind, Marks, VoteKind
 from consultations.deadlines import PhaseState
-from consultations.permissions import SYSTEM, Actor
+from consultations.permissions import Actor
 from consultations.phases import Phase
 from consultations.procedures import Procedure, ProcedureState
 from consultations.proposals import Proposal
@@ -629,29 +629,15 @@ def _write_anew(session: Session, vote: Vote, cast_ones: Sequence[Ballot]) -> No
     insert_rows(session, Ballot, rows)
 
 
-def close_due(session: Session, *, now: datetime) -> int:
-    """Count the votes without paper whose phase is over; returns how many. Where there is paper, a person says when."""
-    due = [
-        vote for vote, phase in _waiting(session) if not vote.on_paper and phase.state(now) is PhaseState.OVER
-    ]
-    for vote in due:
-        close(session, vote, by=SYSTEM, now=now)
-    return len(due)
-
-
-def is_any_due(session: Session, now: datetime) -> bool:
-    """Whether a vote waits to be counted."""
-    return any(not vote.on_paper and phase.state(now) is PhaseState.OVER for vote, phase in _waiting(session))
-
-
-def _waiting(session: Session) -> list[tuple[Vote, Phase]]:
+def due(session: Session, now: datetime) -> list[int]:
+    """The votes without paper whose phase is over, by their ids. Where there is paper, a person says when to count."""
     rows = session.exec(
         select(Vote, Phase)
         .join(Phase, col(Phase.id) == Vote.phase_id)
-        .where(Vote.state == VoteState.READY.value)
+        .where(Vote.state == VoteState.READY.value, col(Vote.on_paper).is_(False))
         .order_by(col(Vote.id))
     ).all()
-    return [(vote, phase) for vote, phase in rows]
+    return [vote.id or 0 for vote, phase in rows if phase.state(now) is PhaseState.OVER]
 
 
 #: Codes and the roll are kept for so long after the count, for whoever wants to check it; ballots and result stay.

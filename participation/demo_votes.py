@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session
 
 from consultations import ballots, contributions, counting, moderation, paper_ballots, proposing, voting
-from consultations.ballots import Vote, Way
+from consultations.ballots import PaperBatch, Vote, Way
 from consultations.cocreation import Arrangement, Opening
 from consultations.contributions import Contribution, Kind, Submission
 from consultations.counting import VoteKind
@@ -30,6 +30,7 @@ class Votes:
         self.story, self.told, self.link_key = story, told, key
         self.rows: list[Contribution] = []
         self.votes: dict[int, Vote] = {}
+        self.batches: dict[int, PaperBatch] = {}
         self.codes: list[str] = []
         self.chance = Random(7)
 
@@ -45,7 +46,9 @@ class Votes:
                 self._at(
                     each["cast"], 18, lambda session, at, n=number, e=each: self._cast(session, n, e, at)
                 )
-                self._at(each["counted"], 9, lambda session, at, n=number: self._count(session, n, at))
+                self._at(
+                    each["counted"], 9, lambda session, at, n=number, e=each: self._count(session, n, e, at)
+                )
 
     def _at(self, day: int, hour: int, what: Any) -> None:
         at = self.story.moment(day, hour)
@@ -118,10 +121,10 @@ class Votes:
             voting.cast(
                 session, vote, voter, self._drawn(session, vote), once=f"demo {number} {each}", now=at
             )
-        clerk, planner = self.story.staff[Role.CLERK], self.story.staff[Role.PLANNER]
+        clerk = self.story.staff[Role.CLERK]
         # Two of the letters come from people who have voted online already.
         letters = [next(waiting) for _ in range(told["paper"])] + self.codes[:2]
-        batch = paper_ballots.open_batch(
+        self.batches[number] = paper_ballots.open_batch(
             session,
             vote,
             letters,
@@ -131,11 +134,13 @@ class Votes:
             by=clerk,
             now=at,
         )
+
+    def _count(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
+        vote = self.votes[number]
+        clerk, planner = self.story.staff[Role.CLERK], self.story.staff[Role.PLANNER]
         typed = [Typed(self._drawn(session, vote)) for _ in range(told["paper"] - 1)] + [
             Typed({}, spoiled=True)
         ]
         for by in (clerk, planner):
-            paper_ballots.enter(session, vote, batch, typed, by=by, now=at)
-
-    def _count(self, session: Session, number: int, at: datetime) -> None:
-        voting.close(session, self.votes[number], by=self.story.staff[Role.PLANNER], now=at)
+            paper_ballots.enter(session, vote, self.batches[number], typed, by=by, now=at)
+        voting.close(session, vote, by=planner, now=at)

@@ -121,6 +121,8 @@ class BatchPage:
     filed: str
     letters: tuple[tuple[int, str, bool], ...]
     is_small: bool
+    #: Whether the vote still runs, so that no envelope is opened.
+    is_closed_up: bool
     turn: int | None
     first_by: str
     second_by: str
@@ -312,7 +314,10 @@ def _batch(
     errors: tuple[tuple[str, str | None], ...] = (),
     status: int = 200,
 ) -> Response:
-    turn = paper_ballots.turn_of(row, visit.by) if vote.state == VoteState.READY.value else None
+    is_closed_up = not paper_ballots.may_be_opened(visit.session, vote, visit.now)
+    turn = None
+    if vote.state == VoteState.READY.value and not is_closed_up:
+        turn = paper_ballots.turn_of(row, visit.by)
     state = BatchState(row.state)
     number = paper_ballots.expected(visit.session, row)
     if typed is None and turn is not None and state is BatchState.DIFFERS:
@@ -351,6 +356,7 @@ def _batch(
             ),
             is_small=0 < number < paper_ballots.BATCH_SMALL,
             turn=turn,
+            is_closed_up=is_closed_up and number > 0,
             first_by=names.get(row.entered_by, row.entered_by),
             second_by=names.get(row.compared_by, row.compared_by),
             is_mine=state is BatchState.ENTERED and row.entered_by == visit.by.label,

@@ -3,7 +3,8 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, inspect, text
@@ -38,6 +39,7 @@ from consultations.phases import Phase, phases_of
 from consultations.proposing import Why
 from consultations.refusals import Code, Refusal
 from consultations.voting import VoteInput, Voter
+from participation import delivery
 from participation.database import unit_of_work
 from tests.actions.test_seeing_through import dialogue, propose, refused
 from tests.cast import ENDS, NOW, STARTS, Town
@@ -157,6 +159,13 @@ def test_text_and_owner_while_it_stands_and_afterwards(session: Session, town: T
     assert [each.facts["outcome"] for each in told] == ["not_chosen", "chosen", "not_chosen"]
 
 
+def close_due(session: Session, now: datetime) -> int:
+    due = voting.due(session, now)
+    for number in due:
+        voting.close(session, session.get_one(Vote, number), by=SYSTEM, now=now)
+    return len(due)
+
+
 def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: Town) -> None:
     vote = put_up(session, town)
     drawn = codes(session, town, vote, 8)
@@ -198,33 +207,40 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
         Typed({2: 1}, spoiled=True),
     ]
     second = [first[0], Typed({2: 1}), *first[2:]]
+    # No envelope is opened while the vote runs: nobody sees how it stands.
+    refused(
+        Code.VOTE_NOT_OVER,
+        lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW),
+    )
     refused(
         Code.BATCH_INCOMPLETE,
-        lambda: paper_ballots.enter(session, vote, batch, first[:4], by=town.clerk, now=NOW),
+        lambda: paper_ballots.enter(session, vote, batch, first[:4], by=town.clerk, now=AFTER),
     )
     refused(
         Code.BALLOT_UNKNOWN,
         lambda: paper_ballots.enter(
-            session, vote, batch, [Typed({9: 1}), *first[1:]], by=town.clerk, now=NOW
+            session, vote, batch, [Typed({9: 1}), *first[1:]], by=town.clerk, now=AFTER
         ),
     )
     refused(
         Code.BALLOT_NUMBER,
         lambda: paper_ballots.enter(
-            session, vote, batch, [Typed({1: -1}), *first[1:]], by=town.clerk, now=NOW
+            session, vote, batch, [Typed({1: -1}), *first[1:]], by=town.clerk, now=AFTER
         ),
     )
-    paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW)
-    refused(Code.FOUR_EYES, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW))
-    paper_ballots.enter(session, vote, batch, second, by=town.planner, now=NOW)
+    paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=AFTER)
+    refused(
+        Code.FOUR_EYES, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=AFTER)
+    )
+    paper_ballots.enter(session, vote, batch, second, by=town.planner, now=AFTER)
     assert batch.state == BatchState.DIFFERS.value
     assert [each.number for each in paper_ballots.differences(session, batch)] == [2]
     assert len(in_urn(session)) == 1
     refused(Code.VOTE_PAPER_WAITS, lambda: voting.close(session, vote, by=town.planner, now=AFTER))
-    paper_ballots.enter(session, vote, batch, first, by=town.planner, now=NOW)
+    paper_ballots.enter(session, vote, batch, first, by=town.planner, now=AFTER)
     assert batch.state == BatchState.AGREED.value
     refused(
-        Code.WRONG_STATE, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=NOW)
+        Code.WRONG_STATE, lambda: paper_ballots.enter(session, vote, batch, first, by=town.clerk, now=AFTER)
     )
 
     # Lost paper, and paper that came too late.
@@ -266,7 +282,7 @@ def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterw
         with pytest.raises(ValueError, match="nobody sees"):
             asked()
     refused(Code.VOTE_NOT_OVER, lambda: voting.close(session, vote, by=town.planner, now=NOW))
-    assert not voting.is_any_due(session, NOW)
+    assert voting.due(session, NOW) == []
     # Nothing that could tell who voted what: no moment, no account, no order; and casting leaves no journal entry.
     for table in (Ballot.__tablename__, VoteRoll.__tablename__):
         columns = {each["name"] for each in inspect(session.connection()).get_columns(table)}
@@ -278,7 +294,7 @@ def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterw
         with pytest.raises(Exception, match="rowid"):
             session.connection().execute(text("SELECT rowid FROM ballot"))
 
-    assert voting.close_due(session, now=AFTER) == 1
+    assert close_due(session, AFTER) == 1
     refused(
         Code.NOT_OPENED,
         lambda: voting.cast(session, vote, Voter("late", Way.CODE), {1: 1}, once="x", now=AFTER),
@@ -396,10 +412,10 @@ def test_of_two_votes_on_one_proposal_the_first_is_counted_and_the_text_stands_s
     second = voting.plan(session, town.procedure, later, entered, by=town.planner, now=NOW)
     voting.put_up(session, second, by=town.planner, now=NOW)
 
-    assert voting.close_due(session, now=AFTER) == 1
+    assert close_due(session, AFTER) == 1
     texts = [proposals.by_contribution(session, each) for each in stand]
     assert {each.authoring for each in texts if each} == {Authoring.LOCKED.value}
-    assert voting.close_due(session, now=AFTER + timedelta(days=19)) == 1
+    assert close_due(session, AFTER + timedelta(days=19)) == 1
     for each in texts:
         session.refresh(each)
     assert {each.authoring for each in texts if each} == {Authoring.OPEN.value}
@@ -417,8 +433,8 @@ def test_nothing_of_what_paper_said_is_left_beside_its_codes(session: Session, t
         for code in drawn
     ]
     for batch in batches:
-        paper_ballots.enter(session, vote, batch, [Typed({1: 1})], by=town.clerk, now=night)
-    paper_ballots.enter(session, vote, batches[0], [Typed({1: 1})], by=town.planner, now=night)
+        paper_ballots.enter(session, vote, batch, [Typed({1: 1})], by=town.clerk, now=AFTER)
+    paper_ballots.enter(session, vote, batches[0], [Typed({1: 1})], by=town.planner, now=AFTER)
     assert len(in_urn(session)) == 1
     assert not paper_ballots.entries_of(session, batches[0].id or 0, 1), "a batch of one tells whose ballot"
     assert paper_ballots.entries_of(session, batches[1].id or 0, 1)
@@ -450,3 +466,35 @@ def test_two_windows_at_the_same_moment_cast_one_ballot(engine: Engine) -> None:
         (ballot,) = in_urn(session)
         assert said.count(ballot.check_number) == 2
         assert said.count(Code.VOTE_CODE_USED) == 2
+
+
+def test_a_vote_that_cannot_be_counted_holds_up_no_other(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unit_of_work(engine, write=True) as session:
+        town = dialogue(session)
+        first = put_up(session, town, on_paper=False)
+        stand = [option.proposal_id for option in ballots.options_of(session, first.id or 0)]
+        here = phase_of(session, town)
+        facts = {"starts_on": here.starts_on, "ends_on": here.ends_on, "facts": here.facts}
+        beside = Phase(procedure_id=town.procedure.id or 0, kind="co_creation", position=9, **facts)
+        session.add(beside)
+        session.flush()
+        second = voting.plan(
+            session, town.procedure, beside, VoteInput("Und dann?", stand), by=town.planner, now=NOW
+        )
+        voting.put_up(session, second, by=town.planner, now=NOW)
+        ids = [first.id, second.id]
+    counted = voting.close
+
+    def close(session: Session, vote: Vote, **how: Any) -> Vote:
+        done = counted(session, vote, **how)
+        if vote.id == ids[0]:
+            raise RuntimeError("broken")
+        return done
+
+    monkeypatch.setattr(voting, "close", close)
+    house = SimpleNamespace(engine=engine, clock=lambda: AFTER)
+    assert delivery.count_votes(cast(Any, house)) is True
+    with unit_of_work(engine) as session:
+        assert [session.get_one(Vote, each).state for each in ids] == ["ready", "closed"]

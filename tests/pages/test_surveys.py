@@ -321,7 +321,7 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     assert table[1][0] == "ID-U2-0001"
     assert table[1][-2:] == ["Ja", "'=Brücke"]
     with unit_of_work(engine, write=True) as session:
-        surveys.withdraw(session, session.exec(select(SurveyEntry)).one(), by=PUBLIC, now=NOW)
+        survey_answers.withdraw(session, session.exec(select(SurveyEntry)).one(), by=PUBLIC, now=NOW)
     table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
     assert (table[1][4], table[1][-2:]) == ("1", ["", ""]), "what was taken back nobody reads any more"
     assert planner.post(stand, data={"do": "end", "note": ""}).status_code == 422

@@ -140,6 +140,12 @@ def test_a_vote_from_the_letter_to_the_result(
     counter = clerk.post(lists[0], data={"received_on": "2027-02-16", "codes": "\n".join(codes[:3])})
     batch = counter.headers["location"]
     assert "schon abgestimmt" in words(clerk.get(batch))
+    assert "bleiben zu" in words(clerk.get(batch))
+    assert clerk.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2"}).status_code == 422
+
+    clock.advance(days=30)
+    planner, clerk = (signed_in(engine, each, new_client(), clock()) for each in (town.planner, town.clerk))
+    assert "wird ausgezählt" in words(client.get(there))
     unread = clerk.post(batch, data={"do": "enter", "marks-1": "1 eins", "marks-2": "2"})
     assert (unread.status_code, value(unread, "marks-1")) == (422, "1 eins")
     assert clerk.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "2"}).status_code == 303
@@ -151,10 +157,6 @@ def test_a_vote_from_the_letter_to_the_result(
     for each in (clerk, planner):
         each.post(batch, data={"do": "enter", "marks-1": "1", "marks-2": "1 2", **paper_number})
     assert "Zählt" in words(clerk.get(batch))
-
-    clock.advance(days=30)
-    planner, clerk = (signed_in(engine, each, new_client(), clock()) for each in (town.planner, town.clerk))
-    assert "wird ausgezählt" in words(client.get(there))
     assert planner.post(desk, data={"do": "close"}).status_code == 303
     result = client.get(there)
     said = words(result)
