@@ -363,7 +363,7 @@ def publish(session: Session, survey: Survey, *, note: str = "", by: Actor, now:
     """Let everybody answer, as soon as its phase has begun; the phase declares from now on that it opens a survey.
 
     `note`: what everybody reads beside the change of a public consultation. Raises Refusal NOT_ALLOWED, WRONG_STATE,
-    REASON_REQUIRED ("note"), PHASE_CLOSED, and those of `questions.wrong_in`.
+    REASON_REQUIRED ("note"), PHASE_CLOSED, UNKNOWN_REFERENCE ("phase": it is formal now), and those of `questions.wrong_in`.
     """
     procedure, phase = place_of(session, survey)
     procedures.require_planner(by, procedure)
@@ -375,6 +375,8 @@ def publish(session: Session, survey: Survey, *, note: str = "", by: Actor, now:
         raise refusal
     if phase.state(now) is PhaseState.OVER:
         raise Refusal(Code.PHASE_CLOSED, ended=phase.ends_on)
+    if not phases_for([phase], now):  # it became formal since the draft was made
+        raise Refusal(Code.UNKNOWN_REFERENCE, "phase")
     survey.state, survey.published_at = SurveyState.PUBLISHED.value, now
     session.add(survey)
     _declare(session, procedure, phase, note=note, by=by, now=now)

@@ -142,8 +142,12 @@ def plan(
     if any(number not in known for number in ids):
         raise Refusal(Code.NOT_FOUND)
     vote.version += 1
-    session.add(vote)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(vote)
+            session.flush()
+    except IntegrityError as error:  # somebody began the vote of this phase at the same moment
+        raise Refusal(Code.CHANGED_MEANWHILE) from error
     session.execute(delete(VoteOption).where(col(VoteOption.vote_id) == vote.id))
     for number, proposal_id in enumerate(ids, start=1):
         cost = entered.costs.get(proposal_id)

@@ -555,7 +555,7 @@ def state(visit: Visit) -> Response:
             return visit.redirect("planning_surveys", id=procedure.id)
         if do == "end":
             surveys.end(visit.session, survey, reason=note, by=visit.by, now=visit.now)
-        else:
+        elif do == "publish":
             surveys.publish(visit.session, survey, note=note, by=visit.by, now=visit.now)
     except Refusal as refusal:
         visit.session.rollback()
@@ -581,5 +581,5 @@ def state(visit: Visit) -> Response:
             visit, procedure, survey, shown, rows, errors=errors, state_form=form,
             status=STATUS.get(refusal.code, 422),
         )  # fmt: skip
-    done = do if do in _DONE else "publish"
-    return visit.redirect("planning_survey", id=procedure.id, number=survey.number, done=done)
+    done = {"done": do} if do in _DONE else {}
+    return visit.redirect("planning_survey", id=procedure.id, number=survey.number, **done)

@@ -102,6 +102,17 @@ def test_a_survey_is_put_together_by_planners_and_its_phase_declares_it(session:
     copied = surveys.copy(session, survey, by=town.planner, now=NOW)
     assert (copied.number, copied.entries, copied.asks) == (3, 0, QUESTIONS)
 
+    # No planner sees results early by taking surveys out of what the phase opens; nor is one published in a formal phase.
+    arranged = proposing.arrangement_of(phase)
+    nothing = replace(arranged, opens=arranged.opens - {Opening.SURVEY})
+    proposing.arrange(session, town.procedure, phase, nothing, by=town.planner, now=NOW, note="x")
+    assert surveys.standing(survey, town.procedure, phase, NOW) is surveys.Standing.OPEN
+    phase.is_formal = True
+    with pytest.raises(Refusal) as caught:
+        surveys.publish(session, copied, note="x", by=town.planner, now=NOW)
+    assert caught.value.code is Code.UNKNOWN_REFERENCE
+    phase.is_formal = False
+
     with pytest.raises(Refusal) as caught:
         surveys.end(session, survey, reason=" ", by=town.planner, now=NOW)
     assert caught.value.code is Code.REASON_REQUIRED
