@@ -36,14 +36,16 @@ class Found:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def waiting(session: Session, now: datetime) -> list[Found]:
-    """What happened and is not noted yet; five queries."""
+def waiting(session: Session, now: datetime, *, municipality_id: int | None = None) -> list[Found]:
+    """What happened and is not noted yet, everywhere or in one municipality; five queries."""
     found = [
         *_of_phases(session, now),
         *_of_documents(session, now),
         *_of_announcements(session, now),
         *_concluded(session, now),
     ]
+    if municipality_id is not None:
+        found = [each for each in found if each.procedure.municipality_id == municipality_id]
     known = set(
         session.exec(
             select(Happening.procedure_id, Happening.key).where(
@@ -55,13 +57,15 @@ def waiting(session: Session, now: datetime) -> list[Found]:
     return [each for each in found if (each.procedure.id, each.key) not in known]
 
 
-def note_waiting(session: Session, *, by: Actor, now: datetime) -> int:
+def note_waiting(session: Session, *, by: Actor, now: datetime, municipality_id: int | None = None) -> int:
     """Note all of it, each with its entry in the journal. Returns how much it was."""
-    found = waiting(session, now)
-    for municipality_id in sorted({each.procedure.municipality_id for each in found}):
-        journal.hold(session, municipality_id)
+    found = waiting(session, now, municipality_id=municipality_id)
+    for town in sorted({each.procedure.municipality_id for each in found}):
+        journal.hold(session, town)
     if found:
-        found = waiting(session, now)  # another worker may have noted it meanwhile
+        found = waiting(
+            session, now, municipality_id=municipality_id
+        )  # another worker may have noted it meanwhile
     for each in found:
         procedure = each.procedure
         row = happenings.note_of_procedure(

@@ -35,6 +35,7 @@ from consultations import (
     municipalities,
     people,
     places,
+    procedure_news,
     procedures,
     publishing,
     releases,
@@ -246,6 +247,10 @@ def appoint(
     return actor
 
 
+#: Evenings of the past on which the demo looks what is new in its consultations.
+NEWS_DAYS = 30
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened in a town: when, in which order of its story, and what it does."""
@@ -291,6 +296,14 @@ class _Story:
 
     # -- gathering
 
+    def _look_for_news(self, at: datetime) -> None:
+        """What the worker of a running server does every few minutes, once in an evening."""
+
+        def look(session: Session) -> None:
+            procedure_news.note_waiting(session, by=SYSTEM, now=at, municipality_id=self.municipality_id)
+
+        self.happens(at, look)
+
     def gather(self) -> None:
         """Build the land and note all that happens in the town, with the day."""
         from participation import demo_town
@@ -307,6 +320,8 @@ class _Story:
             self._city(first)
         for told in self.told["procedure"]:
             self._consultation(told)
+        for day in range(-NEWS_DAYS, 0):
+            self._look_for_news(self.moment(day, 19, 30))
 
     def _found(self, session: Session) -> None:
         told, at = self.told, self.events[0].at
