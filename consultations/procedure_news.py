@@ -63,9 +63,8 @@ def note_waiting(session: Session, *, by: Actor, now: datetime, municipality_id:
     for town in sorted({each.procedure.municipality_id for each in found}):
         journal.hold(session, town)
     if found:
-        found = waiting(
-            session, now, municipality_id=municipality_id
-        )  # another worker may have noted it meanwhile
+        # Another worker may have noted it meanwhile.
+        found = waiting(session, now, municipality_id=municipality_id)
     for each in found:
         procedure = each.procedure
         row = happenings.note_of_procedure(
