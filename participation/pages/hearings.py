@@ -370,7 +370,7 @@ def _running(phases: Sequence[Phase], now: datetime) -> Phase | None:
     found = [
         phase
         for phase in phases
-        if phase.opens and phase.state(now) is PhaseState.OPEN and overview.formality(phase)
+        if phase.ways and phase.state(now) is PhaseState.OPEN and overview.formality(phase)
     ]
     return min(
         found, key=lambda phase: (not phase.is_formal, overview.last_day(phase) or date.max), default=None
