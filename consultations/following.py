@@ -3,17 +3,13 @@
 Nobody is written to before they have confirmed by a link that only their mailbox received (double opt-in), and every
 mail bears a link that ends it without signing in (RFC 8058). What somebody agreed to, changed and ended stands in
 rows that are only ever added. Whoever supported on paper with an address is told by letter. Who is signed in may hear in
-their account instead, and nothing is mailed.
-
-What is followed is looked up once for all who follow the same thing and whose time has come: a turn costs some questions
-for each different thing, whatever the number of followers and of proposals. One thing that happened is told to one address
-once, however many of the things that it follows it belongs to.
+their account instead, and nothing is mailed. What goes out to them, and when, is in `digests`.
 """
 
 import base64
 import hmac
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -22,7 +18,6 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import (
     Column,
-    ForeignKey,
     Index,
     Select,
     String,
@@ -33,7 +28,6 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    insert,
     or_,
 )
 from sqlalchemy import select as select_columns
@@ -77,8 +71,6 @@ KEPT = timedelta(days=3 * 365)
 HOUR = 8
 #: How long those who want to hear at once wait at most for the next look.
 AT_ONCE = timedelta(minutes=2)
-#: Items that one mail lists: the newest.
-IN_MAIL = 30
 #: Things that one account follows, at most.
 IN_ACCOUNT = 60
 
@@ -150,16 +142,6 @@ class Consent(SQLModel, table=True):
     #: The sentence that they read when they agreed, in their language.
     words: str = ""
     at: datetime = Field(sa_type=UtcDateTime)
-
-
-class Told(SQLModel, table=True):
-    """That an address which follows several things was told of a happening; kept until no other of them can tell it."""
-
-    __tablename__ = "told"
-
-    municipality_id: int = Field(foreign_key="municipality.id", primary_key=True)
-    address: str = Field(primary_key=True)
-    happening_id: int = Field(sa_column=Column(BigKey, ForeignKey("happening.id"), primary_key=True))
 
 
 @dataclass(frozen=True)
@@ -509,17 +491,6 @@ def forget_searches(session: Session) -> int:
     return int(session.execute(gone).rowcount) if ids else 0  # type: ignore[attr-defined]
 
 
-def forget_told(session: Session) -> int:
-    """Delete what keeps nobody any more from telling the same again: all that the address follows is past it."""
-    behind = exists().where(
-        col(Subscription.municipality_id) == Told.municipality_id,
-        col(Subscription.address) == Told.address,
-        col(Subscription.state) == State.ACTIVE.value,
-        col(Subscription.told_id) < Told.happening_id,
-    )
-    return int(session.execute(delete(Told).where(~behind)).rowcount)  # type: ignore[attr-defined]
-
-
 def of_address(session: Session, row: Subscription) -> list[Subscription]:
     """Everything that the owner of a subscription follows in this municipality and has not ended, oldest first."""
     return list(
@@ -535,193 +506,22 @@ def of_address(session: Session, row: Subscription) -> list[Subscription]:
     )
 
 
-# --- telling ---------------------------------------------------------------------------------------
-
-
-def is_anything_due(session: Session, now: datetime) -> bool:
-    """A cheap look that takes no writer's turn: is somebody to be told now?
-
-    Those who want to hear at once are looked at only when something happened since.
-    """
-    newest = (
-        select(func.max(Happening.id))
-        .where(Happening.municipality_id == Subscription.municipality_id)
-        .correlate(Subscription)
-        .scalar_subquery()
-    )
-    return (
-        session.exec(
-            select(Subscription.id)
-            .where(
-                Subscription.state == State.ACTIVE.value,
-                col(Subscription.next_at) <= now,
-                or_(
-                    col(Subscription.rhythm) != Rhythm.IMMEDIATE.value,
-                    col(Subscription.told_id) < func.coalesce(newest, 0),
-                ),
-            )
-            .limit(1)
-        ).first()
-        is not None
-    )
-
-
-def tell_due(session: Session, now: datetime, *, limit: int = 200) -> int:
-    """Leave a mail for everybody whose time has come and for whom there is news. Returns how many were looked at."""
-    rows = session.exec(
-        select(Subscription)
-        .where(Subscription.state == State.ACTIVE.value, col(Subscription.next_at) <= now)
-        .order_by(col(Subscription.next_at), col(Subscription.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for municipality_id in sorted({row.municipality_id for row in rows}):
-        _tell_town(session, municipality_id, [r for r in rows if r.municipality_id == municipality_id], now)
-    session.flush()
-    return len(rows)
-
-
-def _tell_town(session: Session, municipality_id: int, rows: Sequence[Subscription], now: datetime) -> None:
-    head = happenings.newest(session, municipality_id)
-    due = [row for row in rows if row.told_id < head]
-    targets = [Target.read(key) for key in sorted({row.target for row in due})]
-    asked = _asked(session, municipality_id, targets)
-    _mark_lost(session, municipality_id, asked, now)
-    news = {
-        target.key: _since(
-            session,
-            _about(session, target, municipality_id, asked),
-            min(row.told_id for row in due if row.target == target.key),
-            head,
-        )
-        for target in targets
-    }
-    told = _told_already(session, municipality_id, {row.address for row in due if news[row.target]})
-    for row in due:
-        known = told.get(row.address)
-        fresh = [key for key in news[row.target] if key > row.told_id and key not in (known or ())]
-        if not fresh:
-            continue
-        notices.leave(
-            session,
-            municipality_id=municipality_id,
-            kind="follow_news",
-            way=NoticeWay.MAIL,
-            address=row.address,
-            language=row.language,
-            facts={"subscription": row.id, "happenings": fresh},
-            now=now,
-        )
-        if known is not None:
-            known.update(fresh)
-            same = {"municipality_id": municipality_id, "address": row.address}
-            session.execute(insert(Told), [{**same, "happening_id": key} for key in fresh])
-    for row in rows:
-        row.told_id, row.next_at = max(head, row.told_id), next_time(Rhythm(row.rhythm), now)
-        session.add(row)
-
-
-def _since(session: Session, about: Sequence[Any], after: int, head: int) -> list[int]:
-    """The newest happenings with keys above `after` and up to `head` that belong to what is followed."""
-    keys = session.exec(
-        select(Happening.id)
-        .where(
-            *about, col(Happening.id) > after, col(Happening.id) <= head, col(Happening.is_void).is_(False)
-        )
-        .order_by(col(Happening.id).desc())
-        .limit(IN_MAIL)
-    ).all()
-    return [key or 0 for key in keys]
-
-
-def _told_already(session: Session, municipality_id: int, addresses: Collection[str]) -> dict[str, set[int]]:
-    """For the addresses that follow several things: what they were told of and something else might tell again."""
-    several = session.exec(
-        select(Subscription.address)
-        .where(
-            Subscription.municipality_id == municipality_id,
-            col(Subscription.address).in_(addresses),
-            Subscription.state == State.ACTIVE.value,
-        )
-        .group_by(col(Subscription.address))
-        .having(func.count() > 1)
-    ).all()
-    if not several:
-        return {}
-    # Another worker may be telling the same address of something else that it follows: one after the other.
-    journal.hold(session, municipality_id)
-    found: dict[str, set[int]] = {address: set() for address in several}
-    rows = session.exec(
-        select(Told.address, Told.happening_id).where(
-            Told.municipality_id == municipality_id, col(Told.address).in_(several)
-        )
-    ).all()
-    for address, key in rows:
-        found[address].add(key)
-    return found
+# --- what is followed --------------------------------------------------------------------------
 
 
 #: Searches by their keys, with what they mean by now.
 Asked = Mapping[int, tuple[SavedSearch, Understood]]
 
 
-def _asked(session: Session, municipality_id: int, targets: Iterable[Target]) -> Asked:
+def searches_among(session: Session, municipality_id: int, targets: Iterable[Target]) -> Asked:
     """The searches among what is followed; five queries at most, however many they are."""
     rows = saved_searches.by_ids(session, [int(each.name) for each in targets if each.kind == "search"])
     understood = saved_searches.understand(session, municipality_id, list(rows.values()))
     return {key: (row, understood[key]) for key, row in rows.items()}
 
 
-def _mark_lost(session: Session, municipality_id: int, asked: Asked, now: datetime) -> None:
-    """Tell those who follow a search that means nothing any more, once; it may come to mean something again."""
-    changed = [
-        key
-        for key, (row, understood) in asked.items()
-        if bool(understood.missing) != (row.lost_at is not None)
-    ]
-    if not changed:
-        return
-    # Another worker may be judging the same searches: one after the other, by what stands there then. (The chain first,
-    # as whoever keeps a search does.)
-    journal.hold(session, municipality_id)
-    rows = session.exec(
-        select(SavedSearch)
-        .where(col(SavedSearch.id).in_(changed))
-        .order_by(col(SavedSearch.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    missing = {row.id or 0: asked[row.id or 0][1].missing for row in rows}
-    lost = {row.id: missing[row.id or 0] for row in rows if missing[row.id or 0] and row.lost_at is None}
-    for row in rows:
-        row.lost_at = (row.lost_at or now) if missing[row.id or 0] else None
-        session.add(row)
-    if not lost:
-        return
-    followers = session.exec(
-        select(Subscription).where(
-            col(Subscription.target).in_([Target("search", str(key)).key for key in lost]),
-            Subscription.state == State.ACTIVE.value,
-            col(Subscription.next_at).is_not(None),
-        )
-    ).all()
-    for follower in followers:
-        notices.leave(
-            session,
-            municipality_id=follower.municipality_id,
-            kind="follow_lost",
-            way=NoticeWay.MAIL,
-            address=follower.address,
-            language=follower.language,
-            facts={
-                "subscription": follower.id,
-                "missing": list(lost[int(Target.read(follower.target).name)]),
-            },
-            now=now,
-        )
-
-
-def _about(session: Session, target: Target, municipality_id: int, asked: Asked) -> list[Any]:
+def belongs_to(session: Session, target: Target, municipality_id: int, asked: Asked) -> list[Any]:
+    """The conditions under which a happening belongs to what is followed; `asked`: its searches, as `searches_among` has them."""
     own = Happening.municipality_id == municipality_id
     if target.kind == "district":
         return [own, Happening.district == target.name]
@@ -834,8 +634,8 @@ def about(
 ) -> list[News]:
     """What happened to what can be followed, newest first, `limit` before the happening `before`; one query, five more for a
     search."""
-    asked = _asked(session, municipality_id, [target])
-    question = _readable().where(*_about(session, target, municipality_id, asked))
+    asked = searches_among(session, municipality_id, [target])
+    question = _readable().where(*belongs_to(session, target, municipality_id, asked))
     if before is not None:
         question = question.where(col(Happening.id) < before)
     return _news(session.execute(question.order_by(col(Happening.id).desc()).limit(limit)).all())
@@ -851,9 +651,11 @@ def unread(
     if not rows:
         return []
     targets = {row.target: Target.read(row.target) for row in rows}
-    asked = _asked(session, municipality_id, targets.values())
+    asked = searches_among(session, municipality_id, targets.values())
     any_of = [
-        and_(*_about(session, targets[row.target], municipality_id, asked), col(Happening.id) > row.told_id)
+        and_(
+            *belongs_to(session, targets[row.target], municipality_id, asked), col(Happening.id) > row.told_id
+        )
         for row in rows
     ]
     question = _readable().where(or_(*any_of)).order_by(col(Happening.id)).limit(limit)
@@ -864,7 +666,7 @@ def lost_of(
     session: Session, municipality_id: int, rows: Sequence[Subscription]
 ) -> dict[str, tuple[SavedSearch, tuple[str, ...]]]:
     """Of what somebody follows, the searches that mean nothing any more, with what is missing; five queries at most."""
-    asked = _asked(session, municipality_id, [Target.read(row.target) for row in rows])
+    asked = searches_among(session, municipality_id, [Target.read(row.target) for row in rows])
     return {
         of_search(row).key: (row, understood.missing)
         for row, understood in asked.values()

@@ -27,6 +27,15 @@ class Kind(StrEnum):
     BEGINS = "begins"
     ENDS_SOON = "ends_soon"
     EXTENDED = "extended"
+    INTERRUPTED = "interrupted"
+    RESUMED = "resumed"
+    ENDED = "ended"  # before the day that was announced
+    SURVEY_BEGINS = "survey_begins"
+    SURVEY_ENDS_SOON = "survey_ends_soon"
+    SURVEY_RESULT = "survey_result"
+    VOTE_BEGINS = "vote_begins"
+    VOTE_ENDS_SOON = "vote_ends_soon"
+    VOTE_RESULT = "vote_result"
     DOCUMENT = "document"  # new, or in a new version
     ANNOUNCED = "announced"
     FINISHED = "finished"  # concluded or withdrawn

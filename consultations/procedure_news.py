@@ -1,24 +1,28 @@
 """What happens to consultations themselves, for everybody to read: looked up from what is on record, noted once.
 
-A phase begins, ends soon or is extended; a document is new or corrected; an announcement is out; all is concluded. Time
+A phase begins, ends soon, is extended, interrupted or ended early; a survey or a vote in it begins, ends soon, has a result;
+a document is new or corrected; an announcement is out; all is concluded. Time
 brings some of it, and others come about in many rooms: so nobody has to think of telling it, and nothing is told twice
 (`Happening.key`). What is older than some days is no news, also when this looks for the first time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlalchemy import and_, func, or_
+from sqlmodel import Session, col, select
 
-from consultations import announcements, happenings, journal
+from consultations import announcements, happenings, journal, surveys, voting
+from consultations.ballots import Vote, VoteState
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, DocumentVersion
 from consultations.happenings import Happening, Kind
 from consultations.permissions import Actor
 from consultations.phases import Phase, Track
 from consultations.procedures import PUBLIC_STATES, Procedure, ProcedureState, ProcedureVersion
+from consultations.surveys import Standing, Survey, SurveyState
 
 #: So many days before its last day it is said that a phase ends soon; of phases that are longer than that.
 SOON = timedelta(days=7)
@@ -37,12 +41,15 @@ class Found:
 
 
 def waiting(session: Session, now: datetime, *, municipality_id: int | None = None) -> list[Found]:
-    """What happened and is not noted yet, everywhere or in one municipality; five queries."""
+    """What happened and is not noted yet, everywhere or in one municipality; seven queries."""
+    concluded = list(_concluded(session, now))
     found = [
         *_of_phases(session, now),
+        *_of_surveys(session, now, {each.procedure.id for each in concluded}),
+        *_of_votes(session, now),
         *_of_documents(session, now),
         *_of_announcements(session, now),
-        *_concluded(session, now),
+        *concluded,
     ]
     if municipality_id is not None:
         found = [each for each in found if each.procedure.municipality_id == municipality_id]
@@ -97,25 +104,131 @@ def _of_phases(session: Session, now: datetime) -> Iterator[Found]:
         .where(
             Procedure.state == ProcedureState.PUBLISHED.value,
             Phase.track != Track.AGENCIES.value,
-            col(Phase.starts_on) <= today,
+            col(Phase.starts_on).is_not(None),
             or_(col(Phase.ends_on).is_(None), col(Phase.ends_on) >= today - FRESH),
         )
         .order_by(col(Phase.id))
     ).all()
     for phase, procedure in rows:
-        if phase.state(now) is not PhaseState.OPEN or phase.starts_on is None:
-            continue
-        last = max((day for day in (phase.ends_on, phase.effective_end) if day), default=None)
+        course, last = phase.course, _last_day(phase)
         told = {"phase": phase.id, "title": phase.title, "phase_kind": phase.kind}
         told["until"] = last.isoformat() if last and phase.opens else ""
-        if today - phase.starts_on <= FRESH:
+        # What was changed goes before what the days alone would say.
+        if course.ended_early_on is not None:
+            if today - course.ended_early_on <= FRESH:
+                told["until"] = course.ended_early_on.isoformat()
+                yield Found(procedure, Kind.ENDED, f"ended:{phase.id}:{course.ended_early_on}", told)
+            continue
+        if phase.state(now) is not PhaseState.OPEN or phase.starts_on is None:
+            continue
+        if course.interrupted_on is not None and course.is_interrupted:
+            if today - course.interrupted_on <= FRESH:
+                key = f"interrupted:{phase.id}:{course.interrupted_on}"
+                yield Found(procedure, Kind.INTERRUPTED, key, told)
+            continue
+        if course.resumed_on is not None and today - course.resumed_on <= FRESH:
+            resumed = told | {
+                "from": course.resumed_on.isoformat(),
+                "until": last.isoformat() if last else "",
+            }
+            yield Found(procedure, Kind.RESUMED, f"resumed:{phase.id}:{course.resumed_on}", resumed)
+        elif timedelta() <= today - phase.starts_on <= FRESH:
             yield Found(procedure, Kind.BEGINS, f"begins:{phase.id}:{phase.starts_on}", told)
         if last is None or not phase.opens:
             continue
-        if phase.course.extended_from is not None and phase.course.extended_from < last:
+        if course.extended_from is not None and course.extended_from < last:
             yield Found(procedure, Kind.EXTENDED, f"extended:{phase.id}:{last}", told)
-        if last - today <= SOON and last - phase.starts_on > SOON:
+        if _is_soon(phase.starts_on, last, today):
             yield Found(procedure, Kind.ENDS_SOON, f"ends:{phase.id}:{last}", told)
+
+
+def _last_day(phase: Phase) -> date | None:
+    return max((day for day in (phase.ends_on, phase.effective_end) if day), default=None)
+
+
+def _is_soon(first: date, last: date, today: date) -> bool:
+    """Whether it is to be said that something ends soon: within the week, of what is longer than that."""
+    return last - today <= SOON < last - first
+
+
+def _recent(today: date) -> Any:
+    """Phases that are not over for longer than what is still news."""
+    return or_(
+        col(Phase.ends_on).is_(None), func.coalesce(Phase.effective_end, Phase.ends_on) >= today - FRESH
+    )
+
+
+def _of_surveys(session: Session, now: datetime, concluded: Collection[int | None]) -> Iterator[Found]:
+    """`concluded`: consultations that were closed just now, and their surveys with them."""
+    today = local_date(now)
+    rows = session.exec(
+        select(Survey, Phase, Procedure)
+        .join(Phase, col(Phase.id) == col(Survey.phase_id))
+        .join(Procedure, col(Procedure.id) == col(Survey.procedure_id))
+        .where(
+            Survey.state != SurveyState.DRAFT.value,
+            col(Procedure.state).in_(PUBLIC_STATES),
+            or_(_recent(today), col(Survey.ended_at) >= now - FRESH),
+        )
+        .order_by(col(Survey.id))
+    ).all()
+    for survey, phase, procedure in rows:
+        last = _last_day(phase)
+        titles = {each: str(said["title"]) for each, said in survey.translations.items() if said.get("title")}
+        told = {"survey": survey.number, "title": survey.title, "titles": titles}
+        told["until"] = last.isoformat() if last else ""
+        stands = surveys.standing(survey, procedure, phase, now)
+        if stands is Standing.OPEN and phase.starts_on is not None and survey.published_at is not None:
+            first = max(phase.starts_on, local_date(survey.published_at))
+            if today - first <= FRESH:
+                yield Found(procedure, Kind.SURVEY_BEGINS, f"survey_begins:{survey.id}", told)
+            if last is not None and _is_soon(first, last, today):
+                yield Found(procedure, Kind.SURVEY_ENDS_SOON, f"survey_ends:{survey.id}:{last}", told)
+        if stands is not Standing.OVER or not survey.entries:
+            continue
+        if survey.ended_at is not None:
+            is_news = now - survey.ended_at <= FRESH
+        elif phase.state(now) is PhaseState.OVER and last is not None:
+            is_news = today - last <= FRESH
+        else:
+            is_news = procedure.id in concluded
+        if is_news:
+            yield Found(procedure, Kind.SURVEY_RESULT, f"survey_result:{survey.id}", told)
+
+
+def _of_votes(session: Session, now: datetime) -> Iterator[Found]:
+    today = local_date(now)
+    rows = session.exec(
+        select(Vote, Phase, Procedure)
+        .join(Phase, col(Phase.id) == col(Vote.phase_id))
+        .join(Procedure, col(Procedure.id) == col(Vote.procedure_id))
+        .where(
+            col(Procedure.state).in_(PUBLIC_STATES),
+            or_(
+                and_(col(Vote.state) == VoteState.READY.value, _recent(today)),
+                and_(col(Vote.state) == VoteState.CLOSED.value, col(Vote.closed_at) >= now - FRESH),
+            ),
+        )
+        .order_by(col(Vote.id))
+    ).all()
+    for vote, phase, procedure in rows:
+        last = _last_day(phase)
+        told = {"vote": vote.phase_id, "title": vote.question, "until": last.isoformat() if last else ""}
+        if vote.state == VoteState.CLOSED.value:
+            yield Found(procedure, Kind.VOTE_RESULT, f"vote_result:{vote.id}", told)
+            continue
+        if (
+            procedure.state != ProcedureState.PUBLISHED.value
+            or not voting.is_running(vote, phase, now)
+            or phase.starts_on is None
+            or vote.ready_at is None
+        ):
+            continue
+        first = max(phase.starts_on, local_date(vote.ready_at))
+        if today - first <= FRESH:
+            yield Found(procedure, Kind.VOTE_BEGINS, f"vote_begins:{vote.id}", told)
+        if last is not None and _is_soon(first, last, today):
+            yield Found(procedure, Kind.VOTE_ENDS_SOON, f"vote_ends:{vote.id}:{last}", told)
 
 
 def _of_documents(session: Session, now: datetime) -> Iterator[Found]:

@@ -118,9 +118,10 @@ def arrange(
     procedures.record_change(session, procedure, by=by, now=now, note=note)
 
 
-def ever_opens(phases: Sequence[Phase], opening: Opening) -> bool:
-    """Whether any of these phases opens this, whenever."""
-    return any(opening in arrangement_of(phase).opens for phase in phases)
+def is_arranged(phases: Sequence[Phase]) -> bool:
+    """Whether the planners said of any of these phases what it opens: only there can a survey or a vote be, whether it is still
+    to come, runs, or was ended."""
+    return any("co_creation" in phase.facts for phase in phases)
 
 
 def phase_that_opens(phases: Sequence[Phase], opening: Opening, now: datetime) -> Phase | None:

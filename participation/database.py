@@ -28,6 +28,7 @@ from consultations import (  # noqa: F401  (every module that owns tables, for A
     certificates,
     contributions,
     corrections,
+    digests,
     discussion,
     documents,
     drafts,

@@ -16,6 +16,7 @@ from typing import Any
 from consultations import (
     agency_overview,
     amendments,
+    digests,
     drafts,
     following,
     invitations,
@@ -330,14 +331,14 @@ def forget_voters(house: House) -> bool:
 def tell_followers(house: House) -> bool:
     """Leave mails for those who follow something and whose time has come."""
     with unit_of_work(house.engine) as session:
-        if not following.is_anything_due(session, house.clock()):
+        if not digests.is_anything_due(session, house.clock()):
             return False
     with unit_of_work(house.engine, write=True) as session:
         following.forget_unconfirmed(session, house.clock())
         following.forget_ended(session, house.clock())
         following.forget_searches(session)
-        following.forget_told(session)
-        return following.tell_due(session, house.clock()) > 0
+        digests.forget_told(session)
+        return digests.tell_due(session, house.clock()) > 0
 
 
 #: How long after a look at what happened to consultations the next one is.

@@ -42,6 +42,15 @@ VOTED: Mapping[str, str] = {
     "tied": N_("The vote has been counted: it has as many votes as others, and people have to decide"),
     "depends": N_("The vote has been counted: whether it is chosen depends on a tie above it"),
 }
+#: What is said of a survey or a vote; behind all but results the last day.
+_ASKED: Mapping[str, str] = {
+    Kind.SURVEY_BEGINS.value: N_("A survey has begun: %(title)s"),
+    Kind.SURVEY_ENDS_SOON.value: N_("A survey ends soon: %(title)s"),
+    Kind.SURVEY_RESULT.value: N_("What a survey came to is public: %(title)s"),
+    Kind.VOTE_BEGINS.value: N_("A vote has begun: %(title)s"),
+    Kind.VOTE_ENDS_SOON.value: N_("A vote ends soon: %(title)s"),
+    Kind.VOTE_RESULT.value: N_("A vote has been counted: %(title)s"),
+}
 MILESTONES: Mapping[str, str] = {
     "planned": N_("planned"),
     "reached": N_("reached"),
@@ -85,10 +94,17 @@ def _of_consultation(news: News, language: str) -> str:
     _ = i18n.translations(language).gettext
     facts = news.facts
     title = str(facts.get("title", ""))
-    if news.kind in (Kind.BEGINS.value, Kind.ENDS_SOON.value, Kind.EXTENDED.value):
+    if facts.get("phase_kind"):
         told = {"phase": title or overview.say(overview.PHASE_NAMES[str(facts["phase_kind"])], language)}
         if facts.get("until"):
             told["day"] = i18n.date_long(date.fromisoformat(str(facts["until"])), language)
+        if news.kind == Kind.INTERRUPTED.value:
+            return _("Interrupted until further notice: %(phase)s") % told
+        if news.kind == Kind.RESUMED.value:
+            told["first"] = i18n.date_long(date.fromisoformat(str(facts["from"])), language)
+            return _("It goes on: %(phase)s, from %(first)s until %(day)s") % told
+        if news.kind == Kind.ENDED.value:
+            return _("It was ended early: %(phase)s, on %(day)s") % told
         if news.kind == Kind.ENDS_SOON.value:
             return _("It ends soon: %(phase)s, until %(day)s") % told
         if news.kind == Kind.EXTENDED.value:
@@ -96,6 +112,13 @@ def _of_consultation(news: News, language: str) -> str:
         if "day" in told:
             return _("It has begun: %(phase)s, until %(day)s") % told
         return _("It has begun: %(phase)s") % told
+    if news.kind in _ASKED:
+        told = {"title": str((facts.get("titles") or {}).get(language) or title)}
+        if news.kind in (Kind.SURVEY_RESULT.value, Kind.VOTE_RESULT.value) or not facts.get("until"):
+            return _(_ASKED[news.kind]) % told
+        told["words"] = _(_ASKED[news.kind]) % told
+        told["day"] = i18n.date_long(date.fromisoformat(str(facts["until"])), language)
+        return _("%(words)s (until %(day)s)") % told
     if news.kind == Kind.DOCUMENT.value:
         if int(facts.get("number") or 1) > 1:
             return _("A document is there in a new version: %(title)s") % {"title": title}
@@ -158,11 +181,16 @@ def title_of(news: News, language: str) -> str:
 
 
 def path_of(news: News) -> str:
-    """Where one reads on: the proposal, the announcement or the consultation."""
+    """Where one reads on: the proposal, the announcement, the survey, the vote or the consultation."""
     if news.proposal_id is not None:
         return path_for("proposal", slug=news.slug, reference=news.reference)
     if news.kind == Kind.ANNOUNCED.value:
         return path_for("announcement", slug=news.slug, announcement=news.facts["announcement"])
+    if news.kind in _ASKED and "vote" in news.facts:
+        return path_for("vote", slug=news.slug, phase=news.facts["vote"])
+    if news.kind in _ASKED:
+        name = "survey_results" if news.kind == Kind.SURVEY_RESULT.value else "survey"
+        return path_for(name, slug=news.slug, number=news.facts["survey"])
     return path_for("hearing", slug=news.slug)
 
 

@@ -54,6 +54,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "unions",
                 "side_words",
                 "following",
+                "digests",
                 "procedure_news",
                 "saved_searches",
                 "evaluation",

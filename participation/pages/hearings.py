@@ -28,7 +28,6 @@ from consultations import (
     surveys,
 )
 from consultations.ballots import VoteState
-from consultations.cocreation import Opening
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -340,8 +339,8 @@ def hearing(visit: Visit) -> Response:
 
 
 def _surveys(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[SurveyLine, ...]:
-    """The surveys that everybody may know of; one query, none where no phase ever opened one."""
-    if not any("co_creation" in phase.facts for phase in phases):
+    """The surveys that everybody may know of; one query, none where no phase can have one."""
+    if not proposing.is_arranged(phases):
         return ()
     by_id = {phase.id: phase for phase in phases}
     found = []
@@ -622,9 +621,9 @@ def _links(
 
 
 def _votes(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple[tuple[str, str, str], ...]:
-    """The votes that everybody may know of; one query, and none where no phase opens a vote."""
+    """The votes that everybody may know of; one query, none where no phase can have one."""
     by_id = {phase.id: phase for phase in phases}
-    if not proposing.ever_opens(phases, Opening.VOTE):
+    if not proposing.is_arranged(phases):
         return ()
     return tuple(
         (

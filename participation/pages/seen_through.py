@@ -143,8 +143,8 @@ def through_of(visit: Visit, procedure: Procedure, proposal: Proposal, reference
     task = evaluation.tasks_of(visit.session, [key]).get(key)
     owed = task if task is not None and task.answered_at is None else None
     answers = evaluation.answers_of(visit.session, key)
-    votes = proposing.ever_opens(phases, Opening.VOTE)
-    stands = ballots.stand(visit.session, [key]).get(key) if votes else None
+    can_vote = proposing.is_arranged(phases)
+    stands = ballots.stand(visit.session, [key]).get(key) if can_vote else None
     story = implementation.story(visit.session, key, visit.today)
     return Through(
         count=support.shown_count(proposal, running or handed_in, now=visit.now, is_opened=True),

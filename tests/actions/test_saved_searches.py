@@ -10,9 +10,10 @@ import shapely
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from consultations import following, moderation, places, saved_searches
+from consultations import digests, following, moderation, places, saved_searches
 from consultations.contributions import Kind
-from consultations.following import Rhythm, State, Subscription, Target, Told
+from consultations.digests import Told
+from consultations.following import Rhythm, State, Subscription, Target
 from consultations.moderation import Action, Decision
 from consultations.notices import Notice
 from consultations.places import Layer, PlaceInput, PlaceKind
@@ -83,14 +84,14 @@ def test_one_proposal_is_told_once_however_many_searches_it_fits(session: Sessio
     only_north = propose(session, town, "Ein Brunnen", **here)
     far = propose(session, town, "Eine Bank und Bänke")
     propose(session, town, "Mehr Bäume")
-    assert following.is_anything_due(session, SOON)
-    assert following.tell_due(session, SOON) == 1
+    assert digests.is_anything_due(session, SOON)
+    assert digests.tell_due(session, SOON) == 1
     assert told(session) == [("anna@post.example", [both, far])]
     assert [row.happening_id > 0 for row in session.exec(select(Told)).all()] == [True, True]
-    assert following.forget_told(session) == 0, "Monday's mails have not gone yet"
-    following.tell_due(session, MONDAY)
+    assert digests.forget_told(session) == 0, "Monday's mails have not gone yet"
+    digests.tell_due(session, MONDAY)
     assert told(session)[1:] == [("anna@post.example", [only_north]), ("bert@post.example", [both, far])]
-    assert following.forget_told(session) == 3, "all that she follows is past it"
+    assert digests.forget_told(session) == 3, "all that she follows is past it"
     # What everybody may no longer read is told to nobody, and the feed of the search forgets it too.
     assert [
         n.proposal_id for n in following.fitting(session, town.procedure.id or 0, Wanted(words="bänke"))
@@ -122,7 +123,7 @@ def test_what_it_costs_to_tell_grows_with_neither_followers_nor_proposals(
             propose(session, town, "Brunnen", **here)
         session.commit()
         with counted(engine) as statements:
-            following.tell_due(session, MONDAY + timedelta(days=7 * len(costs)))
+            digests.tell_due(session, MONDAY + timedelta(days=7 * len(costs)))
         # (Each mail costs one more: the key that it is given.)
         asked = [each for each in statements if each.lstrip().upper().startswith("SELECT")]
         costs.append(len([each for each in asked if "notice" not in each]))
@@ -143,7 +144,7 @@ def test_a_search_for_what_there_no_longer_is_is_said_to_its_owner_once(session:
     places.remove_layer(session, layer, by=town.planner, now=NOW)
     for days in (1, 2):
         propose(session, town, "Rad")
-        following.tell_due(session, NOW + timedelta(days=days))
+        digests.tell_due(session, NOW + timedelta(days=days))
     lost = session.exec(select(Notice).where(Notice.kind == "follow_lost")).all()
     assert {(each.address, *each.facts["missing"]) for each in lost} == {
         ("anna@post.example", "district", "near"),
@@ -162,7 +163,7 @@ def test_a_search_for_what_there_no_longer_is_is_said_to_its_owner_once(session:
     layer = Layer(municipality_id=town.id, role="streets", title="Orte", imported_at=NOW)
     places.add_layer(session, layer, again, by=town.planner, now=NOW)
     found = propose(session, town, "Rad", located=from_metres(shapely.Point(*metres_of(LON, LAT))))
-    following.tell_due(session, NOW + timedelta(days=3))
+    digests.tell_due(session, NOW + timedelta(days=3))
     assert (told(session), search.lost_at) == ([("anna@post.example", [found])], None)
 
 
@@ -189,7 +190,7 @@ def test_in_the_account_each_thing_stands_once_until_it_is_read(
             following.unread(session, town.id, following.of_account(session, town.id, me)[: len(some)])
         costs.append(len(statements))
     assert costs[0] == costs[1]
-    assert following.tell_due(session, NOW + timedelta(days=30)) == 0, "nothing is mailed"
+    assert digests.tell_due(session, NOW + timedelta(days=30)) == 0, "nothing is mailed"
     following.mark_read(session, town.id, rows, news[0].id)
     assert following.unread(session, town.id, rows) == []
     following.end(session, rows[0], way="account", now=NOW)
@@ -219,7 +220,7 @@ def test_a_search_that_is_gone_keeps_no_news_from_anybody_else(session: Session,
     follow(session, town, "bert@post.example", stays, Rhythm.IMMEDIATE)
     session.delete(gone)
     found = propose(session, town, "Rad")
-    assert following.tell_due(session, SOON) == 2
+    assert digests.tell_due(session, SOON) == 2
     assert told(session) == [("bert@post.example", [found])]
     assert following.about(session, town.id, Target.read(mine.target)) == []
     assert following.unread(session, town.id, [mine]) == []
@@ -233,7 +234,7 @@ def test_a_search_that_another_worker_found_lost_is_not_told_again(session: Sess
     assert search.lost_at is None, "as this worker has read it"
     told_by_another = update(SavedSearch).values(lost_at=NOW).execution_options(synchronize_session=False)
     session.execute(told_by_another)
-    assert following.tell_due(session, SOON) == 1
+    assert digests.tell_due(session, SOON) == 1
     assert session.exec(select(Notice).where(Notice.kind == "follow_lost")).all() == []
     assert search.lost_at == NOW
 

@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 
 from consultations import (
     changes,
+    digests,
     evaluation,
     filing,
     following,
@@ -473,7 +474,7 @@ def test_nobody_is_written_to_before_they_confirmed_and_consent_is_only_added(
     assert ask("anna@post.example").id == row.id
     assert len(mails(session, "follow_confirm")) == 1, "asked twice within minutes, one mail"
     propose(session, town)
-    assert following.tell_due(session, NOW + timedelta(days=30)) == 0
+    assert digests.tell_due(session, NOW + timedelta(days=30)) == 0
     token = following.token_of(KEY, row)
     assert following.by_token(session, town.id, token, key=KEY) is row
     for wrong in ("", "x", f"{row.id}.x", token + "x", token.replace(".", ".A", 1)):
@@ -542,11 +543,11 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
     alone = following.of_procedure(area.id or 0)
     follow(session, town, "nichts@post.example", alone)
     whole = follow(session, town, "g@post.example", following.of_parts(area.id or 0))
-    assert not following.is_anything_due(session, NOW + timedelta(hours=1)), "nothing has happened yet"
+    assert not digests.is_anything_due(session, NOW + timedelta(hours=1)), "nothing has happened yet"
     answered(session, town, here)
     soon = NOW + timedelta(minutes=3)
-    assert following.is_anything_due(session, soon)
-    assert following.tell_due(session, soon) == 1
+    assert digests.is_anything_due(session, soon)
+    assert digests.tell_due(session, soon) == 1
     (mail,) = mails(session, "follow_news")
     assert (mail.address, mail.facts["subscription"]) == ("a@post.example", at_once.id)
     (news,) = following.read(session, mail.facts["happenings"])
@@ -555,14 +556,14 @@ def test_followers_hear_in_their_rhythm_and_of_what_they_follow_only(session: Se
         session.get_one(Contribution, here.contribution_id).reference,
         "adopted",
     )
-    assert not following.is_anything_due(session, soon + timedelta(hours=1))
+    assert not digests.is_anything_due(session, soon + timedelta(hours=1))
     monday = NOW + timedelta(days=7)
     answered(session, town, other, reason="Auch hier.")
-    following.tell_due(session, monday)
+    digests.tell_due(session, monday)
     after = {mail.address: len(mail.facts["happenings"]) for mail in mails(session, "follow_news")[1:]}
     assert after == {weekly.address: 2, north.address: 1, whole.address: 2}
     assert following.about(session, town.id, alone) == []
-    following.tell_due(session, monday + timedelta(days=7))
+    digests.tell_due(session, monday + timedelta(days=7))
     assert len(mails(session, "follow_news")) == 4, "no news, no mail"
     # Withheld meanwhile: nobody reads of it, neither in the mail that waits nor in the feed.
     row = session.get_one(Contribution, here.contribution_id)
@@ -634,7 +635,7 @@ def test_what_happens_to_a_consultation_itself_is_noted_and_told_once(session: S
     )  # fmt: skip
     assert set(look(soon)) == {"extended", "document"}
     assert look(soon) == [], "once"
-    assert following.tell_due(session, NOW + timedelta(days=1)) == 1
+    assert digests.tell_due(session, NOW + timedelta(days=1)) == 1
     (mail,) = mails(session, "follow_news")
     assert len(mail.facts["happenings"]) == 2
     assert look(NOW + timedelta(days=18)) == ["ends_soon"]

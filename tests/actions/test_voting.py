@@ -1,6 +1,7 @@
 """Votes on proposals: set up, cast once in secret online and on paper, counted at the end; on both databases."""
 
 import hashlib
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -12,12 +13,17 @@ from sqlmodel import Session, select
 
 from consultations import (
     ballots,
+    changes,
     evidence,
+    following,
     happenings,
     journal,
     paper_ballots,
+    procedure_news,
     proposals,
     proposing,
+    survey_answers,
+    surveys,
     voting,
 )
 from consultations.ballots import (
@@ -37,9 +43,13 @@ from consultations.paper_ballots import Typed
 from consultations.permissions import PUBLIC, SYSTEM
 from consultations.phases import Phase, phases_of
 from consultations.proposing import Why
+from consultations.questions import Question, QuestionKind
 from consultations.refusals import Code, Refusal
+from consultations.seats import Seat
+from consultations.survey_answers import Sheet
+from consultations.surveys import SurveyInput
 from consultations.voting import VoteInput, Voter
-from participation import delivery
+from participation import delivery, news_messages
 from participation.database import unit_of_work
 from tests.actions.test_seeing_through import dialogue, propose, refused
 from tests.cast import ENDS, NOW, STARTS, Town
@@ -498,3 +508,68 @@ def test_a_vote_that_cannot_be_counted_holds_up_no_other(
     assert delivery.count_votes(cast(Any, house)) is True
     with unit_of_work(engine) as session:
         assert [session.get_one(Vote, each).state for each in ids] == ["ready", "closed"]
+
+
+def test_followers_hear_of_surveys_votes_interruptions_and_early_ends(session: Session, town: Town) -> None:
+    for room in ("hearings", "survey_results", "voting"):
+        importlib.import_module(f"participation.pages.{room}")  # news lead to them
+    vote = put_up(session, town, on_paper=False)
+    procedure, phase, by = town.procedure, phase_of(session, town), town.planner
+    asks = (Question("1", QuestionKind.LINE, "Wo?"),)
+    entered = SurveyInput(
+        "Der Bach", phase.id or 0, questions=asks, translations={"en": {"title": "The brook"}}
+    )
+    survey = surveys.save(session, procedure, entered, by=by, now=NOW)
+    surveys.publish(session, survey, note="Neu", by=by, now=NOW)
+    sheet = Sheet("key", {"q1": ["Am Wehr"]}, survey.version)
+    survey_answers.answer(session, survey, sheet, by=PUBLIC, now=NOW)
+
+    def look(days: int) -> set[str]:
+        now = NOW + timedelta(days=days)
+        before = happenings.newest(session, town.id)
+        procedure_news.note_waiting(session, by=SYSTEM, now=now)
+        target = following.of_procedure(procedure.id or 0)
+        found = [each for each in following.about(session, town.id, target) if each.id > before]
+        assert procedure_news.waiting(session, now) == [], "each is told once"
+        for each in found:
+            item = news_messages.item_of(each, "http://x", "en")
+            assert (
+                "The brook" in item.words
+                or "Welche Bänke" in item.words
+                or item.url == "http://x/en/beteiligungen/ideen"
+            )
+            urls[each.kind] = item.url.removeprefix("http://x/en/beteiligungen/ideen")
+        return {each.kind for each in found}
+
+    def change(verb: Any, days: int, *dates: Any, **facts: Any) -> None:
+        now = NOW + timedelta(days=days)
+        verb(
+            session,
+            procedure,
+            phase,
+            *dates,
+            by=by,
+            now=now,
+            note="Hochwasser",
+            expected_version=procedure.version,
+            **facts,
+        )
+
+    urls: dict[str, str] = {}
+    assert look(0) == {"survey_begins", "vote_begins"}
+    assert look(6) == set()
+    assert look(7) == {"survey_ends_soon", "vote_ends_soon", "ends_soon"}, "each as the consultation itself"
+    change(changes.interrupt, 8)
+    assert look(8) == {"interrupted"}
+    days = changes.Dates(date(2027, 3, 10), date(2027, 4, 30))
+    change(changes.resume, 10, days, seat=Seat("BY", ("public",)))
+    assert look(10) == {"resumed"}
+    assert look(23) == set(), "what went on is not told to begin"
+    change(changes.end_early, 24)
+    assert look(24) == {"ended"}
+    voting.close(session, vote, by=SYSTEM, now=NOW + timedelta(days=25))
+    assert look(25) == {"survey_result", "vote_result"}
+    assert look(40) == set()
+    where = {"survey_begins": "/umfragen/1", "survey_result": "/umfragen/1/ergebnis", "ended": ""}
+    assert where.items() <= urls.items()
+    assert urls["vote_result"] == urls["vote_begins"] == f"/abstimmung/{phase.id}"
