@@ -67,14 +67,25 @@ def parts(session: Session, procedure_id: int) -> list[Part]:
         )
         .order_by(col(Procedure.title), col(Procedure.id))
     ).all()
-    return _below(rows, procedure_id, 1)
+    return below(rows, procedure_id)
 
 
-def _below(rows: Sequence[Procedure], procedure_id: int, level: int) -> list[Part]:
+def all_parts(session: Session) -> list[Procedure]:
+    """Every public consultation that is a part of another one, by title, for `below`; one query."""
+    rows = session.exec(
+        select(Procedure)
+        .where(col(Procedure.part_of_id).is_not(None), col(Procedure.state).in_(PUBLIC_STATES))
+        .order_by(col(Procedure.title), col(Procedure.id))
+    ).all()
+    return list(rows)
+
+
+def below(rows: Sequence[Procedure], procedure_id: int, level: int = 1) -> list[Part]:
+    """Those of `rows` that belong to a consultation, each followed by its own parts."""
     found: list[Part] = []
     for row in rows:
         if row.part_of_id == procedure_id:
-            found += [Part(row, level), *_below(rows, row.id or 0, level + 1)]
+            found += [Part(row, level), *below(rows, row.id or 0, level + 1)]
     return found
 
 

@@ -1,10 +1,11 @@
 """What could be built: the variants of a plan as bodies, and the points from which everybody looks at them.
 
 A variant's bodies are a city model of their own (`geo.city`), kept by content hash; what it replaces is named by the
-ids of the town's model. Viewpoints are fixed, so that every variant is seen from the same places.
+ids of the town's model. Viewpoints are fixed, so that every variant is seen from the same places. An area shows the
+variants of its public parts beside its own (`groups_of`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,9 +14,10 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal
+from consultations import journal, nesting
+from consultations.nesting import Part
 from consultations.permissions import Actor
-from consultations.procedures import Procedure, require_planner
+from consultations.procedures import Procedure, ProcedureState, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import normalise
@@ -270,15 +272,67 @@ def variants_of(session: Session, procedure_id: int) -> list[Variant]:
     )
 
 
-def all_variants(session: Session) -> list[Variant]:
-    """The variants of all procedures, without those taken off."""
-    return list(
-        session.exec(
-            select(Variant)
-            .where(col(Variant.removed_at).is_(None))
-            .order_by(col(Variant.position), col(Variant.id))
-        ).all()
-    )
+@dataclass(frozen=True)
+class Group:
+    """The variants of one consultation, of which one, or none, is built; `level` is how far it is below the consultation
+    whose picture this is (0: that itself). Never without variants."""
+
+    procedure: Procedure
+    level: int
+    rows: tuple[Variant, ...]
+
+
+def groups_of(session: Session, procedure: Procedure) -> list[Group]:
+    """The variants that the public sees in the picture of a consultation: its own, then those of the parts that belong to
+    it, in the order of `nesting.parts`, without parts that are drafts or were withdrawn. Two queries."""
+    shown = [Part(procedure, 0), *_shown(nesting.parts(session, procedure.id or 0))]
+    rows = session.exec(
+        select(Variant)
+        .where(
+            col(Variant.procedure_id).in_([part.procedure.id for part in shown]),
+            col(Variant.removed_at).is_(None),
+        )
+        .order_by(col(Variant.position), col(Variant.id))
+    ).all()
+    return _grouped(shown, rows)
+
+
+def groups_of_all(session: Session, procedures: Iterable[Procedure]) -> dict[int, list[Group]]:
+    """`groups_of` many consultations, by key; two queries."""
+    rows = session.exec(
+        select(Variant)
+        .where(col(Variant.removed_at).is_(None))
+        .order_by(col(Variant.position), col(Variant.id))
+    ).all()
+    parts = nesting.all_parts(session)
+    return {
+        each.id or 0: _grouped([Part(each, 0), *_shown(nesting.below(parts, each.id or 0))], rows)
+        for each in procedures
+    }
+
+
+def _shown(parts: Iterable[Part]) -> list[Part]:
+    return [part for part in parts if part.procedure.state != ProcedureState.WITHDRAWN.value]
+
+
+def _grouped(parts: Sequence[Part], rows: Sequence[Variant]) -> list[Group]:
+    own: dict[int, list[Variant]] = {}
+    for row in rows:
+        own.setdefault(row.procedure_id, []).append(row)
+    return [
+        Group(part.procedure, part.level, tuple(own[part.procedure.id or 0]))
+        for part in parts
+        if part.procedure.id in own
+    ]
+
+
+def seen_by_id(session: Session, procedure: Procedure, variant_id: int) -> Variant | None:
+    """A variant that `groups_of` this consultation holds, or None."""
+    for group in groups_of(session, procedure):
+        for row in group.rows:
+            if row.id == variant_id:
+                return row
+    return None
 
 
 def variant_by_id(session: Session, procedure_id: int, variant_id: int) -> Variant | None:

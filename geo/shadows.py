@@ -283,13 +283,19 @@ class Cast:
         return float(shapely.area(self.gone))
 
 
-def cast(before: City, after: City, towards: Array, slope: Slope | None = None) -> Cast:
+def cast(
+    before: City,
+    after: City,
+    towards: Array,
+    slope: Slope | None = None,
+    was: BaseGeometry | None = None,
+) -> Cast:
     """What is shaded without and with a plan, on flat ground or on a slope. `before` and `after` are the buildings around
-    it that could matter."""
+    it that could matter; `was` is `shade_of` those before, for who asks for several plans."""
     standing_before = shapely.union_all(before.footprints) if len(before) else shapely.Polygon()
     standing_after = shapely.union_all(after.footprints) if len(after) else shapely.Polygon()
-    was = _merged_of(before, towards, slope)
-    becomes = _merged_of(after, towards, slope)
+    was = shade_of(before, towards, slope) if was is None else was
+    becomes = shade_of(after, towards, slope)
     was_free = _less(was, standing_before)
     becomes_free = _less(becomes, standing_after)
     # Ground that a building covers, before or after, is neither sunny nor shaded.
@@ -319,7 +325,7 @@ def newly(
         reach = (before.top - lowest)[:, None] * (towards[:2] / -towards[2])
         areas = []
         for (_, bodies), body, covered in zip(plans, known, standing, strict=True):
-            shade = _less(_merged_of(bodies, towards, slope, body), covered)
+            shade = _less(shade_of(bodies, towards, slope, body), covered)
             west, south, east, north = shade.bounds
             near = (
                 (boxes[:, 0] + np.minimum(reach[:, 0], 0) <= east)
@@ -328,14 +334,17 @@ def newly(
                 & (boxes[:, 3] + np.maximum(reach[:, 1], 0) >= south)
             )
             if near.any() and not shade.is_empty:
-                was = _merged_of(before.chosen(near), towards, slope)
+                was = shade_of(before.chosen(near), towards, slope)
                 shade = _less(shade, was)
             areas.append(float(shapely.area(shade)))
         found.append(areas)
     return found
 
 
-def _merged_of(city: City, towards: Array, slope: Slope | None, bodies: Bodies | None = None) -> BaseGeometry:
+def shade_of(
+    city: City, towards: Array, slope: Slope | None = None, bodies: Bodies | None = None
+) -> BaseGeometry:
+    """The shadows of all buildings as one shape, with the ground that they stand on; arguments as for `ground_shadows`."""
     return merged(ground_shadows(city, towards, bodies, slope)) if len(city) else shapely.Polygon()
 
 

@@ -24,7 +24,7 @@ from consultations import places
 from consultations.files import FileStore
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
-from consultations.variants import Variant
+from consultations.variants import Group, Variant
 from geo.readers.gltf import Placement
 from participation import cached
 from participation.house import House
@@ -319,6 +319,53 @@ def bodies_of(house: House, variant: Variant) -> "City | None":
 
     path = local_copy(house, variant.model_sha256)
     return kept_city(path, variant.model_sha256) if path else None
+
+
+@dataclass(frozen=True)
+class Built:
+    """What stands together once it is built: city models by hash, with where they lie here, and the ids that they replace."""
+
+    models: tuple[tuple[str, Path], ...]
+    replaces: tuple[str, ...]
+
+    @property
+    def name(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What it is told apart by."""
+        return tuple(sha256 for sha256, _ in self.models), self.replaces
+
+    @property
+    def bodies(self) -> "City":
+        """All of its buildings."""
+        from geo.city import kept_city
+
+        first, *others = (kept_city(path, sha256) for sha256, path in self.models)
+        for other in others:
+            first = first.joined(other)
+        return first
+
+
+def built(house: House, rows: Sequence[Variant]) -> Built | None:
+    """Variants that are built together, those whose buildings are at hand; None without any."""
+    found = [(row, path) for row in rows if (path := local_copy(house, row.model_sha256)) is not None]
+    if not found:
+        return None
+    replaces = dict.fromkeys(each for row, _ in found for each in row.replaces)
+    return Built(tuple((row.model_sha256, path) for row, path in found), tuple(replaces))
+
+
+def in_picture(procedure: Procedure, groups: Sequence[Group]) -> list[Group]:
+    """Those whose plan area lies in the picture of a consultation at least in part; its own always do. Of an area that
+    is wider than a picture, some parts are elsewhere."""
+    west, south, east, north = _box(procedure)
+
+    def is_here(part: Procedure) -> bool:
+        sides = (part.min_x, part.min_y, part.max_x, part.max_y)
+        if None in sides:
+            return False
+        low_x, low_y, high_x, high_y = (float(each or 0) for each in sides)
+        return low_x <= east and low_y <= north and high_x >= west and high_y >= south
+
+    return [group for group in groups if not group.level or is_here(group.procedure)]
 
 
 def variant_name(variant: Variant) -> str:

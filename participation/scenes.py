@@ -16,7 +16,7 @@ from consultations import places, procedures, variants
 from consultations.deadlines import LEGAL_TIME
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
-from consultations.variants import Variant
+from consultations.variants import Group
 from participation import cityscape, jobs, sun_hours
 from participation.database import unit_of_work
 from participation.house import House
@@ -40,7 +40,7 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
     """One round: make some of the scenes that are missing, with the bodies of their variants, and clear up."""
     with unit_of_work(house.engine) as session:
         wanted = _wanted(session)
-        bodies = _variants(session)
+        groups = _groups(session, wanted)
         grounds = places.in_force(session, sun_hours.OPEN_GROUND)
         session.expunge_all()
     folder = cityscape.scenes(house)
@@ -49,16 +49,17 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
         for procedure, layers in wanted
         if (key := cityscape.key_of(procedure, layers)) is not None
     }
-    missing = [of for key, of in scenes.items() if not _has_all(folder / key, bodies.get(of[0].id or 0, ()))]
+    missing = [of for key, of in scenes.items() if not _has_all(folder / key, groups[of[0].id or 0])]
     made = 0
     for procedure, layers in missing[:AT_ONCE]:
         scape = cityscape.scape_of(house, procedure, layers)
         if scape is not None:
             made += 1
-            for variant in bodies.get(procedure.id or 0, ()):
-                cityscape.variant_glb(house, scape, variant)
+            for group in groups[procedure.id or 0]:
+                for variant in group.rows:
+                    cityscape.variant_glb(house, scape, variant)
     if not missing:
-        counted = _count_sun(house, scenes.values(), bodies, grounds)
+        counted = _count_sun(house, scenes.values(), groups, grounds)
         if counted:
             _clear(folder, set(scenes), house.clock())
             return {"made": made, "counted": counted, "waiting": 1}
@@ -70,13 +71,13 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
 def _count_sun(
     house: House,
     scenes: Iterable[tuple[Procedure, Mapping[LayerRole, Layer]]],
-    bodies: Mapping[int, Sequence[Variant]],
+    groups: Mapping[int, Sequence[Group]],
     grounds: Sequence[Layer],
 ) -> int:
     """Count the hours of sun of the ready-made days for one plan that lacks some: how many days that were."""
     year = house.clock().astimezone(LEGAL_TIME).year
     for procedure, layers in scenes:
-        built = sun_hours.built_of(house, bodies.get(procedure.id or 0, ()))
+        built = sun_hours.plans_of(house, groups[procedure.id or 0])
         scape = cityscape.scape_of(house, procedure, layers) if built else None
         if scape is None:
             continue
@@ -86,8 +87,9 @@ def _count_sun(
     return 0
 
 
-def _has_all(folder: Path, of: Sequence[Variant]) -> bool:
-    return folder.is_dir() and all((folder / cityscape.variant_name(each)).is_file() for each in of)
+def _has_all(folder: Path, of: Sequence[Group]) -> bool:
+    names = [cityscape.variant_name(each) for group in of for each in group.rows]
+    return folder.is_dir() and all((folder / name).is_file() for name in names)
 
 
 def _wanted(session: Session) -> list[tuple[Procedure, Mapping[LayerRole, Layer]]]:
@@ -106,11 +108,13 @@ def _layers_for(procedure: Procedure, rows: Sequence[Layer]) -> list[Layer]:
     return own + [row for row in towns if row.municipality_id == procedure.municipality_id]
 
 
-def _variants(session: Session) -> Mapping[int, Sequence[Variant]]:
-    found: dict[int, list[Variant]] = {}
-    for row in variants.all_variants(session):
-        found.setdefault(row.procedure_id, []).append(row)
-    return found
+def _groups(
+    session: Session, wanted: Iterable[tuple[Procedure, Mapping[LayerRole, Layer]]]
+) -> Mapping[int, Sequence[Group]]:
+    """What is planned in the picture of each consultation: its own, and that of its parts."""
+    of = [procedure for procedure, layers in wanted if cityscape.key_of(procedure, layers) is not None]
+    found = variants.groups_of_all(session, of)
+    return {each.id or 0: cityscape.in_picture(each, found[each.id or 0]) for each in of}
 
 
 def _clear(folder: Path, needed: set[str], now: datetime) -> None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from consultations.deadlines import LEGAL_TIME
 from consultations.places import Layer, LayerRole
-from consultations.variants import Variant
+from consultations.variants import Group, Variant
 from participation import cityscape, layer_files
-from participation.cityscape import Cityscape
+from participation.cityscape import Built, Cityscape
 from participation.house import House
 
 if TYPE_CHECKING:
@@ -31,17 +31,23 @@ STEP = 0.25
 #: What a layer must be for its named areas to be open ground.
 OPEN_GROUND = (LayerRole.GREEN, LayerRole.PLAN)
 
-#: The variants that can be drawn: hash of the model, the buildings it replaces, where it lies.
-Built = tuple[tuple[str, tuple[str, ...], Path], ...]
+Plans = tuple[Built, ...]
 
 
-def built_of(house: House, rows: Sequence[Variant]) -> Built:
-    """The variants whose buildings are at hand."""
-    return tuple(
-        (row.model_sha256, tuple(row.replaces), path)
-        for row in rows
-        if (path := cityscape.local_copy(house, row.model_sha256)) is not None
-    )
+def plans_of(house: House, groups: Sequence[Group], chosen: Sequence[Variant] | None = None) -> Plans:
+    """What is counted: each variant for itself; where several consultations have some, what was chosen of them together
+    (None: what is shown first)."""
+    if len(groups) > 1:
+        together = cityscape.built(house, shown_first(groups) if chosen is None else chosen)
+        return (together,) if together else ()
+    alone = [cityscape.built(house, [row]) for group in groups for row in group.rows]
+    return tuple(each for each in alone if each is not None)
+
+
+def shown_first(groups: Sequence[Group]) -> tuple[Variant, ...]:
+    """What a picture shows before anybody chooses: of every consultation the variant that its planners put first, so that
+    none is hidden behind another one's."""
+    return tuple(group.rows[0] for group in groups)
 
 
 def moments_of(year: int, month: int, day: int, *, step: int) -> list[datetime]:
@@ -71,7 +77,7 @@ def full_hours(scape: Cityscape, day: date) -> range:
     return range(math.ceil(earliest / 60), latest // 60 + 1)
 
 
-def count_ahead(scape: Cityscape, built: Built, layers: Iterable[Layer], house: House, year: int) -> int:
+def count_ahead(scape: Cityscape, built: Plans, layers: Iterable[Layer], house: House, year: int) -> int:
     """Count the ready-made days of a year, and say how many had not been counted before."""
     if not built:
         return 0
@@ -91,7 +97,7 @@ def count_ahead(scape: Cityscape, built: Built, layers: Iterable[Layer], house: 
 @lru_cache(maxsize=32)
 def areas_of(
     scape: Cityscape,
-    built: Built,
+    built: Plans,
     day: date,
     hours: tuple[int, ...],
 ) -> tuple[tuple[float, ...], ...]:
@@ -99,19 +105,18 @@ def areas_of(
 
     def count() -> bytes:
         from geo import shadows, sun
-        from geo.city import kept_city
 
         moments = [datetime.combine(day, time(hour), LEGAL_TIME) for hour in hours]
         suns = sun.towards(sun.position(moments, scape.lon, scape.lat), scape.lon, scape.lat)
-        plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+        plans = [(each.replaces, each.bodies) for each in built]
         return json.dumps(shadows.newly(scape.near, plans, suns, scape.slope)).encode()
 
     rows = json.loads(gzip.decompress(scape.keep(_course_name(built, day, hours), count)))
     return tuple(tuple(float(area) for area in row) for row in rows)
 
 
-def _course_name(built: Built, day: date, hours: tuple[int, ...]) -> str:
-    asked = repr(([each[:2] for each in built], day.isoformat(), hours)).encode()
+def _course_name(built: Plans, day: date, hours: tuple[int, ...]) -> str:
+    asked = repr(([each.name for each in built], day.isoformat(), hours)).encode()
     return f"course-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
 
 
@@ -166,7 +171,7 @@ Hours = tuple[tuple[str, float | None, float, tuple[float, ...]], ...]
 @lru_cache(maxsize=32)
 def hours_of(
     scape: Cityscape,
-    built: Built,
+    built: Plans,
     spaces: tuple[Space, ...],
     day: date,
 ) -> Hours:
@@ -180,14 +185,14 @@ def hours_of(
     return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)
 
 
-def _hours_name(built: Built, spaces: tuple[Space, ...], day: date) -> str:
-    asked = repr(([each[:2] for each in built], spaces, day.isoformat())).encode()
+def _hours_name(built: Plans, spaces: tuple[Space, ...], day: date) -> str:
+    asked = repr(([each.name for each in built], spaces, day.isoformat())).encode()
     return f"hours-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
 
 
 def _count_hours(
     scape: Cityscape,
-    built: Built,
+    built: Plans,
     spaces: tuple[Space, ...],
     day: date,
 ) -> Hours:
@@ -199,13 +204,12 @@ def _count_hours(
     import shapely
 
     from geo import shadows, sun
-    from geo.city import kept_city
 
     moments = moments_of(day.year, day.month, day.day, step=round(STEP * 60))
     seen = sun.position(moments, scape.lon, scape.lat)
     suns = sun.towards(seen, scape.lon, scape.lat)[seen.elevation >= sun.LOWEST]
     now = scape.near
-    plans = [(replaces, kept_city(path, sha256)) for sha256, replaces, path in built]
+    plans = [(each.replaces, each.bodies) for each in built]
     around = shapely.union_all([shapely.union_all(bodies.footprints) for _, bodies in plans])
     windows = [
         each for each in shadows.windows(now) if shapely.dwithin(around, shapely.Point(each.at[:2]), 90)

@@ -7,7 +7,7 @@ the layer here, never from what was sent.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,10 +16,11 @@ from sqlmodel import Session
 
 from consultations import places, variants
 from consultations.contributions import Thing
+from consultations.nesting import Part
 from consultations.places import Layer, LayerRole
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, ProcedureState
 from geo import features
-from geo.geometry import GeometryProblem, Located, degrees_of, from_lonlat, from_metres
+from geo.geometry import GeometryProblem, Located, degrees_of, from_lonlat, from_metres, metres_of
 from participation import cityscape, i18n, layer_files, plan_words
 from participation.house import House
 from participation.settings import LANGUAGES
@@ -106,7 +107,7 @@ def find(house: House, session: Session, procedure: Procedure, choice: Choice) -
         return None
     city: Any = scape.city
     if choice.variant is not None:
-        row = variants.variant_by_id(session, procedure.id or 0, choice.variant)
+        row = variants.seen_by_id(session, procedure, choice.variant)
         city = cityscape.bodies_of(house, row) if row else None
     number = city.row(choice.building) if city is not None and choice.building else None
     if choice.building and number is None:
@@ -124,6 +125,21 @@ def find(house: House, session: Session, procedure: Procedure, choice: Choice) -
         return on_building
     thing = replace(on_building.thing, layer=layer.series or layer.id, delivery=layer.id)
     return replace(on_building, thing=thing)
+
+
+def lowest_part_around(parts: Sequence[Part], found: Found) -> Part | None:
+    """The lowest part, and of several the smallest, in whose plan area a thing lies; withdrawn ones take nothing."""
+    import shapely
+
+    point = shapely.Point(*metres_of(found.located.lon, found.located.lat))
+    around = []
+    for part in parts:
+        if part.procedure.plan_area is None or part.procedure.state == ProcedureState.WITHDRAWN.value:
+            continue
+        area = shapely.from_wkb(part.procedure.plan_area)
+        if shapely.covers(area, point):
+            around.append((-part.level, float(shapely.area(area)), part.procedure.id or 0, part))
+    return min(around, key=lambda each: each[:3])[3] if around else None
 
 
 #: An object with more vertices is shown and kept by a point on it; its layer has the shape.

@@ -16,18 +16,19 @@ from typing import Any
 
 from starlette.responses import Response
 
-from consultations import places, published, variants
+from consultations import nesting, phases, places, published, variants
 from consultations.permissions import Permission
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, localised
 from consultations.published import Wanted
-from consultations.variants import FIGURES, Variant, Viewpoint
+from consultations.variants import FIGURES, Group, Variant, Viewpoint
 from geo.geometry import metres_of, tile_of
 from participation import cityscape, i18n, sun_hours, things
 from participation.cityscape import Building, Cityscape
 from participation.pages.contributions_list import KINDS, open_procedure
 from participation.pages.map_ground import FOR_EVER, BaseMap, base_map, compressed, local_copy
-from participation.pages.maps import ways_of
+from participation.pages.maps import takes_something, ways_of
+from participation.pages.shown_variants import field_of, groups_here, titled
 from participation.pages.sunlight import SPECIAL_DAYS, WINDS
 from participation.web import Visit, page
 
@@ -70,6 +71,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class ShownGroup:
+    """The variants of one consultation, of which one, or none, is shown: the name of the field that chooses, what is said
+    over it, the part that they belong to (empty: the consultation of this page) and where that is, and the table that
+    compares them: caption row and rows of words."""
+
+    name: str
+    legend: str
+    part: str
+    url: str
+    variants: tuple[Shown, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Seen:
     """A viewpoint: its kind in words, and what is to be seen."""
 
@@ -93,10 +109,9 @@ class CityPage:
 
     title: str
     slug: str
-    variants: tuple[Shown, ...]
-    #: The table that compares: caption row and rows of words.
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    groups: tuple[ShownGroup, ...]
+    #: Parts with variants that lie outside the picture: what they are called, and their own pictures.
+    elsewhere: tuple[tuple[str, str], ...]
     views: tuple[Seen, ...]
     houses: tuple[House, ...]
     more_houses: int
@@ -118,12 +133,21 @@ def scape_of(visit: Visit, procedure: Procedure) -> Cityscape:
     return scape
 
 
+def takes_comments(visit: Visit, procedure: Procedure) -> bool:
+    """Whether something can be handed in about what is in the picture, to this consultation or one of its parts."""
+    if ways_of(visit, procedure):
+        return True
+    parts = [part.procedure for part in nesting.parts(visit.session, procedure.id or 0)]
+    of_parts = phases.phases_of_all(visit.session, [each.id or 0 for each in parts]) if parts else {}
+    return any(takes_something(visit, each, of_parts[each.id or 0]) for each in parts)
+
+
 @page("/beteiligungen/{slug}/3d", name="city", may=Permission.READ_PUBLIC, shared=True)
 def city(visit: Visit) -> Response:
     """A plan in three dimensions: the words at once, the picture when it is asked for."""
     procedure = open_procedure(visit)
     scape = scape_of(visit, procedure)
-    rows = variants.variants_of(visit.session, procedure.id or 0)
+    groups, elsewhere = groups_here(visit, procedure)
     named = sorted(
         {each.label: each for each in scape.made.near if each.label}.values(), key=lambda each: places.fold(each.label)
     )  # fmt: skip
@@ -139,9 +163,8 @@ def city(visit: Visit) -> Response:
         CityPage(
             title=localised(procedure, visit.language, "title"),
             slug=slug,
-            variants=tuple(_shown(visit, row, rows[0]) for row in rows),
-            head=(visit.gettext("What"), *(variants.localised(row, visit.language, "title") for row in rows)),
-            rows=_table(visit, rows),
+            groups=tuple(_shown_group(visit, group) for group in groups),
+            elsewhere=elsewhere,
             views=tuple(
                 Seen(
                     row.id or 0,
@@ -157,7 +180,7 @@ def city(visit: Visit) -> Response:
             data=tuple(data.items()),
             preload=(data["three"], *_asked_for_later(visit, data["three"])),
             shadow_url=visit.url("sunlight", slug=slug),
-            comment_url=visit.url("city_comment", slug=slug) if ways_of(visit, procedure) else "",
+            comment_url=visit.url("city_comment", slug=slug) if takes_comments(visit, procedure) else "",
             map_url=visit.url("hearing_map", slug=slug),
             attribution=scape.attribution,
         ),
@@ -180,6 +203,20 @@ def building_facts(visit: Visit, building: Building) -> str:
         visit.gettext("%(metres)s m high", metres=i18n.number(round(building.height, 1), visit.language)),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _shown_group(visit: Visit, group: Group) -> ShownGroup:
+    part = localised(group.procedure, visit.language, "title") if group.level else ""
+    titles = (variants.localised(row, visit.language, "title") for row in group.rows)
+    return ShownGroup(
+        field_of(group),
+        part or visit.gettext("What is built"),
+        part,
+        visit.url("hearing", slug=group.procedure.slug),
+        tuple(_shown(visit, row, group.rows[0]) for row in group.rows),
+        (visit.gettext("What"), *titles),
+        _table(visit, group.rows),
+    )
 
 
 def _shown(visit: Visit, row: Variant, first: Variant) -> Shown:
@@ -273,7 +310,7 @@ def city_scene(visit: Visit) -> Response:
     scape = scape_of(visit, procedure)
     east, north, height = scape.origin
     west, south, step, columns, _ = scape.made.ground
-    rows = variants.variants_of(visit.session, procedure.id or 0)
+    groups, _ = groups_here(visit, procedure)
     look = base_map(visit, procedure)
     scene = {
         "origin": scape.origin,
@@ -291,13 +328,15 @@ def city_scene(visit: Visit) -> Response:
         "variants": [
             {
                 "id": row.id,
-                "title": variants.localised(row, visit.language, "title"),
+                "group": field_of(group),
+                "title": titled(visit, group, row),
                 "url": visit.url(
                     "city_variant", slug=procedure.slug, variant=row.id, v=row.model_sha256[:12]
                 ),
                 "replaces": row.replaces,
             }
-            for row in rows
+            for group in groups
+            for row in group.rows
         ],
         "views": [
             {
@@ -313,7 +352,7 @@ def city_scene(visit: Visit) -> Response:
         "pins": _pins(visit, procedure, scape),
         "days": _days(visit, scape),
         "shadow": visit.url("sunlight_feed", slug=procedure.slug),
-        "comment": visit.url("city_comment", slug=procedure.slug) if ways_of(visit, procedure) else "",
+        "comment": visit.url("city_comment", slug=procedure.slug) if takes_comments(visit, procedure) else "",
     }
     return Response(
         json.dumps(scene, ensure_ascii=False, separators=(",", ":")), media_type="application/json; charset=utf-8"
@@ -483,10 +522,10 @@ def _made(visit: Visit, name: str, media_type: str) -> Response:
 
 @page("/beteiligungen/{slug}/varianten/{variant:int}.glb", name="city_variant", may=Permission.READ_PUBLIC)
 def city_variant(visit: Visit) -> Response:
-    """The buildings that a variant adds, as binary glTF."""
+    """The buildings that a variant adds to this picture, of the consultation itself or of a part of it, as binary glTF."""
     procedure = open_procedure(visit)
     scape = scape_of(visit, procedure)
-    row = variants.variant_by_id(visit.session, procedure.id or 0, visit.request.path_params["variant"])
+    row = variants.seen_by_id(visit.session, procedure, visit.request.path_params["variant"])
     body = cityscape.variant_glb(visit.house, scape, row) if row else None
     if row is None or body is None:
         visit.not_found()

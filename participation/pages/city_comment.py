@@ -1,7 +1,7 @@
 """A building, a floor, a point: what a contribution is about, chosen from lists or in the picture.
 
 The picture in three dimensions leads here with what was picked; without it, building and floor are chosen from lists.
-Both go on to the same form as every other contribution.
+Both go on to the same form as every other contribution: that of the part of an area which a thing belongs to.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from starlette.responses import Response
 from wtforms import Form, HiddenField, SelectField
 from wtforms.fields import SelectChoice
 
-from consultations import places, variants
+from consultations import nesting, places, variants
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
+from consultations.variants import Group
 from participation import cityscape, things
 from participation.cityscape import Building, Cityscape
 from participation.pages.city import building_facts
@@ -21,6 +22,7 @@ from participation.pages.contributions_list import open_procedure
 from participation.pages.map_plan import Way
 from participation.pages.maps import ways_of
 from participation.pages.place_words import found_in_words
+from participation.pages.shown_variants import groups_here, titled
 from participation.things import Choice, Found
 from participation.web import Visit, page
 
@@ -49,8 +51,12 @@ class CommentPage:
     #: The place in words, and what can be handed in about it.
     chosen: str
     ways: tuple[Way, ...]
+    #: What it belongs to, where that is a part of this consultation, and where that is.
+    part: str
+    part_url: str
+    #: What takes it instead, where that part takes nothing now.
+    instead: str
     problem: str
-    is_open: bool
     city_url: str
 
 
@@ -62,8 +68,9 @@ def city_comment(visit: Visit) -> Response:
     if scape is None:
         visit.not_found()
     form = visit.form(BuildingForm)
-    offered = _offered(visit, procedure, scape)
-    form.haus.choices = [SelectChoice("", N_("Please choose")), *_choices(visit, offered)]
+    groups, _ = groups_here(visit, procedure)
+    offered = _offered(visit, groups, scape)
+    form.haus.choices = [SelectChoice("", N_("Please choose")), *_choices(visit, groups, offered)]
     choice = things.read_choice(str(form.was.data or "")) or _from_lists(form)
     if choice is not None and choice.building and not form.haus.data:
         form.haus.data = _value(choice.variant, choice.building)
@@ -77,7 +84,9 @@ def city_comment(visit: Visit) -> Response:
         form.stock.choices += [
             SelectChoice(str(number), _floor(visit, number)) for number in range(max(building.storeys, 1))
         ]
-    ways = ways_of(visit, procedure)
+    line = _belongs_to(visit, procedure, choice, found) if choice and found else [procedure]
+    taking, ways = _taken_by(visit, line, choice) if choice else (procedure, ())
+    part = line[0] if line[0] is not procedure else None
     return visit.render(
         "city/comment.html",
         CommentPage(
@@ -88,11 +97,40 @@ def city_comment(visit: Visit) -> Response:
             facts=building_facts(visit, building) if building else "",
             chosen=found_in_words(visit, found) if found else "",
             ways=_with_place(ways, found, choice) if found and choice else (),
+            part=localised(part, visit.language, "title") if part else "",
+            part_url=visit.url("hearing", slug=part.slug) if part else "",
+            instead=localised(taking, visit.language, "title") if ways and taking is not line[0] else "",
             problem=problem,
-            is_open=bool(ways),
             city_url=visit.url("city", slug=procedure.slug),
         ),
     )
+
+
+def _belongs_to(visit: Visit, procedure: Procedure, choice: Choice, found: Found) -> list[Procedure]:
+    """What a thing belongs to and what that is a part of, up to this consultation: a planned building to the one that plans
+    it, anything else to the lowest part, and of those the smallest, in whose plan area it lies."""
+    parts = {part.procedure.id: part for part in nesting.parts(visit.session, procedure.id or 0)}
+    at: nesting.Part | None = None
+    if choice.variant is not None:
+        row = variants.seen_by_id(visit.session, procedure, choice.variant)
+        at = parts.get(row.procedure_id) if row else None
+    elif parts:
+        at = things.lowest_part_around(list(parts.values()), found)
+    line = []
+    while at is not None:
+        line.append(at.procedure)
+        at = parts.get(at.procedure.part_of_id)
+    return [*line, procedure]
+
+
+def _taken_by(visit: Visit, line: Sequence[Procedure], choice: Choice) -> tuple[Procedure, tuple[Way, ...]]:
+    """The first of a line that takes something now and knows the thing, and what that is; the last one otherwise."""
+    for each in line:
+        ways = ways_of(visit, each)
+        # A part without a plan area, or without the model that its area has for itself, has no picture to measure on.
+        if ways and (each is line[-1] or things.find(visit.house, visit.session, each, choice) is not None):
+            return each, ways
+    return line[-1], ()
 
 
 def _floor(visit: Visit, number: int) -> str:
@@ -117,10 +155,10 @@ def _from_lists(form: BuildingForm) -> Choice | None:
 _Offered = dict[str, Building]
 
 
-def _offered(visit: Visit, procedure: Procedure, scape: Cityscape) -> _Offered:
+def _offered(visit: Visit, groups: Sequence[Group], scape: Cityscape) -> _Offered:
     """What can be chosen, by the value that its option sends: the buildings of the variants and those near the plan."""
     found: _Offered = {}
-    for variant in variants.variants_of(visit.session, procedure.id or 0):
+    for variant in (row for group in groups for row in group.rows):
         bodies = cityscape.bodies_of(visit.house, variant)
         if bodies is not None:
             found |= {_value(variant.id, each.id): each for each in cityscape.buildings_in(bodies)}
@@ -128,23 +166,18 @@ def _offered(visit: Visit, procedure: Procedure, scape: Cityscape) -> _Offered:
     return found | {each.id: each for each in sorted(named, key=lambda each: places.fold(each.label))}
 
 
-def _choices(visit: Visit, offered: _Offered) -> Sequence[SelectChoice]:
-    titles: dict[str, str] = {}
+def _choices(visit: Visit, groups: Sequence[Group], offered: _Offered) -> Sequence[SelectChoice]:
+    titles = {str(row.id): titled(visit, group, row) for group in groups for row in group.rows}
     return [
         SelectChoice(
             value,
             building.label or building.id,
-            optgroup=titles.setdefault(value.partition(":")[0], _group(visit, value))
+            optgroup=titles[value.partition(":")[0]]
             if ":" in value
             else visit.gettext("Buildings that stand today"),
         )
         for value, building in offered.items()
     ]
-
-
-def _group(visit: Visit, value: str) -> str:
-    row = visit.session.get(variants.Variant, int(value.partition(":")[0]))
-    return variants.localised(row, visit.language, "title") if row else ""
 
 
 def _with_place(ways: Sequence[Way], found: Found, choice: Choice) -> tuple[Way, ...]:

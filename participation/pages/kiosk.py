@@ -198,7 +198,7 @@ def table(visit: Visit) -> Response:
             map_url=visit.url("hearing_map", slug=slug),
             list_url=visit.url("contributions_list", slug=slug),
             ways=ways_of(visit, procedure),
-            variants=len(variants.variants_of(visit.session, procedure.id or 0)),
+            variants=sum(len(group.rows) for group in variants.groups_of(visit.session, procedure)),
             settings=json.dumps(settings, ensure_ascii=False),
         ),
     )

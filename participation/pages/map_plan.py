@@ -2,7 +2,7 @@
 
 import gzip
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from consultations import procedures, published
 from consultations.contributions import Kind
 from consultations.permissions import Permission
-from consultations.phases import Opens, phases_of
+from consultations.phases import Opens, Phase, phases_of
 from consultations.procedures import Procedure, localised
 from consultations.published import InView, Wanted
 from geo.plans import Picture, Pin, static_plan_svg
@@ -58,16 +58,7 @@ def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
     """What can be handed in now, with addresses that a place is added to."""
     if "statement" not in PAGES:
         return ()
-    phases = phases_of(visit.session, procedure.id or 0)
-    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
-    if procedure.state != procedures.ProcedureState.PUBLISHED.value:
-        return ()
-    late = deadline is not None and deadline.state == "late"
-    kinds = [
-        kind
-        for kind in Kind
-        if overview.is_open(phases, Opens(kind.value), visit.now) or (late and kind is Kind.STATEMENT)
-    ]
+    kinds = _taken(visit, procedure, phases_of(visit.session, procedure.id or 0))
     return tuple(
         Way(
             visit.gettext(_HERE[kind.value]),
@@ -75,6 +66,23 @@ def ways_of(visit: Visit, procedure: Procedure) -> tuple[Way, ...]:
         )
         for kind in kinds
     )
+
+
+def takes_something(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> bool:
+    """Whether there are `ways_of` a consultation, for who has the phases of many at hand."""
+    return "statement" in PAGES and bool(_taken(visit, procedure, phases))
+
+
+def _taken(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> list[Kind]:
+    deadline = overview.deadline(procedure, phases, visit.now, visit.language)
+    if procedure.state != procedures.ProcedureState.PUBLISHED.value:
+        return []
+    late = deadline is not None and deadline.state == "late"
+    return [
+        kind
+        for kind in Kind
+        if overview.is_open(phases, Opens(kind.value), visit.now) or (late and kind is Kind.STATEMENT)
+    ]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from participation.pages.map_feeds import feed_entry
 from participation.pages.map_ground import NOTHING, base_map, choice_asked, in_degrees, spelled_choice
 from participation.pages.map_layers import LegendLine, legend_of, overlays_of
 from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
+from participation.pages.map_plan import takes_something as takes_something
 from participation.pages.map_plan import ways_of as ways_of
 from participation.pages.map_things import ObjectLine
 from participation.pages.place_words import kind_and_district, where_in_words

@@ -5,11 +5,10 @@ three dimensions.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -22,15 +21,16 @@ from consultations import places, variants
 from consultations.deadlines import LEGAL_TIME
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
-from consultations.variants import Variant
+from consultations.variants import Group, Variant
 from geo.geometry import wkb_to_geojson
 from geo.plans import Tint, static_plan_svg
 from geo.views import View
 from participation import cityscape, i18n, sun_hours
-from participation.cityscape import Cityscape
+from participation.cityscape import Built, Cityscape
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, colours_url
 from participation.pages.map_ground import base_map, in_degrees, sources_at
+from participation.pages.shown_variants import OWN, field_of, groups_here, titled
 from participation.web import Visit, page
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ AROUND = 90.0
 ROWS = 25
 #: Less than this is not told, in hours: no more than the steps can say.
 WORTH_TELLING = 0.25
+#: What the fields send that choose what is built, for nothing.
+TODAY = "heute"
 
 
 WINDS = (
@@ -75,9 +77,8 @@ def wind(visit: Visit, degrees: float) -> str:
 
 
 class SunForm(Form):
-    """A moment, and what is built by then."""
+    """A moment; what is built by then is chosen by fields of its own (`_form_of`)."""
 
-    variante = RadioField(N_("What is built"), choices=[], validate_choice=False)
     tag = DateField(N_("Day"), [Optional()])
     uhr = TimeField(N_("Time of day"), [Optional()])
 
@@ -108,8 +109,14 @@ class SunPage:
     slug: str
     styles: tuple[str, ...]
     form: SunForm
+    #: The fields that choose what is built, one for each consultation that has variants.
+    fields: tuple[str, ...]
+    #: All of them at once, where there are several.
+    together: tuple[Choice, ...]
+    #: Parts with variants that lie outside the picture: what they are called, and their own pictures.
+    elsewhere: tuple[tuple[str, str], ...]
     words: str
-    #: Sentences on what is newly shaded, one for each variant.
+    #: Sentences on what is newly shaded: one for each variant, or for all that are chosen and each of them.
     areas: tuple[str, ...]
     picture: Markup
     alternative: str
@@ -134,16 +141,32 @@ class SunPage:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the address asks for: a moment, and the variant that the picture shows (None: as it is today)."""
+    """What the address asks for: a moment, and the variants that the picture shows (none: as it is today)."""
 
     moment: datetime
-    variant: Variant | None
-    rows: tuple[Variant, ...]
+    groups: Sequence[Group]
+    chosen: tuple[Variant, ...]
+    elsewhere: tuple[tuple[str, str], ...]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the fields say that choose what is built."""
+        rows = set(self.chosen_ids)
+        found = {
+            field_of(group): next((str(row.id) for row in group.rows if row.id in rows), TODAY)
+            for group in self.groups
+        }
+        return found or {OWN: TODAY}
+
+    @property
+    def chosen_ids(self) -> tuple[int, ...]:
+        return tuple(row.id or 0 for row in self.chosen)
 
 
 @page("/beteiligungen/{slug}/schatten", name="sunlight", may=Permission.READ_PUBLIC, shared=True)
 def sunlight(visit: Visit) -> Response:
-    """Sun and shadow of a plan. Understands `variante` (an id, or `heute`), `tag` (a day) and `uhr` (a time)."""
+    """Sun and shadow of a plan. Understands `variante` (an id, or `heute`), the same for each of its parts (`field_of`),
+    `tag` (a day) and `uhr` (a time)."""
     procedure = open_procedure(visit)
     scape = cityscape.of(visit.house, visit.session, procedure)
     if scape is None:
@@ -151,20 +174,11 @@ def sunlight(visit: Visit) -> Response:
     asked = _asked(visit, procedure)
     shown = _shown(visit, procedure, scape, asked)
     day = asked.moment.date()
-    form = visit.form(
-        SunForm, variante=str(asked.variant.id) if asked.variant else "heute", tag=day, uhr=asked.moment.time()
-    )  # fmt: skip
-    form.variante.choices = [
-        *(SelectChoice(str(row.id), variants.localised(row, visit.language, "title")) for row in asked.rows),
-        SelectChoice("heute", N_("As it is today")),
-    ]
-    form.variante.data = str(asked.variant.id) if asked.variant else "heute"
-    form.tag.data, form.uhr.data = day, asked.moment.time()
+    form = _form_of(visit, asked)
     earliest, latest = sun_hours.daylight(scape, day)
-    chosen = form.variante.data
 
     def at(**more: object) -> str:
-        here = {"variante": chosen, "tag": day.isoformat(), "uhr": asked.moment.strftime("%H:%M"), **more}
+        here = {**asked.fields, "tag": day.isoformat(), "uhr": asked.moment.strftime("%H:%M"), **more}
         return visit.url("sunlight", slug=procedure.slug, **here)
 
     hours = sun_hours.full_hours(scape, day)
@@ -175,6 +189,9 @@ def sunlight(visit: Visit) -> Response:
             slug=procedure.slug,
             styles=(colours_url(visit), visit.static("css/map.css"), visit.static("css/city.css")),
             form=form,
+            fields=tuple(asked.fields),
+            together=_together(visit, asked, at),
+            elsewhere=asked.elsewhere,
             words=shown.words,
             areas=shown.areas,
             picture=Markup(shown.svg),
@@ -199,7 +216,7 @@ def sunlight(visit: Visit) -> Response:
             latest=latest,
             minutes=asked.moment.hour * 60 + asked.moment.minute,
             feed_url=visit.url("sunlight_feed", slug=procedure.slug),
-            variant_titles=tuple(variants.localised(row, visit.language, "title") for row in asked.rows),
+            variant_titles=_columns(visit, asked),
             losses=_losses(visit, procedure, scape, asked),
             course=_course(visit, scape, asked, hours),
             canvas=canvas_of(visit, base_map(visit, procedure), procedure, {}),
@@ -210,6 +227,58 @@ def sunlight(visit: Visit) -> Response:
             attribution=scape.attribution,
         ),
     )
+
+
+def _form_of(visit: Visit, asked: _Asked) -> SunForm:
+    """The form with what was asked for: a field for each consultation that has variants here."""
+    fields = {}
+    for name in asked.fields:
+        group = next((each for each in asked.groups if field_of(each) == name), None)
+        own = group is None or not group.level
+        legend = (
+            N_("What is built")
+            if group is None or own
+            else localised(group.procedure, visit.language, "title")
+        )
+        rows = group.rows if group else ()
+        fields[name] = RadioField(
+            legend,
+            choices=[
+                *(
+                    SelectChoice(str(row.id), variants.localised(row, visit.language, "title"))
+                    for row in rows
+                ),
+                SelectChoice(TODAY, N_("As it is today")),
+            ],
+            validate_choice=False,
+        )
+    form: SunForm = visit.form(type("SunFormOfPlan", (SunForm,), fields))
+    for name, value in asked.fields.items():
+        form[name].data = value
+    form.tag.data, form.uhr.data = asked.moment.date(), asked.moment.time()
+    return form
+
+
+def _together(visit: Visit, asked: _Asked, at: Callable[..., str]) -> tuple[Choice, ...]:
+    """Everything as it is today, or what is shown first of everything, where several consultations plan something."""
+    if len(asked.groups) < 2:
+        return ()
+    nothing = dict.fromkeys(asked.fields, TODAY)
+    first = {field_of(group): str(group.rows[0].id) for group in asked.groups}
+    return tuple(
+        Choice(visit.gettext(words), at(**fields), fields == asked.fields)
+        for words, fields in (
+            (N_("The first variant of each"), first),
+            (N_("Everything as it is today"), nothing),
+        )
+    )
+
+
+def _columns(visit: Visit, asked: _Asked) -> tuple[str, ...]:
+    """What the columns of tables stand for, as `sun_hours.plans_of` counts them."""
+    if len(asked.groups) > 1:
+        return (visit.gettext("With what is chosen above"),) if asked.chosen else ()
+    return tuple(titled(visit, group, row) for group in asked.groups for row in group.rows)
 
 
 @page("/beteiligungen/{slug}/schatten.json", name="sunlight_feed", may=Permission.READ_PUBLIC, shared=True)
@@ -232,6 +301,7 @@ def sunlight_feed(visit: Visit) -> Response:
         "svg": shown.svg,
         "words": shown.words,
         "areas": shown.areas,
+        "chosen": shown.chosen,
         "moment": asked.moment.isoformat(),
         **(
             {
@@ -275,12 +345,13 @@ def _asked(visit: Visit, procedure: Procedure) -> _Asked:
         at = time.fromisoformat(asked.get("uhr", "")).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         at = time(15, 0)
-    rows = tuple(variants.variants_of(visit.session, procedure.id or 0))
-    wanted = asked.get("variante", "")
-    chosen = next((row for row in rows if str(row.id) == wanted), None)
-    if chosen is None and wanted != "heute" and rows:
-        chosen = rows[0]
-    return _Asked(datetime.combine(day, at, LEGAL_TIME), chosen, rows)
+    groups, elsewhere = groups_here(visit, procedure)
+    chosen = []
+    for group, first in zip(groups, sun_hours.shown_first(groups), strict=True):
+        wanted = asked.get(field_of(group), "")
+        if wanted != TODAY:
+            chosen.append(next((row for row in group.rows if str(row.id) == wanted), first))
+    return _Asked(datetime.combine(day, at, LEGAL_TIME), groups, tuple(chosen), elsewhere)
 
 
 # --- a moment --------------------------------------------------------------------------------------
@@ -292,6 +363,8 @@ class _Shown:
     words: str
     alternative: str
     areas: tuple[str, ...]
+    #: What is said of all that is chosen together; empty without anything.
+    chosen: str
     cast: "Cast | None"
     tints: tuple[Tint, ...]
 
@@ -308,6 +381,7 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
     view = _picture_view(scape)
     tints: list[Tint] = []
     areas: list[str] = []
+    chosen = ""
     cast = None
     if elevation < sun.LOWEST:
         low = N_(
@@ -323,18 +397,22 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
             degrees=round(elevation),
         )
         towards = tuple(sun.towards(seen, scape.lon, scape.lat)[0].tolist())
-        for row in asked.rows:
-            bodies = cityscape.bodies_of(visit.house, row)
-            if bodies is None:
-                continue
-            found = _cast(scape, row.model_sha256, tuple(row.replaces), bodies_key(visit, row), towards)
-            areas.append(_area_words(visit, row, found))
-            if row is asked.variant:
-                cast = found
-                tints = _tints(found, bodies)
-        if cast is None:
-            cast = _cast(scape, "", (), None, towards)
-            tints = [Tint(_wkb(cast.before), "shade", 0.42)]
+        together = cityscape.built(visit.house, asked.chosen)
+        cast = _cast(scape, together, towards)
+        tints = _tints(cast, together.bodies) if together else [Tint(_wkb(cast.before), "shade", 0.42)]
+        if together and len(asked.chosen) > 1:
+            chosen = _area_words(visit, visit.gettext("All that is chosen together"), cast)
+            areas.append(chosen)
+        several = len(asked.groups) > 1
+        for group in asked.groups:
+            # Where several plan something, only what is chosen is told: all would be too much to read.
+            for row in group.rows:
+                alone = cityscape.built(visit.house, [row]) if row in asked.chosen or not several else None
+                if alone is not None:
+                    words_of = _area_words(visit, titled(visit, group, row), _cast(scape, alone, towards))
+                    areas.append(words_of)
+                    if [row] == list(asked.chosen):
+                        chosen = words_of
     title = visit.gettext("Shadows around the plan area")
     svg = static_plan_svg(
         sources_at(base_map(visit, procedure), view.zoom),
@@ -344,12 +422,7 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
         tints=tints,
         identifier="shadow-picture",
     )
-    return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), cast, tuple(tints))
-
-
-def bodies_key(visit: Visit, row: Variant) -> Path | None:
-    """Where the buildings of a variant lie on this machine."""
-    return cityscape.local_copy(visit.house, row.model_sha256)
+    return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), chosen, cast, tuple(tints))
 
 
 def _tints(found: "Cast", bodies: "City") -> list[Tint]:
@@ -372,8 +445,7 @@ def _wkb(shape: Any) -> bytes:
     return made
 
 
-def _area_words(visit: Visit, row: Variant, cast: "Cast") -> str:
-    title = variants.localised(row, visit.language, "title")
+def _area_words(visit: Visit, title: str, cast: "Cast") -> str:
     new, gone = (i18n.number(round(area), visit.language) for area in (cast.new_area, cast.gone_area))
     words = visit.gettext("“%(title)s”: %(area)s m² of ground are newly shaded.", title=title, area=new)
     if cast.gone_area >= 1:
@@ -382,21 +454,24 @@ def _area_words(visit: Visit, row: Variant, cast: "Cast") -> str:
 
 
 @lru_cache(maxsize=256)
-def _cast(
-    scape: Cityscape,
-    sha256: str,
-    replaces: tuple[str, ...],
-    path: Path | None,
-    towards: tuple[float, float, float],
-) -> "Cast":
+def _cast(scape: Cityscape, built: Built | None, towards: tuple[float, float, float]) -> "Cast":
     import numpy as np
 
-    from geo.city import kept_city
     from geo.shadows import cast
 
     before = scape.near
-    after = before if path is None else before.without(replaces).joined(kept_city(path, sha256))
-    return cast(before, after, np.array(towards), scape.slope)
+    after = before if built is None else before.without(built.replaces).joined(built.bodies)
+    return cast(before, after, np.array(towards), scape.slope, _standing_shade(scape, towards))
+
+
+@lru_cache(maxsize=16)
+def _standing_shade(scape: Cityscape, towards: tuple[float, float, float]) -> Any:
+    """The shadow of what stands today, for all that could be built at this moment."""
+    import numpy as np
+
+    from geo.shadows import shade_of
+
+    return shade_of(scape.near, np.array(towards), scape.slope)
 
 
 def _picture_view(scape: Cityscape) -> View:
@@ -412,7 +487,7 @@ def _picture_view(scape: Cityscape) -> View:
 
 def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> tuple[Loss, ...]:
     """Façades and open areas that lose sun on this day, those that lose most first."""
-    built = sun_hours.built_of(visit.house, asked.rows)
+    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen)
     if not built:
         return ()
     own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
@@ -455,7 +530,7 @@ def _course(
     visit: Visit, scape: Cityscape, asked: _Asked, hours: Sequence[int]
 ) -> tuple[tuple[str, ...], ...]:
     """Newly shaded ground at the full hours of the day."""
-    built = sun_hours.built_of(visit.house, asked.rows)
+    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen)
     if not built:
         return ()
     found = sun_hours.areas_of(scape, built, asked.moment.date(), tuple(hours))

@@ -184,7 +184,7 @@ function City(THREE, told) {
   const planned = [material(0xffffff), material(0xffffff)];
   const tiles = []; // those of the town
   const variants = new Map(); // id → tile
-  let chosen = "";
+  let chosen = []; // the tiles of what is shown, of each consultation one at most
 
   function tileOf(octets, materials) {
     const tile = readGlb(THREE, octets);
@@ -213,7 +213,7 @@ function City(THREE, told) {
     colour();
     resize();
     start();
-    choose(root.querySelector("input[name=variant]:checked")?.value ?? "");
+    choose();
     setDay();
     begun = true;
     draw();
@@ -237,20 +237,31 @@ function City(THREE, told) {
   /** Until what was asked for stands on the screen: the browser asks for no further frame before. */
   const shown = () => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
 
-  function choose(id) {
-    const before = variants.get(chosen);
-    if (before) world.remove(before.mesh);
-    chosen = id;
-    const tile = variants.get(id);
-    if (tile) world.add(tile.mesh);
-    const gone = new Set(tile?.variant.replaces ?? []);
+  const inputs = [...root.querySelectorAll("input[data-variant]")];
+  const gone = new Set(); // the buildings that give way to it
+
+  /** Show what is chosen of every consultation. */
+  function choose() {
+    world.remove(...chosen.map((tile) => tile.mesh));
+    chosen = inputs.filter((input) => input.checked && variants.has(input.value)).map((input) => variants.get(input.value));
+    gone.clear();
+    for (const tile of chosen) {
+      world.add(tile.mesh);
+      tile.variant.replaces.forEach((id) => gone.add(id));
+    }
     for (const each of tiles) withoutBuildings(THREE, each, gone);
     shadowsChanged();
     showNewly();
     describeSoon();
-    status.textContent = fill(words.shown, tile ? tile.variant.title : words.none);
+    status.textContent = fill(words.shown, chosen.map((tile) => tile.variant.title).join(", ") || words.none);
   }
-  for (const input of root.querySelectorAll("input[name=variant]")) input.addEventListener("change", () => choose(input.value));
+  for (const input of inputs) input.addEventListener("change", choose);
+  for (const button of root.querySelectorAll("[data-all]")) {
+    button.addEventListener("click", () => {
+      for (const input of inputs.filter((each) => each.matches(button.dataset.all))) input.checked = true;
+      choose();
+    });
+  }
 
   function plantTrees() {
     const { trees } = told;
@@ -404,11 +415,12 @@ function City(THREE, told) {
   async function showNewly() {
     if (tinted) { world.remove(tinted); tinted = null; draw(); }
     part("newly-words").textContent = "";
-    if (!newly.checked || !chosen) return;
+    if (!newly.checked || !chosen.length) return;
     running?.abort();
     running = new AbortController();
     const key = told.days.find((each) => each.key === day.value);
-    const asked = new URLSearchParams({ variante: chosen, tag: key.date, uhr: clockOf(Number(time.value)) });
+    const asked = new URLSearchParams({ tag: key.date, uhr: clockOf(Number(time.value)) });
+    for (const input of inputs) if (input.checked) asked.set(input.name, input.value || "heute");
     try {
       const shown = await fetch(`${told.shadow}?${asked}`, { signal: running.signal }).then((answer) => answer.json());
       const shapes = (shown.new ?? []).map(([outer, ...holes]) => {
@@ -424,7 +436,7 @@ function City(THREE, told) {
       }
       tinted = new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({ color: 0x7b3fa8, transparent: true, opacity: 0.6, depthWrite: false, side: THREE.DoubleSide }));
       world.add(tinted);
-      part("newly-words").textContent = shown.areas[told.variants.findIndex((each) => String(each.id) === chosen)] ?? "";
+      part("newly-words").textContent = shown.chosen;
       draw();
     } catch (problem) {
       if (problem.name !== "AbortError") throw problem;
@@ -495,8 +507,7 @@ function City(THREE, told) {
     const frustum = new THREE.Frustum().setFromProjectionMatrix(
       new THREE.Matrix4().multiplyMatrices(camera.projectionMatrix, camera.matrixWorldInverse));
     const found = [];
-    const all = [...tiles, ...(variants.has(chosen) ? [variants.get(chosen)] : [])];
-    const gone = new Set(variants.get(chosen)?.variant.replaces ?? []);
+    const all = [...tiles, ...chosen];
     const box = new THREE.Box3();
     const point = new THREE.Vector3();
     for (const tile of all) {
@@ -540,7 +551,7 @@ function City(THREE, told) {
     ray.setFromCamera(new THREE.Vector2(x, y), camera);
     const pin = ray.intersectObjects(pins)[0];
     if (pin) { showPin(pin.object.userData.pin); return; }
-    const meshes = [...tiles, ...(variants.has(chosen) ? [variants.get(chosen)] : [])].map((tile) => tile.mesh);
+    const meshes = [...tiles, ...chosen].map((tile) => tile.mesh);
     const hit = ray.intersectObjects([...meshes, ...draped.map((each) => each.mesh)])[0];
     if (!hit) { status.textContent = words.nothing; return; }
     const [east, north, high] = [hit.point.x, -hit.point.z, hit.point.y];

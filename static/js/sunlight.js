@@ -108,4 +108,4 @@ time.addEventListener("change", () => {
   slider.value = hours * 60 + rest;
   soon();
 });
-for (const choice of form.querySelectorAll("input[name=variante]")) choice.addEventListener("change", soon);
+for (const choice of form.querySelectorAll("input[type=radio]")) choice.addEventListener("change", soon);

@@ -1,0 +1,295 @@
+"""The picture of an area in three dimensions: what its parts plan stands in it, and what is said of it goes to them."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+from lxml import html
+from pydantic import SecretStr
+from sqlmodel import Session
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from consultations import procedures, publishing, variants
+from consultations.permissions import SYSTEM
+from consultations.phases import Opens, PhaseInput, PhaseKind
+from consultations.places import Layer
+from consultations.procedures import Procedure
+from consultations.variants import Variant, VariantInput
+from geo.city import Volume, city_of
+from geo.geometry import metres_of, read_geojson_geometry
+from participation import cityscape, jobs, scenes, sun_hours
+from participation.app import create_app
+from participation.database import make_engine, unit_of_work
+from participation.jobs import Job
+from participation.settings import Settings
+from participation.things import Choice
+from tests import cast, scapes
+from tests.cast import NOW, Town
+from tests.databases import Databases
+from tests.html import structure_faults
+from tests.queries import counted
+
+AT = (10.701, 48.3007)
+MOMENT = {"tag": "2027-03-21", "uhr": "15:00"}
+
+
+def square(west: float, east: float) -> Any:
+    """A plan area from one longitude to another."""
+    ring = [[west, 48.30], [east, 48.30], [east, 48.3015], [west, 48.3015], [west, 48.30]]
+    return read_geojson_geometry({"type": "Polygon", "coordinates": [ring]})
+
+
+def found_in(page: str, path: str) -> list[str]:
+    """Texts and attributes of a page."""
+    every: Any = html.fromstring(page).xpath(path)
+    return [" ".join(str(each).split()) for each in every]
+
+
+@dataclass
+class Quarter:
+    """An area with parts: the application, the area's address and key, and the variants by what they are called."""
+
+    client: TestClient
+    app: Starlette
+    town: Town
+    area_id: int
+    rows: dict[str, int]
+
+    def get(self, address: str, **asked: Any) -> str:
+        answer = self.client.get(f"/beteiligungen/{address}", params=asked)
+        assert answer.status_code == 200, answer.text[:300]
+        if answer.headers["content-type"].startswith("text/html"):
+            assert structure_faults(answer.content) == []
+        return answer.text
+
+    def json(self, address: str, **asked: Any) -> Any:
+        return json.loads(self.get(address, **asked))
+
+
+def _consultation(
+    session: Session, town: Town, key: str, title: str, area: tuple[float, float], *, part_of: int | None
+) -> Procedure:
+    ideas = PhaseInput(
+        PhaseKind.CO_CREATION,
+        starts_on=date(2027, 2, 10),
+        ends_on=date(2027, 4, 1),
+        opens=(Opens.PROPOSAL,),
+    )
+    entered = cast.consultation(key=key, title=title, phases=(ideas,), part_of_id=part_of)
+    row = procedures.create(
+        session, entered, municipality_id=town.id, template_key="informal_dialogue", by=town.planner, now=NOW
+    )
+    procedures.set_plan_area(session, row, square(*area), by=SYSTEM, now=NOW, note="Gebiet")
+    return row
+
+
+def _plan(
+    session: Session, app: Starlette, procedure: Procedure, title: str, east: float, *gone: str
+) -> Variant:
+    """A block of 20 by 12 m, so many metres east of the middle."""
+    x, y = metres_of(*AT)
+    block = Volume(
+        "P0", shapely.box(x + east, y - 6, x + east + 20, y + 6), 490, 505, name="Block", storeys=4
+    )
+    digest = cityscape.keep_model(app.state.house.files, city_of([block]))
+    new = VariantInput(title, "Ein Block.", "Entwurf", {"storeys": 4}, digest, 1, gone)
+    return variants.add_variant(session, procedure, new, by=SYSTEM, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def quarter(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarter]:
+    folder: Path = tmp_path_factory.mktemp("quarter")
+    with databases.sqlite(folder / "digilog.sqlite") as url:
+        settings = Settings(
+            database_url=url,
+            data_dir=folder,
+            secret=SecretStr("a secret that only the tests know, and long"),
+            in_process_worker=False,
+        )
+        app = create_app(settings, clock=lambda: NOW)
+        engine = make_engine(url)
+        with unit_of_work(engine, write=True) as session:
+            town = cast.found(session)
+            area = _consultation(session, town, "G-0", "Bachquartier", (10.6985, 10.7035), part_of=None)
+            publishing.publish(session, area, by=town.planner, now=NOW)
+            mill = session.merge(town.procedure)
+            procedures.set_plan_area(session, mill, square(10.70, 10.702), by=SYSTEM, now=NOW, note="Gebiet")
+            scape = scapes.build(session, app.state.house.files, mill, at=AT)
+            session.get_one(Layer, scape.layer.id).procedure_id = None  # the model of the whole town
+            below = replace(procedures.as_it_stands(mill), part_of_id=area.id)
+            procedures.change(session, mill, below, by=town.planner, now=NOW, note="Gehört dazu")
+            rows = list(scape.variants)
+            for key, title, place, east, state in (
+                ("G-1", "Bachweg", (10.7021, 10.7035), 95.0, "published"),
+                ("G-2", "Noch geheim", (10.6985, 10.6995), -95.0, "draft"),
+                ("G-3", "Zurückgezogen", (10.6985, 10.6995), -60.0, "withdrawn"),
+                ("G-4", "Weit weg", (10.73, 10.731), 2200.0, "published"),
+            ):
+                part = _consultation(session, town, key, title, place, part_of=area.id)
+                rows.append(_plan(session, app, part, f"Block {key}", east))
+                if state != "draft":
+                    publishing.publish(session, part, by=town.planner, now=NOW)
+                if state == "withdrawn":
+                    publishing.withdraw(session, part, by=town.planner, now=NOW, note="Vorbei")
+            session.flush()
+            found = {row.title: row.id or 0 for row in rows}
+            area_id = area.id or 0
+            session.expunge_all()
+        with TestClient(app, base_url="http://auenfurt.localhost") as client:
+            yield Quarter(client, app, town, area_id, found)
+        engine.dispose()
+
+
+def test_the_picture_of_an_area_holds_what_its_public_parts_plan_and_nothing_of_the_others(
+    quarter: Quarter,
+) -> None:
+    scene = quarter.json("bachquartier/3d/szene.json")
+    # By the titles of the parts; of each its own order.
+    assert [(each["title"], each["group"].partition("-")[0]) for each in scene["variants"]] == [
+        ("Block G-1 (Bachweg)", "teil"),
+        ("Hoch (Wohnen am Mühlbach)", "teil"),
+        ("Niedrig (Wohnen am Mühlbach)", "teil"),
+    ]
+    for each in scene["variants"]:
+        assert quarter.client.get(each["url"]).content[:4] == b"glTF"
+    for title in ("Block G-2", "Block G-3"):
+        address = f"/beteiligungen/bachquartier/varianten/{quarter.rows[title]}.glb"
+        assert quarter.client.get(address).status_code == 404, title
+    page = quarter.get("bachquartier/3d")
+    assert found_in(page, "//fieldset[.//input[@data-variant]]/legend/text()") == [
+        "Bachweg",
+        "Wohnen am Mühlbach",
+    ]
+    checked = {int(each) for each in found_in(page, "//input[@data-variant][@checked]/@value")}
+    assert checked == {quarter.rows["Block G-1"], quarter.rows["Hoch"]}, "the first of each"
+    assert found_in(page, "//a[text()='Weit weg']/@href") == ["/beteiligungen/weit-weg/3d"]
+    for words in ("geheim", "Zurückgezogen", "G-2", "G-3"):
+        assert words not in page + json.dumps(scene, ensure_ascii=False), words
+    # A part's own picture is what it was.
+    own = quarter.json("wohnen-am-muehlbach/3d/szene.json")["variants"]
+    assert [(each["title"], each["group"]) for each in own] == [("Hoch", "variante"), ("Niedrig", "variante")]
+    assert quarter.client.get("/beteiligungen/noch-geheim/3d").status_code == 404
+
+
+def test_shadows_in_an_area_are_those_of_all_that_is_chosen_of_its_parts(quarter: Quarter) -> None:
+    scene = quarter.json("bachquartier/3d/szene.json")
+    weg, hoch, niedrig = scene["variants"]
+
+    def cast_of(*chosen: dict[str, Any]) -> Any:
+        fields = {each["group"]: "heute" for each in scene["variants"]}
+        fields |= {each["group"]: each["id"] for each in chosen}
+        return quarter.json("bachquartier/schatten.json", **MOMENT, **fields)
+
+    first = quarter.json("bachquartier/schatten.json", **MOMENT)
+    both, high, block, nothing = cast_of(hoch, weg), cast_of(hoch), cast_of(weg), cast_of()
+    assert first == both, "what is shown before anybody chooses"
+    new = {name: found["square_metres"]["new"] for name, found in
+           (("both", both), ("high", high), ("block", block), ("nothing", nothing))}  # fmt: skip
+    # They stand far from each other: no shadow of one lies on that of the other.
+    assert new["both"] == pytest.approx(new["high"] + new["block"], abs=0.2)
+    assert new["both"] > max(new["high"], new["block"]) > new["nothing"] == 0
+    assert cast_of(niedrig)["square_metres"]["new"] < new["high"]
+    assert both["chosen"].startswith("„Alles Gewählte zusammen“:")
+    assert [re.sub("“.*", "", each) for each in both["areas"]] == [
+        "„Alles Gewählte zusammen", "„Block G-1 (Bachweg)", "„Hoch (Wohnen am Mühlbach)",
+    ]  # fmt: skip
+    assert [nothing["chosen"], nothing["areas"]] == ["", []]
+    # Without JavaScript: one choice for each part, the same words, and links for all of them at once.
+    page = quarter.get(
+        "bachquartier/schatten", **MOMENT, **{hoch["group"]: hoch["id"], weg["group"]: "heute"}
+    )
+    legends = found_in(page, "//form[@data-moment]//fieldset/legend/text()")
+    assert legends == ["Bachweg", "Wohnen am Mühlbach"]
+    checked = found_in(page, "//form[@data-moment]//input[@checked]/@value")
+    assert checked == ["heute", str(hoch["id"])]
+    assert high["areas"][0] in page
+    assert "Mit dem, was oben gewählt ist" in page
+    (everything,) = found_in(page, "//nav//a[text()='Von jedem die erste Variante']/@href")
+    assert both["chosen"] in quarter.client.get(everything).text
+    (today,) = found_in(page, "//nav//a[text()='Alles so wie heute']/@href")
+    assert "Oben ist nichts gewählt" in quarter.client.get(today).text
+    assert "geheim" not in page
+
+
+def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter) -> None:
+    def at(east: float) -> str:
+        x, y = metres_of(*AT)
+        return Choice("", None, None, (x + east, y - 20, 495.0)).text
+
+    def ways(page: str) -> set[str]:
+        return set(re.findall(r'href="/beteiligungen/([^/"]+)/stellungnahme\?[^"]*thing=', page))
+
+    # A planned building to whoever plans it; a point to the part in whose area it lies; anything else to the area.
+    planned = quarter.get("bachquartier/3d/gebaeude", haus=f"{quarter.rows['Block G-1']}:P0", stock="2")
+    assert "am Haus Block (geplant), 2. Stock" in planned
+    assert ways(planned) == {"bachweg"}
+    assert '<optgroup label="Block G-1 (Bachweg)">' in planned
+    assert "Block G-2" not in planned
+    in_mill = quarter.get("bachquartier/3d/gebaeude", was=at(0))
+    assert ways(in_mill) == {"wohnen-am-muehlbach"}
+    assert "Das gehört zu" in in_mill
+    beside = quarter.get("bachquartier/3d/gebaeude", was=at(-150))
+    assert ways(beside) == {"bachquartier"}, "a draft and a withdrawn part take nothing"
+    assert "Das gehört zu" not in beside
+    # The form of the part knows the thing.
+    (form,) = re.findall(r'href="(/beteiligungen/bachweg/stellungnahme[^"]*)"', planned)
+    assert "am Haus Block (geplant), 2. Stock" in quarter.client.get(form.replace("&amp;", "&")).text
+    # Where the part takes nothing any more, the area does, and says so.
+    with unit_of_work(quarter.app.state.house.engine, write=True) as session:
+        weg = session.get_one(Procedure, session.get_one(Variant, quarter.rows["Block G-1"]).procedure_id)
+        publishing.conclude(session, weg, by=quarter.town.planner, now=NOW, note="Fertig")
+    over = quarter.get("bachquartier/3d/gebaeude", haus=f"{quarter.rows['Block G-1']}:P0")
+    assert ways(over) == {"bachquartier"}
+    assert "Dort können Sie zurzeit nichts einreichen; was Sie hier sagen, geht an „Bachquartier“." in over
+    (form,) = re.findall(r'href="(/beteiligungen/bachquartier/stellungnahme[^"]*thing=[^"]*)"', over)
+    assert "am Haus Block (geplant)" in quarter.client.get(form.replace("&amp;", "&")).text
+    assert "Block G-1 (Bachweg)" in quarter.get("bachquartier/3d/szene.json"), "it is still planned"
+
+
+def test_the_worker_makes_what_parts_add_to_the_picture_and_pages_ask_no_more_for_more_parts(
+    quarter: Quarter,
+) -> None:
+    house = quarter.app.state.house
+    work, job = jobs.KINDS[scenes.KIND], Job(kind=scenes.KIND, run_at=NOW, created_at=NOW)
+    while any(work(house, job).values()):
+        pass
+    with unit_of_work(house.engine) as session:
+        area = session.get_one(Procedure, quarter.area_id)
+        key = cityscape.key_of(area, cityscape.layers_in_force(session, area))
+    assert key is not None
+    folder = cityscape.scenes(house) / key
+    assert len(list(folder.glob("variant-*.glb.gz"))) == 3
+    assert len(list(folder.glob("hours-*.json.gz"))) >= len(sun_hours.DAYS)
+
+    def cost() -> dict[str, int]:
+        found = {}
+        for number, address in enumerate(("3d", "3d/szene.json", "schatten", "schatten.json", "3d/gebaeude")):
+            with counted(house.engine) as asked:
+                quarter.get(f"bachquartier/{address}", anew=f"{len(quarter.rows)}-{number}")
+            found[address] = len(asked)
+        return found
+
+    few = cost()
+    with unit_of_work(house.engine, write=True) as session:
+        for number in range(6):
+            part = _consultation(
+                session,
+                quarter.town,
+                f"M-{number}",
+                f"Mehr {number}",
+                (10.7021, 10.7035),
+                part_of=quarter.area_id,
+            )
+            row = _plan(session, quarter.app, part, f"Mehr {number}", 95.0 + number)
+            publishing.publish(session, part, by=quarter.town.planner, now=NOW)
+            session.flush()
+            quarter.rows[row.title] = row.id or 0
+    assert cost() == few
+    assert len(quarter.json("bachquartier/3d/szene.json")["variants"]) == 9
