@@ -107,6 +107,10 @@ class Survey(SQLModel, table=True):
         """A text of it in a language; in the first one where it is not translated."""
         return str(self.translations.get(language, {}).get(name) or getattr(self, name))
 
+    def is_translated(self, language: str, name: str = "title") -> bool:
+        """Whether `said` gives a text in that language, and not in the first one."""
+        return bool(self.translations.get(language, {}).get(name))
+
 
 class SurveyEntry(SQLModel, table=True):
     """That somebody answered. What they said are the rows of `survey_answer`; only `version` and `state` ever change."""

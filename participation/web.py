@@ -936,10 +936,9 @@ def error_page(house: House, request: Request, status: int, message: str) -> Res
     token = request.cookies.get(identity.COOKIE, "") if status < 500 else ""
     try:
         with _visit(house, request, token, FormData(), write=False) as visit:
-            template = f"errors/{status}.html"
-            if template not in environment(visit.language).list_templates():
-                template = "errors/error.html"
-            response = visit.render(template, ErrorPage(status, message), status=status)
+            # Asked by name: a list of all templates would read every folder of them for each page that is not found.
+            own = environment(visit.language).select_template([f"errors/{status}.html", "errors/error.html"])
+            response = visit.render(str(own.name), ErrorPage(status, message), status=status)
     except Exception as problem:
         if status < 500 and not isinstance(problem, Refusal):
             raise

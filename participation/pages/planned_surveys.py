@@ -517,7 +517,7 @@ def _show(
             state=survey.state,
             tag=(kind, visit.gettext(words)),
             rows=tuple(rows) if not survey.entries else (),
-            stands=asked(visit, survey.asks) if survey.entries else (),
+            stands=asked(visit, survey.asks) if survey.entries or survey.ended_at else (),
             entries=survey.entries,
             languages=tuple((each, LANGUAGES[each]) for each in visit.languages),
             errors=errors,

@@ -26,7 +26,6 @@ from consultations.refusals import Code, Refusal
 from consultations.survey_answers import Sheet
 from consultations.surveys import Standing, Survey, SurveyEntry
 from consultations.text import spreadsheet_safe
-from participation import overview
 from participation.messages import STATUS
 from participation.pages.moderation import REASONS
 from participation.pages.planned_surveys import planned_survey
@@ -40,6 +39,7 @@ from participation.pages.survey_forms import (
     typed_in,
 )
 from participation.pages.survey_results import ResultsPage, rows_of
+from participation.pages.surveys import language_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -70,8 +70,8 @@ def answers(visit: Visit) -> Response:
             hearing_title=localised(procedure, visit.language, "title"),
             hearing_url=visit.url("planning_survey", **here),
             title=survey.said(visit.language),
+            language=language_of(visit, survey),
             is_over=surveys.standing(survey, procedure, phase, visit.now) is Standing.OVER,
-            ends=overview.last_day(phase),
             end_reason=survey.end_reason,
             answered=found.answered,
             online=found.online,
@@ -83,6 +83,7 @@ def answers(visit: Visit) -> Response:
             survey_url=visit.url("planning_survey", **here),
             csv_url=visit.url("survey_answers_csv", **here),
             json_url="",
+            for_staff=True,
         ),
     )
 

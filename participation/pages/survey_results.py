@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 
 from starlette.responses import Response
 
@@ -21,10 +20,9 @@ from consultations.questions import IN_WORDS, QuestionKind, Result
 from consultations.survey_results import Results, Words
 from consultations.surveys import Standing, Survey
 from consultations.text import spreadsheet_safe
-from participation import overview
 from participation.pages.hearings import procedure_of
 from participation.pages.survey_forms import choices_of
-from participation.pages.surveys import survey_of
+from participation.pages.surveys import language_of, survey_of
 from participation.web import Visit, page
 
 #: How many of the words said to one question a page shows; all stand in the data.
@@ -63,13 +61,13 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultsPage:
-    """What a survey came to, for everybody or (`for_staff`) for people at work."""
+    """What a survey came to, for everybody or (`for_staff`) for people at work. `language`: of the survey's own words."""
 
     hearing_title: str
     hearing_url: str
     title: str
+    language: str
     is_over: bool
-    ends: date | None
     end_reason: str
     answered: int
     online: int
@@ -150,7 +148,6 @@ def _public(visit: Visit) -> tuple[Procedure, Survey, Results, Standing]:
 def results(visit: Visit) -> Response:
     """What a survey came to; before its end only where the planners want it so."""
     procedure, survey, found, stands = _public(visit)
-    _, phase, _ = survey_of(visit, procedure)
     here = {"slug": procedure.slug, "number": survey.number}
     return visit.render(
         "surveys/results.html",
@@ -158,8 +155,8 @@ def results(visit: Visit) -> Response:
             hearing_title=localised(procedure, visit.language, "title"),
             hearing_url=visit.url("hearing", slug=procedure.slug),
             title=survey.said(visit.language),
+            language=language_of(visit, survey),
             is_over=stands is Standing.OVER,
-            ends=overview.last_day(phase),
             end_reason=survey.end_reason,
             answered=found.answered,
             online=found.online,

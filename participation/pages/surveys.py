@@ -41,6 +41,9 @@ class SurveyPage:
     hearing_url: str
     title: str
     introduction: str
+    #: In which language title and introduction are.
+    language: str
+    introduction_language: str
     number: int
     version: int
     standing: str
@@ -141,6 +144,11 @@ def _party(visit: Visit, survey: Survey) -> str:
     return hmac.digest(visit.house.link_key, spelled, "sha256").hex()
 
 
+def language_of(visit: Visit, survey: Survey, name: str = "title") -> str:
+    """In which language a text of a survey stands before its reader."""
+    return visit.language if survey.is_translated(visit.language, name) else overview.ENTERED_IN
+
+
 def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] = ()) -> SurveyPage:
     procedure = procedure_of(visit)
     survey, phase, stands = survey_of(visit, procedure)
@@ -153,6 +161,8 @@ def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] =
         hearing_url=visit.url("hearing", slug=procedure.slug),
         title=survey.said(visit.language),
         introduction=survey.said(visit.language, "introduction"),
+        language=language_of(visit, survey),
+        introduction_language=language_of(visit, survey, "introduction"),
         number=survey.number,
         version=survey.version,
         standing=stands.value,
@@ -242,7 +252,8 @@ def receipt(visit: Visit) -> Response:
             received_at=entry.received_at,
             access_code=entry.access_code,
             is_withdrawn=entry.state == surveys.EntryState.WITHDRAWN.value,
-            ends=overview.last_day(phase),
+            # Of one that ends early nobody knows beforehand: of one that has ended its phase's last day would be untrue.
+            ends=None if survey.ended_at else overview.last_day(phase),
             rows=answered_rows(visit, survey, newest.answers),
             ignored=ignored_words(visit, survey, newest.ignored),
             results_run=surveys.shows_results(survey, Standing.OPEN),

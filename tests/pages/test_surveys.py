@@ -234,7 +234,7 @@ def test_a_draft_is_seen_by_staff_only(
     assert client.get("/beteiligungen/ideen/umfragen/99999999999").status_code == 404
     seen = signed_in(engine, town.planner, new_client()).get(draft)
     assert "sieht nur die Verwaltung" in seen.text
-    assert "Antworten abschicken" not in seen.text
+    assert "Antworten absenden" not in seen.text
 
 
 def desk_form(answer: Any) -> dict[str, Any]:
@@ -326,7 +326,13 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     assert (table[1][4], table[1][-2:]) == ("1", ["", ""]), "what was taken back nobody reads any more"
     assert planner.post(stand, data={"do": "end", "note": ""}).status_code == 422
     assert planner.post(stand, data={"do": "end", "note": "Frage 1 war unklar."}).status_code == 303
-    assert "Frage 1 war unklar." in planner.get("/beteiligungen/ideen/umfragen/2").text
+    ended = planner.get("/beteiligungen/ideen/umfragen/2").text
+    assert "Frage 1 war unklar." in ended
+    assert "Gehen Sie zu Fuß? (Ja, Nein)" in ended, "what was asked can still be read"
+    assert "können Sie noch ändern" not in planner.get(here).text
+    spoken = tree_of(planner.get("/en/beteiligungen/ideen/umfragen/1"))
+    said_in = [spoken.xpath("string(//h1/@lang)"), spoken.xpath("string(//div[@class='d-prose'][1]/@lang)")]
+    assert said_in == ["en", "de"], "the introduction was not translated"
     copy = planner.post(stand, data={"do": "copy"}).headers["location"]
     assert planner.post(f"{copy}/stand", data={"do": "discard"}).headers["location"] == there
     assert planner.get(copy).status_code == 404
@@ -382,6 +388,8 @@ def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
     past = "/verwaltung/umfragen/worte?entschieden=1"
     turned = moderator.post(past, data=read | {"do": "withhold", "reason": next(iter(Reason)).value})
     assert "Nicht gezeigt" in moderator.get(turned.headers["location"]).text
+    told = colleague.get(f"/verwaltung/planung/{town.procedure.id}/umfragen/1/antworten").text
+    assert "1 Text wird nicht gezeigt. In der Tabelle aller Antworten" in told
     assert moderator.post(past, data=read | {"do": "show"}).status_code == 303
     clock.advance(days=60)
     public = new_client().get(f"{HERE}/ergebnis").text

@@ -72,6 +72,8 @@ def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tup
     assert planner.post(desk, data={"do": "put_up"}).status_code == 303
     page = planner.get(desk)
     printing = {"do": "print", "codes": "6", "once": value(page, "once")}
+    many = planner.post(desk, data={**printing, "codes": "viele"})
+    assert tree_of(many).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#codes"]
     letters = planner.post(desk, data=printing)
     found = [each.strip() for each in tree_of(letters).xpath("//strong[@class='d-vote-letter__code']/text()")]
     assert len(found) == len(set(found)) == 6
