@@ -214,6 +214,8 @@ def readers(place: Place, *, rounds: int, anew: bool) -> Iterator[Result]:
     failed: list[str] = []
 
     async def read(port: int, seed: int, warm: set[int]) -> None:
+        # They come one after the other, as people do: who all come in one moment, one process may take before the other looks.
+        await asyncio.sleep(seed / 10)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         # The first turn is not counted: each process has to have answered something before it is at its usual speed.
         for turn in range(-1, rounds):

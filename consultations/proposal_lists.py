@@ -8,13 +8,13 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, case, false, func, literal, or_, true, tuple_
+from sqlalchemy import ColumnElement, Select, String, TextClause, case, cast, false, func, or_, tuple_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -63,9 +63,6 @@ class Listed:
     total: int
     next: str | None
 
-
-#: Buckets that are looked into first where nobody knows how many proposals there are in all.
-UNTOLD = 16
 
 #: What a condition of `search` is on, where contributions themselves are not asked for.
 _KEY = "proposal.contribution_id"
@@ -141,79 +138,101 @@ def listed(
     seed: str = "",
     after: str = "",
     limit: int = PER_PAGE,
-    total: int | None = None,
+    known: "int | Hits | None" = None,
     origin: tuple[float, float] | None = None,
 ) -> Listed:
     """The proposals of a consultation that everybody may read, `limit` of them after the key of a page before.
 
-    `total`: how many there are in all, from somebody who knows. `origin`: lon and lat in degrees that `Order.NEAREST`
-    begins at (ValueError without); proposals without a place on the map come last. At most four queries, however many
-    proposals there are.
+    `known`: what somebody knows already, how many there are in all (`how_many`) or which (`hits`, better where words are
+    searched for). `origin`: lon and lat in degrees that `Order.NEAREST` begins at (ValueError without); proposals without
+    a place on the map come last. At most four queries, however many proposals there are.
     """
     conditions = _conditions(session, procedure_id, wanted)
-    if order is Order.CHANCE and total != 0:
-        return _by_chance(session, conditions, total, seed, after, limit)
-    if total is None:
-        total = how_many(session, procedure_id, wanted)
+    if known is None:
+        known = (hits if wanted.words.strip() else how_many)(session, procedure_id, wanted)
+    found = known if isinstance(known, Hits) else None
+    total = known if isinstance(known, int) else known.total
     if not total:
         return Listed((), 0, None)
+    if order is Order.CHANCE:
+        return _by_chance(session, conditions, found, total, seed, after, limit)
     return _sorted(session, procedure_id, conditions, total, order, after, limit, origin)
 
 
+@dataclass(frozen=True)
+class Hits:
+    """All proposals that a search finds, as they were dealt.
+
+    Small enough to be kept (some twenty octets for each), so that a search is looked up once and not for every page and
+    every visitor's order.
+    """
+
+    total: int
+    #: By bucket, its keys and their numbers as the database spells them ("7:813 9:26"): a page reads a few of them.
+    buckets: Mapping[int, str]
+
+    def within(self, buckets: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Key, bucket and number drawn of all in these buckets."""
+        return [
+            (int(key), bucket, int(drawn))
+            for bucket in buckets
+            for key, _, drawn in (each.partition(":") for each in self.buckets.get(bucket, "").split())
+        ]
+
+
+def hits(session: Session, procedure_id: int, wanted: Wanted) -> Hits:
+    """All proposals of a consultation that fulfil what is wanted, for `listed`; one query, which looks at each of them."""
+    each = cast(col(Proposal.contribution_id), String) + ":" + cast(col(Proposal.shuffle), String)
+    rows = session.execute(
+        select_columns(col(Proposal.bucket), func.count(), func.aggregate_strings(each, " "))
+        .where(*_conditions(session, procedure_id, wanted))
+        .group_by(col(Proposal.bucket))
+    ).all()
+    return Hits(sum(number for _, number, _ in rows), {bucket: spelled for bucket, _, spelled in rows})
+
+
 def _by_chance(
-    session: Session, conditions: Sequence[Any], total: int | None, seed: str, after: str, limit: int
+    session: Session,
+    conditions: Sequence[Any],
+    found: Hits | None,
+    total: int,
+    seed: str,
+    after: str,
+    limit: int,
 ) -> Listed:
-    """Where nobody knows how many there are, they are counted by the question that finds the page: what a search finds
-    is looked up once."""
     shuffled = list(range(BUCKETS))
     random.Random(seed).shuffle(shuffled)
     position, _, drawn = after.partition(".")
     start = int(position) if position.isdecimal() and int(position) < BUCKETS else 0
     last = int(drawn) if drawn.isdecimal() else -1
     # As many buckets as most likely hold a page; the rest only if they did not.
-    share = min(BUCKETS, max(4, round(2.5 * BUCKETS * (limit + 1) / total) + 2)) if total else UNTOLD
-    found: list[tuple[int, int, int]] = []
+    share = min(BUCKETS, max(4, round(2.5 * BUCKETS * (limit + 1) / total) + 2))
+    places = {bucket: at for at, bucket in enumerate(shuffled)}
+    kept: list[tuple[int, int, int]] = []
     for first, end in ((start, start + share), (start + share, BUCKETS)):
         chosen = shuffled[first:end]
-        if not chosen or total == 0 or len(found) > limit:
+        if not chosen or len(kept) > limit:
             continue
-        places = {bucket: at for at, bucket in enumerate(shuffled)}
-        if total is None:
-            total, rows = _counted(session, conditions, chosen)
-        else:
-            rows = session.exec(
-                select(Proposal.contribution_id, Proposal.bucket, Proposal.shuffle).where(
-                    *conditions, col(Proposal.bucket).in_(chosen)
-                )
-            ).all()
-        found += sorted((places[bucket], _drawn(seed, shuffle), number) for number, bucket, shuffle in rows)
-        found = [each for each in found if (each[0], each[1]) > (start, last)]
-    page = found[:limit]
-    more = len(found) > limit
+        rows = found.within(chosen) if found is not None else _in_buckets(session, conditions, chosen)
+        kept += sorted((places[bucket], _drawn(seed, shuffle), number) for number, bucket, shuffle in rows)
+        kept = [each for each in kept if (each[0], each[1]) > (start, last)]
+    page = kept[:limit]
+    more = len(kept) > limit
     return Listed(
         tuple(number for _, _, number in page),
-        total or 0,
+        total,
         f"{page[-1][0]}.{page[-1][1]}" if more and page else None,
     )
 
 
-def _counted(
-    session: Session, conditions: Sequence[Any], chosen: Sequence[int]
-) -> tuple[int, Sequence[tuple[int, int, int]]]:
-    """How many fulfil the conditions, and those of them in the chosen buckets."""
-    columns = (col(Proposal.contribution_id), col(Proposal.bucket), col(Proposal.shuffle))
-    all_of_them = select_columns(*columns).where(*conditions).cte("all_of_them")
-    count = select_columns(func.count()).select_from(all_of_them).scalar_subquery()
-    here = select_columns(all_of_them).where(all_of_them.c.bucket.in_(chosen)).subquery("here")
-    # The number is told even where nothing lies in these buckets.
-    rows = session.execute(
-        select_columns(count, here).select_from(
-            select_columns(literal(1)).subquery("one").outerjoin(here, true())
+def _in_buckets(
+    session: Session, conditions: Sequence[Any], buckets: Sequence[int]
+) -> Sequence[tuple[int, int, int]]:
+    return session.exec(
+        select(Proposal.contribution_id, Proposal.bucket, Proposal.shuffle).where(
+            *conditions, col(Proposal.bucket).in_(buckets)
         )
     ).all()
-    return rows[0][0], [
-        (number, bucket, shuffle) for _, number, bucket, shuffle in rows if number is not None
-    ]
 
 
 def _drawn(seed: str, shuffle: int) -> int:

@@ -74,6 +74,8 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
         host=host,
         port=port,
         workers=workers,
+        # Processes share what comes; one alone takes it as it comes.
+        loop="participation.serving:Loop" if workers > 1 and sys.platform != "win32" else "auto",
         log_level="warning",
         server_header=False,
         proxy_headers=load().trust_proxy,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypeVar
 
+from anyio import CapacityLimiter
 from sqlalchemy import Engine
 
 from consultations.files import FileStore
@@ -65,6 +66,9 @@ class House:
     octets_kept: int = 0
     #: Pages that are being made just now; whoever else asks for one of them waits for it.
     making: dict[tuple[object, ...], asyncio.Future[None]] = field(default_factory=dict)
+    #: Who makes such pages: few at once. All of them need the interpreter, and take turns at it; the third to begin would
+    #: only make the first two later. Pages that draw do not stand in this line: what is drawn lets go of the interpreter.
+    makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
     facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
     _facts_guard: threading.Lock = field(default_factory=threading.Lock)
     inspections: Inspections = field(default_factory=Inspections)

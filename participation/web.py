@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
+import anyio.to_thread
 import jinja2
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -619,7 +620,7 @@ async def _make_shared(
         return response, _finished(response) if is_for_all else None
 
     try:
-        response, kept = await run_in_threadpool(make)
+        response, kept = await anyio.to_thread.run_sync(make, limiter=None if draws else house.makers)
         if kept is not None:
             house.keep(key, kept)
             return _send_kept(request, kept)

@@ -21,7 +21,7 @@ from participation.pages.map_canvas import Canvas, canvas_of, script_words, styl
 from participation.pages.map_ground import NOTHING, base_map, choice_asked
 from participation.pages.map_layers import overlays_of
 from participation.pages.map_plan import Plan, plan_of, view_of
-from participation.pages.proposals_list import IN_FRAME, PARAMETERS, ListForm, asked_of
+from participation.pages.proposals_list import IN_FRAME, PARAMETERS, ListForm, asked_of, known_of
 from participation.pages.seen_through import title_of
 from participation.security import content_security_policy
 from participation.settings import LANGUAGES
@@ -97,6 +97,7 @@ def proposals_embed(visit: Visit) -> Response:
         order=Order.CHANCE,
         seed=f"{visit.today:%G-%V}",
         limit=EMBEDDED,
+        known=known_of(visit, procedure.id or 0, asked.wanted),
     )
     lines = tuple(
         (
@@ -109,7 +110,7 @@ def proposals_embed(visit: Visit) -> Response:
     )
     framed = ListFrame(
         title_of(visit, procedure),
-        proposal_lists.how_many(visit.session, procedure.id or 0, asked.wanted),
+        found.total,
         lines,
         visit.absolute("proposals", slug=procedure.slug, **search),
     )

@@ -148,6 +148,15 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm, *, literal: boo
     return Asked(wanted, place, near)
 
 
+def known_of(visit: Visit, procedure_id: int, wanted: Wanted) -> int | proposal_lists.Hits:
+    """How many proposals there are, or for a search which, looked up once per change: every page and every visitor's order
+    begin with it."""
+    look = proposal_lists.hits if wanted.words.strip() else proposal_lists.how_many
+    return visit.once_per_change(
+        "proposals wanted", procedure_id, wanted, make=lambda: look(visit.session, procedure_id, wanted)
+    )
+
+
 def in_frame(search: Mapping[str, str]) -> dict[str, str]:
     """The same search as the address of a frame carries it, where `sprache` is the frame's own language."""
     return {IN_FRAME.get(name, name): value for name, value in search.items()}
@@ -191,15 +200,7 @@ def list_page(visit: Visit) -> Response:
         seed=seed_of(visit, deal),
         after=after,
         origin=origin,
-        # How many a search finds, the question says that finds them; all others are counted once per change.
-        total=None
-        if wanted.words
-        else visit.once_per_change(
-            "number of proposals",
-            procedure_id,
-            wanted,
-            make=lambda: proposal_lists.how_many(visit.session, procedure_id, wanted),
-        ),
+        known=known_of(visit, procedure_id, wanted),
     )
     following = f"{deal}~{found.next}" if found.next and order is Order.CHANCE else found.next
     entries = published.by_ids(visit.session, procedure_id, found.ids)

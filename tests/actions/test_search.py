@@ -3,10 +3,13 @@
 import pytest
 from sqlmodel import Session, select
 
-from consultations import received, search
+from consultations import moderation, proposal_lists, received, search
 from consultations.contributions import Contribution, Kind
+from consultations.moderation import Action
+from consultations.proposal_lists import Wanted
 from consultations.search import TOGETHER, Among, Scope
 from tests import cast
+from tests.cast import NOW
 
 
 def test_everything_is_found_at_once_however_much_there_is(session: Session) -> None:
@@ -66,3 +69,34 @@ def test_a_search_among_some_finds_of_them_what_one_among_all_finds(
         assert found("bank", among, newest=1) == {row.id for row in (rows[3], *rows[5:])}
         # Nobody finds anything by what marks are made of.
         assert found("pfad", None) == found("kproposal", None) == set()
+
+
+def test_a_list_by_chance_shows_every_hit_of_a_search_once_and_looks_them_up_once(session: Session) -> None:
+    town = cast.with_ideas(session, "Ideen")
+    key = town.procedure.id or 0
+    made = []
+    for title in [f"Bank {at}" for at in range(9)] + ["Brunnen"] * 3:
+        row = town.hand_in(session, title, kind=Kind.PROPOSAL, title=title, wants_publication=True)
+        moderation.decide(session, row, moderation.Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+        made.append(row.id)
+    wanted = Wanted(words="Bank")
+    known = proposal_lists.hits(session, key, wanted)
+    assert (known.total, proposal_lists.how_many(session, key, wanted)) == (9, 9)
+    orders = {}
+    for seed in ("a", "b"):
+        pages: dict[bool, list[int]] = {True: [], False: []}
+        for is_known, read in pages.items():
+            after: str | None = ""
+            while after is not None:
+                page = proposal_lists.listed(
+                    session, key, wanted, seed=seed, after=after, limit=4, known=known if is_known else None
+                )
+                assert page.total == 9
+                read += page.ids
+                after = page.next
+        assert pages[True] == pages[False]
+        assert sorted(pages[True]) == sorted(each for each in made[:9] if each)
+        orders[seed] = pages[True]
+    assert orders["a"] != orders["b"]
+    nothing = Wanted(words="Zebrastreifen")
+    assert proposal_lists.listed(session, key, nothing) == proposal_lists.Listed((), 0, None)

@@ -1,0 +1,110 @@
+"""How several server processes share what comes: whoever has fewer connections open lets the next one in.
+
+All processes wait at one socket, and whoever is quickest accepts. That is the one that is awake, because it is busy: of
+sixteen readers who came one after the other, fifteen came to one of two processes, and the other core had little to do.
+So each process waits before it accepts, the longer the more connections it has open.
+"""
+
+import asyncio
+import errno
+import socket
+from asyncio import AbstractEventLoop, BaseProtocol, TimerHandle, Transport
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+#: Seconds that a process waits for each connection that it has open, and at most.
+PATIENCE, LONGEST = 0.001, 0.025
+#: Connections open for which it lets one more in at once, so that a crowd does not wait at the door.
+CROWD = 8
+#: Seconds until the next try where no more files can be open, and what says so.
+RETRY = 1.0
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Door:
+    """A listening socket that several processes share, as one of them serves it."""
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        protocol: Callable[[], BaseProtocol],
+        listening: socket.socket,
+        *,
+        backlog: int,
+        patience: float = PATIENCE,
+        longest: float = LONGEST,
+    ) -> None:
+        self.sockets = (listening,)
+        self._loop, self._protocol, self._listening = loop, protocol, listening
+        self._patience, self._longest = patience, longest
+        self._inside: set[Transport] = set()
+        self._entering: set[asyncio.Task[None]] = set()
+        self._timer: TimerHandle | None = None
+        self._is_open = True
+        listening.setblocking(False)
+        listening.listen(backlog)
+        loop.add_reader(listening, self._hear)
+
+    def inside(self) -> int:
+        """How many connections are open that came in here."""
+        self._inside = {each for each in self._inside if not each.is_closing()}
+        return len(self._inside) + len(self._entering)
+
+    def is_serving(self) -> bool:
+        """Whether more are let in."""
+        return self._is_open
+
+    def close(self) -> None:
+        """Let nobody else in; who is inside stays."""
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._listening)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def wait_closed(self) -> None:
+        """Nothing is left to wait for: a closed door is closed at once."""
+
+    def _hear(self) -> None:
+        self._loop.remove_reader(self._listening)
+        self._wait(min(self._longest, self._patience * self.inside()))
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._let_in)
+
+    def _let_in(self) -> None:
+        for _ in range(1 + self.inside() // CROWD):
+            try:
+                came, _address = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                break  # Another process was quicker, or they have gone again.
+            except OSError as problem:
+                if problem.errno not in _EXHAUSTED:
+                    raise
+                self._wait(RETRY)
+                return
+            task = self._loop.create_task(self._enter(came))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+        self._loop.add_reader(self._listening, self._hear)
+
+    async def _enter(self, came: socket.socket) -> None:
+        came.setblocking(False)
+        if came.family in (socket.AF_INET, socket.AF_INET6):
+            # Answers are sent at once, not when more of them has come together.
+            came.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport, _protocol = await self._loop.connect_accepted_socket(self._protocol, came)
+        self._inside.add(transport)
+
+
+class Loop(uvloop.Loop):
+    """uvloop, with a door of ours where processes share a socket."""
+
+    async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
+        """A server on a socket that others share (`sock`, without TLS); any other one is uvloop's."""
+        shared = options.get("sock")
+        if shared is None or options.get("ssl") is not None:
+            return await super().create_server(protocol_factory, *args, **options)
+        return Door(self, protocol_factory, shared, backlog=options.get("backlog", 100))

@@ -1,0 +1,132 @@
+"""Processes that share a listening socket: whoever has fewer connections open lets the next one in."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import cast
+
+import pytest
+
+from participation.serving import Door, Loop
+
+#: So long that a busy machine is none the wiser: what one more connection costs in patience (seconds).
+PATIENCE = 0.06
+
+
+class _Echo(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no `asyncio.Transport` by birth.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        yield found
+
+
+@contextmanager
+def _beside(make: Callable[[Loop], Door]) -> Iterator[Door]:
+    """A door in a loop of its own, in a thread: to the kernel the same as one in a process of its own."""
+    loop, doors, ready = Loop(), [], threading.Event()
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        doors.append(make(loop))
+        ready.set()
+        loop.run_forever()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield doors[0]
+    finally:
+        loop.call_soon_threadsafe(doors[0].close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _call(at: socket.socket) -> socket.socket:
+    """A connection that was answered."""
+    called = socket.create_connection(at.getsockname(), timeout=10)
+    called.sendall(b"?")
+    assert called.recv(1) == b"?"
+    return called
+
+
+def test_two_share_what_comes_and_who_has_lost_one_takes_the_next(listening: socket.socket) -> None:
+    def make(loop: Loop) -> Door:
+        return Door(loop, _Echo, listening, backlog=50, patience=PATIENCE, longest=1.0)
+
+    with _beside(make) as one, _beside(make) as other:
+        came = [_call(listening) for _ in range(8)]
+        assert one.inside() + other.inside() == 8
+        assert abs(one.inside() - other.inside()) <= 2
+        for each in came:
+            each.close()
+        again = [_call(listening) for _ in range(2)]
+        # Who went away is not counted: both waited for nobody, or for one.
+        assert one.inside() + other.inside() == 2
+        for each in again:
+            each.close()
+
+
+def test_a_closed_door_lets_nobody_in_and_who_is_inside_stays(listening: socket.socket) -> None:
+    async def run() -> None:
+        door = Door(asyncio.get_running_loop(), _Echo, listening, backlog=50)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"one")
+        assert await reader.readexactly(3) == b"one"
+        assert door.is_serving()
+        assert door.inside() == 1
+        door.close()
+        await door.wait_closed()
+        assert not door.is_serving()
+        late, late_writer = await asyncio.open_connection(*listening.getsockname())
+        late_writer.write(b"late")
+        writer.write(b"two")
+        assert await reader.readexactly(3) == b"two"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(late.read(1), 0.2)
+        for each in (writer, late_writer):
+            each.close()
+
+    with closing(Loop()) as loop:
+        loop.run_until_complete(run())
+
+
+def test_a_crowd_does_not_wait_at_the_door_one_by_one(listening: socket.socket) -> None:
+    async def run() -> None:
+        # One by one, the last of forty would wait 40 x 39 / 2 x 10 ms = 7.8 s.
+        Door(asyncio.get_running_loop(), _Echo, listening, backlog=50, patience=0.01, longest=1.0)
+        came = await asyncio.gather(*(asyncio.open_connection(*listening.getsockname()) for _ in range(40)))
+        for _reader, writer in came:
+            writer.write(b"x")
+        await asyncio.wait_for(asyncio.gather(*(reader.readexactly(1) for reader, _ in came)), 5)
+        for _reader, writer in came:
+            writer.close()
+
+    with closing(Loop()) as loop:
+        loop.run_until_complete(run())
+
+
+def test_only_a_socket_that_is_shared_gets_such_a_door(listening: socket.socket) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        shared = await loop.create_server(_Echo, sock=listening, backlog=5)
+        assert isinstance(shared, Door)
+        shared.close()
+        own = await loop.create_server(_Echo, "127.0.0.1", 0)
+        assert not isinstance(own, Door)
+        own.close()
+
+    with closing(Loop()) as loop:
+        loop.run_until_complete(run())
