@@ -321,8 +321,11 @@ class Limits:
     @property
     def missing(self) -> tuple[str, ...]:
         """What has to be said before a limit may apply: `ground`, `contact`."""
-        if not self.is_any:
-            return ()
+        return self.unsaid if self.is_any else ()
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What of ground and contact nobody has said."""
         return tuple(name for name in ("ground", "contact") if not getattr(self, name).strip())
 
 
@@ -365,6 +368,11 @@ class Arrangement:
     owner_days: int = OWNER_DAYS
     may_promote: bool = True
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What has to be said before all of this may apply: who asks only those who live here, asks for a limit as well."""
+        return self.limits.unsaid if self.audience is Audience.RESIDENTS else self.limits.missing
 
     def as_facts(self) -> dict[str, Any]:
         """As it is kept among the facts of a phase."""

@@ -99,14 +99,15 @@ def arrange(
 ) -> None:
     """Say what a phase opens, to whom and how; once published, the change is a new public version and `note` says why.
 
-    Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit lacks it),
+    Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit, or that only
+    those who live here are asked, lacks it),
     VOTE_PUT_UP ("opens": the phase holds a vote, and goes on to).
     """
     procedures.require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
         raise Refusal(Code.CHANGED_MEANWHILE)
-    if arranged.limits.missing:
-        raise Refusal(Code.REASON_REQUIRED, arranged.limits.missing[0])
+    if arranged.missing:
+        raise Refusal(Code.REASON_REQUIRED, arranged.missing[0])
     if procedure.state != ProcedureState.DRAFT.value and not note.strip():
         raise Refusal(Code.REASON_REQUIRED, "note")
     if Opening.VOTE in arrangement_of(phase).opens - arranged.opens and ballots.is_put_up(

@@ -32,20 +32,28 @@ class QuestionKind(StrEnum):
     CHOICES = "choices"  # several of them
     RANKING = "ranking"  # options in an order, the most important first
     SCALE = "scale"  # a step from 1 on
+    MATRIX = "matrix"  # statements, each with a step of one scale
     LINE = "line"  # a few words
     TEXT = "text"  # as much as somebody wants to say
-    PLACE = "place"  # somewhere, in words, found in the register of places where it stands there
+    PLACE = "place"  # somewhere: a pin on the map, or in words, found in the register of places where it stands there
 
 
 #: Kinds with options to choose from, and those whose answers are somebody's own words.
-WITH_OPTIONS = frozenset({QuestionKind.CHOICE, QuestionKind.CHOICES, QuestionKind.RANKING})
+WITH_OPTIONS = frozenset(
+    {QuestionKind.CHOICE, QuestionKind.CHOICES, QuestionKind.RANKING, QuestionKind.MATRIX}
+)
+#: Kinds that are answered with a step of a scale.
+SCALED = frozenset({QuestionKind.SCALE, QuestionKind.MATRIX})
 IN_WORDS = frozenset({QuestionKind.LINE, QuestionKind.TEXT, QuestionKind.PLACE})
 #: Kinds whose answers can decide whether a later question is asked.
 DECIDING = frozenset({QuestionKind.CHOICE, QuestionKind.CHOICES, QuestionKind.SCALE})
 
-#: Answers by the key of their question: an option, a list of options, a step, or words.
-Answer = str | int | list[str]
+#: Answers by the key of their question: an option, a list of options, a step, words; steps by statement; a place with its pin
+#: ("words", "lon", "lat").
+Answer = str | int | list[str] | dict[str, str]
 Answers = Mapping[str, Answer]
+#: The parts of a pin, as fields and answers call them.
+POSITION = ("lon", "lat")
 #: What was sent, by the names of `name_of`.
 Typed = Mapping[str, Sequence[str]]
 
@@ -74,7 +82,7 @@ class Condition:
 class Question:
     """One question. `at_least`, `at_most`: how many options one may choose or put in order; None: as many as one likes.
 
-    `steps`, `low`, `high`: of a scale, and what its ends mean. `translations`: {"en": {"label", "hint", "low", "high"}}.
+    `steps`, `low`, `high`: of a scale, and what its ends mean; of a matrix `options` are the statements. `translations`: {"en": {"label", "hint", "low", "high"}}.
     """
 
     key: str
@@ -97,10 +105,15 @@ class Question:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The keys of what can be chosen: options, or the steps of a scale."""
+        """The keys of what can be chosen: options, or the steps of a scale; of a matrix its statements."""
         if self.kind is QuestionKind.SCALE:
-            return tuple(str(step) for step in range(1, self.steps + 1))
+            return self.scale
         return tuple(option.key for option in self.options)
+
+    @property
+    def scale(self) -> tuple[str, ...]:
+        """The steps of its scale."""
+        return tuple(str(step) for step in range(1, self.steps + 1))
 
 
 def as_facts(questions: Iterable[Question]) -> list[dict[str, Any]]:
@@ -162,7 +175,7 @@ def _wrong_in_one(question: Question, earlier: Mapping[str, Question]) -> Iterat
             yield Refusal(Code.ANSWER_TOO_LONG, name, limit=limit)
     if question.kind in WITH_OPTIONS:
         yield from _wrong_in_options(question)
-    if question.kind is QuestionKind.SCALE and not FEWEST_STEPS <= question.steps <= MOST_STEPS:
+    if question.kind in SCALED and not FEWEST_STEPS <= question.steps <= MOST_STEPS:
         yield Refusal(Code.BOUNDS_TURNED, "steps")
     if question.only is not None:
         asked = earlier.get(question.only.question)
@@ -184,7 +197,7 @@ def _wrong_in_options(question: Question) -> Iterator[Refusal]:
         yield Refusal(Code.NAME_TAKEN, "options", name=twice)
     if any(len(option.label) > LABEL_LIMIT for option in question.options):
         yield Refusal(Code.ANSWER_TOO_LONG, "options", limit=LABEL_LIMIT)
-    if question.kind is QuestionKind.CHOICE:
+    if question.kind in (QuestionKind.CHOICE, QuestionKind.MATRIX):
         return
     least, most = question.at_least, question.at_most
     if any(each is not None and not 1 <= each <= len(labels) for each in (least, most)) or (
@@ -206,7 +219,8 @@ class Reading:
 
 
 def name_of(question: Question, option: str = "") -> str:
-    """What the field of a question is called; in a ranking there is one for each option."""
+    """What the field of a question is called; in a ranking and a matrix there is one for each option, beside a place's words
+    one for "lon" and one for "lat"."""
     return f"q{question.key}-{option}" if option else f"q{question.key}"
 
 
@@ -223,7 +237,7 @@ def read(questions: Sequence[Question], typed: Typed) -> Reading:
     """Read what was sent. Nothing is cut and nothing guessed: what is not among the options is refused.
 
     `wrong` holds ANSWER_REQUIRED, ANSWER_UNKNOWN, CHOSEN_TOO_FEW (least), CHOSEN_TOO_MANY (most), RANK_TWICE,
-    ANSWER_TOO_LONG (limit), each with its field and the question's number.
+    ANSWER_TOO_LONG (limit), LOCATION_INVALID (problem), each with its field and the question's number.
     """
     answers: dict[str, Answer] = {}
     ignored: list[str] = []
@@ -246,10 +260,17 @@ def read(questions: Sequence[Question], typed: Typed) -> Reading:
 
 
 def _values(question: Question, typed: Typed) -> Iterator[str]:
-    yield from typed.get(name_of(question), ())
-    if question.kind is QuestionKind.RANKING:
-        for option in question.options:
-            yield from typed.get(name_of(question, option.key), ())
+    for name in names_of(question):
+        yield from typed.get(name, ())
+
+
+def names_of(question: Question) -> tuple[str, ...]:
+    """All fields of a question, by the names under which they are sent."""
+    if question.kind in (QuestionKind.RANKING, QuestionKind.MATRIX):
+        return tuple(name_of(question, option.key) for option in question.options)
+    if question.kind is QuestionKind.PLACE:
+        return (name_of(question), *(name_of(question, each) for each in POSITION))
+    return (name_of(question),)
 
 
 def _sent(question: Question, typed: Typed) -> list[str]:
@@ -312,6 +333,48 @@ def _words(limit: int) -> Callable[[Question, Typed], str | None]:
     return read_words
 
 
+def _matrix(question: Question, typed: Typed) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    for key in question.choices:
+        sent = {value.strip() for value in typed.get(name_of(question, key), ()) if value.strip()}
+        if len(sent) > 1 or not sent <= set(question.scale):
+            raise Refusal(Code.ANSWER_UNKNOWN)
+        if sent:
+            found[key] = sent.pop()
+    if question.is_required and len(found) < len(question.options):
+        raise Refusal(Code.ANSWER_REQUIRED)
+    return found or None
+
+
+def _place(question: Question, typed: Typed) -> Answer | None:
+    """Words, or a pin with or without them; whether it lies where a pin can lie is for whoever knows the map."""
+    words = _words(LINE_LIMIT)(question, typed)
+    sent = [next(iter(typed.get(name_of(question, each), ())), "").strip() for each in POSITION]
+    if not any(sent):
+        return words
+    try:
+        lon, lat = (float(each.replace(",", ".")) for each in sent)
+    except ValueError:
+        raise Refusal(Code.LOCATION_INVALID, problem="not_finite") from None
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # also for what is no number at all
+        raise Refusal(Code.LOCATION_INVALID, problem="not_finite")
+    return {"words": words or "", "lon": f"{lon:.6f}", "lat": f"{lat:.6f}"}
+
+
+def own_words(answer: Answer | None) -> str:
+    """What somebody said in their own words; empty where they only set a pin."""
+    if isinstance(answer, dict):
+        return answer.get("words", "")
+    return answer if isinstance(answer, str) else ""
+
+
+def pin_of(answer: Answer | None) -> tuple[float, float] | None:
+    """Where somebody set a pin (longitude, latitude in degrees), or None."""
+    return (
+        (float(answer["lon"]), float(answer["lat"])) if isinstance(answer, dict) and "lon" in answer else None
+    )
+
+
 _READERS: Mapping[QuestionKind, Callable[[Question, Typed], Answer | None]] = {
     QuestionKind.CHOICE: _one,
     QuestionKind.CHOICES: _several,
@@ -319,7 +382,8 @@ _READERS: Mapping[QuestionKind, Callable[[Question, Typed], Answer | None]] = {
     QuestionKind.SCALE: _step,
     QuestionKind.LINE: _words(LINE_LIMIT),
     QuestionKind.TEXT: _words(TEXT_LIMIT),
-    QuestionKind.PLACE: _words(LINE_LIMIT),
+    QuestionKind.MATRIX: _matrix,
+    QuestionKind.PLACE: _place,
 }
 
 
@@ -332,6 +396,11 @@ def typed_again(questions: Sequence[Question], answers: Answers) -> dict[str, li
             continue
         if question.kind is QuestionKind.RANKING and isinstance(answer, list):
             found |= {name_of(question, key): [str(place)] for place, key in enumerate(answer, start=1)}
+        elif question.kind is QuestionKind.PLACE and isinstance(answer, dict):
+            found |= {name_of(question): [answer["words"]]} if answer["words"] else {}
+            found |= {name_of(question, each): [answer[each]] for each in POSITION}
+        elif isinstance(answer, dict):
+            found |= {name_of(question, key): [step] for key, step in answer.items()}
         else:
             found[name_of(question)] = answer if isinstance(answer, list) else [str(answer)]
     return found
@@ -355,14 +424,26 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """What all answers to one statement of a matrix come to; shares are of those who answered this one."""
+
+    key: str
+    answered: int
+    counts: tuple[Count, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True)
 class Result:
-    """What all answers to a question come to. `asked`: of how many it was asked; `mean`: of a scale."""
+    """What all answers to a question come to. `asked`: of how many it was asked; `mean`: of a scale; `statements`: of a
+    matrix, which has no counts of its own."""
 
     question: Question
     asked: int
     answered: int
     counts: tuple[Count, ...] = ()
     mean: float | None = None
+    statements: tuple[Statement, ...] = ()
 
 
 def tally(questions: Sequence[Question], sheets: Iterable[Answers]) -> tuple[Result, ...]:
@@ -382,7 +463,9 @@ def tally(questions: Sequence[Question], sheets: Iterable[Answers]) -> tuple[Res
                 chosen[question.key, answer[0]] += 1
                 for place, key in enumerate(answer):
                     points[question.key, key] += len(question.options) - place
-            elif question.kind not in IN_WORDS:
+            elif question.kind is QuestionKind.MATRIX and isinstance(answer, dict):
+                chosen.update((question.key, f"{key}:{step}") for key, step in answer.items())
+            elif question.kind not in IN_WORDS and not isinstance(answer, dict):
                 chosen.update(
                     (question.key, key) for key in (answer if isinstance(answer, list) else [str(answer)])
                 )
@@ -396,6 +479,9 @@ def _result(
     chosen: Mapping[tuple[str, str], int],
     points: Mapping[tuple[str, str], int],
 ) -> Result:
+    if question.kind is QuestionKind.MATRIX:
+        statements = tuple(_statement(question, key, chosen) for key in question.choices)
+        return Result(question, asked, answered, statements=statements)
     counts = tuple(
         Count(
             key,
@@ -405,10 +491,21 @@ def _result(
         )
         for key in question.choices
     )
-    mean = None
-    if question.kind is QuestionKind.SCALE and answered:
-        mean = sum(int(each.key) * each.number for each in counts) / answered
+    mean = _mean(counts, answered) if question.kind is QuestionKind.SCALE else None
     return Result(question, asked, answered, counts, mean)
+
+
+def _statement(question: Question, key: str, chosen: Mapping[tuple[str, str], int]) -> Statement:
+    numbers = {step: chosen.get((question.key, f"{key}:{step}"), 0) for step in question.scale}
+    answered = sum(numbers.values())
+    counts = tuple(
+        Count(step, number, number / answered if answered else 0.0) for step, number in numbers.items()
+    )
+    return Statement(key, answered, counts, _mean(counts, answered))
+
+
+def _mean(counts: Iterable[Count], answered: int) -> float | None:
+    return sum(int(each.key) * each.number for each in counts) / answered if answered else None
 
 
 # --- words that others may read --------------------------------------------------------------------

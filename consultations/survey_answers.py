@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from consultations import channels, contributions, journal, places, proposing, questions
@@ -13,10 +14,12 @@ from consultations.cocreation import Audience
 from consultations.deadlines import local_date
 from consultations.permissions import PUBLIC, Actor, Permission, may
 from consultations.phases import Phase
+from consultations.procedures import Procedure, ProcedureState
 from consultations.questions import IN_WORDS, Answers, QuestionKind, Typed
 from consultations.refusals import Code, Refusal
 from consultations.surveys import (
     BATCH,
+    NOTE_LIMIT,
     EntryState,
     Standing,
     Survey,
@@ -30,6 +33,12 @@ from consultations.surveys import (
     standing,
     subject_of,
 )
+from consultations.text import normalise
+
+#: What stands in the journal where a clerk sent the same form again with other answers.
+SENT_AGAIN = "the same form, sent again"
+#: So long after a survey is over it is still known which account has answered, in case its phase is prolonged after all.
+PARTIES_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,15 @@ def answer(session: Session, survey: Survey, sheet: Sheet, *, by: Actor, now: da
     if earlier is not None:
         if stands is Standing.OPEN and earlier.state == EntryState.RECEIVED.value:
             change(
-                session, earlier, sheet.typed, version=sheet.version, channel=sheet.channel, by=by, now=now
-            )
+                session, earlier, sheet.typed, version=sheet.version, channel=sheet.channel, by=by, now=now,
+                note="" if who is PUBLIC else SENT_AGAIN,
+            )  # fmt: skip
         return earlier
     _require_open(survey, phase, stands, is_public=who is PUBLIC)
     if sheet.version != survey.version:
         raise Refusal(Code.CHANGED_MEANWHILE)
     _require_audience(session, survey, phase, sheet, is_public=who is PUBLIC)
-    reading = _read(survey, sheet.typed)
+    reading = _read(session, survey, sheet.typed)
     survey.entries += 1
     session.add(survey)
     entry = SurveyEntry(
@@ -94,7 +104,7 @@ def answer(session: Session, survey: Survey, sheet: Sheet, *, by: Actor, now: da
         received_at=received_at,
         recorded_at=now,
         recorded_by=who.label,
-        is_late=not phase.is_in_time(received_at) or bool(survey.ended_at and received_at > survey.ended_at),
+        is_late=_is_late(survey, phase, received_at),
         version=0,
     )
     session.add(entry)
@@ -110,35 +120,68 @@ def change(
     *,
     version: int,
     channel: str = "web",
+    note: str = "",
+    received_at: datetime | None = None,
     by: Actor,
     now: datetime,
 ) -> SurveyEntry:
     """Answer anew: a further version, the earlier ones stay. The same answers change nothing.
 
-    Whoever calls has made sure that it is theirs (by the code). Raises Refusal NOT_ALLOWED, ALREADY_WITHDRAWN,
-    PHASE_CLOSED, CHANGED_MEANWHILE, NOTHING_ANSWERED and those of `questions.read`.
+    Whoever calls has made sure that it is theirs (by the code). At the counter a `note` says who asked for it, and what
+    reached the town (`received_at`) before the end counts after it too. Raises Refusal NOT_ALLOWED, ALREADY_WITHDRAWN,
+    REASON_REQUIRED ("note"), RECEIVED_IN_FUTURE ("received_at"), PHASE_CLOSED, CHANGED_MEANWHILE, NOTHING_ANSWERED and those of
+    `questions.read`.
     """
     survey = session.get_one(Survey, entry.survey_id)
     procedure, phase = place_of(session, survey)
     who = _who(channel, survey, by)
+    note = _noted(note, who)
+    received_at = received_at or now
+    if received_at > now:
+        raise Refusal(Code.RECEIVED_IN_FUTURE, "received_at")
     journal.hold(session, survey.municipality_id)
     session.refresh(survey)
     session.refresh(entry)
     if entry.state != EntryState.RECEIVED.value:
         raise Refusal(Code.ALREADY_WITHDRAWN)
-    _require_open(survey, phase, standing(survey, procedure, phase, now), is_public=True)
+    is_early = who is not PUBLIC and not _is_late(survey, phase, received_at)
+    _require_open(survey, phase, standing(survey, procedure, phase, now), is_public=not is_early)
     if version != survey.version:
         raise Refusal(Code.CHANGED_MEANWHILE)
-    reading = _read(survey, typed)
+    reading = _read(session, survey, typed)
     if reading.answers != newest(session, entry).answers:
-        _add_version(session, survey, entry, reading, channel=channel, by=who, now=now)
+        _add_version(session, survey, entry, reading, channel=channel, note=note, by=who, now=now)
     return entry
 
 
-def withdraw(session: Session, entry: SurveyEntry, *, channel: str = "web", by: Actor, now: datetime) -> None:
-    """Take an answer back, at any time: it counts nowhere from now on, and nobody reads its words. Twice is once."""
+def _noted(note: str, who: Actor) -> str:
+    """What the clerk wrote down of who asked for it. Raises Refusal REASON_REQUIRED ("note")."""
+    words = normalise(note, field="note", limit=NOTE_LIMIT).strip()
+    if who is not PUBLIC and not words:
+        raise Refusal(Code.REASON_REQUIRED, "note")
+    return words
+
+
+def _is_late(survey: Survey, phase: Phase, received_at: datetime) -> bool:
+    return not phase.is_in_time(received_at) or bool(survey.ended_at and received_at > survey.ended_at)
+
+
+def withdraw(
+    session: Session,
+    entry: SurveyEntry,
+    *,
+    channel: str = "web",
+    note: str = "",
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Take an answer back, at any time: it counts nowhere from now on, and nobody reads its words. Twice is once.
+
+    At the counter a `note` says who asked for it. Raises Refusal NOT_ALLOWED, REASON_REQUIRED ("note").
+    """
     survey = session.get_one(Survey, entry.survey_id)
     who = _who(channel, survey, by)
+    note = _noted(note, who)
     journal.hold(session, survey.municipality_id)
     session.refresh(entry)
     if entry.state != EntryState.RECEIVED.value:
@@ -148,7 +191,7 @@ def withdraw(session: Session, entry: SurveyEntry, *, channel: str = "web", by: 
     _let_go(session, entry)
     note_in_journal(
         session, survey, "survey_answer_withdrawn", by=who, now=now, entry=entry,
-        reference=entry.reference, channel=channel,
+        reference=entry.reference, channel=channel, **({"note": note} if note else {}),
     )  # fmt: skip
 
 
@@ -222,10 +265,17 @@ def _require_audience(
         raise Refusal(Code.ANSWERED_BEFORE)
 
 
-def _read(survey: Survey, typed: Typed) -> questions.Reading:
+def _read(session: Session, survey: Survey, typed: Typed) -> questions.Reading:
     reading = questions.read(survey.asks, typed)
     for refusal in reading.wrong:
         raise refusal
+    for question in survey.asks:
+        pin = questions.pin_of(reading.answers.get(question.key))
+        if pin is not None:
+            try:
+                places.chosen(session, survey.municipality_id, lon=str(pin[0]), lat=str(pin[1]))
+            except Refusal as refusal:
+                raise Refusal(refusal.code, questions.name_of(question), **refusal.facts) from refusal
     if not reading.answers:
         raise Refusal(Code.NOTHING_ANSWERED)
     return reading
@@ -238,6 +288,7 @@ def _add_version(
     reading: questions.Reading,
     *,
     channel: str,
+    note: str = "",
     by: Actor,
     now: datetime,
 ) -> None:
@@ -261,7 +312,7 @@ def _add_version(
     note_in_journal(
         session, survey, "survey_answered" if entry.version == 1 else "survey_answer_changed", by=by, now=now, entry=entry,
         reference=entry.reference, version=entry.version, channel=channel,
-        received_at=entry.received_at.isoformat(), late=entry.is_late, sha256=made.sha256,
+        received_at=entry.received_at.isoformat(), late=entry.is_late, sha256=made.sha256, **({"note": note} if note else {}),
     )  # fmt: skip
 
 
@@ -281,7 +332,7 @@ def _seal(entry: SurveyEntry, made: SurveyAnswer, before: str) -> str:
 def _keep_words(session: Session, survey: Survey, entry: SurveyEntry, answers: Answers) -> None:
     """Put what was said in own words before a moderator; what was decided about the same words stands."""
     known = {
-        (row.question, row.words): row
+        (row.question, row.words, (row.lon, row.lat) if row.is_pin else None): row
         for row in session.exec(
             select(SurveyWords).where(
                 SurveyWords.entry_id == entry.id, SurveyWords.state != WordsState.GONE.value
@@ -289,29 +340,30 @@ def _keep_words(session: Session, survey: Survey, entry: SurveyEntry, answers: A
         ).all()
     }
     for question in survey.asks:
-        said = answers.get(question.key)
-        if question.kind not in IN_WORDS or not isinstance(said, str):
+        answer = answers.get(question.key)
+        if question.kind not in IN_WORDS or answer is None:
             continue
-        if known.pop((question.key, said), None) is None:
-            lon, lat = _where(session, survey, said) if question.kind is QuestionKind.PLACE else (None, None)
-            session.add(
-                SurveyWords(
-                    municipality_id=survey.municipality_id,
-                    procedure_id=survey.procedure_id,
-                    survey_id=survey.id or 0,
-                    entry_id=entry.id or 0,
-                    question=question.key,
-                    words=said,
-                    lon=lon,
-                    lat=lat,
-                    # Of a late answer, or where it was said that only the planners read it, nobody else is to read it.
-                    state=(
-                        WordsState.WAITING
-                        if survey.shows_words and not entry.is_late
-                        else WordsState.WITHHELD
-                    ).value,
-                )
+        said, pin = questions.own_words(answer), questions.pin_of(answer)
+        if known.pop((question.key, said, pin), None) is not None:
+            continue
+        found = _where(session, survey, said) if question.kind is QuestionKind.PLACE else (None, None)
+        lon, lat = pin or found
+        state = WordsState.WAITING if said else WordsState.SHOWN  # a pin alone has nothing to be read
+        session.add(
+            SurveyWords(
+                municipality_id=survey.municipality_id,
+                procedure_id=survey.procedure_id,
+                survey_id=survey.id or 0,
+                entry_id=entry.id or 0,
+                question=question.key,
+                words=said,
+                lon=lon,
+                lat=lat,
+                is_pin=pin is not None,
+                # Of a late answer, or where it was said that only the planners read it, nobody else is to read it.
+                state=(state if survey.shows_words and not entry.is_late else WordsState.WITHHELD).value,
             )
+        )
     for row in known.values():
         row.state, row.shown = WordsState.GONE.value, ""
         session.add(row)
@@ -332,6 +384,44 @@ def _let_go(session: Session, entry: SurveyEntry) -> None:
         .where(col(SurveyWords.entry_id) == entry.id)
         .values(state=WordsState.GONE.value, shown="")
     )
+
+
+def _with_old_parties(now: datetime) -> Any:
+    """Answers that are still marked with a digest of an account, of surveys that take none any more."""
+    before = now - PARTIES_KEPT
+    return (
+        select(SurveyEntry)
+        .join(Survey, col(Survey.id) == col(SurveyEntry.survey_id))
+        .join(Phase, col(Phase.id) == col(Survey.phase_id))
+        .join(Procedure, col(Procedure.id) == col(Survey.procedure_id))
+        .where(
+            SurveyEntry.party != "",
+            or_(
+                and_(col(Survey.ended_at).is_not(None), col(Survey.ended_at) < before),
+                func.coalesce(Phase.effective_end, Phase.ends_on) < local_date(before),
+                col(Procedure.state).in_((ProcedureState.CONCLUDED.value, ProcedureState.WITHDRAWN.value)),
+            ),
+        )
+    )
+
+
+def are_parties_due(session: Session, now: datetime) -> bool:
+    """A cheap look that takes no writer's turn: is a digest kept that is of no more use?"""
+    return session.exec(_with_old_parties(now).limit(1)).first() is not None
+
+
+def forget_parties(session: Session, *, by: Actor, now: datetime, limit: int = 500) -> int:
+    """Erase which accounts have answered, once nobody can answer any more; the answers stay. Returns how many."""
+    rows = session.exec(_with_old_parties(now).order_by(col(SurveyEntry.survey_id)).limit(limit)).all()
+    for entry in rows:
+        entry.party = ""
+        session.add(entry)
+    for survey_id in sorted({entry.survey_id for entry in rows}):
+        count = sum(entry.survey_id == survey_id for entry in rows)
+        survey = session.get_one(Survey, survey_id)
+        note_in_journal(session, survey, "survey_accounts_erased", by=by, now=now, answers=count)
+    session.flush()
+    return len(rows)
 
 
 def examine(session: Session) -> Iterator[tuple[str, str]]:

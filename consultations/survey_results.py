@@ -121,7 +121,8 @@ def decide(
 
 @dataclass(frozen=True, order=True)
 class Said:
-    """Words that everybody may read; where they are the name of a place, a point on it in degrees."""
+    """Words that everybody may read; where somebody set a pin (then they may be empty), or where they are the name of a place,
+    a point in degrees."""
 
     words: str
     lon: float | None = None
@@ -209,13 +210,17 @@ def _words_of(session: Session, survey: Survey) -> dict[str, Words]:
         if question.kind in IN_WORDS:
             own = [row for row in rows if row.question == question.key]
             shown = [
-                Said(row.shown, *((row.lon, row.lat) if row.shown == row.words else (None, None)))
+                Said(
+                    row.shown, *((row.lon, row.lat) if row.is_pin or row.shown == row.words else (None, None))
+                )
                 for row in own
                 if row.state == WordsState.SHOWN.value
             ]
             found[question.key] = Words(
                 # In the order of the words themselves: the first of one question and the first of the next are not one person's.
-                tuple(sorted(shown, key=lambda said: said.words)),
+                tuple(
+                    sorted(shown, key=lambda said: (not said.words, said.words, said.lon or 0, said.lat or 0))
+                ),
                 sum(row.state == WordsState.WAITING.value for row in own),
                 sum(row.state == WordsState.WITHHELD.value for row in own),
             )

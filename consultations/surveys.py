@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Column, Index, UniqueConstraint, func, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import contributions, journal, procedures, proposing, questions
+from consultations import channels, contributions, journal, procedures, proposing, questions
+from consultations.channels import Entry
 from consultations.cocreation import Counts, Opening
 from consultations.deadlines import PhaseState
 from consultations.permissions import Actor
@@ -29,6 +30,7 @@ from consultations.text import normalise
 TITLE_LIMIT = 200
 INTRODUCTION_LIMIT = 10_000
 REASON_LIMIT = 500
+NOTE_LIMIT = 500
 #: Rows read at once where all answers are looked at.
 BATCH = 500
 
@@ -182,9 +184,11 @@ class SurveyWords(SQLModel, table=True):
     entry_id: int = Field(foreign_key="survey_entry.id")
     question: str
     words: str
-    #: Where it is, in degrees, if the words are the name of a place in the register; a point on it.
+    #: Where it is, in degrees: the pin that was set, or a point on the place of that name in the register.
     lon: float | None = None
     lat: float | None = None
+    #: Whether somebody set it, so that it stays when words beside it are blacked out.
+    is_pin: bool = False
     state: str = WordsState.WAITING.value
     #: What everybody reads: the words, or the words with passages blacked out.
     shown: str = ""
@@ -227,6 +231,21 @@ def by_access_code(session: Session, municipality_id: int, typed: str) -> Survey
             SurveyEntry.access_code == code, SurveyEntry.municipality_id == municipality_id
         )
     ).first()
+
+
+def entry_at_counter(session: Session, survey: Survey, typed: str) -> SurveyEntry | None:
+    """The answers that somebody names at the counter: by their access code; by the number on the sheet only what was taken in
+    there, so that nobody opens by a number what others answered at home."""
+    entry = by_access_code(session, survey.municipality_id, typed)
+    if entry is None:
+        entry = session.exec(
+            select(SurveyEntry).where(
+                SurveyEntry.survey_id == survey.id, SurveyEntry.reference == "".join(typed.split()).upper()
+            )
+        ).first()
+        if entry is not None and channels.by_key(entry.channel).entry is not Entry.CLERK:
+            return None
+    return entry if entry is not None and entry.survey_id == survey.id else None
 
 
 def entry_by_id(session: Session, municipality_id: int, entry_id: int) -> SurveyEntry | None:

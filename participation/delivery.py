@@ -26,6 +26,7 @@ from consultations import (
     procedure_news,
     received,
     support_lists,
+    survey_answers,
     voting,
 )
 from consultations.agency_overview import Told
@@ -328,6 +329,15 @@ def forget_voters(house: House) -> bool:
         return voting.forget_rolls(session, by=SYSTEM, now=house.clock()) > 0
 
 
+def forget_answerers(house: House) -> bool:
+    """Erase which accounts have answered surveys that are over."""
+    with unit_of_work(house.engine) as session:
+        if not survey_answers.are_parties_due(session, house.clock()):
+            return False
+    with unit_of_work(house.engine, write=True) as session:
+        return survey_answers.forget_parties(session, by=SYSTEM, now=house.clock()) > 0
+
+
 def tell_followers(house: House) -> bool:
     """Leave mails for those who follow something and whose time has come."""
     with unit_of_work(house.engine) as session:
@@ -358,6 +368,7 @@ def note_news(house: House, job: Job) -> dict[str, Any]:
 jobs.ROUNDS += [
     count_votes,
     forget_voters,
+    forget_answerers,
     deliver_mail,
     forget_drafts,
     mind_agencies,

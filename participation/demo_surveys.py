@@ -14,6 +14,7 @@ from consultations.permissions import PUBLIC, Role
 from consultations.phases import phases_of
 from consultations.questions import (
     IN_WORDS,
+    POSITION,
     Condition,
     Option,
     Question,
@@ -76,9 +77,16 @@ class Surveys:
         )
         words = told["words"]
         typed: dict[str, list[str]] = {}
+        # The words are for the last question that asks for some.
+        last = [each.key for each in survey.asks if each.kind in IN_WORDS][-1]
         for question in survey.asks:
             if is_asked(question, read(survey.asks, typed).answers):
-                typed |= _typed(question, chance, words[person] if person < len(words) else "")
+                said = words[person] if person < len(words) and question.key == last else ""
+                typed |= _typed(question, chance, said)
+                if question.kind is QuestionKind.PLACE and chance.random() < 0.6:
+                    pin = self.story.land.lonlat(chance.gauss(0, 260), chance.gauss(0, 180))
+                    names = (name_of(question, each) for each in POSITION)
+                    typed |= {name: [f"{value:.6f}"] for name, value in zip(names, pin, strict=True)}
         sheet = Sheet(f"demo-survey-{number}-{person}", typed, survey.version, channel=channel.key)
         by = PUBLIC if channel is channels.WEB else self.story.staff[Role.CLERK]
         survey_answers.answer(session, survey, sheet, by=by, now=at)
@@ -128,5 +136,10 @@ def _typed(question: Question, chance: random.Random, words: str) -> dict[str, l
     if question.kind is QuestionKind.CHOICES:
         most = question.at_most or len(question.choices)
         return {name_of(question): sorted(set(chance.choices(question.choices, weights, k=most)))}
+    if question.kind is QuestionKind.MATRIX:
+        return {
+            name_of(question, key): chance.choices(question.scale, (1, 2, 3, 4, 3))
+            for key in question.choices
+        }
     order = chance.sample(question.choices, k=chance.randint(2, len(question.choices)))
     return {name_of(question, key): [str(place)] for place, key in enumerate(order, start=1)}

@@ -147,6 +147,7 @@ MAP_PAGES = {
     "layer_links",
     "map_town",
     "map_vectors",
+    "survey_places",
 }
 
 HANDED_ON = {"sqlmodel.Session", "sqlalchemy.Engine"}

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import Form, HiddenField, SelectField, TextAreaField
-from wtforms.fields import SelectChoice
+from wtforms import Form, HiddenField, TextAreaField
 from wtforms.validators import InputRequired
 
-from consultations import channels, procedures, proposals, proposing, published, received, rewording
-from consultations.channels import Entry
+from consultations import procedures, proposals, proposing, published, received, rewording
 from consultations.contributions import Contribution
 from consultations.permissions import Permission
 from consultations.procedures import Procedure
@@ -19,6 +17,7 @@ from consultations.rewording import Wording
 from participation.messages import STATUS
 from participation.pages import contributions as own
 from participation.pages.contributions_list import open_procedure
+from participation.pages.fields import ByWhatWay
 from participation.pages.kiosk import channel_of
 from participation.pages.proposal_changes import Held, compared, numbered, show_changes
 from participation.pages.proposal_desk import VersionForm, before_moderator, decided, read_now
@@ -38,17 +37,9 @@ class RewordForm(Form):
     text = TextAreaField(N_("Your comment"), [InputRequired(N_("Please write something."))])
 
 
-class CounterForm(RewordForm):
+class CounterForm(ByWhatWay, RewordForm):
     """The same for whoever writes or calls."""
 
-    channel = SelectField(
-        N_("How did it reach us?"),
-        [InputRequired(N_("Please choose how it reached us."))],
-        choices=[
-            SelectChoice("", N_("Please choose")),
-            *(SelectChoice(channel.key, channel.label) for channel in channels.entered_by(Entry.CLERK)),
-        ],
-    )
     text = TextAreaField(N_("New wording"), [InputRequired(N_("Please write something."))])
 
 

@@ -1,18 +1,23 @@
-"""Fields that the citizens' form and the counter's have in common: what it refers to, and who it is from."""
+"""Fields that several forms have in common: what something refers to, who it is from, and at the counter how and when it came."""
 
 from collections.abc import Callable
+from datetime import datetime, time
 from typing import Any
 
-from wtforms import EmailField, Field, Form, RadioField, SelectField, StringField
+from wtforms import DateField, EmailField, Field, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import Email, Optional, ValidationError
+from wtforms.validators import Email, InputRequired, Optional, ValidationError
 from wtforms.widgets import Select, TextInput
 
+from consultations import channels
+from consultations.channels import Entry
 from consultations.contributions import SHORT_LIMIT
+from consultations.deadlines import LEGAL_TIME
 from consultations.people import NAME_LIMIT
 from consultations.procedures import Procedure, offered_subject, subject_in, subject_names
 from consultations.refusals import Code
 from participation.messages import MESSAGES
+from participation.web import Visit
 
 #: Marks a message for the catalogues.
 N_ = str
@@ -104,3 +109,43 @@ class SenderFields(Form):
     street = short(N_("Street and number"), NAME_LIMIT)
     postcode = short(N_("Postcode"), NAME_LIMIT)
     city = short(N_("Town or city"), NAME_LIMIT)
+
+
+# --- at the counter ----------------------------------------------------------------------------------
+
+
+def day_of_receipt() -> DateField:
+    """When paper, or a call, reached the town; as a browser sends a day, and as people write one."""
+    return DateField(
+        N_("Day of receipt"),
+        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
+        format=["%Y-%m-%d", "%d.%m.%Y"],
+    )
+
+
+class ByWhatWay(Form):
+    """How something reached the counter."""
+
+    channel = SelectField(
+        N_("How did it reach us?"),
+        [InputRequired(N_("Please choose how it reached us."))],
+        choices=[
+            SelectChoice("", N_("Please choose")),
+            *(SelectChoice(each.key, each.label) for each in channels.entered_by(Entry.CLERK)),
+        ],
+    )
+
+
+class CameIn(ByWhatWay):
+    """How and when it did. Templates show it by `came_in` of components/staff.html; `moment_of` says which moment counts."""
+
+    received_on = day_of_receipt()
+
+
+def moment_of(visit: Visit, form: Any, at: time | None = None) -> datetime:
+    """The moment that counts. Without a time it is the day (its first moment, which is shown without a time), or this
+    moment for today: a letter that was in the box on the last day is in time, whenever somebody opened it."""
+    day = form.received_on.data or visit.today
+    if at is None and day == visit.today:
+        return visit.now
+    return datetime.combine(day, at or time(), LEGAL_TIME)

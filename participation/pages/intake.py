@@ -5,7 +5,7 @@ clerk has typed and scanned is kept as a draft, so that no refusal makes anybody
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from wtforms import (
     TimeField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import Optional
 
 from consultations import (
     agency_answers,
@@ -38,7 +38,7 @@ from consultations import (
 )
 from consultations.channels import Entry
 from consultations.contributions import TITLE_LIMIT, Contribution, Kind, Submission
-from consultations.deadlines import LEGAL_TIME, PhaseState
+from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
 from consultations.drafts import Draft
 from consultations.files import MB, Limits, serving_headers
@@ -51,7 +51,15 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts
 from participation.messages import STATUS
-from participation.pages.fields import ReferenceFields, SenderFields, TopicField, offered_topic, short
+from participation.pages.fields import (
+    CameIn,
+    ReferenceFields,
+    SenderFields,
+    TopicField,
+    moment_of,
+    offered_topic,
+    short,
+)
 from participation.pages.uploads import (
     REMOVE,
     attached,
@@ -83,23 +91,11 @@ BODIES: dict[OrganisationKind, str] = {
 }
 
 
-class IntakeForm(ReferenceFields, SenderFields):
+class IntakeForm(CameIn, ReferenceFields, SenderFields):
     """What came in, as the clerk has it before them."""
 
     token = HiddenField()
-    channel = SelectField(
-        N_("How did it reach us?"),
-        [InputRequired(N_("Please choose how it reached us."))],
-        choices=[
-            SelectChoice("", N_("Please choose")),
-            *(SelectChoice(channel.key, channel.label) for channel in channels.entered_by(Entry.CLERK)),
-        ],
-    )
     kind = RadioField(N_("What is it?"), choices=[], validate_choice=False)
-    received_on = DateField(
-        N_("Day of receipt"),
-        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
-    )
     received_at = TimeField(N_("Time of receipt"), [Optional()])
     written_on = DateField(N_("Written on"), [Optional()])
     title = short(N_("Subject"), TITLE_LIMIT)
@@ -401,21 +397,11 @@ def _submission(
         # What came over the counter is evidence, every page of it; the public reads what the moderator shows.
         attachments=tuple(attached(each, is_original=True) for each in draft.files),
         written_on=form.written_on.data,
-        received_at=_received_at(visit, form),
+        received_at=moment_of(visit, form, form.received_at.data),
         wants_letter=form.wants_letter.data,
         phase=phase_of(visit.session, asked[0].phase_id) if asked else None,
         due_on=asked[0].due_on if asked else None,
     )
-
-
-def _received_at(visit: Visit, form: IntakeForm) -> datetime:
-    """The moment that counts. Without a time it is the day (its first moment, which is shown without a time), or this
-    moment for today: a letter that was in the box on the last day is in time, whenever somebody opened it."""
-    at: time | None = form.received_at.data
-    day: date = form.received_on.data or visit.today
-    if at is None and day == visit.today:
-        return visit.now
-    return datetime.combine(day, at or time(), LEGAL_TIME)
 
 
 def _draw(

@@ -1,25 +1,22 @@
 """An amendment on a paper slip, or told at the counter: typed in for whoever brought it, section by section."""
 
 from dataclasses import dataclass
-from datetime import datetime, time
 from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import BooleanField, DateField, Form, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, Form, HiddenField, StringField, TextAreaField
+from wtforms.validators import Length
 
-from consultations import amendments, channels, contributions, drafts, proposing
-from consultations.channels import Entry
+from consultations import amendments, contributions, drafts, proposing
 from consultations.cocreation import TITLE
 from consultations.contributions import Kind, Submission
-from consultations.deadlines import LEGAL_TIME
 from consultations.people import PersonInput
 from consultations.permissions import Permission
 from consultations.proposals import ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
+from participation.pages.fields import CameIn, moment_of
 from participation.pages.proposal_amendments import amended_version, amendment_typed
 from participation.pages.proposal_writing import sections_form
 from participation.pages.seen_through import proposal_at_work
@@ -29,22 +26,10 @@ from participation.web import Visit, page
 N_ = str
 
 
-class SlipForm(Form):
+class SlipForm(CameIn):
     """Who brought it, how and when."""
 
     key = HiddenField()
-    channel = SelectField(
-        N_("How did it reach us?"),
-        [InputRequired(N_("Please choose how it reached us."))],
-        choices=[
-            SelectChoice("", N_("Please choose")),
-            *(SelectChoice(channel.key, channel.label) for channel in channels.entered_by(Entry.CLERK)),
-        ],
-    )
-    received_on = DateField(
-        N_("Day of receipt"),
-        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
-    )
     name = StringField(N_("Name"), [Length(max=contributions.SHORT_LIMIT)])
     street = StringField(N_("Street and number"), [Length(max=contributions.SHORT_LIMIT)])
     postcode = StringField(N_("Postcode"), [Length(max=contributions.SHORT_LIMIT)])
@@ -111,7 +96,6 @@ def _take_in(visit: Visit, base: ProposalVersion, keys: tuple[str, ...], form: A
     """Hand it in through the one door. Raises what `amendments.propose` raises."""
     procedure, proposal, _row = proposal_at_work(visit, Permission.RECORD_INTAKE)
     token = form.key.data if form.key.data and drafts.is_secret(form.key.data) else drafts.new_secret()
-    day = form.received_on.data
     return amendments.propose(
         visit.session,
         proposal.contribution_id,
@@ -128,7 +112,7 @@ def _take_in(visit: Visit, base: ProposalVersion, keys: tuple[str, ...], form: A
             ),
             pseudonym=form.pseudonym.data or "",
             wants_publication=bool(form.wants_publication.data),
-            received_at=visit.now if day == visit.today else datetime.combine(day, time(), LEGAL_TIME),
+            received_at=moment_of(visit, form),
             wants_letter=bool(form.wants_letter.data),
         ),
         procedure=procedure,

@@ -6,8 +6,8 @@ from datetime import date
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import DateField, Form, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms import Form, StringField, TextAreaField
+from wtforms.validators import Length
 
 from consultations import ballots, paper_ballots, people, procedures
 from consultations.ballots import BatchState, LetterOutcome, PaperBatch, Vote, VoteState
@@ -16,6 +16,7 @@ from consultations.permissions import Permission, reach
 from consultations.procedures import Procedure, localised
 from consultations.refusals import Code, Refusal
 from participation.messages import STATUS
+from participation.pages.fields import day_of_receipt
 from participation.pages.voting import Line, lines_of
 from participation.web import Visit, page
 
@@ -41,11 +42,7 @@ OUTCOMES = {
 class BatchForm(Form):
     """Letters that are opened together."""
 
-    received_on = DateField(
-        N_("Day of receipt"),
-        [InputRequired(N_("Please enter the day on which they reached us, such as 02.03.2027."))],
-        format=["%Y-%m-%d", "%d.%m.%Y"],
-    )
+    received_on = day_of_receipt()
     filed = StringField(N_("Where the paper lies"), [Length(max=200)])
     codes = TextAreaField(N_("Codes of the letters"), [Length(max=4000)])
 

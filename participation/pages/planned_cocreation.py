@@ -10,7 +10,7 @@ from wtforms.validators import Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from consultations import proposing
-from consultations.cocreation import SECTIONS, Arrangement, Audience, Counts, Limits, Naming, Opening
+from consultations.cocreation import SECTIONS, Arrangement, Audience, Counts, Naming, Opening
 from consultations.permissions import Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure
@@ -62,6 +62,7 @@ class ArrangementForm(SectionForm):
         choices=[
             SelectChoice(Audience.EVERYBODY.value, N_("Everybody")),
             SelectChoice(Audience.SIGNED_IN.value, N_("Who has an account")),
+            SelectChoice(Audience.RESIDENTS.value, N_("Who lives here, as they say themselves")),
         ],
     )
     counts = SelectField(
@@ -147,17 +148,21 @@ def _arrangement(form: ArrangementForm, stands: Arrangement) -> Arrangement:
     wanted = {each.value for each in OPENINGS} & set(form.opens.data or ())
     kept = {each for each in stands.opens if each not in OPENINGS}
     asked = set(form.sections.data or ())
+    audience = Audience(form.audience.data)
     return replace(
         stands,
         opens=frozenset({*kept, *(Opening(each) for each in wanted)}),
         sections=tuple(each for each in SECTIONS if each.is_required or each.key in asked),
-        audience=Audience(form.audience.data),
+        audience=audience,
         naming=Naming(stands.naming),
         counts=Counts(form.counts.data),
         owner_days=form.owner_days.data or stands.owner_days,
         may_promote=bool(form.may_promote.data),
-        limits=Limits(
+        limits=replace(
+            stands.limits,
             per_person=form.per_person.data,
+            # Supports and votes ask for it by their limits, surveys by the audience.
+            residents_only=audience is Audience.RESIDENTS,
             ground=(form.ground.data or "").strip(),
             contact=(form.contact.data or "").strip(),
         ),

@@ -19,6 +19,8 @@ from consultations.procedures import Procedure
 from consultations.questions import (
     HINT_LIMIT,
     LABEL_LIMIT,
+    SCALED,
+    WITH_OPTIONS,
     Condition,
     Option,
     Question,
@@ -54,6 +56,7 @@ KINDS: Mapping[QuestionKind, str] = {
     QuestionKind.CHOICES: N_("Several answers"),
     QuestionKind.RANKING: N_("Put answers in an order"),
     QuestionKind.SCALE: N_("A scale"),
+    QuestionKind.MATRIX: N_("Several statements on one scale"),
     QuestionKind.LINE: N_("A few words"),
     QuestionKind.TEXT: N_("A text of one's own"),
     QuestionKind.PLACE: N_("A place"),
@@ -104,7 +107,7 @@ class QuestionRow(Form):
     )
     label = StringField(N_("Question"), [Length(max=LABEL_LIMIT)])
     hint = StringField(N_("Explanation"), [Length(max=HINT_LIMIT)])
-    options = TextAreaField(N_("Answers, one on each line"))
+    options = TextAreaField(N_("Answers or statements, one on each line"))
     is_required = BooleanField(N_("Must be answered"))
     at_least = IntegerField(N_("At least"), [Optional()])
     at_most = IntegerField(N_("At most"), [Optional()])
@@ -443,18 +446,17 @@ def _question(
         for at, label in enumerate(_lines(row.options.data), start=1)
     )
     kind = QuestionKind(row.kind.data)
-    has_options = kind in (QuestionKind.CHOICE, QuestionKind.CHOICES, QuestionKind.RANKING)
     is_bounded = kind in (QuestionKind.CHOICES, QuestionKind.RANKING)
     return Question(
         key=str(number),
         kind=kind,
         label=typed("label"),
         hint=typed("hint"),
-        options=options if has_options else (),
+        options=options if kind in WITH_OPTIONS else (),
         is_required=bool(row.is_required.data),
         at_least=row.at_least.data if is_bounded else None,
         at_most=row.at_most.data if is_bounded else None,
-        steps=5 if row.steps.data is None or kind is not QuestionKind.SCALE else row.steps.data,
+        steps=5 if row.steps.data is None or kind not in SCALED else row.steps.data,
         low=typed("low"),
         high=typed("high"),
         only=_condition(typed("only_number"), typed("only"), earlier),

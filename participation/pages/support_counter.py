@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import DateField, Form, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms import Form, StringField
+from wtforms.validators import Length
 
 from consultations import (
     channels,
@@ -26,6 +26,7 @@ from consultations.proposals import Proposal
 from consultations.refusals import Refusal
 from consultations.support_lists import LineInput, ListState, Outcome, SupportList
 from participation.messages import STATUS
+from participation.pages.fields import day_of_receipt
 from participation.pages.seen_through import proposal_at_work
 from participation.web import Visit, page
 
@@ -56,10 +57,7 @@ WHY = {
 class SheetForm(Form):
     """What stands at the head of a sheet; its lines are read beside it."""
 
-    received_on = DateField(
-        N_("Day of receipt"),
-        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
-    )
+    received_on = day_of_receipt()
     filed = StringField(N_("Where the paper lies"), [Length(max=200)])
 
 

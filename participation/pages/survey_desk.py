@@ -2,42 +2,44 @@
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import DateField, Form, SelectField, StringField
-from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired
+from wtforms import Form, StringField
+from wtforms.validators import InputRequired, Length
 
 from consultations import channels, drafts, privacy, questions, survey_answers, survey_results, surveys
-from consultations.channels import Entry
 from consultations.cocreation import Audience
-from consultations.deadlines import LEGAL_TIME
 from consultations.files import serving_headers
 from consultations.moderation import Reason
 from consultations.permissions import Permission, reach
 from consultations.phases import phase_of
 from consultations.procedures import Procedure, by_id, localised
+from consultations.questions import Question, Typed
 from consultations.refusals import Code, Refusal
 from consultations.survey_answers import Sheet
 from consultations.surveys import Standing, Survey, SurveyEntry
 from consultations.text import spreadsheet_safe
 from participation.messages import STATUS
+from participation.pages import survey_places
+from participation.pages.fields import CameIn, moment_of
 from participation.pages.moderation import REASONS
 from participation.pages.planned_surveys import planned_survey
 from participation.pages.survey_forms import (
     BODY_LIMIT,
     Asked,
     asked,
+    cells_of,
+    columns_of,
     form_of,
     put_to_field,
-    said_to,
     typed_in,
 )
+from participation.pages.survey_places import SurveyMap
 from participation.pages.survey_results import ResultsPage, rows_of
 from participation.pages.surveys import language_of
 from participation.web import Visit, page, row_number
@@ -79,10 +81,11 @@ def answers(visit: Visit) -> Response:
             late=found.late,
             withdrawn=found.withdrawn,
             shows_words=True,
-            rows=rows_of(visit, survey, found),
+            rows=rows_of(visit, procedure, survey, found),
             survey_url=visit.url("planning_survey", **here),
             csv_url=visit.url("survey_answers_csv", **here),
             json_url="",
+            styles=survey_places.plan_styles(visit),
             for_staff=True,
         ),
     )
@@ -102,7 +105,14 @@ def answers_csv(visit: Visit) -> Response:
     table = csv.writer(out)
     heads = ("reference", "channel", "received_at", "late", "withdrawn", "version")
     table.writerow(
-        [*heads, *(spreadsheet_safe(f"{at}. {each.said(visit.language)}") for at, each in enumerate(asks, 1))]
+        [
+            *heads,
+            *(
+                spreadsheet_safe(head)
+                for at, each in enumerate(asks, 1)
+                for head in columns_of(visit, at, each)
+            ),
+        ]
     )
     for entry, said in survey_results.sheets(visit.session, survey):
         facts = (
@@ -110,7 +120,8 @@ def answers_csv(visit: Visit) -> Response:
             int(entry.state == surveys.EntryState.WITHDRAWN.value), entry.version,
         )  # fmt: skip
         stands = said.answers if entry.state == surveys.EntryState.RECEIVED.value else {}
-        table.writerow([*facts, *(spreadsheet_safe(said_to(visit, each, stands)) for each in asks)])
+        said_here = (cell for each in asks for cell in cells_of(visit, each, stands))
+        table.writerow([*facts, *map(spreadsheet_safe, said_here)])
     name = f"umfrage-{survey.number}-antworten.csv"
     return Response("\ufeff" + out.getvalue(), headers=serving_headers(name, "text/csv; charset=utf-8"))
 
@@ -118,22 +129,8 @@ def answers_csv(visit: Visit) -> Response:
 # --- the counter -----------------------------------------------------------------------------------
 
 
-class SlipForm(Form):
+class SlipForm(CameIn):
     """How a sheet came."""
-
-    channel = SelectField(
-        N_("How did it reach us?"),
-        [InputRequired(N_("Please choose how it reached us."))],
-        choices=[
-            SelectChoice("", N_("Please choose")),
-            *(SelectChoice(each.key, each.label) for each in channels.entered_by(Entry.CLERK)),
-        ],
-    )
-    received_on = DateField(
-        N_("Day of receipt"),
-        [InputRequired(N_("Please enter the day on which it reached us, such as 02.03.2027."))],
-    )
-    code = StringField(N_("Access code of earlier answers"))
 
 
 @dataclass(frozen=True)
@@ -154,6 +151,7 @@ class SlipPage:
     access_code: str
     is_late: bool
     paper_url: str
+    map: SurveyMap | None
 
 
 def _at_counter(visit: Visit) -> tuple[Procedure, Survey]:
@@ -174,7 +172,7 @@ def _at_counter(visit: Visit) -> tuple[Procedure, Survey]:
     body_limit=BODY_LIMIT,
 )
 def intake(visit: Visit) -> Response:
-    """Type in a sheet, or what somebody says on the telephone; with the access code of earlier answers it changes those."""
+    """Type in a sheet, or what somebody says on the telephone."""
     _, survey = _at_counter(visit)
     asks = survey.asks
     if not visit.is_post:
@@ -183,7 +181,10 @@ def intake(visit: Visit) -> Response:
     sent = str(visit.form_data.get("once", ""))
     once = sent if drafts.is_secret(sent) else drafts.new_secret()
     slip, typed = visit.form(SlipForm), typed_in(visit, asks)
+    about = survey_places.between(visit, asks, typed)
     form = form_of(visit, asks, typed)
+    if about is not None:
+        return _slip(visit, slip, form, once, typed=typed, about=about)
     wrong = questions.read(asks, typed).wrong
     if slip.validate() and not wrong:
         try:
@@ -192,36 +193,21 @@ def intake(visit: Visit) -> Response:
         except Refusal as refusal:
             visit.session.rollback()
             wrong = (refusal,)
-    errors = []
-    for each in wrong:
-        message = put_to_field(visit, form, asks, each)
-        name = "received_on" if each.field == "received_at" else each.field or ""
-        if message is not None and name in slip._fields:
-            slip[name].errors = [*slip[name].errors, message]
-        elif message is not None:
-            errors.append((message, each.field))
+    errors = _put(visit, slip, form, asks, wrong)
     status = STATUS.get(wrong[0].code, 422) if wrong else 422
-    return _slip(visit, slip, form, once, errors=tuple(errors), status=status)
+    return _slip(visit, slip, form, once, typed=typed, errors=errors, status=status)
 
 
 def _take(
     visit: Visit, survey: Survey, slip: SlipForm, once: str, typed: dict[str, list[str]]
 ) -> SurveyEntry:
     version = row_number(str(visit.form_data.get("version", ""))) or 0
-    day: date = slip.received_on.data
-    if slip.code.data and slip.code.data.strip():
-        entry = surveys.by_access_code(visit.session, visit.municipality_id, slip.code.data)
-        if entry is None or entry.survey_id != survey.id:
-            raise Refusal(Code.CODE_UNKNOWN, "code")
-        facts: dict[str, Any] = {"version": version, "channel": slip.channel.data}
-        return survey_answers.change(visit.session, entry, typed, **facts, by=visit.by, now=visit.now)
-    received_at = visit.now if day == visit.today else datetime.combine(day, time(), LEGAL_TIME)
     sheet = Sheet(
         key=drafts.key_of(once),
         typed=typed,
         version=version,
         channel=slip.channel.data,
-        received_at=received_at,
+        received_at=moment_of(visit, slip),
         declares=frozenset({"resident"} if visit.form_data.get("resident") else ()),
     )
     return survey_answers.answer(visit.session, survey, sheet, by=visit.by, now=visit.now)
@@ -233,6 +219,8 @@ def _slip(
     form: Form,
     once: str,
     *,
+    typed: Typed | None = None,
+    about: Question | None = None,
     errors: tuple[tuple[str, str | None], ...] = (),
     status: int = 200,
 ) -> Response:
@@ -250,7 +238,9 @@ def _slip(
         reference=f"{procedure.key}-U{survey.number}",
         version=survey.version,
         once=once,
-        asks=asked(visit, survey.asks),
+        asks=asked(
+            visit, survey.asks, survey_places.shown(visit, procedure, survey.asks, typed or {}, about)
+        ),
         asks_residence=survey_answers.audience_of(phase) is Audience.RESIDENTS,
         declares=bool(visit.form_data.get("resident")),
         errors=errors,
@@ -259,8 +249,168 @@ def _slip(
         access_code=entry.access_code if entry and entry.recorded_by == visit.by.label else "",
         is_late=bool(entry and entry.is_late),
         paper_url=visit.url("survey_paper", slug=procedure.slug, number=survey.number),
+        map=survey_places.map_of(visit, procedure, survey.asks),
     )
     return visit.render("surveys/intake.html", shown, slip=slip, form=form, status=status)
+
+
+# --- earlier answers -------------------------------------------------------------------------------
+
+
+class FindForm(Form):
+    """Whose answers somebody wants to change."""
+
+    code = StringField(
+        N_("Access code, or number of the sheet"),
+        [InputRequired(N_("Please enter the access code or the number.")), Length(max=100)],
+    )
+
+
+class CorrectionForm(CameIn):
+    """How the wish came, and who asked for it."""
+
+    note = StringField(
+        N_("Who asked for it, and why?"),
+        [InputRequired(N_("Please note who asked for it.")), Length(max=surveys.NOTE_LIMIT)],
+    )
+
+
+@dataclass(frozen=True)
+class CorrectionPage:
+    """Earlier answers at the counter; without `entry` (its reference) only the question whose they are."""
+
+    procedure: str
+    title: str
+    reference: str
+    intake_url: str
+    url: str
+    entry: str = ""
+    #: What was typed to find it; it is asked again with every step.
+    code: str = ""
+    channel: str = ""
+    received_at: datetime | None = None
+    is_withdrawn: bool = False
+    version: int = 0
+    asks: tuple[Asked, ...] = ()
+    errors: tuple[tuple[str, str | None], ...] = ()
+    done: str = ""
+    map: SurveyMap | None = None
+
+
+_CORRECTED = {
+    "geaendert": N_("The answers are changed. The earlier ones stay on file and no longer count."),
+    "zurueckgenommen": N_("The answers are withdrawn. They count nowhere any more."),
+}
+
+
+@page(
+    "/verwaltung/eingang/umfrage/{id:int}/antwort",
+    name="survey_correction",
+    may=Permission.RECORD_INTAKE,
+    methods=("GET", "POST"),
+    body_limit=BODY_LIMIT,
+)
+def correction(visit: Visit) -> Response:
+    """Change or withdraw earlier answers for whoever calls or comes by: with their access code, or with the number of a sheet that
+    was typed in at the counter."""
+    _, survey = _at_counter(visit)
+    find = visit.form(FindForm) if visit.is_post else visit.form(FindForm, sent=FormData())
+    if not visit.is_post:
+        return _find(visit, find)
+    if not find.validate():
+        return _find(visit, find, status=422)
+    entry = surveys.entry_at_counter(visit.session, survey, find.code.data or "")
+    if entry is None:
+        visit.reject(find, Refusal(Code.CODE_UNKNOWN, "code"))
+        return _find(visit, find, status=422)
+    do, asks = str(visit.form_data.get("do", "change")), survey.asks
+    if do == "find":
+        slip = visit.form(CorrectionForm, sent=FormData(), received_on=visit.today)
+        known = questions.typed_again(asks, survey_answers.newest(visit.session, entry).answers)
+        return _correct(visit, find, slip, form_of(visit, asks, known), known)
+    slip, typed = visit.form(CorrectionForm), typed_in(visit, asks)
+    about = survey_places.between(visit, asks, typed)
+    form = form_of(visit, asks, typed)
+    if about is not None:
+        return _correct(visit, find, slip, form, typed, about=about)
+    wrong: Sequence[Refusal] = () if do == "withdraw" else questions.read(asks, typed).wrong
+    if slip.validate() and not wrong:
+        facts: dict[str, Any] = {"channel": slip.channel.data, "note": slip.note.data or ""}
+        facts |= {"by": visit.by, "now": visit.now}
+        try:
+            if do == "withdraw":
+                survey_answers.withdraw(visit.session, entry, **facts)
+                return visit.redirect("survey_correction", id=survey.id, erledigt="zurueckgenommen")
+            version = row_number(str(visit.form_data.get("version", ""))) or 0
+            facts |= {"version": version, "received_at": moment_of(visit, slip)}
+            survey_answers.change(visit.session, entry, typed, **facts)
+            return visit.redirect("survey_correction", id=survey.id, erledigt="geaendert")
+        except Refusal as refusal:
+            visit.session.rollback()
+            wrong = (refusal,)
+    errors = _put(visit, slip, form, asks, wrong)
+    status = STATUS.get(wrong[0].code, 422) if wrong else 422
+    return _correct(visit, find, slip, form, typed, errors=errors, status=status)
+
+
+def _put(
+    visit: Visit, slip: Form, form: Form, asks: Sequence[Question], wrong: Sequence[Refusal]
+) -> tuple[tuple[str, str | None], ...]:
+    """Say what is wrong at its question or at a field of the slip; what has no field is handed back."""
+    errors = []
+    for each in wrong:
+        message = put_to_field(visit, form, asks, each)
+        name = "received_on" if each.field == "received_at" else each.field or ""
+        if message is not None and name in slip._fields:
+            slip[name].errors = [*slip[name].errors, message]
+        elif message is not None:
+            errors.append((message, each.field))
+    return tuple(errors)
+
+
+def _correction_page(visit: Visit, procedure: Procedure, survey: Survey) -> CorrectionPage:
+    return CorrectionPage(
+        procedure=localised(procedure, visit.language, "title"),
+        title=survey.said(visit.language),
+        reference=f"{procedure.key}-U{survey.number}",
+        intake_url=visit.url("survey_intake", id=survey.id),
+        url=visit.url("survey_correction", id=survey.id),
+    )
+
+
+def _find(visit: Visit, find: FindForm, *, status: int = 200) -> Response:
+    done = _CORRECTED.get(visit.request.query_params.get("erledigt", "")) if not visit.is_post else None
+    shown = replace(_correction_page(visit, *_at_counter(visit)), done=visit.gettext(done) if done else "")
+    return visit.render("surveys/correction.html", shown, find=find, slip=None, form=find, status=status)
+
+
+def _correct(
+    visit: Visit,
+    find: FindForm,
+    slip: CorrectionForm,
+    form: Form,
+    typed: Typed,
+    *,
+    about: Question | None = None,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    status: int = 200,
+) -> Response:
+    procedure, survey = _at_counter(visit)
+    entry = surveys.entry_at_counter(visit.session, survey, find.code.data or "")
+    assert entry is not None
+    shown = replace(
+        _correction_page(visit, procedure, survey),
+        entry=entry.reference,
+        code=find.code.data or "",
+        channel=visit.gettext(channels.by_key(entry.channel).label),
+        received_at=entry.received_at,
+        is_withdrawn=entry.state == surveys.EntryState.WITHDRAWN.value,
+        version=survey.version,
+        asks=asked(visit, survey.asks, survey_places.shown(visit, procedure, survey.asks, typed, about)),
+        errors=errors,
+        map=survey_places.map_of(visit, procedure, survey.asks),
+    )
+    return visit.render("surveys/correction.html", shown, find=find, slip=slip, form=form, status=status)
 
 
 # --- words before a moderator ----------------------------------------------------------------------
@@ -274,6 +424,8 @@ class WordsRow:
     survey: str
     question: str
     words: str
+    #: Where its pin is, in words; empty without one.
+    where: str
     suggested: str
     #: What was decided, as (kind, words) of a status tag; empty while it waits.
     decided: tuple[str, str]
@@ -337,6 +489,12 @@ def _words(
     look = survey_results.decided_words if is_past else survey_results.waiting_words
     found = look(visit.session, visit.municipality_id, allowed, limit=WORDS_AT_ONCE)
     rows = []
+    pinned = {
+        row.id: (row.lon, row.lat)
+        for row, _ in found
+        if row.is_pin and row.lon is not None and row.lat is not None
+    }
+    where = dict(zip(pinned, survey_places.point_in_words(visit, list(pinned.values())), strict=True))
     for row, survey in found:
         marked = privacy.hints(row.words)
         question = next((each for each in survey.asks if each.key == row.question), None)
@@ -346,6 +504,7 @@ def _words(
                 survey=survey.said(visit.language),
                 question=question.said(visit.language) if question else "",
                 words=row.words,
+                where=where.get(row.id, ""),
                 suggested=typed[1]
                 if row.id == typed[0]
                 else row.shown or privacy.blacked_out(row.words, marked),

@@ -3,7 +3,7 @@
 What is asked only of some is on the page for everybody, with the words for whom; a script hides it as long as it is not asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData
@@ -14,6 +14,8 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from consultations import questions
 from consultations.questions import Answers, Option, Question, QuestionKind, Typed, name_of
 from consultations.refusals import Refusal
+from participation.pages import survey_places
+from participation.pages.survey_places import PlaceShown
 from participation.web import Visit
 
 #: Marks a message for the catalogues.
@@ -35,12 +37,17 @@ class Asked:
     is_required: bool
     only: str
     values: str
-    #: What stands on paper: the options, or the steps.
+    #: What stands on paper: the options, or the steps; of a matrix the statements, and beside each of them the steps.
     options: tuple[str, ...]
+    steps: tuple[str, ...]
+    #: Of a place: where its pin is, and what was asked for in between.
+    place: PlaceShown
 
 
-def asked(visit: Visit, asks: Sequence[Question]) -> tuple[Asked, ...]:
-    """The questions as a page shows them, in the reader's language."""
+def asked(
+    visit: Visit, asks: Sequence[Question], places: Mapping[str, PlaceShown] | None = None
+) -> tuple[Asked, ...]:
+    """The questions as a page shows them, in the reader's language; `places`: as `survey_places.shown` has them."""
     numbers = {question.key: number for number, question in enumerate(asks, start=1)}
     by_key = {question.key: question for question in asks}
     return tuple(
@@ -49,13 +56,15 @@ def asked(visit: Visit, asks: Sequence[Question]) -> tuple[Asked, ...]:
             kind=question.kind.value,
             label=f"{numbers[question.key]}. {question.said(visit.language)}",
             hint=" ".join(_hints(visit, question, numbers, by_key)),
-            fields=tuple(name_of(question, option.key) for option in question.options)
-            if question.kind is QuestionKind.RANKING
-            else (name_of(question),),
+            fields=questions.names_of(question),
             is_required=question.is_required,
             only=name_of(by_key[question.only.question]) if question.only else "",
             values=" ".join(question.only.answers) if question.only else "",
             options=tuple(label for _, label in choices_of(visit, question)),
+            steps=tuple(label for _, label in steps_of(visit, question))
+            if question.kind is QuestionKind.MATRIX
+            else (),
+            place=(places or {}).get(name_of(question), PlaceShown()),
         )
         for question in asks
     )
@@ -98,14 +107,16 @@ def _hints(
 
 
 def choices_of(visit: Visit, question: Question) -> list[tuple[str, str]]:
-    """What can be chosen, by key, in the reader's language."""
-    if question.kind is not QuestionKind.SCALE:
-        return [(option.key, option.said(visit.language)) for option in question.options]
+    """What can be chosen, by key, in the reader's language; of a matrix its statements."""
+    if question.kind is QuestionKind.SCALE:
+        return steps_of(visit, question)
+    return [(option.key, option.said(visit.language)) for option in question.options]
+
+
+def steps_of(visit: Visit, question: Question) -> list[tuple[str, str]]:
+    """The steps of a scale, by key, with what its ends mean."""
     ends = {1: question.said(visit.language, "low"), question.steps: question.said(visit.language, "high")}
-    return [
-        (str(step), f"{step} ({ends[step]})" if ends.get(step) else str(step))
-        for step in range(1, question.steps + 1)
-    ]
+    return [(step, f"{step} ({ends[int(step)]})" if ends.get(int(step)) else step) for step in question.scale]
 
 
 def said_to(visit: Visit, question: Question, answers: Answers) -> str:
@@ -116,9 +127,36 @@ def said_to(visit: Visit, question: Question, answers: Answers) -> str:
     labels = dict(choices_of(visit, question))
     if question.kind is QuestionKind.RANKING and isinstance(answer, list):
         return "\n".join(f"{place}. {labels[key]}" for place, key in enumerate(answer, start=1))
+    if question.kind is QuestionKind.PLACE:
+        return survey_places.words_of(visit, answer)
+    if isinstance(answer, dict):
+        steps = dict(steps_of(visit, question))
+        return "\n".join(f"{labels[key]}: {steps[step]}" for key, step in answer.items())
     if question.kind in questions.IN_WORDS:
         return str(answer)
     return "\n".join(labels[key] for key in (answer if isinstance(answer, list) else [str(answer)]))
+
+
+def columns_of(visit: Visit, number: int, question: Question) -> list[str]:
+    """The heads of a question's columns in a table of all answers: one, but one for each statement, and for a pin two more."""
+    label = f"{number}. {question.said(visit.language)}"
+    if question.kind is QuestionKind.MATRIX:
+        return [f"{label}: {statement}" for _, statement in choices_of(visit, question)]
+    if question.kind is QuestionKind.PLACE:
+        return [label, *(f"{label} ({each})" for each in questions.POSITION)]
+    return [label]
+
+
+def cells_of(visit: Visit, question: Question, answers: Answers) -> list[str]:
+    """What stands in these columns for one person."""
+    answer = answers.get(question.key)
+    if question.kind is QuestionKind.MATRIX:
+        said = answer if isinstance(answer, dict) else {}
+        return [said.get(key, "") for key in question.choices]
+    if question.kind is QuestionKind.PLACE:
+        pin = questions.pin_of(answer) or ("", "")
+        return [questions.own_words(answer), *(str(each) for each in pin)]
+    return [said_to(visit, question, answers)]
 
 
 # --- the form --------------------------------------------------------------------------------------
@@ -150,6 +188,16 @@ def _fields(visit: Visit, question: Question) -> dict[str, Field]:
             )
             for option in question.options
         }
+    if question.kind is QuestionKind.MATRIX:
+        steps = [SelectChoice(key, words) for key, words in steps_of(visit, question)]
+        if not question.is_required:
+            steps.append(SelectChoice("", visit.gettext("I leave this out")))
+        return {
+            name_of(question, option.key): RadioField(
+                _of(option, visit.language), choices=steps, default="", validate_choice=False
+            )
+            for option in question.options
+        }
     if question.kind in (QuestionKind.CHOICE, QuestionKind.SCALE):
         if not question.is_required:
             choices.append(SelectChoice("", visit.gettext("I leave this out")))
@@ -172,15 +220,20 @@ def _of(option: Option, language: str) -> str:
 
 
 def typed_in(visit: Visit, asks: Sequence[Question]) -> dict[str, list[str]]:
-    """What was sent for these questions, as it came."""
-    names = [
-        field for each in asks for field in (name_of(each), *(name_of(each, o.key) for o in each.options))
-    ]
-    return {
+    """What was sent for these questions, as it came; a place of the list as a pin."""
+    names: list[str] = []
+    for each in asks:
+        names += questions.names_of(each)
+        names += survey_places.place_fields(each) if each.kind is QuestionKind.PLACE else ()
+    typed = {
         name: [value for value in visit.form_data.getlist(name) if isinstance(value, str)]
         for name in names
         if name in visit.form_data
     }
+    for each in asks:
+        if each.kind is QuestionKind.PLACE:
+            typed = survey_places.from_list(visit, each, typed)
+    return typed
 
 
 def put_to_field(visit: Visit, form: Form, asks: Sequence[Question], refusal: Refusal) -> str | None:
@@ -188,8 +241,7 @@ def put_to_field(visit: Visit, form: Form, asks: Sequence[Question], refusal: Re
     message = visit.explain(refusal)
     for question in asks:
         if name_of(question) == refusal.field:
-            first = question.options[0].key if question.kind is QuestionKind.RANKING else ""
-            field = form[name_of(question, first)]
+            field = form[questions.names_of(question)[0]]
             field.errors = [*field.errors, message]
             return None
     return message

@@ -10,11 +10,14 @@ from consultations import channels, questions, survey_answers, surveys
 from consultations.permissions import PUBLIC, Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure, by_id, localised
+from consultations.questions import Question, Typed
 from consultations.refusals import Refusal
 from consultations.surveys import EntryState, Standing, Survey, SurveyEntry
 from participation.messages import STATUS
 from participation.pages import opened as opening
+from participation.pages import survey_places
 from participation.pages.survey_forms import BODY_LIMIT, Asked, asked, form_of, put_to_field, typed_in
+from participation.pages.survey_places import SurveyMap
 from participation.pages.surveys import answered_rows, ignored_words
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page
@@ -52,6 +55,7 @@ class OwnPage:
     results_url: str
     errors: tuple[tuple[str, str | None], ...]
     done: str
+    map: SurveyMap | None
 
 
 def enter(visit: Visit, entry: SurveyEntry) -> Response:
@@ -89,9 +93,13 @@ def own(visit: Visit) -> Response:
     entry, survey, _, _ = mine
     if not visit.is_post:
         newest = survey_answers.newest(visit.session, entry)
-        return _show(visit, form_of(visit, survey.asks, questions.typed_again(survey.asks, newest.answers)))
+        stands = questions.typed_again(survey.asks, newest.answers)
+        return _show(visit, form_of(visit, survey.asks, stands), stands)
     asks, typed = survey.asks, typed_in(visit, survey.asks)
+    about = survey_places.between(visit, asks, typed)
     form = form_of(visit, asks, typed)
+    if about is not None:
+        return _show(visit, form, typed, about=about)
     wrong = questions.read(asks, typed).wrong
     if not wrong:
         try:
@@ -111,11 +119,17 @@ def own(visit: Visit) -> Response:
             wrong = (refusal,)
     found = [(put_to_field(visit, form, asks, each), each.field) for each in wrong]
     errors = tuple((message, name) for message, name in found if message is not None)
-    return _show(visit, form, errors=errors, status=STATUS.get(wrong[0].code, 422))
+    return _show(visit, form, typed, errors=errors, status=STATUS.get(wrong[0].code, 422))
 
 
 def _show(
-    visit: Visit, form: Form, *, errors: tuple[tuple[str, str | None], ...] = (), status: int = 200
+    visit: Visit,
+    form: Form,
+    typed: Typed,
+    *,
+    about: Question | None = None,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    status: int = 200,
 ) -> Response:
     mine = _mine(visit)
     assert mine is not None
@@ -141,13 +155,16 @@ def _show(
             versions=tuple((each.number, each.at) for each in versions),
             rows=answered_rows(visit, survey, versions[-1].answers),
             ignored=ignored_words(visit, survey, versions[-1].ignored),
-            asks=asked(visit, survey.asks),
+            asks=asked(visit, survey.asks, survey_places.shown(visit, procedure, survey.asks, typed, about)),
             open_until=visit.now + opening.OPEN_FOR,
             results_url=visit.url("survey_results", slug=procedure.slug, number=survey.number)
             if surveys.shows_results(survey, stands)
             else "",
             errors=errors,
             done=visit.gettext(done) if done else "",
+            map=survey_places.map_of(visit, procedure, survey.asks)
+            if stands is Standing.OPEN and not withdrawn
+            else None,
         ),
         form=form,
         status=status,

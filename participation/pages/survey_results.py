@@ -7,7 +7,7 @@ said in own words stands in the order of the words.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -17,11 +17,13 @@ from consultations.files import serving_headers
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.questions import IN_WORDS, QuestionKind, Result
-from consultations.survey_results import Results, Words
+from consultations.survey_results import Results, Said, Words
 from consultations.surveys import Standing, Survey
 from consultations.text import spreadsheet_safe
+from participation.pages import survey_places
 from participation.pages.hearings import procedure_of
-from participation.pages.survey_forms import choices_of
+from participation.pages.survey_forms import choices_of, steps_of
+from participation.pages.survey_places import PinsPlan
 from participation.pages.surveys import language_of, survey_of
 from participation.web import Visit, page
 
@@ -42,6 +44,17 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class StatementRow:
+    """One statement of a matrix: how often each step was chosen, as number and whole percent, and the mean in the reader's
+    digits."""
+
+    label: str
+    answered: int
+    counts: tuple[tuple[int, int], ...]
+    mean: str
+
+
+@dataclass(frozen=True)
 class ResultRow:
     """One question with what it came to. `mean`: of a scale, in the reader's digits."""
 
@@ -53,6 +66,12 @@ class ResultRow:
     mean: str
     steps: int
     words: tuple[str, ...]
+    #: Of a matrix: the steps in words, and what each statement came to.
+    scale: tuple[str, ...]
+    statements: tuple[StatementRow, ...]
+    #: All pins on one plan; the number of the question, by which list and plan find each other.
+    plan: PinsPlan | None
+    number: int
     #: Words that are not shown: they wait, were kept back, or are more than a page holds.
     waiting: int
     withheld: int
@@ -79,18 +98,27 @@ class ResultsPage:
     survey_url: str
     csv_url: str
     json_url: str
+    #: Where the pins are as open data; empty where nobody could set one.
+    geojson_url: str = ""
+    #: What plans on the page are coloured by.
+    styles: tuple[str, ...] = ()
     for_staff: bool = False
 
 
-def rows_of(visit: Visit, survey: Survey, found: Results) -> tuple[ResultRow, ...]:
+def rows_of(visit: Visit, procedure: Procedure, survey: Survey, found: Results) -> tuple[ResultRow, ...]:
     """What each question came to, in the reader's language."""
     return tuple(
-        _row(visit, number, result, found.words.get(result.question.key, Words()))
+        _row(visit, procedure, number, result, found.words.get(result.question.key, Words()))
         for number, result in enumerate(found.questions, start=1)
     )
 
 
-def _row(visit: Visit, number: int, result: Result, words: Words) -> ResultRow:
+def _mean(visit: Visit, mean: float | None) -> str:
+    said = "" if mean is None else f"{mean:.1f}"
+    return said.replace(".", ",") if visit.language == "de" else said
+
+
+def _row(visit: Visit, procedure: Procedure, number: int, result: Result, words: Words) -> ResultRow:
     question = result.question
     labels = dict(choices_of(visit, question))
     most = max((count.points for count in result.counts), default=0)
@@ -114,20 +142,46 @@ def _row(visit: Visit, number: int, result: Result, words: Words) -> ResultRow:
     ]
     if is_ranking:
         bars.sort(key=lambda bar: -bar.points)
-    mean = "" if result.mean is None else f"{result.mean:.1f}"
+    listed = words.shown[:WORDS_SHOWN]
+    is_place = question.kind is QuestionKind.PLACE
     return ResultRow(
         label=f"{number}. {question.said(visit.language)}",
         kind=question.kind.value,
         asked=result.asked,
         answered=result.answered,
         bars=tuple(bars),
-        mean=mean.replace(".", ",") if visit.language == "de" else mean,
+        mean=_mean(visit, result.mean),
         steps=question.steps,
-        words=tuple(said.words for said in words.shown[:WORDS_SHOWN]),
+        words=tuple(_said(visit, listed) if is_place else (said.words for said in listed)),
+        scale=tuple(label for _, label in steps_of(visit, question)) if result.statements else (),
+        statements=tuple(
+            StatementRow(
+                labels[each.key],
+                each.answered,
+                tuple((count.number, round(100 * count.share)) for count in each.counts),
+                _mean(visit, each.mean),
+            )
+            for each in result.statements
+        ),
+        plan=survey_places.plan_of_pins(visit, procedure, number, question.said(visit.language), listed)
+        if is_place
+        else None,
+        number=number,
         waiting=words.waiting,
         withheld=words.withheld,
         more=max(0, len(words.shown) - WORDS_SHOWN),
     )
+
+
+def _said(visit: Visit, said: Sequence[Said]) -> list[str]:
+    """Places as the list has them: the words, and of a pin without any where it is."""
+    bare = [
+        (each.lon, each.lat)
+        for each in said
+        if not each.words and each.lon is not None and each.lat is not None
+    ]
+    where = iter(survey_places.point_in_words(visit, bare))
+    return [each.words or next(where, "") for each in said]
 
 
 def _public(visit: Visit) -> tuple[Procedure, Survey, Results, Standing]:
@@ -164,10 +218,12 @@ def results(visit: Visit) -> Response:
             late=found.late,
             withdrawn=found.withdrawn,
             shows_words=survey.shows_words,
-            rows=rows_of(visit, survey, found),
+            rows=rows_of(visit, procedure, survey, found),
             survey_url=visit.url("survey", **here),
             csv_url=visit.url("survey_csv", **here),
             json_url=visit.url("survey_json", **here),
+            geojson_url=visit.url("survey_geojson", **here) if _asks_place(survey) else "",
+            styles=survey_places.plan_styles(visit) if _asks_place(survey) else (),
         ),
     )
 
@@ -176,7 +232,8 @@ def results(visit: Visit) -> Response:
 
 
 def _lines(visit: Visit, found: Results) -> Iterator[dict[str, object]]:
-    """One line for each answer to choose from, and one for each text that everybody may read."""
+    """One line for each answer to choose from (of a matrix for each step of each statement), and one for each text that
+    everybody may read."""
     for number, result in enumerate(found.questions, start=1):
         question = result.question
         about: dict[str, object] = {
@@ -191,6 +248,16 @@ def _lines(visit: Visit, found: Results) -> Iterator[dict[str, object]]:
                 yield about | {"answer": said.words, "number": 1, "lon": said.lon, "lat": said.lat}
             continue
         labels = dict(choices_of(visit, question))
+        steps = dict(steps_of(visit, question))
+        for statement in result.statements:
+            for count in statement.counts:
+                yield about | {
+                    "answered": statement.answered,
+                    "statement": labels[statement.key],
+                    "answer": steps[count.key],
+                    "number": count.number,
+                    "share": round(count.share, 4),
+                }
         for count in result.counts:
             points = {"points": count.points} if question.kind is QuestionKind.RANKING else {}
             yield about | {
@@ -202,7 +269,7 @@ def _lines(visit: Visit, found: Results) -> Iterator[dict[str, object]]:
 
 
 COLUMNS = (
-    "question_number", "question", "kind", "asked", "answered", "answer", "number", "share", "points", "lon", "lat",
+    "question_number", "question", "kind", "asked", "answered", "answer", "number", "share", "points", "lon", "lat", "statement",
 )  # fmt: skip
 
 
@@ -245,3 +312,28 @@ def as_json(visit: Visit) -> Response:
         "results": list(_lines(visit, found)),
     }
     return Response(json.dumps(said, ensure_ascii=False), media_type="application/json")
+
+
+def _asks_place(survey: Survey) -> bool:
+    return any(each.kind is QuestionKind.PLACE for each in survey.asks)
+
+
+@page(
+    "/beteiligungen/{slug}/umfragen/{number:int}/ergebnis.geojson",
+    name="survey_geojson",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+)
+def as_geojson(visit: Visit) -> Response:
+    """The pins, and the words beside them that everybody may read, as GeoJSON (RFC 7946)."""
+    procedure, survey, found, _ = _public(visit)
+    features = [
+        survey_places.as_feature(number, result.question.said(visit.language), said)
+        for number, result in enumerate(found.questions, start=1)
+        if result.question.kind is QuestionKind.PLACE
+        for said in found.words[result.question.key].shown
+        if said.lon is not None
+    ]
+    body = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
+    name = f"{procedure.slug}-umfrage-{survey.number}.geojson"
+    return Response(body, headers=serving_headers(name, "application/geo+json"))

@@ -8,16 +8,18 @@ from datetime import date, datetime
 from starlette.responses import Response
 from wtforms import Form
 
-from consultations import drafts, questions, survey_answers, surveys
+from consultations import drafts, proposing, questions, survey_answers, surveys
 from consultations.cocreation import Audience
 from consultations.permissions import PUBLIC, Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure, localised
+from consultations.questions import Question, Typed
 from consultations.refusals import Refusal
 from consultations.survey_answers import Sheet
 from consultations.surveys import Standing, Survey
 from participation import overview
 from participation.messages import STATUS
+from participation.pages import survey_places
 from participation.pages.hearings import LARGEST_ID, procedure_of
 from participation.pages.kiosk import channel_of, was_left
 from participation.pages.survey_forms import (
@@ -29,6 +31,7 @@ from participation.pages.survey_forms import (
     said_to,
     typed_in,
 )
+from participation.pages.survey_places import SurveyMap
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page
 
@@ -54,6 +57,9 @@ class SurveyPage:
     once: str
     needs_account: bool
     asks_residence: bool
+    #: Why only those who live here are asked, and who answers questions about it.
+    ground: str
+    contact: str
     declares: bool
     shows_words: bool
     has_words: bool
@@ -66,6 +72,7 @@ class SurveyPage:
     errors: tuple[tuple[str, str | None], ...] = ()
     #: On paper: from whom one gets help, and by which reference.
     reference: str = ""
+    map: SurveyMap | None = None
 
 
 def survey_of(visit: Visit, procedure: Procedure) -> tuple[Survey, Phase, Standing]:
@@ -92,13 +99,16 @@ def survey_of(visit: Visit, procedure: Procedure) -> tuple[Survey, Phase, Standi
 def survey_page(visit: Visit) -> Response:
     """Answer a survey. What was sent comes back with whatever is wrong; the same form sent twice is one answer."""
     procedure = procedure_of(visit)
-    survey, _, _ = survey_of(visit, procedure)
+    survey, _, stands = survey_of(visit, procedure)
     if not visit.is_post:
         return _show(visit, form_of(visit, survey.asks), drafts.new_secret())
     sent = str(visit.form_data.get("once", ""))
     once = sent if drafts.is_secret(sent) else drafts.new_secret()
     typed = typed_in(visit, survey.asks)
+    about = survey_places.between(visit, survey.asks, typed)
     form = form_of(visit, survey.asks, typed)
+    if about is not None and stands in (Standing.OPEN, Standing.DRAFT):
+        return _show(visit, form, once, typed=typed, about=about)
     wrong: Sequence[Refusal] = questions.read(survey.asks, typed).wrong
     if not wrong:
         try:
@@ -110,7 +120,7 @@ def survey_page(visit: Visit) -> Response:
     asks = survey.asks
     found = [(put_to_field(visit, form, asks, each), each.field) for each in wrong]
     errors = tuple((message, name) for message, name in found if message is not None)
-    response = _show(visit, form, once, errors=errors, status=STATUS.get(wrong[0].code, 422))
+    response = _show(visit, form, once, typed=typed, errors=errors, status=STATUS.get(wrong[0].code, 422))
     if "retry_after" in wrong[0].facts:
         response.headers["Retry-After"] = str(wrong[0].facts["retry_after"])
     return response
@@ -149,11 +159,19 @@ def language_of(visit: Visit, survey: Survey, name: str = "title") -> str:
     return visit.language if survey.is_translated(visit.language, name) else overview.ENTERED_IN
 
 
-def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] = ()) -> SurveyPage:
+def _shown(
+    visit: Visit,
+    once: str,
+    errors: tuple[tuple[str, str | None], ...] = (),
+    *,
+    typed: Typed | None = None,
+    about: Question | None = None,
+    has_form: bool = True,
+) -> SurveyPage:
     procedure = procedure_of(visit)
     survey, phase, stands = survey_of(visit, procedure)
     here = {"slug": procedure.slug, "number": survey.number}
-    audience = survey_answers.audience_of(phase)
+    audience, limits = survey_answers.audience_of(phase), proposing.arrangement_of(phase).limits
     starts, ends = overview.days_of(phase, visit.now)
     shows_results = surveys.shows_results(survey, stands)
     return SurveyPage(
@@ -169,10 +187,14 @@ def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] =
         phase=overview.phase_name(phase, visit.language),
         starts=starts,
         ends=ends,
-        asks=asked(visit, survey.asks),
+        asks=asked(
+            visit, survey.asks, survey_places.shown(visit, procedure, survey.asks, typed or {}, about)
+        ),
         once=once,
         needs_account=audience is Audience.SIGNED_IN and visit.by.person_id is None,
         asks_residence=audience is Audience.RESIDENTS,
+        ground=limits.ground if audience is Audience.RESIDENTS else "",
+        contact=limits.contact if audience is Audience.RESIDENTS else "",
         declares=bool(visit.form_data.get("resident")),
         shows_words=survey.shows_words,
         has_words=any(each.kind in questions.IN_WORDS for each in survey.asks),
@@ -184,6 +206,9 @@ def _shown(visit: Visit, once: str, errors: tuple[tuple[str, str | None], ...] =
         end_reason=survey.end_reason,
         errors=errors,
         reference=f"{procedure.key}-U{survey.number}",
+        map=survey_places.map_of(visit, procedure, survey.asks)
+        if has_form and stands in (Standing.OPEN, Standing.DRAFT)
+        else None,
     )
 
 
@@ -192,16 +217,19 @@ def _show(
     form: Form,
     once: str,
     *,
+    typed: Typed | None = None,
+    about: Question | None = None,
     errors: tuple[tuple[str, str | None], ...] = (),
     status: int = 200,
 ) -> Response:
-    return visit.render("surveys/survey.html", _shown(visit, once, errors), form=form, status=status)
+    page = _shown(visit, once, errors, typed=typed, about=about)
+    return visit.render("surveys/survey.html", page, form=form, status=status)
 
 
 @page("/beteiligungen/{slug}/umfragen/{number:int}/formular", name="survey_paper", may=Permission.READ_PUBLIC)
 def paper(visit: Visit) -> Response:
     """The survey as a sheet to print and fill in by hand; it counts like a click."""
-    return visit.render("surveys/paper.html", _shown(visit, ""))
+    return visit.render("surveys/paper.html", _shown(visit, "", has_form=False))
 
 
 # --- the receipt -----------------------------------------------------------------------------------

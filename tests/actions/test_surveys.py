@@ -19,7 +19,7 @@ from consultations import (
     survey_results,
     surveys,
 )
-from consultations.cocreation import Arrangement, Audience, Counts, Opening
+from consultations.cocreation import Arrangement, Audience, Counts, Limits, Opening
 from consultations.files import FolderStore
 from consultations.journal import JournalEntry
 from consultations.moderation import Reason
@@ -29,7 +29,7 @@ from consultations.places import LayerRole
 from consultations.questions import Condition, Option, Question, QuestionKind
 from consultations.refusals import Code, Refusal
 from consultations.survey_answers import Sheet
-from consultations.surveys import Standing, Survey, SurveyInput, SurveyWords, WordsState
+from consultations.surveys import Standing, Survey, SurveyEntry, SurveyInput, SurveyWords, WordsState
 from geo.geometry import read_geojson_geometry
 from tests import cast
 from tests.cast import NOW, Town
@@ -223,7 +223,8 @@ def test_whom_a_survey_asks_the_phase_says(session: Session) -> None:
     (phase,) = phases.phases_of(session, town.procedure.id or 0)
 
     def ask(audience: Audience) -> None:
-        arranged = Arrangement(opens=frozenset({Opening.SURVEY}), audience=audience)
+        why = Limits(ground="§ 3 der Satzung", contact="Amt 61")
+        arranged = Arrangement(opens=frozenset({Opening.SURVEY}), audience=audience, limits=why)
         proposing.arrange(session, town.procedure, phase, arranged, by=town.planner, now=NOW, note="x")
 
     ask(Audience.RESIDENTS)
@@ -236,6 +237,31 @@ def test_whom_a_survey_asks_the_phase_says(session: Session) -> None:
     answered(session, survey, "d", q1="2", channel="phone_record", by=town.clerk)
     survey_answers.withdraw(session, once, by=PUBLIC, now=NOW)
     answered(session, survey, "e", q1="2", party="digest")
+
+    # A clerk who changes or withdraws for somebody notes who asked; what came in time is changed in time.
+    (by_phone,) = session.exec(select(SurveyEntry).where(SurveyEntry.channel == "phone_record")).all()
+    change: dict[str, Any] = {
+        "version": survey.version,
+        "channel": "phone_record",
+        "by": town.clerk,
+        "now": AFTER,
+    }
+    for facts, code in (
+        ({}, Code.REASON_REQUIRED),
+        ({"note": "Rief an"}, Code.PHASE_CLOSED),
+        ({"note": "Rief an", "received_at": AFTER + timedelta(days=1)}, Code.RECEIVED_IN_FUTURE),
+    ):
+        with pytest.raises(Refusal) as caught:
+            survey_answers.change(session, by_phone, {"q1": ["1"]}, **change, **facts)
+        assert caught.value.code is code
+    survey_answers.change(session, by_phone, {"q1": ["1"]}, note="Rief an", received_at=NOW, **change)
+    assert by_phone.version == 2
+
+    # Which accounts have answered is forgotten a month after nobody can any more.
+    assert not survey_answers.are_parties_due(session, NOW + timedelta(days=40))
+    assert survey_answers.forget_parties(session, by=town.planner, now=AFTER) == 2
+    assert session.exec(select(SurveyEntry).where(SurveyEntry.party != "")).all() == []
+    assert survey_answers.forget_parties(session, by=town.planner, now=AFTER) == 0
 
 
 def test_own_words_are_read_by_a_moderator_first(session: Session) -> None:
@@ -333,3 +359,17 @@ def test_a_place_in_words_is_found_in_the_register_of_places(session: Session) -
     here, nowhere = survey_results.results(session, survey).words["1"].shown
     assert (here.words, round(here.lon or 0, 4), round(here.lat or 0, 4)) == ("Mühlstr.", 10.7, 48.3)
     assert nowhere.lon is None
+
+    # A pin alone is read by nobody first; with words it waits, and stays where it is whatever is blacked out of them.
+    pin = {"q1-lon": "10.71", "q1-lat": "48.31"}
+    answered(session, survey, "alone", **pin)
+    answered(session, survey, "said", q1="bei Frau Kern", **pin)
+    alone = survey_results.results(session, survey).words["1"].shown[-1]
+    assert (alone.words, alone.lon, alone.lat) == ("", 10.71, 48.31)
+    ((row, _),) = survey_results.waiting_words(session, town.id, None)
+    survey_results.decide(session, row, shown="bei ████", by=town.moderator, now=NOW)
+    assert ("bei ████", 10.71) in {
+        (each.words, each.lon) for each in survey_results.results(session, survey).words["1"].shown
+    }
+    away = refused(Code.LOCATION_INVALID, session, survey, "away", q1="Rom", **{"q1-lon": "2", "q1-lat": "1"})
+    assert away.field == "q1"

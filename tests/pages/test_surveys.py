@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from lxml import html
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.testclient import TestClient
 
 from consultations import proposing, survey_answers, survey_results, surveys
-from consultations.cocreation import Audience
+from consultations.cocreation import Audience, Limits
+from consultations.journal import JournalEntry
 from consultations.moderation import Reason
 from consultations.permissions import PUBLIC, Actor
 from consultations.phases import phases_of
@@ -41,6 +42,7 @@ QUESTIONS = (
     Question("5", QuestionKind.LINE, "Ein Name für den Platz?"),
     Question("6", QuestionKind.TEXT, "Was noch?"),
     Question("7", QuestionKind.PLACE, "Wo fehlt eine Bank?"),
+    Question("8", QuestionKind.MATRIX, "Wie finden Sie …?", options=TREES[:2], steps=3, low="schlecht"),
 )  # fmt: skip
 
 
@@ -203,7 +205,8 @@ def test_a_survey_for_accounts_and_for_residents_asks_for_that(
         with unit_of_work(engine, write=True) as session:
             procedure = session.get_one(Procedure, town.procedure.id)
             (phase,) = phases_of(session, procedure.id or 0)
-            arranged = replace(proposing.arrangement_of(phase), audience=audience)
+            why = Limits(ground="§ 3 der Satzung", contact="Amt 61")
+            arranged = replace(proposing.arrangement_of(phase), audience=audience, limits=why)
             proposing.arrange(session, procedure, phase, arranged, by=town.planner, now=NOW, note="x")
 
     ask(Audience.RESIDENTS)
@@ -211,6 +214,7 @@ def test_a_survey_for_accounts_and_for_residents_asks_for_that(
     refused = client.post(HERE, data=sent)
     assert refused.status_code == 422
     assert "#resident" in tree_of(refused).xpath('//ul[@class="d-error-list"]/li/a/@href')
+    assert "Amt 61" in refused.text, "a limit says why, and who answers for it"
     assert client.post(HERE, data=sent | {"resident": "1"}).status_code == 303
     ask(Audience.SIGNED_IN)
     assert client.post(HERE, data=sent | {"once": "z" * 32}).status_code == 403
@@ -235,6 +239,58 @@ def test_a_draft_is_seen_by_staff_only(
     seen = signed_in(engine, town.planner, new_client()).get(draft)
     assert "sieht nur die Verwaltung" in seen.text
     assert "Antworten absenden" not in seen.text
+
+
+def test_a_place_is_a_pin_and_statements_stand_on_one_scale(
+    town: Town, client: TestClient, engine: Engine, clock: Clock
+) -> None:
+    # Without JavaScript: the plan, moved, and a click on it; all that was typed stays.
+    sent = form_of(client.get(HERE)) | {"q1": ["1"], "q6": ["Mehr Licht"], "q8-1": ["3"], "q8-2": ["1"]}
+    nothing = client.post(HERE, data=sent | {"q7": ["Nirgendwo"], "do": ["q7:search"]})
+    assert "keinen Ort mit diesem Namen gefunden" in nothing.text
+    plan = client.post(HERE, data=sent | {"do": ["q7:plan"]})
+    assert plan.status_code == 200
+    (picture,) = tree_of(plan).xpath('//input[@type="image"]/@src')
+    assert client.get(picture).headers["content-type"] == "image/svg+xml"
+    moved = client.post(HERE, data=form_of(plan) | {"do": ["q7:east"]})
+    assert form_of(moved)["q7-middle"] != form_of(plan)["q7-middle"]
+    clicked = client.post(HERE, data=form_of(moved) | {"q7-picture.x": ["480"], "q7-picture.y": ["300"]})
+    chosen = form_of(clicked)
+    assert chosen["q6"] == ["Mehr Licht"]
+    assert chosen["q8-1"] == ["3"]
+    middle = [round(float(each), 4) for each in form_of(moved)["q7-middle"][0].split(",")]
+    assert [round(float(chosen[f"q7-{each}"][0]), 4) for each in ("lon", "lat")] == middle
+    forgotten = form_of(client.post(HERE, data=chosen | {"do": ["q7:forget"]}))
+    assert forgotten["q7-lon"] == [""]
+    receipt = client.get(client.post(HERE, data=chosen).headers["location"])
+    assert "ein Punkt auf der Karte" in receipt.text
+    assert "Linde: 3" in tree_of(receipt).text_content()
+
+    other = form_of(client.get(HERE)) | {"q1": ["2"], "q7": ["=hier"], "q7-lon": ["10.7"], "q7-lat": ["48.3"]}
+    assert client.post(HERE, data=other | {"q7-lon": ["200"]}).status_code == 422
+    assert client.post(HERE, data=other | {"q7-lat": ["1"]}).status_code == 422, "far away"
+    assert client.post(HERE, data=other).status_code == 303
+    clock.advance(days=60)
+    shown = client.get(f"{HERE}/ergebnis")
+    tree = tree_of(shown)
+    assert (
+        tree.xpath('//section[.//*[contains(text(), "Wo fehlt")]]//*[local-name()="a"]/@href')[0]
+        == "#said-7-1"
+    )
+    assert tree.xpath('//li[@id="said-7-1"]'), (
+        "the pin's line; what was said with the other waits for a moderator"
+    )
+    row = tree.xpath('//table[contains(@class, "s-bars--matrix")]//tr[th[text()="Linde"]]')[0].text_content()
+    assert "1 (100 %)" in " ".join(row.split())
+    points = client.get(f"{HERE}/ergebnis.geojson").json()["features"]
+    assert [each["geometry"]["coordinates"] for each in points] == [
+        [float(chosen["q7-lon"][0]), float(chosen["q7-lat"][0])]
+    ]
+    table = list(csv.DictReader(io.StringIO(client.get(f"{HERE}/ergebnis.csv").text.lstrip("\ufeff"))))
+    steps = [
+        (each["statement"], each["answer"], each["number"]) for each in table if each["kind"] == "matrix"
+    ]
+    assert steps[:3] == [("Linde", "1 (schlecht)", "0"), ("Linde", "2", "0"), ("Linde", "3", "1")]
 
 
 def desk_form(answer: Any) -> dict[str, Any]:
@@ -319,11 +375,11 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     assert "1 Person hat geantwortet" in planner.get(f"{here}/antworten").text
     table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
     assert table[1][0] == "ID-U2-0001"
-    assert table[1][-2:] == ["Ja", "'=Brücke"]
+    assert table[1][-4:] == ["Ja", "'=Brücke", "", ""], "a pin's position stands beside its words"
     with unit_of_work(engine, write=True) as session:
         survey_answers.withdraw(session, session.exec(select(SurveyEntry)).one(), by=PUBLIC, now=NOW)
     table = list(csv.reader(io.StringIO(planner.get(f"{here}/antworten.csv").text.lstrip("\ufeff"))))
-    assert (table[1][4], table[1][-2:]) == ("1", ["", ""]), "what was taken back nobody reads any more"
+    assert (table[1][4], table[1][-4:]) == ("1", [""] * 4), "what was taken back nobody reads any more"
     assert planner.post(stand, data={"do": "end", "note": ""}).status_code == 422
     assert planner.post(stand, data={"do": "end", "note": "Frage 1 war unklar."}).status_code == 303
     ended = planner.get("/beteiligungen/ideen/umfragen/2").text
@@ -364,10 +420,41 @@ def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
     assert spelled in clerk.get(taken.headers["location"]).text
     colleague = signed_in(engine, town.planner, new_client())
     assert spelled not in colleague.get(taken.headers["location"]).text
-    # Who calls with the code changes what was said before.
-    call = blank | {"channel": ["phone_record"], "q1": ["1"], "q6": ["Frau Kern (08999 1234-10) hilft"]}
-    assert clerk.post(here, data=call | {"code": ["AAAA-AAAA"]}).status_code == 422
-    assert clerk.post(here, data=call | {"code": [entry.access_code]}).status_code == 303
+    # Who calls with the code, or comes with the number of the sheet, changes what was said before; a clerk notes who asked.
+    there = f"{here}/antwort"
+    assert there in clerk.get(here).text
+    assert clerk.post(there, data={"do": "find", "code": "AAAA-AAAA"}).status_code == 422
+    found = clerk.post(there, data={"do": "find", "code": entry.reference.lower()})
+    call = form_of(found) | {"channel": ["phone_record"], "q1": ["1"]}
+    assert call["q6"] == slip["q6"], "as it stands"
+    unnoted = clerk.post(there, data=call | {"do": "withdraw"})
+    assert tree_of(unnoted).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#note"]
+    ahead = clerk.post(there, data=call | {"note": "Rief an.", "received_on": ["2099-01-01"]})
+    assert tree_of(ahead).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#received_on"]
+    changed = clerk.post(there, data=call | {"note": "Rief an: Frage 1 war verwechselt."})
+    assert "geändert" in clerk.get(changed.headers["location"]).text
+    with unit_of_work(engine, write=True) as session:
+        survey = session.get_one(Survey, survey.id)
+        online = survey_answers.answer(
+            session, survey, survey_answers.Sheet("online", {"q1": ["2"]}, survey.version), by=PUBLIC, now=NOW
+        )
+        number, code = online.reference, online.access_code
+    assert clerk.post(there, data={"do": "find", "code": number}).status_code == 422, (
+        "nobody opens that by a number"
+    )
+    gone = form_of(clerk.post(there, data={"do": "find", "code": code}))
+    gone |= {"channel": ["phone_record"], "note": ["Rief mit dem Code an."], "do": ["withdraw"]}
+    assert clerk.post(there, data=gone).headers["location"].endswith("zurueckgenommen")
+    assert "zurückgenommen" in clerk.post(there, data={"do": "find", "code": code}).text
+    with Session(engine) as session:
+        noted = select(JournalEntry.facts).where(
+            col(JournalEntry.verb).in_(("survey_answer_changed", "survey_answer_withdrawn"))
+        )
+        notes = session.exec(noted.order_by(col(JournalEntry.id))).all()
+    assert [facts["note"] for facts in notes] == [
+        "Rief an: Frage 1 war verwechselt.",
+        "Rief mit dem Code an.",
+    ]
 
     assert "1 Text aus einer Umfrage" in moderator.get("/verwaltung").text
     shown = moderator.get("/verwaltung/umfragen/worte")

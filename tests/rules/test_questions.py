@@ -25,12 +25,14 @@ def _questions() -> tuple[Question, ...]:
         Question("5", QuestionKind.LINE, "Wie heißt der Platz?"),
         Question("6", QuestionKind.TEXT, "Was noch?"),
         Question("7", QuestionKind.PLACE, "Wo?", only=Condition("1", ("2",))),
+        Question("8", QuestionKind.MATRIX, "Wie finden Sie …?", options=YES_NO, steps=4, only=Condition("2", ("1", "2"))),
     )  # fmt: skip
 
 
 NAMES = [
     *(name_of(question) for question in _questions()),
     *(name_of(_questions()[3], option.key) for option in TREES),
+    "q7-lon", "q7-lat", "q8-1", "q8-2",
     "q9", "", "q1-1",
 ]  # fmt: skip
 VALUES = st.one_of(
@@ -49,6 +51,10 @@ def test_whatever_is_sent_only_answers_to_what_was_asked_are_read(typed: dict[st
         if answer is None:
             continue
         assert questions.is_asked(question, reading.answers)
+        if isinstance(answer, dict):
+            keys = question.choices if question.kind is QuestionKind.MATRIX else ("words", "lon", "lat")
+            assert set(answer) <= set(keys)
+            continue
         chosen = answer if isinstance(answer, list) else [str(answer)]
         if question.kind not in questions.IN_WORDS:
             assert set(chosen) <= set(question.choices)
@@ -72,6 +78,8 @@ def test_the_counts_of_a_question_add_up(sent: list[dict[str, list[str]]]) -> No
         if result.question.kind in (QuestionKind.CHOICE, QuestionKind.SCALE, QuestionKind.RANKING):
             assert total == result.answered
         assert all(0 <= count.share <= 1 and count.number <= result.answered for count in result.counts)
+        for statement in result.statements:
+            assert sum(count.number for count in statement.counts) == statement.answered <= result.answered
         assert (result.mean is not None) == (
             result.question.kind is QuestionKind.SCALE and result.answered > 0
         )
@@ -108,6 +116,30 @@ def test_places_of_a_ranking_become_points() -> None:
         "1": (1, 7), "2": (2, 11), "3": (0, 2), "4": (0, 1),
     }  # fmt: skip
     assert (result.asked, result.answered) == (4, 3)
+
+
+def test_statements_on_a_scale_and_a_pin_are_read_whole() -> None:
+    scale = Question("1", QuestionKind.MATRIX, "Wie?", options=TREES[:2], steps=3, is_required=True)
+    where = Question("2", QuestionKind.PLACE, "Wo?")
+
+    def read(**sent: str) -> questions.Reading:
+        return questions.read(
+            (scale, where), {name.replace("_", "-"): [value] for name, value in sent.items()}
+        )
+
+    half = read(q1_1="3")
+    assert [(each.code, each.field) for each in half.wrong] == [(Code.ANSWER_REQUIRED, "q1")], "each of them"
+    whole = read(q1_1="3", q1_2="1", q2="Am Bach", q2_lon="10,7", q2_lat="48.3000004")
+    assert whole.answers == {
+        "1": {"1": "3", "2": "1"},
+        "2": {"words": "Am Bach", "lon": "10.700000", "lat": "48.300000"},
+    }
+    for lon, lat in (("x", "1"), ("nan", "1"), ("181", "1"), ("10", "")):
+        (wrong,) = read(q1_1="3", q1_2="1", q2_lon=lon, q2_lat=lat).wrong
+        assert (wrong.code, wrong.field) == (Code.LOCATION_INVALID, "q2")
+    (result, _) = questions.tally((scale, where), [whole.answers, read(q1_1="2", q1_2="1").answers])
+    assert [(each.answered, each.mean) for each in result.statements] == [(2, 2.5), (2, 1.0)]
+    assert (result.counts, result.answered) == ((), 2)
 
 
 def test_what_cannot_be_asked_is_named_at_its_field() -> None:
