@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 import psycopg
+import pytest
 from psycopg import sql
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.default import DefaultDialect
@@ -25,6 +26,9 @@ from participation.database import make_engine, migrate
 from tests.servers import Server
 
 KINDS = ("sqlite", "postgresql")
+
+once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For tests of what is done with words, forms and files before a database is asked: the kind of database cannot matter."""
 
 
 def share_compiled_statements() -> None:

@@ -569,7 +569,9 @@ def _ballot(
         if refusal.field in form._fields:
             form._fields[refusal.field].errors = [message]
         else:
-            errors = ((message, refusal.field),)
+            # What is said of the ballot as a whole, or of the code on a page before, leads to the ballot.
+            is_here = any(refusal.field == f"mark-{line.number}" for line in lines)
+            errors = ((message, refusal.field if is_here else "ballot"),)
             lines = tuple(
                 _with_error(line, message) if refusal.field == f"mark-{line.number}" else line
                 for line in lines

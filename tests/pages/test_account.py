@@ -22,6 +22,7 @@ from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import Clock, NewClient, OpenIdProvider
+from tests.databases import once
 
 PASSWORD = "correct horse battery"
 EMAIL = "paula@auenfurt.example"
@@ -111,6 +112,7 @@ def test_guessing_is_stopped_and_a_right_password_does_not_help_then(client: Tes
     assert client.get("/anmelden").status_code == 200
 
 
+@once
 @pytest.mark.parametrize(
     ("wanted", "goes_to"),
     [

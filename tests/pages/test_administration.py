@@ -22,6 +22,7 @@ from participation.identity import COOKIE
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import NewClient
+from tests.databases import once
 
 HERE = "/verwaltung/kommunen/auenfurt"
 
@@ -167,6 +168,7 @@ def test_host_names_are_checked_and_belong_to_one_town(admin: TestClient, engine
     assert hosts(engine) == ["auenfurt.localhost", "mitmachen.auenfurt.example"]
 
 
+@once
 @pytest.mark.parametrize(
     "sides",
     [
@@ -204,6 +206,7 @@ def test_a_colour_that_makes_texts_hard_to_read_is_refused_with_what_was_measure
     assert "#7a1f3d" in admin.get("/theme.css").text
 
 
+@once
 @pytest.mark.parametrize(
     "change",
     [{"brand": "red"}, {"corners": "wobbly"}, {"logo": "https://evil.test/x.png"}, {"paper": "#000000"}],
@@ -392,6 +395,7 @@ def test_a_role_may_be_for_one_consultation_but_an_administrator_is_for_the_town
     assert "Planung: Wohnen am Mühlbach" in text(admin.get("/verwaltung/personal"))
 
 
+@once
 @pytest.mark.parametrize(
     "change",
     [

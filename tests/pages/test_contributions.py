@@ -25,6 +25,7 @@ from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import Clock, NewClient
+from tests.databases import once
 
 FORMAL = "/beteiligungen/wohnen-am-muehlbach/stellungnahme"
 
@@ -206,6 +207,7 @@ def test_it_closes_by_itself_and_by_hand(
     assert client.get("/beitrag/stand").status_code == 303
 
 
+@once
 @pytest.mark.parametrize("cookie", ["", "x", "WzEsMSw5OTk5OTk5OTk5XQ.x", "." * 200, "WzEsMSw5OTk5OTk5OTk5XQ"])
 def test_a_cookie_cannot_be_made_up(client: TestClient, town: Town, hand_in: HandIn, cookie: str) -> None:
     hand_in()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
-import pytest
 from lxml import html
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -18,6 +17,7 @@ from participation import receipts
 from participation.database import unit_of_work
 from tests import cast
 from tests.conftest import Clock
+from tests.databases import once
 
 SEAT = Seat("BY", ("public", "catholic"))
 HERE = "/beteiligungen/wohnen-am-muehlbach"
@@ -122,10 +122,6 @@ def story(town: cast.Town) -> Iterator[tuple[datetime, Change | None, str, str, 
         noon(6, 1), None, "Die Frist ist vorbei", "Sie endete am Freitag, 21. Mai 2027 um 24 Uhr.",
         "Der Entwurf wurde geändert, deshalb wurde noch einmal gefragt.",
     )  # fmt: skip
-
-
-#: Words do not depend on the database.
-once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @once

@@ -30,6 +30,7 @@ from participation.pages import hearings
 from tests import cast
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import Clock, NewClient
+from tests.databases import once
 from tests.queries import counted
 
 HERE = "/beteiligungen/wohnen-am-muehlbach"
@@ -198,6 +199,7 @@ def test_the_page_says_what_where_when_how_and_whom_to_ask(
     assert tree(page).xpath("//h3[.='Online schreiben']")
 
 
+@once
 @pytest.mark.parametrize(
     ("moment", "said", "may_write"),
     [
@@ -546,6 +548,7 @@ def test_a_change_without_a_reason_says_in_words_what_it_was() -> None:
 # --- documents ---------------------------------------------------------------------------------------
 
 
+@once
 @pytest.mark.parametrize(
     ("filename", "media_type", "disposition"),
     [

@@ -38,6 +38,7 @@ from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import Clock, NewClient
+from tests.databases import once
 from tests.queries import rows_read
 
 LON, LAT = 10.7, 48.3
@@ -136,6 +137,7 @@ def test_the_feeds_etag_is_the_state_of_the_journal(client: TestClient, session:
     assert (later.status_code, later.json()["total"]) == (200, 2)
 
 
+@once
 @pytest.mark.parametrize(
     ("query", "field"),
     [

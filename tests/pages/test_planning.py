@@ -37,6 +37,7 @@ from participation.settings import Settings
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import NewClient
+from tests.databases import once
 from tests.geo.files import degrees, eight, geojson, quarters, square, xplan
 
 PLAN = "/verwaltung/planung"
@@ -703,6 +704,7 @@ def test_a_plan_file_gives_the_area_and_a_layer(paula: TestClient, engine: Engin
     assert "EPSG:25832" in shown
 
 
+@once
 @pytest.mark.parametrize(
     ("page", "having", "typed", "file"),
     [
@@ -738,6 +740,7 @@ def test_words_beside_a_file_that_is_far_too_large_stay_on_the_desk_too(
     assert filled(answer, having)[name] == value
 
 
+@once
 def test_a_plan_file_that_is_huge_or_takes_too_long_holds_nobody_up(
     paula: TestClient, engine: Engine, draft: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -789,6 +792,7 @@ def test_a_file_without_a_system_is_asked_for_it_and_several_areas_are_chosen_fr
     assert row.max_x - row.min_x == pytest.approx(200)
 
 
+@once
 @pytest.mark.parametrize(
     ("text", "says"),
     [

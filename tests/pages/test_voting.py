@@ -109,6 +109,8 @@ def test_a_vote_from_the_letter_to_the_result(
     sent = {"code": codes[0], "once": value(ballot, "once")}
     nothing = client.post(there, data={**sent, "do": "check"})
     assert (nothing.status_code, "noch nichts ausgewählt" in words(nothing)) == (422, True)
+    assert tree_of(nothing).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#ballot"]
+    assert tree_of(nothing).xpath("//*[@autofocus]/@id") == ["error-summary"], "without JavaScript, too"
     much = client.post(there, data={**sent, "do": "check", "mark-1": "1", "mark-2": "1", "mark-3": "1"})
     assert "möglich sind 2" in words(much)
     assert len(tree_of(much).xpath("//input[@type='checkbox'][@checked]")) == 3, "as it was typed"
