@@ -362,6 +362,44 @@ def test_lists_and_views_ask_a_fixed_number_of_questions(
     assert counts[0] == {"list": 2, "around": 2, "view": 2, "filtered": 2}
 
 
+def test_a_view_looks_at_what_lies_in_it_and_not_at_all_there_is(
+    engine: Engine, session: Session, town: Town
+) -> None:
+    """However its edges fall: in four ranges of cells and more, SQLite once went through the whole table."""
+    scattered(session, town, 150)
+    session.commit()
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        if engine.dialect.name == "sqlite":
+            # As if there were a hundred thousand: with few rows it decides otherwise.
+            connection.exec_driver_sql(
+                "UPDATE sqlite_stat1 SET stat = replace(stat, '150', '100000') WHERE tbl = 'contribution'"
+            )
+            connection.exec_driver_sql("ANALYZE sqlite_schema")
+    wide, high = 0.0006, 0.0004
+    views = [
+        (LON + at * wide / 3, LAT + at * high / 4, LON + at * wide / 3 + wide, LAT + at * high / 4 + high)
+        for at in range(-4, 5)
+    ]
+    assert max(len(covering_ranges(*view)) for view in views) > 3
+    plans: list[str] = []
+
+    def look(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "place_words" in statement and not statement.startswith("EXPLAIN"):
+            asked = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+            rows = connection.connection.cursor().execute(asked + statement, parameters).fetchall()
+            plans.append("\n".join(str(row[-1]) for row in rows))
+
+    event.listen(engine, "before_cursor_execute", look)
+    try:
+        shown = [published.in_view(session, town.procedure.id or 0, Wanted(), view, 19) for view in views]
+    finally:
+        event.remove(engine, "before_cursor_execute", look)
+    assert sum(each.total for each in shown) > 20
+    assert plans
+    assert not [plan for plan in plans if "SCAN contribution" in plan]
+
+
 # --- places in words -------------------------------------------------------------------------------
 
 
