@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from consultations import locations, moderation, search
+from consultations import locations, moderation, proposal_lists, search
 from consultations.amendments import Amendment
 from consultations.contributions import Attachment, Contribution, Kind, PublicationState
 from consultations.documents import Document
@@ -92,6 +92,8 @@ class Wanted:
     #: Only those with a place on the map, or only those without.
     has_place: bool | None = None
     around: Around | None = None
+    #: Only proposals, and of these what their own list is narrowed to.
+    proposals: proposal_lists.Wanted | None = None
 
 
 @dataclass(frozen=True)
@@ -275,6 +277,9 @@ def _narrowing(session: Session, procedure_id: int, wanted: Wanted) -> list[Colu
     if wanted.has_place is not None:
         has_none = or_(col(Contribution.cell).is_(None), col(Contribution.place_hidden))
         found.append(_on_the_map() if wanted.has_place else has_none)
+    if wanted.proposals is not None:
+        keys = proposal_lists.keys(session, procedure_id, wanted.proposals)
+        found.append(col(Contribution.id).in_(keys))
     if wanted.words.strip():
         exact = col(Contribution.reference) == wanted.words.strip().upper()
         matching = search.matching(

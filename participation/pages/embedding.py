@@ -16,8 +16,9 @@ from wtforms.fields import SelectChoice
 from consultations import proposal_lists, proposals, published
 from consultations.permissions import Permission
 from consultations.proposal_lists import Order
-from participation.pages.contributions_list import FilterForm, asked_for, filled, open_procedure
+from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
+from participation.pages.map_filters import FRAME_NAMES, list_address, list_around, narrowed
 from participation.pages.map_ground import NOTHING, base_map, choice_asked
 from participation.pages.map_layers import overlays_of
 from participation.pages.map_plan import Plan, plan_of, view_of
@@ -138,14 +139,13 @@ def map_embed(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     _speak(visit)
     slug, layers = procedure.slug, choice_asked(visit)
-    wanted = filled(visit.form(FilterForm), visit, procedure)
-    filters = {name: value for name, value in asked_for(wanted).items() if value}
-    everything = replace(wanted, has_place=True)
+    shown = narrowed(visit, procedure, framed=True)
+    filters, everything = shown.filters, replace(shown.wanted, has_place=True)
     ground = base_map(visit, procedure, NOTHING)
     overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
     data = {
         "feed": visit.url("hearing_map_feed", slug=slug, **filters),
-        "list": visit.url("contributions_list", slug=slug, **filters, sortierung="nearest", umkreis=250),
+        "list": list_around(visit, procedure, shown),
         "words": script_words(visit),
         "overlays": json.dumps(overlays, ensure_ascii=False),
     }
@@ -168,7 +168,7 @@ def map_embed(visit: Visit) -> Response:
             new_window=True,
         ),
         visit.absolute("hearing_map", slug=slug, **filters),
-        visit.absolute("contributions_list", slug=slug, **filters),
+        list_address(visit, procedure, shown, absolute=True),
     )
     return _framed(visit.render("embedding/map.html", framed), MAP_POLICY)
 
@@ -177,8 +177,6 @@ def map_embed(visit: Visit) -> Response:
 
 #: What can be framed: by which name the address asks for it, and the page.
 FRAMES = {"karte": ("map_embed", N_("The map")), "liste": ("proposals_embed", N_("A few proposals"))}
-#: What narrows a map.
-MAP_NAMES = ("q", "art", "thema")
 TITLES = {"karte": N_("Map: %(title)s"), "liste": N_("Proposals: %(title)s")}
 
 
@@ -228,7 +226,7 @@ def embedding(visit: Visit) -> Response:
     frame_title = visit.gettext(TITLES[what], title=title_of(visit, procedure))
     visit.language = spoken
     asked = visit.request.query_params
-    names = MAP_NAMES if what == "karte" else [IN_FRAME.get(name, name) for name in PARAMETERS.values()]
+    names = FRAME_NAMES if what == "karte" else [IN_FRAME.get(name, name) for name in PARAMETERS.values()]
     kept = {name: asked[name][:200] for name in names if asked.get(name)}
     path = path_for(offered[what][0], slug=procedure.slug, sprache=language, **kept)
     code = Markup(
@@ -247,7 +245,7 @@ def embedding(visit: Visit) -> Response:
             # Also what the other frame would understand: whoever changes their mind loses nothing.
             tuple(
                 (name, asked[name][:200])
-                for name in {**dict.fromkeys(MAP_NAMES), **dict.fromkeys(names)}
+                for name in {**dict.fromkeys(FRAME_NAMES), **dict.fromkeys(names)}
                 if asked.get(name)
             ),
             visit.url("embedding", slug=procedure.slug, was=what, sprache=language) if kept else "",

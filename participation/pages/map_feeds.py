@@ -11,7 +11,8 @@ from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
 from consultations.published import Entry, InView
 from participation import things
-from participation.pages.contributions_list import KINDS, FilterForm, filled, open_procedure
+from participation.pages.contributions_list import KINDS, open_procedure
+from participation.pages.map_filters import narrowed
 from participation.pages.map_ground import Bounds, compressed
 from participation.web import Visit, page
 
@@ -41,7 +42,7 @@ def hearing_map_feed(visit: Visit) -> Response:
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if etag in visit.request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    wanted = filled(visit.form(FilterForm), visit, procedure)
+    wanted = narrowed(visit, procedure).wanted
     shown = published.in_view(visit.session, procedure.id or 0, wanted, bounds, zoom)
     body = gzip.compress(_feed(visit, procedure, shown, zoom).encode(), 5, mtime=0)
     return compressed(visit, body, "application/json; charset=utf-8", headers)

@@ -9,26 +9,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from starlette.responses import Response
-from wtforms import Form, HiddenField, StringField
+from wtforms import Form, StringField
 from wtforms.validators import Length, Optional
 
-from consultations import nearby, places, published, variants, whereabouts
+from consultations import nearby, places, proposal_lists, published, variants, whereabouts
 from consultations.permissions import Permission
 from consultations.places import Place
 from consultations.procedures import Procedure, localised
 from consultations.published import Entry, Wanted
 from geo.views import View
 from participation.pages import map_things
-from participation.pages.contributions_list import (
-    PLACES_SHOWN,
-    FilterForm,
-    asked_for,
-    filled,
-    open_procedure,
-    read_position,
-)
+from participation.pages.contributions_list import PLACES_SHOWN, open_procedure, read_position
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_feeds import feed_entry
+from participation.pages.map_filters import (
+    MapForm,
+    Narrowed,
+    frame_address,
+    list_address,
+    list_around,
+    narrowed,
+)
 from participation.pages.map_ground import NOTHING, base_map, choice_asked, in_degrees, spelled_choice
 from participation.pages.map_layers import LegendLine, legend_of, overlays_of
 from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
@@ -42,17 +43,10 @@ from participation.web import Visit, page
 N_ = str
 
 
-class MapForm(FilterForm):
-    """What the map can be narrowed to."""
-
-
 class PlaceForm(Form):
     """A place by its name; what the map is narrowed to goes along."""
 
     suche = StringField(N_("Street, district or parcel"), [Optional(), Length(max=200)])
-    q = HiddenField()
-    art = HiddenField()
-    thema = HiddenField()
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,12 @@ class MapPage:
     ways: tuple[Way, ...]
     is_filtered: bool
     total: int
+    #: What the map is narrowed to: name and value as an address carries them.
+    kept: tuple[tuple[str, str], ...]
+    #: Of proposals: how many their list has, with a place or without.
+    in_list: int | None
     list_url: str
+    embed_url: str
     legend: tuple[LegendLine, ...]
     #: The layers that are switched on, as the address says it.
     layers: str
@@ -92,9 +91,8 @@ def hearing_map(visit: Visit) -> Response:
     """
     procedure = open_procedure(visit)
     asked = visit.request.query_params
-    form = visit.form(MapForm)
-    wanted = filled(form, visit, procedure)
-    filters = asked_for(wanted)
+    said = narrowed(visit, procedure)
+    form, wanted, filters = said.form, said.wanted, said.filters
     is_plan = asked.get("ansicht") == "plan"
     layers = choice_asked(visit)
     own: dict[str, object] = {
@@ -118,7 +116,6 @@ def hearing_map(visit: Visit) -> Response:
     everything = published.how_many(
         visit.session, procedure.id or 0, Wanted(**{**vars(wanted), "has_place": True})
     )
-    list_url = visit.url("contributions_list", slug=procedure.slug, **filters)
     plan = canvas = None
     if is_plan:
         ground = base_map(visit, procedure, layers)
@@ -126,7 +123,7 @@ def hearing_map(visit: Visit) -> Response:
     else:
         # What can be switched lies over the base map, tile by tile: see static/js/map.js.
         ground = base_map(visit, procedure, NOTHING)
-        data = _data(visit, procedure, filters, ways, chosen, focus)
+        data = _data(visit, procedure, said, ways, chosen, focus)
         overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
         data["overlays"] = json.dumps(overlays, ensure_ascii=False)
         if chosen or focus or "mitte" in asked:
@@ -156,7 +153,12 @@ def hearing_map(visit: Visit) -> Response:
             ways=ways,
             is_filtered=any(filters.values()),
             total=everything,
-            list_url=list_url,
+            kept=tuple(filters.items()),
+            in_list=proposal_lists.how_many(visit.session, procedure.id or 0, said.among)
+            if said.among
+            else None,
+            list_url=list_address(visit, procedure, said),
+            embed_url=frame_address(visit, procedure, said),
             legend=legend_of(visit, procedure, layers),
             layers=spelled_choice(layers),
             compare_url=visit.url("compare", slug=procedure.slug)
@@ -169,7 +171,7 @@ def hearing_map(visit: Visit) -> Response:
 def _data(
     visit: Visit,
     procedure: Procedure,
-    filters: Mapping[str, str],
+    shown: Narrowed,
     ways: Sequence[Way],
     chosen: Chosen | None,
     focus: Entry | None,
@@ -177,8 +179,8 @@ def _data(
     """What the script needs to know, as `data-*` attributes."""
     slug = procedure.slug
     data = {
-        "feed": visit.url("hearing_map_feed", slug=slug, **filters),
-        "list": visit.url("contributions_list", slug=slug, **filters, sortierung="nearest", umkreis=250),
+        "feed": visit.url("hearing_map_feed", slug=slug, **shown.filters),
+        "list": list_around(visit, procedure, shown),
         "ways": json.dumps([[way.text, way.url] for way in ways], ensure_ascii=False),
         "words": script_words(visit),
         "draw": visit.static("js/map-draw.js"),

@@ -21,6 +21,7 @@ from consultations import (
     voting,
 )
 from consultations.cocreation import Opening
+from consultations.contributions import Kind
 from consultations.permissions import Permission
 from consultations.phases import phases_of
 from consultations.procedures import Procedure, localised, subject_in
@@ -182,7 +183,10 @@ def list_page(visit: Visit) -> Response:
     asked, asked_near, place = visit.request.query_params, said.near, said.place
     order = Order(form.sortierung.data) if form.sortierung.data in set(Order) else Order.CHANCE
     told = None if asked_near else nearby.typed_position(form.lon.data or "", form.lat.data or "")
-    spot = place or told
+    # A spot of the map at which several lie.
+    spot_asked = asked.get("ort", "")[:40].split(",") if told is None and not asked_near else []
+    on_map = nearby.typed_position(*spot_asked) if len(spot_asked) == 2 else None
+    spot = place or told or on_map
     origin = (spot.lon, spot.lat) if spot is not None else None
     wants_nearest = order is Order.NEAREST
     if wants_nearest and origin is None:
@@ -204,7 +208,7 @@ def list_page(visit: Visit) -> Response:
     )
     following = f"{deal}~{found.next}" if found.next and order is Order.CHANCE else found.next
     entries = published.by_ids(visit.session, procedure_id, found.ids)
-    filters = {name: str(asked[name]) for name in form._fields if asked.get(name)}
+    filters = {name: str(asked[name]) for name in (*form._fields, "ort") if asked.get(name)}
     here = {"slug": procedure.slug}
     search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
     phases = phases_of(visit.session, procedure_id)
@@ -217,17 +221,16 @@ def list_page(visit: Visit) -> Response:
             cards=tuple(cards_of(visit, procedure, entries, to="proposal")),
             total=found.total,
             is_filtered=any(
-                value for name, value in filters.items() if name not in ("sortierung", "lon", "lat")
+                value for name, value in filters.items() if name not in ("sortierung", "lon", "lat", "ort")
             ),
             next_url=visit.url("proposals", **here, **filters, nach=following) if following else "",
             first_url=visit.url("proposals", **here, **filters) if asked.get("nach") else "",
-            # The map knows words and topics, and begins at the place; what else narrows the list it leaves out.
+            # The map is narrowed to the same, and begins at the place.
             map_url=visit.url(
                 "hearing_map",
                 **here,
-                art="proposal",
-                q=wanted.words,
-                thema=wanted.topic,
+                art=Kind.PROPOSAL.value,
+                **{**search, "nahe": search.get("nahe", "") if wanted.near else ""},
                 platz=place.id if place is not None else "",
             ),
             propose_url=(
@@ -235,14 +238,25 @@ def list_page(visit: Visit) -> Response:
                 if proposing.phase_that_opens(phases, Opening.PROPOSE, visit.now)
                 else ""
             ),
-            near=place.name if place is not None else "",
+            near=place.name
+            if place is not None
+            else visit.gettext("the chosen point")
+            if on_map is not None
+            else "",
             is_nowhere=bool(asked_near) and place is None,
             is_nearest_first=order is Order.NEAREST,
             is_placeless=wants_nearest and origin is None and not asked_near,
             near_me_url=visit.url(
                 "proposals", **here, **{**filters, "nahe": "", "sortierung": Order.NEAREST.value}
             ),
-            embed_url=visit.url("embedding", **here, was="liste", **in_frame(search)),
+            embed_url=visit.url(
+                "embedding",
+                **here,
+                was="liste",
+                # Whoever chooses the map there sees the same proposals.
+                art=Kind.PROPOSAL.value if search else "",
+                **in_frame(search),
+            ),
             follow_url=visit.url("follow_search", **here, **search),
             feed_url=visit.url("proposals_feed", **here, **search),
             vote=vote.question if vote else "",

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from starlette.routing import Match
 from starlette.testclient import TestClient
 
-from consultations import moderation, procedures
+from consultations import moderation, procedures, proposals
 from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from geo.geometry import from_metres, metres_of
@@ -105,3 +105,57 @@ def test_a_name_of_its_own_comes_before_any_name_whichever_room_was_loaded_first
     found = next(route for route in app.routes if route.matches(scope)[0] is Match.FULL)
     assert getattr(found, "name", "") == "proposals_embed"
     app.state.house.close()
+
+
+def test_list_map_feed_and_frame_show_the_same_proposals(client: TestClient, engine: Engine) -> None:
+    """Whatever narrows the list of proposals goes along to the map, into its feed and its frame, and back."""
+    with unit_of_work(engine, write=True) as session:
+        town = cast.with_ideas(session, "Ideen")
+        for at, title in enumerate(("Bänke", "Bäume", "Brücke", "Brunnen")):
+            place = from_metres(shapely.Point(*metres_of(11.36 + at / 500, 49.93)))
+            row = town.hand_in(
+                session, f"{title}.", kind=Kind.PROPOSAL, title=title, wants_publication=True,
+                **({"located": place} if at < 3 else {}),
+            )  # fmt: skip
+            moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+            proposal = proposals.by_contribution(session, row.id or 0)
+            assert proposal is not None
+            proposal.district = "Nord" if at != 1 else "Süd"
+            proposal.language = "de" if at != 2 else "en"
+            proposal.channel = "web" if at != 1 else "letter"
+            session.add(proposal)
+    box = "bbox=11.2,49.8,11.6,50.1&zoom=18"
+    for query, found in (
+        ("stadtteil=Nord", (3, 2)), ("sprache=de", (3, 2)), ("weg=letter", (1, 1)), ("stand=open", (4, 3)),
+        ("stadtteil=Nord&sprache=de&q=Bänke&weg=web&stand=open", (1, 1)), ("stadtteil=S%C3%BCd&sprache=en", (0, 0)),
+    ):  # fmt: skip
+        in_list = html.fromstring(client.get(f"{HERE}/vorschlaege?{query}").content)
+        assert in_list.xpath("string(//p[@class='d-lead'])").startswith(str(found[0])), query
+        (address,) = in_list.xpath("//a[contains(@href, '/karte?art=')]/@href")
+        assert "art=proposal" in address
+        page = client.get(address)
+        on_map = html.fromstring(page.content)
+        assert f"mit einem Ort auf der Karte: {found[1]}." in " ".join(on_map.text_content().split()), query
+        for name in ("places", "map-heading"):
+            kept = on_map.xpath(f"//form[contains(@action, '#{name}')]/input[@type='hidden']/@name")
+            assert not kept or {part.partition("=")[0] for part in query.split("&")} <= set(kept)
+        (feed,) = on_map.xpath("//@data-feed")
+        assert client.get(f"{feed}&{box}").json()["total"] == found[1], query
+        (back,) = set(on_map.xpath("//a[.='Dasselbe als Liste']/@href"))
+        assert client.get(back).content == client.get(f"{HERE}/vorschlaege?{query}").content or (
+            html.fromstring(client.get(back).content)
+            .xpath("string(//p[@class='d-lead'])")
+            .startswith(str(found[0]))
+        )
+        (around,) = on_map.xpath("//@data-list")
+        assert client.get(f"{around}&ort=11.36,49.93").status_code == 200
+        # Into a frame of the map, from the list or from the map, whatever language the frame speaks.
+        (from_map,) = on_map.xpath("//a[.='Auf Ihrer Website zeigen']/@href")
+        (from_list,) = in_list.xpath("//a[.='Auf Ihrer Website zeigen']/@href")
+        for how in (from_map, from_list.replace("was=liste", "was=karte")):
+            (code,) = html.fromstring(client.get(how).content).xpath("//textarea/text()")
+            frame = html.fromstring(code).get("src")
+            framed = html.fromstring(client.get(frame[frame.index("/beteil") :] + "&sprache=en").content)
+            (feed,) = framed.xpath("//@data-feed")
+            assert client.get(f"{feed}&{box}").json()["total"] == found[1], (query, how)
+            assert framed.xpath("//p[@id='after']/a/@href")[1].partition("/vorschlaege")[1]
