@@ -48,8 +48,10 @@ class Vote(SQLModel, table=True):
     phase_id: int = Field(foreign_key="phase.id", unique=True)
     question: str
     intro: str = ""
+    #: Language → question, introduction and what binds the council, where they are told in another one too.
+    translations: dict[str, dict[str, str]] = Field(default_factory=dict, sa_type=Json)
     kind: str = VoteKind.CHOICES.value
-    #: Crosses, points, or euros of one ballot; points on one proposal; how many proposals are chosen.
+    #: Crosses, points, euros, or places of one ballot; points on one proposal; how many proposals are chosen.
     most: int = 1
     most_each: int = 1
     wins: int = 1
@@ -65,9 +67,19 @@ class Vote(SQLModel, table=True):
     result: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     #: SHA-256 over the list of ballots as everybody can download it.
     list_sha256: str = ""
+    #: What the server drew when it was put up: without it nobody can choose the number of a ballot. Gone once it is over.
+    check_key: str = ""
     #: Why it was given up.
     cancelled_why: str = ""
     version: int = 1
+
+    def said(self, language: str, name: str = "question") -> str:
+        """Question, introduction or what binds in a language; in the first one where it is not translated."""
+        return str(self.translations.get(language, {}).get(name) or getattr(self, name))
+
+    def is_said(self, language: str) -> bool:
+        """Whether its question is told in this language."""
+        return bool(self.translations.get(language, {}).get("question"))
 
 
 class VoteOption(SQLModel, table=True):
@@ -107,14 +119,21 @@ class CodePrint(SQLModel, table=True):
 
 
 class VoteCode(SQLModel, table=True):
-    """A voting code, as a keyed hash. Whether it was used is said by the roll."""
+    """A voting code, as a keyed hash, and the number of the letter that it stands in. Whether it was used is said by the roll."""
 
     __tablename__ = "vote_code"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (
+        Index("ix_vote_code_vote_id_number", "vote_id", "number", unique=True),
+        {"sqlite_with_rowid": False},
+    )
 
     vote_id: int = Field(foreign_key="vote.id", primary_key=True)
     code_hash: str = Field(primary_key=True)
     print_id: int = Field(foreign_key="vote_code_print.id", index=True)
+    #: Of the letter, through all prints of a vote; None for letters of the time before they had one.
+    number: int | None = None
+    #: When this letter alone was cancelled.
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class VoteRoll(SQLModel, table=True):

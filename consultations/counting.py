@@ -1,5 +1,12 @@
 """How votes are counted: what a ballot may say, what all of them come to, what is chosen; pure, and the same for paper.
 
+A ranking is counted by Borda's method (J.-C. de Borda, Mémoire sur les élections au scrutin, 1781): of N places the first is
+worth N points, the second N - 1, the last 1; whoever is not ranked gets none, and a place that is left out gives its points to
+nobody. It was chosen because everybody can count it again with a sum; it never punishes whoever is put higher (monotone), and
+two halves of a town that agree agree together (consistent; it is the only ranking by sums that is so and neutral, H. P. Young,
+An axiomatization of Borda's rule, 1974). What it does not do: whoever would win against each other alone need not win, and
+many like proposals can help each other.
+
 Counting knows neither order nor chance: the same ballots in any order give the same result, and a tie that decides is
 told as a tie (`Outcome.TIED`), for people to settle. In a vote on a budget what is chosen never costs more than there is.
 """
@@ -20,6 +27,7 @@ class VoteKind(StrEnum):
     CHOICES = "choices"  # up to so many crosses, one for each proposal
     POINTS = "points"  # up to so many points, some of them on one proposal
     BUDGET = "budget"  # as many crosses as the money is enough for
+    RANKING = "ranking"  # the first, the second, … of up to so many places
 
 
 class Outcome(StrEnum):
@@ -41,11 +49,13 @@ class FaultKind(StrEnum):
     NEGATIVE = "negative"
     TOO_MUCH_ON_ONE = "too_much_on_one"
     TOO_MUCH = "too_much"
+    SAME_PLACE = "same_place"  # two proposals at one place of a ranking
+    NO_PLACE = "no_place"  # a place that the ranking does not have
 
 
 @dataclass(frozen=True)
 class Rules:
-    """A vote. `most`: crosses, points, or euros of one ballot; `most_each`: points on one proposal; `wins`: how many
+    """A vote. `most`: crosses, points, euros, or places of one ballot; `most_each`: points on one proposal; `wins`: how many
     proposals are chosen (of a budget as many as the money is enough for). `costs`: number on the ballot → euros."""
 
     kind: VoteKind
@@ -56,8 +66,14 @@ class Rules:
 
     @property
     def each(self) -> int:
-        """The most marks for one proposal."""
+        """The most marks for one proposal; of a ranking the last place."""
+        if self.kind is VoteKind.RANKING:
+            return self.most
         return self.most_each if self.kind is VoteKind.POINTS else 1
+
+    def worth(self, mark: int) -> int:
+        """What a mark of a ballot that counts is worth in the sum."""
+        return self.most + 1 - mark if self.kind is VoteKind.RANKING and mark else mark
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,9 @@ class Fault:
 
 
 def spent(rules: Rules, marks: Marks) -> int:
-    """What a ballot uses of what it has: crosses, points, euros; what is not on the ballot costs nothing."""
+    """What a ballot uses of what it has: crosses, points, euros, places; what is not on the ballot costs nothing."""
+    if rules.kind is VoteKind.RANKING:
+        return sum(mark > 0 for mark in marks.values())
     if rules.kind is VoteKind.BUDGET:
         return sum(rules.costs.get(number, 0) for number, mark in marks.items() if mark > 0)
     return sum(mark for mark in marks.values() if mark > 0)
@@ -86,10 +104,22 @@ def faults(rules: Rules, marks: Marks) -> tuple[Fault, ...]:
     ]
     found += [Fault(FaultKind.NEGATIVE, number, mark) for number, mark in sorted(marks.items()) if mark < 0]
     found += [
-        Fault(FaultKind.TOO_MUCH_ON_ONE, number, mark, rules.each)
+        Fault(
+            FaultKind.NO_PLACE if rules.kind is VoteKind.RANKING else FaultKind.TOO_MUCH_ON_ONE,
+            number,
+            mark,
+            rules.each,
+        )
         for number, mark in sorted(marks.items())
         if mark > rules.each
     ]
+    if rules.kind is VoteKind.RANKING:
+        taken: set[int] = set()
+        for number, mark in sorted(marks.items()):
+            if mark in taken:
+                found.append(Fault(FaultKind.SAME_PLACE, number, mark))
+            if mark > 0:
+                taken.add(mark)
     used = spent(rules, marks)
     if used > rules.most:
         found.append(Fault(FaultKind.TOO_MUCH, None, used, rules.most))
@@ -114,8 +144,8 @@ SPOILED = "spoiled"
 
 @dataclass(frozen=True)
 class Count:
-    """What all ballots come to. `invalid`: reason → how many; `marks` and `ballots`: number → crosses or points, and on how
-    many ballots; `channels`: how many came by which way, those that do not count among them."""
+    """What all ballots come to. `invalid`: reason → how many; `marks` and `ballots`: number → crosses or points (of a
+    ranking those that its places are worth), and on how many ballots; `channels`: how many came by which way, those that do not count among them."""
 
     valid: int
     invalid: Mapping[str, int]
@@ -142,7 +172,7 @@ def count(rules: Rules, papers: Iterable[Paper]) -> Count:
         valid += 1
         for number, mark in paper.marks.items():
             if mark:
-                marks[number] += mark
+                marks[number] += rules.worth(mark)
                 ballots[number] += 1
     return Count(
         valid,

@@ -218,8 +218,7 @@ def _of_votes(session: Session, now: datetime) -> Iterator[Found]:
             yield Found(procedure, Kind.VOTE_RESULT, f"vote_result:{vote.id}", told)
             continue
         if (
-            procedure.state != ProcedureState.PUBLISHED.value
-            or not voting.is_running(vote, phase, now)
+            voting.standing(vote, procedure, phase, now) is not voting.Standing.RUNNING
             or phase.starts_on is None
             or vote.ready_at is None
         ):

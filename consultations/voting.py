@@ -9,10 +9,12 @@ import csv
 import hashlib
 import hmac
 import io
+import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete, exists, func, update
@@ -80,6 +82,8 @@ class VoteInput:
     proposal_ids: Sequence[int]
     kind: VoteKind = VoteKind.CHOICES
     intro: str = ""
+    #: Language → question, intro, binding.
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     most: int = 1
     most_each: int = 1
     wins: int = 1
@@ -115,7 +119,7 @@ def plan(
     """Set a vote up, or change it as long as nobody can see it.
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE once it is put up, CHANGED_MEANWHILE, TEXT_TOO_LONG, REASON_REQUIRED
-    ("question"), NUMBER_OUT_OF_RANGE (field, least, most), NOTHING_CHOSEN ("ways"), VOTE_TOO_FEW (limit),
+    ("question"), NUMBER_OUT_OF_RANGE (field, least, most), NOTHING_CHOSEN and VOTE_ONE_WAY ("ways"), VOTE_TOO_FEW (limit),
     LIST_TOO_LONG, NOT_FOUND for a proposal of another consultation or one that nobody can read.
     """
     procedures.require_planner(by, procedure)
@@ -165,9 +169,11 @@ def _fill(vote: Vote, entered: VoteInput) -> None:
     vote.binding = normalise(entered.binding, field="binding", limit=INTRO_LIMIT).strip()
     if not vote.question:
         raise Refusal(Code.REASON_REQUIRED, "question")
+    vote.translations = _translated(entered)
     ways = [way.value for way in Way if way in entered.ways]
     if not ways:
         raise Refusal(Code.NOTHING_CHOSEN, "ways")
+    _one_way(ways)
     largest = MOST_EUROS if entered.kind is VoteKind.BUDGET else MOST_MARKS
     vote.kind, vote.ways = entered.kind.value, ways
     # Paper is recognised by its code: without codes there is none.
@@ -177,6 +183,27 @@ def _fill(vote: Vote, entered: VoteInput) -> None:
     vote.wins = _within(entered.wins, "wins", 1, OPTIONS_LIMIT)
     if entered.kind is VoteKind.POINTS:
         _within(entered.most_each, "most_each", 1, entered.most)
+
+
+def _translated(entered: VoteInput) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for language, said in entered.translations.items():
+        question = " ".join(
+            normalise(said.get("question", ""), field=f"question_{language}", limit=QUESTION_LIMIT).split()
+        )
+        texts = {
+            name: normalise(said.get(name, ""), field=f"{name}_{language}", limit=INTRO_LIMIT).strip()
+            for name in ("intro", "binding")
+        }
+        if any((question, *texts.values())):
+            found[language] = {"question": question, **texts}
+    return found
+
+
+def _one_way(ways: Sequence[str]) -> None:
+    """Whoever had a code and an account would have two votes, and nobody could tell: a code leads to no account."""
+    if len(ways) > 1:
+        raise Refusal(Code.VOTE_ONE_WAY, "ways")
 
 
 def _within(number: int, name: str, least: int, most: int) -> int:
@@ -204,7 +231,7 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     """Let it stand: what is voted on is fixed, and the texts stand still until it is over.
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE, NOT_OPENED where the phase opens no vote, VOTE_OVER where it has ended,
-    VOTE_TOO_FEW (limit), VOTE_UNFIT (reference) for a proposal that may no longer stand, VOTE_COST_MISSING (reference),
+    VOTE_ONE_WAY, VOTE_TOO_FEW (limit), VOTE_UNFIT (reference) for a proposal that may no longer stand, VOTE_COST_MISSING (reference),
     NUMBER_OUT_OF_RANGE where more are to be chosen than stand.
     """
     phase = _locked(session, vote, VoteState.DRAFT, by)
@@ -215,8 +242,11 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     options = ballots.options_of(session, vote.id or 0)
     if len(options) < 2:
         raise Refusal(Code.VOTE_TOO_FEW, limit=2)
+    _one_way(vote.ways)
     if vote.kind != VoteKind.BUDGET.value:
         _within(vote.wins, "wins", 1, len(options))
+    if vote.kind == VoteKind.RANKING.value:
+        _within(vote.most, "most", 1, len(options))
     answers = evaluation.outcomes_of(session, [option.proposal_id for option in options])
     for option in options:
         proposal = proposals.lock(session, option.proposal_id)
@@ -233,11 +263,13 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
             proposing.lock(session, option.proposal_id, by=by, now=now)
         session.add(option)
     vote.state, vote.ready_at, vote.version = VoteState.READY.value, now, vote.version + 1
+    vote.check_key = secrets.token_hex(32)
     session.add(vote)
     session.flush()
     _note(
         session, vote, "vote_put_up", by=by, now=now, kind=vote.kind, most=vote.most, most_each=vote.most_each,
         wins=vote.wins, ways=list(vote.ways), on_paper=vote.on_paper, question=journal.digest(vote.question),
+        **({"translations": journal.digest(json.dumps(vote.translations, sort_keys=True))} if vote.translations else {}),
         options=[[option.number, option.proposal_id, option.cost, option.version_number] for option in options],
     )  # fmt: skip
     return vote
@@ -295,7 +327,7 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
 def _end(session: Session, vote: Vote, after: VoteState, *, by: Actor, now: datetime) -> None:
     """It stands no longer: texts that stood still for it may go on; those that stood still before do not, and those that stand
     in another vote as well go on after that one."""
-    vote.state, vote.version = after.value, vote.version + 1
+    vote.state, vote.version, vote.check_key = after.value, vote.version + 1, ""
     session.add(vote)
     session.flush()
     for option in ballots.options_of(session, vote.id or 0):
@@ -342,8 +374,9 @@ def account_party(key: bytes, vote: Vote, person_id: int) -> str:
 
 def print_codes(
     session: Session, vote: Vote, number: int, *, once: str, key: bytes, by: Actor, now: datetime
-) -> tuple[CodePrint, list[str]]:
-    """Draw `number` voting codes. They are returned to be printed and kept nowhere; only keyed hashes are.
+) -> tuple[CodePrint, dict[int, str]]:
+    """Draw `number` voting codes. They are returned by the numbers of their letters, to be printed, and kept nowhere; only
+    keyed hashes are.
 
     `once`: the form's own key. Raises Refusal NOT_ALLOWED, WRONG_STATE unless it stands, NOTHING_CHOSEN ("ways") for a vote
     without codes, NUMBER_OUT_OF_RANGE ("codes"), VOTE_PRINTED_BEFORE for the same form sent again.
@@ -372,11 +405,19 @@ def print_codes(
     while len(codes) < number:
         code = drawn(CODE_LENGTH)
         codes.setdefault(code_hash(key, vote, code), code)
+    last = session.exec(select(func.max(VoteCode.number)).where(VoteCode.vote_id == vote.id)).one() or 0
+    letters = dict(enumerate(codes, start=last + 1))
     insert_rows(
-        session, VoteCode, ({"vote_id": vote.id, "code_hash": kept, "print_id": row.id} for kept in codes)
+        session,
+        VoteCode,
+        (
+            {"vote_id": vote.id, "code_hash": kept, "print_id": row.id, "number": at}
+            for at, kept in letters.items()
+        ),
     )
-    _note(session, vote, "vote_codes_printed", by=by, now=now, print=row.number, codes=number)
-    return row, list(codes.values())
+    facts = {"print": row.number, "codes": number, "first_letter": last + 1}
+    _note(session, vote, "vote_codes_printed", by=by, now=now, **facts)
+    return row, {at: codes[kept] for at, kept in letters.items()}
 
 
 def prints_of(session: Session, vote_id: int) -> list[CodePrint]:
@@ -400,10 +441,44 @@ def cancel_print(session: Session, vote: Vote, print_id: int, *, by: Actor, now:
     _note(session, vote, "vote_codes_cancelled", by=by, now=now, print=row.number)
 
 
+def cancel_letter(session: Session, vote: Vote, number: int, *, by: Actor, now: datetime) -> None:
+    """One letter was lost or came back: its code votes no more, as long as nobody has voted with it. That it was used is all
+    that can be known here, never what for.
+
+    Raises Refusal NOT_ALLOWED, WRONG_STATE, VOTE_LETTER_UNKNOWN, VOTE_LETTER_USED (both at "letter").
+    """
+    _locked(session, vote, VoteState.READY, by)
+    found = session.exec(
+        select(VoteCode, CodePrint.cancelled_at)
+        .join(CodePrint, col(CodePrint.id) == VoteCode.print_id)
+        .where(VoteCode.vote_id == vote.id, VoteCode.number == number)
+    ).first()
+    if found is None or found[0].cancelled_at or found[1]:
+        raise Refusal(Code.VOTE_LETTER_UNKNOWN, "letter")
+    if has_voted(session, vote, found[0].code_hash):
+        raise Refusal(Code.VOTE_LETTER_USED, "letter")
+    found[0].cancelled_at = now
+    session.add(found[0])
+    session.flush()
+    _note(session, vote, "vote_letter_cancelled", by=by, now=now, letter=number)
+
+
+def cancelled_letters(session: Session, vote_id: int) -> list[int]:
+    """The numbers of the letters that were cancelled one by one."""
+    return [
+        number or 0
+        for number in session.exec(
+            select(VoteCode.number)
+            .where(VoteCode.vote_id == vote_id, col(VoteCode.cancelled_at).is_not(None))
+            .order_by(col(VoteCode.number))
+        ).all()
+    ]
+
+
 def looked_up(session: Session, vote: Vote, hashed: str) -> LetterOutcome:
     """Whether a code may vote: `ADMITTED`, or why not."""
     found = session.exec(
-        select(CodePrint)
+        select(CodePrint.cancelled_at, VoteCode.cancelled_at)
         .join(VoteCode, col(VoteCode.print_id) == CodePrint.id)
         .where(VoteCode.vote_id == vote.id, VoteCode.code_hash == hashed)
     ).first()
@@ -411,7 +486,7 @@ def looked_up(session: Session, vote: Vote, hashed: str) -> LetterOutcome:
         return LetterOutcome.UNKNOWN
     if session.get(VoteRoll, (vote.id, hashed)) is not None:
         return LetterOutcome.USED
-    return LetterOutcome.CANCELLED if found.cancelled_at else LetterOutcome.ADMITTED
+    return LetterOutcome.CANCELLED if any(found) else LetterOutcome.ADMITTED
 
 
 # --- casting ---------------------------------------------------------------------------------------
@@ -427,16 +502,41 @@ class Voter:
     declares: frozenset[str] = frozenset()
 
 
-def is_running(vote: Vote, phase: Phase, now: datetime) -> bool:
-    """Whether one can vote now."""
-    return vote.state == VoteState.READY.value and phase.state(now) is PhaseState.OPEN
+class Standing(StrEnum):
+    """Where a vote stands for everybody."""
+
+    COMING = "coming"
+    RUNNING = "running"
+    COUNTING = "counting"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    UNSEEN = "unseen"  # staff alone see the consultation yet
+    STOPPED = "stopped"  # the consultation was given up or is concluded: nobody can vote any more
 
 
-def running(session: Session, phases: Sequence[Phase], now: datetime) -> Vote | None:
+def standing(vote: Vote, procedure: Procedure, phase: Phase, now: datetime) -> Standing:
+    """Where a vote stands: its phase says when, as long as the consultation is public and runs."""
+    if vote.state != VoteState.READY.value:
+        return Standing(vote.state)
+    if procedure.state == ProcedureState.DRAFT.value:
+        return Standing.UNSEEN
+    state = phase.state(now)
+    if procedure.state != ProcedureState.PUBLISHED.value and state is not PhaseState.OVER:
+        return Standing.STOPPED
+    return {
+        PhaseState.COMING: Standing.COMING,
+        PhaseState.OPEN: Standing.RUNNING,
+        PhaseState.OVER: Standing.COUNTING,
+    }[state]
+
+
+def running(session: Session, procedure: Procedure, phases: Sequence[Phase], now: datetime) -> Vote | None:
     """The vote that runs in one of these phases of a consultation, or None; no query where no phase opens one."""
     phase = proposing.phase_that_opens(phases, Opening.VOTE, now)
     vote = ballots.of_phase(session, phase.id or 0) if phase else None
-    return vote if vote is not None and phase is not None and is_running(vote, phase, now) else None
+    if vote is None or phase is None or standing(vote, procedure, phase, now) is not Standing.RUNNING:
+        return None
+    return vote
 
 
 def voter_by_code(session: Session, vote: Vote, typed: str, *, key: bytes) -> Voter:
@@ -456,9 +556,14 @@ def asked_of(phase: Phase, way: Way) -> tuple[str, ...]:
     return support.asked_of(proposing.arrangement_of(phase).limits) if way is Way.ACCOUNT else ()
 
 
-def check_number(once: str) -> str:
-    """The number of the ballot that a form casts: made of the form's own key, so that sending it twice makes one ballot."""
-    value = int.from_bytes(hashlib.sha256(b"ballot\0" + once.encode()).digest())
+def check_number(vote: Vote, once: str) -> str:
+    """The number of the ballot that a form casts: made of the form's own key, so that sending it twice makes one ballot, and of
+    what the server drew for this vote, so that nobody can choose it or know it before. Once the vote is over, what was drawn
+    is gone: from then on no form leads to its ballot any more."""
+    if not vote.check_key:
+        raise ValueError("the vote does not stand")
+    made = hmac.digest(vote.check_key.encode(), f"ballot\0{vote.id}\0{once}".encode(), "sha256")
+    value = int.from_bytes(made)
     signs = ""
     for _ in range(CHECK_LENGTH):
         value, place = divmod(value, len(CODE_ALPHABET))
@@ -468,7 +573,7 @@ def check_number(once: str) -> str:
 
 def refuse_faults(vote: Vote, rules: counting.Rules, marks: Marks) -> None:
     """Raises Refusal for the first thing for which a ballot would not count: BALLOT_NOTHING, BALLOT_UNKNOWN, BALLOT_NUMBER
-    (field, most), BALLOT_TOO_MANY, BALLOT_POINTS or BALLOT_MONEY (found, most, over)."""
+    (field, most), BALLOT_SAME_PLACE (field, place), BALLOT_TOO_MANY, BALLOT_POINTS or BALLOT_MONEY (found, most, over)."""
     found = counting.faults(rules, marks)
     if not found:
         return
@@ -478,10 +583,13 @@ def refuse_faults(vote: Vote, rules: counting.Rules, marks: Marks) -> None:
         raise Refusal(Code.BALLOT_UNKNOWN)
     if fault.kind is FaultKind.NOTHING:
         raise Refusal(Code.BALLOT_NOTHING)
+    if fault.kind is FaultKind.SAME_PLACE:
+        raise Refusal(Code.BALLOT_SAME_PLACE, field_name, place=fault.found)
     if fault.kind is not FaultKind.TOO_MUCH:
         raise Refusal(Code.BALLOT_NUMBER, field_name, most=rules.each)
     code = {
         VoteKind.CHOICES: Code.BALLOT_TOO_MANY,
+        VoteKind.RANKING: Code.BALLOT_TOO_MANY,
         VoteKind.POINTS: Code.BALLOT_POINTS,
         VoteKind.BUDGET: Code.BALLOT_MONEY,
     }[VoteKind(vote.kind)]
@@ -492,21 +600,25 @@ def cast(session: Session, vote: Vote, voter: Voter, marks: Marks, *, once: str,
     """Cast a ballot in secret and return its check number. The same form sent twice is one ballot.
 
     `once`: the form's own key. Raises Refusal NOT_OPENED, what `refuse_faults` raises, SUPPORT_DECLARE (field),
-    VOTE_CODE_USED or VOTED_ALREADY, CHANGED_MEANWHILE where somebody else's ballot came of the same form.
+    VOTE_CODE_USED or VOTED_ALREADY, VOTE_CODE_UNKNOWN where the letter was cancelled meanwhile, CHANGED_MEANWHILE where somebody else's ballot came of the same form.
     """
     # Many may cast at once; whoever closes the count waits for all of them, and they find it closed.
     session.refresh(vote, with_for_update={"read": True})
     phase = session.get_one(Phase, vote.phase_id)
     # Staff see a consultation before everybody does: nobody votes before the others can.
-    is_public = session.get_one(Procedure, vote.procedure_id).state == ProcedureState.PUBLISHED.value
-    if not is_public or not is_running(vote, phase, now) or voter.way.value not in vote.ways:
+    procedure = session.get_one(Procedure, vote.procedure_id)
+    stands = standing(vote, procedure, phase, now)
+    if stands is not Standing.RUNNING or voter.way.value not in vote.ways:
         raise Refusal(Code.NOT_OPENED, opening=Opening.VOTE.value)
     rules = ballots.rules_of(vote, ballots.options_of(session, vote.id or 0))
     refuse_faults(vote, rules, marks)
     for name in asked_of(phase, voter.way):
         if name not in voter.declares:
             raise Refusal(Code.SUPPORT_DECLARE, name)
-    number, kept = check_number(once), ballots.keep_marks(marks)
+    number, kept = check_number(vote, once), ballots.keep_marks(marks)
+    # A letter may have been cancelled since its code was typed in.
+    if voter.way is Way.CODE and looked_up(session, vote, voter.party) is LetterOutcome.CANCELLED:
+        raise Refusal(Code.VOTE_CODE_UNKNOWN, "code")
     used = Refusal(*((Code.VOTE_CODE_USED, "code") if voter.way is Way.CODE else (Code.VOTED_ALREADY,)))
     if not enrol(session, vote, voter.party):
         if is_cast(session, vote, number, marks):
@@ -679,7 +791,7 @@ def forget_rolls(session: Session, *, by: Actor, now: datetime) -> int:
 def ballot_list(
     session: Session, vote: Vote, options: Sequence[VoteOption], cast_ones: Sequence[Ballot]
 ) -> bytes:
-    """All ballots as a table (CSV, UTF-8): check number, whether it counts, marks by reference number. Not by which way it
+    """All ballots as a table (CSV, UTF-8): check number, whether it counts, marks (of a ranking: places) by reference number. Not by which way it
     came: of a way that few took, that could tell who it was."""
     references = {
         row.id: row.reference

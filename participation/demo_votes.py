@@ -101,9 +101,10 @@ class Votes:
         vote = voting.plan(session, procedure, phase, entered, by=by, now=at)
         self.votes[number] = voting.put_up(session, vote, by=by, now=at)
         if Way.CODE in entered.ways:
-            _, self.codes = voting.print_codes(
+            _, letters = voting.print_codes(
                 session, vote, told["codes"], once=f"demo-{number}", key=self.link_key, by=by, now=at
             )
+            self.codes = list(letters.values())
 
     def _drawn(self, session: Session, vote: Vote) -> dict[int, int]:
         """A ballot by chance that counts."""

@@ -215,6 +215,13 @@ MESSAGES: dict[Code, str] = {
     Code.VOTE_PRINTED_BEFORE: N_(
         "These codes were printed already. They are not kept: if the paper is lost, cancel the print and make a new one."
     ),
+    Code.VOTE_ONE_WAY: N_(
+        "Please choose one way: whoever had a code and an account could vote twice. People with an account type their code in, too."
+    ),
+    Code.VOTE_LETTER_UNKNOWN: N_("There is no letter with this number that could still vote."),
+    Code.VOTE_LETTER_USED: N_(
+        "Somebody has voted with this letter already, so it cannot be cancelled. What was voted nobody can see."
+    ),
     Code.VOTE_CODE_UNKNOWN: N_(
         "We do not know this code. Please compare it with your letter: ten signs, no O and 0, no I and 1."
     ),
@@ -230,6 +237,7 @@ MESSAGES: dict[Code, str] = {
         "There is something on this ballot that is not up for election. Please open it anew."
     ),
     Code.BALLOT_NUMBER: N_("Please enter a whole number from 0 to %(most)s."),
+    Code.BALLOT_SAME_PLACE: N_("Place %(place)s is given twice. Please give every place only once."),
     Code.BALLOT_TOO_MANY: N_(
         "You have chosen %(found)s proposals, and %(most)s are possible. Please take %(over)s away."
     ),

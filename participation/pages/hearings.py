@@ -26,8 +26,8 @@ from consultations import (
     publishing,
     received,
     surveys,
+    voting,
 )
-from consultations.ballots import VoteState
 from consultations.deadlines import PhaseState, local_date
 from consultations.documents import Document, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
@@ -211,7 +211,7 @@ class Links:
     #: In three dimensions, and its sun and shadow.
     city: str
     sunlight: str
-    #: Votes: the question, its address, and a state of `voting.state_of`.
+    #: Votes: the question, its address, and one of `voting.Standing`.
     votes: tuple[tuple[str, str, str], ...]
 
 
@@ -627,17 +627,12 @@ def _votes(visit: Visit, procedure: Procedure, phases: Sequence[Phase]) -> tuple
         return ()
     return tuple(
         (
-            vote.question,
+            vote.said(visit.language),
             visit.url("vote", slug=procedure.slug, phase=vote.phase_id),
-            vote.state
-            if vote.state != VoteState.READY.value
-            else _VOTE_STATES[by_id[vote.phase_id].state(visit.now)],
+            voting.standing(vote, procedure, by_id[vote.phase_id], visit.now).value,
         )
         for vote in ballots.of_procedure(visit.session, procedure.id or 0)
     )
-
-
-_VOTE_STATES = {PhaseState.COMING: "coming", PhaseState.OPEN: "running", PhaseState.OVER: "counting"}
 
 
 def _look(visit: Visit) -> str:

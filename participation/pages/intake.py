@@ -5,7 +5,7 @@ clerk has typed and scanned is kept as a draft, so that no refusal makes anybody
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -74,6 +74,8 @@ from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
 N_ = str
+#: So long after the entry its page shows the access code, to whoever made it.
+CODE_SHOWN = timedelta(minutes=15)
 
 KINDS: dict[Kind, str] = {
     Kind.STATEMENT: N_("Formal statement"),
@@ -476,14 +478,16 @@ def _load(visit: Visit) -> Contribution:
 
 @page("/verwaltung/eingang/erfasst/{id:int}", name="intake_done", may=Permission.RECORD_INTAKE)
 def done(visit: Visit) -> Response:
-    """The receipt for the clerk: to print, to read out, to post."""
+    """The receipt for the clerk: to print, to read out, to post. The code is shown to whoever has just typed it in, and to
+    nobody else: with it one can add and withdraw in that person's place."""
     record = received.record_of(visit.session, _load(visit))
     row, person = record.contribution, record.person
+    is_fresh = row.recorded_by == visit.by.label and visit.now - row.recorded_at <= CODE_SHOWN
     return visit.render(
         "intake/done.html",
         TakenIn(
             reference=row.reference,
-            access_code=row.access_code,
+            access_code=row.access_code if is_fresh else "",
             procedure=procedures.localised(record.procedure, visit.language, "title"),
             procedure_id=row.procedure_id,
             received_at=row.received_at,

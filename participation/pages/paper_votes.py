@@ -128,7 +128,7 @@ class BatchPage:
     rows: tuple[Row, ...]
     differs: tuple[Differs, ...]
     may_begin_anew: bool
-    is_points: bool
+    kind: str
     errors: tuple[tuple[str, str | None], ...]
     done: str
 
@@ -145,7 +145,7 @@ def votes(visit: Visit) -> Response:
             tuple(
                 VoteLine(
                     visit.url("paper_vote", id=vote.id),
-                    vote.question,
+                    vote.said(visit.language),
                     localised(rows[vote.procedure_id], visit.language, "title"),
                     vote.state == VoteState.CLOSED.value,
                 )
@@ -202,7 +202,7 @@ def _vote(visit: Visit, vote: Vote, procedure: Procedure, form: BatchForm, *, st
     return visit.render(
         "voting/paper_vote.html",
         PaperVotePage(
-            vote.question,
+            vote.said(visit.language),
             localised(procedure, visit.language, "title"),
             vote.state == VoteState.READY.value,
             tuple(
@@ -338,7 +338,7 @@ def _batch(
         "voting/paper_batch.html",
         BatchPage(
             vote_url=visit.url("paper_vote", id=vote.id),
-            question=vote.question,
+            question=vote.said(visit.language),
             number=row.number,
             state=visit.gettext(STATES[state]),
             received_on=row.received_on,
@@ -365,7 +365,7 @@ def _batch(
             ),
             may_begin_anew=vote.state == VoteState.READY.value
             and state in (BatchState.ENTERED, BatchState.DIFFERS),
-            is_points=vote.kind == "points",
+            kind=vote.kind,
             errors=errors,
             done=visit.gettext(STATES[state]) if visit.request.query_params.get("getan") else "",
         ),

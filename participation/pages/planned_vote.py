@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from random import Random
 
 from starlette.datastructures import FormData
@@ -14,28 +15,30 @@ from wtforms import (
     HiddenField,
     IntegerField,
     RadioField,
-    SelectMultipleField,
     StringField,
     TextAreaField,
 )
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
-from wtforms.widgets import CheckboxInput, ListWidget
 
 from consultations import ballots, evaluation, people, phases, proposing, published, received, voting
 from consultations.ballots import Vote, VoteState, Way
 from consultations.cocreation import Opening
 from consultations.counting import VoteKind
 from consultations.deadlines import PhaseState
+from consultations.files import serving_headers
 from consultations.permissions import Permission
 from consultations.phases import Phase
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.voting import VoteInput
-from participation import overview
+from participation import ballot_letters, i18n, overview
+from participation.ballot_letters import BallotLine, PaperBallot, VotingLetters
+from participation.letters import Letterhead
 from participation.messages import STATUS
 from participation.pages.planning_forms import Errors, Head, head_of, planned
 from participation.pages.voting import Line, Matter, lines_of, matter_of
+from participation.settings import LANGUAGES
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -45,6 +48,7 @@ KINDS: Mapping[VoteKind, str] = {
     VoteKind.CHOICES: N_("Crosses: so many votes, at most one for each proposal"),
     VoteKind.POINTS: N_("Points: so many points, some of them on one proposal"),
     VoteKind.BUDGET: N_("Money: as many proposals as the money is enough for"),
+    VoteKind.RANKING: N_("Ranking: the first, the second, the third …, counted by Borda’s method"),
 }
 WAYS: Mapping[Way, str] = {
     Way.CODE: N_("With a voting code from a letter"),
@@ -56,6 +60,8 @@ STATES: Mapping[VoteState, tuple[str, str]] = {
     VoteState.CLOSED: ("done", N_("Counted")),
     VoteState.CANCELLED: ("hidden", N_("Given up")),
 }
+#: What is told in every language of the town.
+TRANSLATED = ("question", "intro", "binding")
 #: Proposals that the page offers to tick; further ones are named by their reference number.
 OFFERED = 100
 
@@ -73,20 +79,40 @@ class VoteForm(Form):
         N_("How does one vote?"), choices=[SelectChoice(kind.value, name) for kind, name in KINDS.items()]
     )
     most = IntegerField(
-        N_("How many crosses, points or euros?"), [InputRequired(N_("Please enter a number."))]
+        N_("How many crosses, points, euros or places?"), [InputRequired(N_("Please enter a number."))]
     )
     most_each = IntegerField(N_("Points on one proposal, at most"), [Optional()])
     wins = IntegerField(N_("How many proposals are chosen?"), [Optional()])
-    ways = SelectMultipleField(
+    ways = RadioField(
         N_("By what does somebody show that they may vote?"),
         choices=[SelectChoice(way.value, name) for way, name in WAYS.items()],
-        widget=ListWidget(prefix_label=False),
-        option_widget=CheckboxInput(),
         validate_choice=False,
     )
     on_paper = BooleanField(N_("Ballots on paper count too"))
     binding = TextAreaField(N_("What binds the council to the result?"), [Length(max=5000)])
     more = StringField(N_("Further proposals, by reference number"), [Length(max=2000)])
+
+
+@cache
+def _form_of(languages: tuple[str, ...]) -> type[VoteForm]:
+    """The form with the words in the other languages of the town."""
+    fields: dict[str, object] = {}
+    for each in languages[1:]:
+        fields |= {
+            f"question_{each}": StringField(N_("What is the question?"), [Length(max=300)]),
+            f"intro_{each}": TextAreaField(
+                N_("What should people know before they vote?"), [Length(max=5000)]
+            ),
+            f"binding_{each}": TextAreaField(N_("What binds the council to the result?"), [Length(max=5000)]),
+        }
+    return type("VoteFormOfTown", (VoteForm,), fields)
+
+
+class LetterForm(Form):
+    """One letter that was lost; the form's own key, for the one that is made in its place."""
+
+    once = HiddenField()
+    letter = IntegerField(N_("Number of the letter"), [InputRequired(N_("Please enter a number."))])
 
 
 class CodesForm(Form):
@@ -143,6 +169,10 @@ class PlannedVote:
     matter: Matter | None
     lines: tuple[Line, ...]
     prints: tuple[PrintLine, ...]
+    #: Letters that were cancelled one by one.
+    cancelled: tuple[int, ...]
+    #: The languages of the town: key and name.
+    languages: tuple[tuple[str, str], ...]
     prints_codes: bool
     may_take_back: bool
     may_close: bool
@@ -167,7 +197,8 @@ class LettersPage:
     matter: Matter
     number: int
     when: str
-    codes: tuple[str, ...]
+    #: Number of the letter and its code.
+    codes: tuple[tuple[int, str], ...]
     ballots: tuple[BallotSheet, ...]
     back_url: str
     vote_url: str
@@ -190,7 +221,7 @@ def plan(visit: Visit) -> Response:
         return _save(visit, procedure, phase, vote)
     if vote is None:
         visit.not_found()
-    codes, why = visit.form(CodesForm), visit.form(WhyForm)
+    codes, why, lost = visit.form(CodesForm), visit.form(WhyForm), visit.form(LetterForm)
     try:
         if do == "put_up":
             voting.put_up(visit.session, vote, by=visit.by, now=visit.now)
@@ -204,14 +235,23 @@ def plan(visit: Visit) -> Response:
             number = do.removeprefix("lost-")
             at = int(number) if number.isdecimal() and len(number) < 10 else 0
             voting.cancel_print(visit.session, vote, at, by=visit.by, now=visit.now)
-        elif do == "print":
+        elif do in ("print", "print_pdf"):
             if not codes.validate():
                 return _show(visit, procedure, phase, vote, codes=codes, status=422)
-            return _print(visit, procedure, phase, vote, codes)
+            how_many, once = codes.codes.data or 0, codes.once.data or ""
+            return _print(visit, procedure, phase, vote, how_many, once, as_pdf=do == "print_pdf")
+        elif do in ("letter_lost", "letter_anew", "letter_anew_pdf"):
+            if not lost.validate():
+                return _show(visit, procedure, phase, vote, lost=lost, status=422)
+            voting.cancel_letter(visit.session, vote, lost.letter.data or 0, by=visit.by, now=visit.now)
+            if do != "letter_lost":
+                as_pdf = do == "letter_anew_pdf"
+                return _print(visit, procedure, phase, vote, 1, lost.once.data or "", as_pdf=as_pdf)
     except Refusal as refusal:
         message, field = visit.explain(refusal), refusal.field
         visit.session.rollback()
-        target = codes._fields.get(field or "") or why._fields.get(field or "")
+        forms = (codes, why, lost)
+        target = next((form._fields[field] for form in forms if field and field in form._fields), None)
         if target is not None:
             target.errors = [message]
         procedure, phase = _planned_phase(visit)
@@ -223,6 +263,7 @@ def plan(visit: Visit) -> Response:
             vote,
             codes=codes,
             why=why,
+            lost=lost,
             errors=((message, field if target is not None else None),),
             status=STATUS.get(refusal.code, 422),
         )
@@ -238,7 +279,7 @@ def _planned_phase(visit: Visit) -> tuple[Procedure, Phase]:
 
 
 def _save(visit: Visit, procedure: Procedure, phase: Phase, vote: Vote | None) -> Response:
-    form = visit.form(VoteForm)
+    form = visit.form(_form_of(visit.languages))
     if not form.validate():
         return _show(visit, procedure, phase, vote, form=form, status=422)
     version = str(form.version.data or "")
@@ -253,11 +294,15 @@ def _save(visit: Visit, procedure: Procedure, phase: Phase, vote: Vote | None) -
                 proposal_ids=chosen,
                 kind=VoteKind(form.kind.data),
                 intro=form.intro.data or "",
+                translations={
+                    each: {name: form[f"{name}_{each}"].data or "" for name in TRANSLATED}
+                    for each in visit.languages[1:]
+                },
                 most=form.most.data or 0,
                 most_each=form.most_each.data or 1,
                 wins=form.wins.data or 1,
                 binding=form.binding.data or "",
-                ways=[way for way in Way if way.value in (form.ways.data or ())],
+                ways=[way for way in Way if way.value == form.ways.data],
                 on_paper=bool(form.on_paper.data),
                 costs=costs,
             ),
@@ -306,35 +351,64 @@ def _sent(visit: Visit, procedure: Procedure, form: VoteForm) -> tuple[list[int]
     return chosen, costs
 
 
-def _print(visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, form: CodesForm) -> Response:
+def _print(
+    visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, how_many: int, once: str, *, as_pdf: bool
+) -> Response:
+    """New letters, as a page to print or as PDF. What is answered here is the only place where their codes ever stand."""
     made, codes = voting.print_codes(
-        visit.session,
-        vote,
-        form.codes.data or 0,
-        once=form.once.data or "",
-        key=visit.house.link_key,
-        by=visit.by,
-        now=visit.now,
+        visit.session, vote, how_many, once=once, key=visit.house.link_key, by=visit.by, now=visit.now
     )
     lines = lines_of(visit, procedure, ballots.options_of(visit.session, vote.id or 0))
     chance, last = Random(secrets.randbits(64)), overview.last_day(phase)
-    return visit.render(
-        "voting/letters.html",
-        LettersPage(
-            matter_of(visit, procedure, vote),
-            made.number,
-            overview.midnight(last, visit.language) if last else "",
-            tuple(voting.spelled(code) for code in codes),
-            tuple(
-                BallotSheet(
-                    voting.spelled(voting.drawn(voting.CHECK_LENGTH)),
-                    tuple(chance.sample(lines, len(lines))),
-                )
-                for _ in (codes if vote.on_paper else ())
-            ),
-            visit.url("planning_vote", id=procedure.id, phase=phase.id),
-            visit.absolute("vote", slug=procedure.slug, phase=phase.id),
+    shown = LettersPage(
+        matter_of(visit, procedure, vote),
+        made.number,
+        overview.midnight(last, visit.language) if last else "",
+        tuple((number, voting.spelled(code)) for number, code in codes.items()),
+        tuple(
+            BallotSheet(
+                voting.spelled(voting.drawn(voting.CHECK_LENGTH)),
+                tuple(chance.sample(lines, len(lines))),
+            )
+            for _ in (codes if vote.on_paper else ())
         ),
+        visit.url("planning_vote", id=procedure.id, phase=phase.id),
+        visit.absolute("vote", slug=procedure.slug, phase=phase.id),
+    )
+    if not as_pdf:
+        return visit.render("voting/letters.html", shown)
+    body = ballot_letters.voting_pdf(_as_letters(visit, shown))
+    name = f"abstimmung-{phase.id}-druck-{made.number}.pdf"
+    return Response(body, headers=serving_headers(name, "application/pdf"))
+
+
+def _as_letters(visit: Visit, shown: LettersPage) -> VotingLetters:
+    matter = shown.matter
+    return VotingLetters(
+        Letterhead.of(visit.municipality_row),
+        visit.language,
+        matter.hearing_title,
+        matter.question,
+        matter.rules,
+        not matter.binding,
+        shown.when,
+        shown.codes,
+        [
+            PaperBallot(
+                each.check_number,
+                [
+                    BallotLine(
+                        line.number,
+                        line.title,
+                        f"{i18n.number(line.cost, visit.language)} €" if line.cost is not None else "",
+                    )
+                    for line in each.lines
+                ],
+            )
+            for each in shown.ballots
+        ],
+        shown.vote_url,
+        visit.now,
     )
 
 
@@ -347,6 +421,7 @@ def _show(
     form: VoteForm | None = None,
     codes: CodesForm | None = None,
     why: WhyForm | None = None,
+    lost: LetterForm | None = None,
     errors: Errors = (),
     status: int = 200,
 ) -> Response:
@@ -383,6 +458,8 @@ def _show(
             matter=matter_of(visit, procedure, vote) if vote else None,
             lines=tuple(lines_of(visit, procedure, options)),
             prints=_prints(visit, vote) if vote else (),
+            cancelled=tuple(voting.cancelled_letters(visit.session, vote.id or 0)) if vote else (),
+            languages=tuple((each, LANGUAGES[each]) for each in visit.languages),
             prints_codes=vote is not None and Way.CODE.value in vote.ways,
             may_take_back=state is VoteState.READY and phase.state(visit.now) is PhaseState.COMING,
             may_close=state is VoteState.READY and is_over,
@@ -396,6 +473,7 @@ def _show(
         form=form or _form(visit, vote),
         codes=codes or visit.form(CodesForm, sent=FormData(), once=secrets.token_urlsafe(24)),
         why=why or visit.form(WhyForm, sent=FormData()),
+        lost=lost or visit.form(LetterForm, sent=FormData(), once=secrets.token_urlsafe(24)),
     )
 
 
@@ -403,18 +481,18 @@ def _form(visit: Visit, vote: Vote | None) -> VoteForm:
     """The form of a vote as it stands; usual values for a new one."""
     if vote is None:
         return visit.form(
-            VoteForm,
+            _form_of(visit.languages),
             sent=FormData(),
             version="0",
             kind=VoteKind.CHOICES.value,
             most=3,
             most_each=3,
             wins=3,
-            ways=[Way.CODE.value],
+            ways=Way.CODE.value,
             on_paper=True,
         )
     return visit.form(
-        VoteForm,
+        _form_of(visit.languages),
         sent=FormData(),
         version=str(vote.version),
         question=vote.question,
@@ -423,9 +501,14 @@ def _form(visit: Visit, vote: Vote | None) -> VoteForm:
         most=vote.most,
         most_each=vote.most_each,
         wins=vote.wins,
-        ways=list(vote.ways),
+        ways=next(iter(vote.ways)),
         on_paper=vote.on_paper,
         binding=vote.binding,
+        **{
+            f"{name}_{each}": vote.translations.get(each, {}).get(name, "")
+            for each in visit.languages[1:]
+            for name in TRANSLATED
+        },
     )
 
 

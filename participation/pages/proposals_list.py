@@ -212,7 +212,7 @@ def list_page(visit: Visit) -> Response:
     here = {"slug": procedure.slug}
     search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
     phases = phases_of(visit.session, procedure_id)
-    vote = voting.running(visit.session, phases, visit.now)
+    vote = voting.running(visit.session, procedure, phases, visit.now)
     response = visit.render(
         "proposals/list.html",
         ListPage(
@@ -259,7 +259,7 @@ def list_page(visit: Visit) -> Response:
             ),
             follow_url=visit.url("follow_search", **here, **search),
             feed_url=visit.url("proposals_feed", **here, **search),
-            vote=vote.question if vote else "",
+            vote=vote.said(visit.language) if vote else "",
             vote_url=visit.url("vote", **here, phase=vote.phase_id) if vote else "",
         ),
         form=form,

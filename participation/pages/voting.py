@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 
 from starlette.responses import Response
@@ -13,10 +14,9 @@ from consultations import ballots, channels, counting, phases, proposing, publis
 from consultations.ballots import Vote, VoteOption, VoteState, Way
 from consultations.cocreation import Limits
 from consultations.counting import Outcome, VoteKind
-from consultations.deadlines import PhaseState
 from consultations.permissions import Permission
 from consultations.phases import Phase
-from consultations.procedures import Procedure, localised
+from consultations.procedures import Procedure, ProcedureState, localised
 from consultations.refusals import Code, Refusal
 from consultations.voting import Voter
 from participation import i18n, overview, security
@@ -38,6 +38,8 @@ INVALID: Mapping[str, str] = {
     counting.FaultKind.NOTHING.value: N_("nothing was chosen"),
     counting.FaultKind.TOO_MUCH.value: N_("more was chosen than is possible"),
     counting.FaultKind.TOO_MUCH_ON_ONE.value: N_("too many points on one proposal"),
+    counting.FaultKind.SAME_PLACE.value: N_("a place was given twice"),
+    counting.FaultKind.NO_PLACE.value: N_("a place that there is not"),
     counting.FaultKind.UNKNOWN.value: N_("something that was not up for election"),
     counting.FaultKind.NEGATIVE.value: N_("less than nothing was entered"),
     counting.SPOILED: N_("a name or other words on it, or an empty envelope"),
@@ -94,15 +96,17 @@ class Matter:
 
     hearing_title: str
     slug: str
-    #: In which language question and introduction are.
+    #: In which language the question is, and what else is said of it.
     language: str
     question: str
     intro: str
+    intro_language: str
     kind: str
     most: int
     most_each: int
     rules: tuple[str, ...]
     binding: str
+    binding_language: str
     url: str
     hearing_url: str
 
@@ -145,7 +149,8 @@ class Counted:
 
 @dataclass(frozen=True)
 class VotePage:
-    """A vote for everybody: `state` is coming | running | counting | closed | cancelled."""
+    """A vote for everybody: `state` is one of `voting.Standing`. `interrupted_on`: since when its phase is interrupted;
+    `is_given_up`: whether the consultation was."""
 
     matter: Matter
     state: str
@@ -156,6 +161,8 @@ class VotePage:
     on_paper: bool
     is_signed_in: bool
     has_voted: bool
+    interrupted_on: date | None
+    is_given_up: bool
     sign_in_url: str
     ground: str
     contact: str
@@ -207,7 +214,7 @@ def vote_page(visit: Visit) -> Response:
     if do == "find":
         return _show(visit, procedure, phase, vote, find=visit.form(FindForm))
     try:
-        voter, code = _voter(visit, vote, phase)
+        voter, code = _voter(visit, procedure, vote, phase)
         typed = typed_marks(visit, ballots.options_of(visit.session, vote.id or 0))
     except Refusal as refusal:
         again = _as_before(visit, vote, phase) if do == "cast" and _is_used(refusal) else None
@@ -258,10 +265,10 @@ def vote_of(visit: Visit) -> tuple[Procedure, Phase, Vote]:
 # --- who -------------------------------------------------------------------------------------------
 
 
-def _voter(visit: Visit, vote: Vote, phase: Phase) -> tuple[Voter, str]:
+def _voter(visit: Visit, procedure: Procedure, vote: Vote, phase: Phase) -> tuple[Voter, str]:
     """Who votes here, and the code as typed. Raises Refusal NOT_OPENED, NOT_ALLOWED, TOO_MANY_TRIES, VOTED_ALREADY and what
     `voting.voter_by_code` raises."""
-    if not voting.is_running(vote, phase, visit.now):
+    if voting.standing(vote, procedure, phase, visit.now) is not voting.Standing.RUNNING:
         raise Refusal(Code.NOT_OPENED)
     typed = str(visit.form_data.get("code", ""))[:100]
     key = visit.house.link_key
@@ -296,7 +303,7 @@ def _as_before(visit: Visit, vote: Vote, phase: Phase) -> str | None:
         marks = read_marks(typed_marks(visit, options))
     except Refusal:
         return None
-    number = voting.check_number(str(visit.form_data.get("once", ""))[:64])
+    number = voting.check_number(vote, str(visit.form_data.get("once", ""))[:64])
     return number if voting.is_cast(visit.session, vote, number, marks) else None
 
 
@@ -369,6 +376,24 @@ def rules_in_words(visit: Visit, vote: Vote) -> tuple[str, ...]:
             ),
             visit.gettext("Chosen is what most want, one after the other, as long as the money lasts."),
         )
+    if vote.kind == VoteKind.RANKING.value:
+        return (
+            visit.ngettext(
+                "Give your favourite place 1.",
+                "Put up to %(num)s proposals in order: 1 for your favourite, 2 for the next one, and so on. Each place only once.",
+                vote.most,
+            ),
+            visit.ngettext(
+                "The first place is worth one point.",
+                "The first place is worth %(num)s points, each further one a point less.",
+                vote.most,
+            ),
+            visit.ngettext(
+                "The one proposal with the most points is chosen.",
+                "The %(num)s proposals with the most points are chosen.",
+                vote.wins,
+            ),
+        )
     wins = visit.ngettext(
         "The one proposal with the most votes is chosen.",
         "The %(num)s proposals with the most votes are chosen.",
@@ -391,31 +416,27 @@ def rules_in_words(visit: Visit, vote: Vote) -> tuple[str, ...]:
 
 def matter_of(visit: Visit, procedure: Procedure, vote: Vote) -> Matter:
     """What every page of it says."""
+    language = visit.language
+
+    def told(name: str) -> str:
+        return language if vote.translations.get(language, {}).get(name) else overview.ENTERED_IN
+
     return Matter(
         localised(procedure, visit.language, "title"),
         procedure.slug,
-        overview.ENTERED_IN,
-        vote.question,
-        vote.intro,
+        told("question"),
+        vote.said(language),
+        vote.said(language, "intro"),
+        told("intro"),
         vote.kind,
         vote.most,
         vote.most_each if vote.kind == VoteKind.POINTS.value else 1,
         rules_in_words(visit, vote),
-        vote.binding,
+        vote.said(language, "binding"),
+        told("binding"),
         visit.url("vote", slug=procedure.slug, phase=vote.phase_id),
         visit.url("hearing", slug=procedure.slug),
     )
-
-
-def state_of(vote: Vote, phase: Phase, visit: Visit) -> str:
-    """Where a vote stands for everybody."""
-    if vote.state != VoteState.READY.value:
-        return vote.state
-    return {
-        PhaseState.COMING: "coming",
-        PhaseState.OPEN: "running",
-        PhaseState.OVER: "counting",
-    }[phase.state(visit.now)]
 
 
 def _show(
@@ -437,12 +458,14 @@ def _show(
         if visit.by.person_id is not None and Way.ACCOUNT.value in vote.ways
         else ""
     )
+    stands = voting.standing(vote, procedure, phase, visit.now)
+    course = phase.course
     is_closed = vote.state == VoteState.CLOSED.value
     return visit.render(
         "voting/vote.html",
         VotePage(
             matter_of(visit, procedure, vote),
-            state_of(vote, phase, visit),
+            stands.value,
             overview.words_of(phase, visit.now, visit.language).when,
             shuffled(visit, lines),
             by_code=Way.CODE.value in vote.ways,
@@ -450,6 +473,10 @@ def _show(
             on_paper=vote.on_paper,
             is_signed_in=visit.by.person_id is not None,
             has_voted=bool(party) and voting.has_voted(visit.session, vote, party),
+            interrupted_on=course.interrupted_on
+            if course.is_interrupted and stands is voting.Standing.RUNNING
+            else None,
+            is_given_up=procedure.state == ProcedureState.WITHDRAWN.value,
             sign_in_url=visit.url(
                 "sign_in", next=visit.url("vote", slug=procedure.slug, phase=vote.phase_id)
             ),
@@ -528,8 +555,14 @@ def _found(visit: Visit, vote: Vote, lines: Sequence[Line], find: FindForm | Non
             why=visit.gettext(INVALID[why]),
         )
     marks = paper.marks
+    if vote.kind == VoteKind.RANKING.value:
+        lines = sorted(lines, key=lambda line: marks.get(line.number, 0))
     said = [
-        f"{line.title} ({marks[line.number]})" if vote.kind == VoteKind.POINTS.value else line.title
+        f"{marks[line.number]}. {line.title}"
+        if vote.kind == VoteKind.RANKING.value
+        else f"{line.title} ({marks[line.number]})"
+        if vote.kind == VoteKind.POINTS.value
+        else line.title
         for line in lines
         if line.number in marks
     ]
@@ -556,6 +589,8 @@ def _ballot(
     """The ballot to be filled in, or what was chosen before it is cast."""
     options = ballots.options_of(visit.session, vote.id or 0)
     lines = shuffled(visit, lines_of(visit, procedure, options, typed))
+    if is_checked and vote.kind == VoteKind.RANKING.value:
+        lines = tuple(sorted(lines, key=lambda line: int(line.typed or "0")))
     rules = ballots.rules_of(vote, options)
     limits = proposing.arrangement_of(phase).limits
     try:

@@ -71,7 +71,7 @@ def phase_of(session: Session, town: Town) -> Phase:
 def put_up(
     session: Session, town: Town, *, proposals_: int = 3, limits: Limits | None = None, **facts: Any
 ) -> Vote:
-    """A vote on three benches that stands, codes and accounts alike."""
+    """A vote on three benches that stands, with codes."""
     phase = phase_of(session, town)
     opened = frozenset({Opening.PROPOSE, Opening.COMMENT, Opening.VOTE})
     arranged = Arrangement(opens=opened, limits=limits or Limits())
@@ -83,7 +83,7 @@ def put_up(
             "proposal_ids": stand,
             "most": 2,
             "wins": 1,
-            "ways": (Way.CODE, Way.ACCOUNT),
+            "ways": (Way.CODE,),
             "on_paper": True,
             **facts,
         }
@@ -94,7 +94,8 @@ def put_up(
 
 def codes(session: Session, town: Town, vote: Vote, number: int) -> list[str]:
     once = f"form-{number}-{len(voting.prints_of(session, vote.id or 0))}"
-    return voting.print_codes(session, vote, number, once=once, key=KEY, by=town.planner, now=NOW)[1]
+    made = voting.print_codes(session, vote, number, once=once, key=KEY, by=town.planner, now=NOW)[1]
+    return list(made.values())
 
 
 def vote_with(session: Session, vote: Vote, code: str, *numbers: int, once: str = "") -> str:
@@ -123,6 +124,7 @@ def test_a_vote_is_set_up_stands_still_and_is_changed_by_nobody(session: Session
     )
     refused(Code.REASON_REQUIRED, lambda: planned(question="  "))
     refused(Code.NOTHING_CHOSEN, lambda: planned(ways=()))
+    refused(Code.VOTE_ONE_WAY, lambda: planned(ways=(Way.CODE, Way.ACCOUNT)))
     refused(Code.NUMBER_OUT_OF_RANGE, lambda: planned(most=0))
     refused(Code.NUMBER_OUT_OF_RANGE, lambda: planned(kind=VoteKind.POINTS, most=3, most_each=4))
     refused(Code.NOT_FOUND, lambda: planned(proposal_ids=[*stand, 999_999]))
@@ -279,6 +281,98 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
     refused(Code.WRONG_STATE, lambda: voting.close(session, vote, by=town.planner, now=AFTER))
 
 
+def test_one_lost_letter_is_cancelled_by_its_number_and_nobody_learns_what_was_voted(
+    session: Session, town: Town
+) -> None:
+    vote = put_up(session, town)
+    _, letters = voting.print_codes(session, vote, 3, once="a", key=KEY, by=town.planner, now=NOW)
+    assert list(letters) == [1, 2, 3]
+    vote_with(session, vote, letters[2], 1)
+    by: dict[str, Any] = {"by": town.planner, "now": NOW}
+    refused(Code.NOT_ALLOWED, lambda: voting.cancel_letter(session, vote, 1, by=town.clerk, now=NOW))
+    refused(Code.VOTE_LETTER_USED, lambda: voting.cancel_letter(session, vote, 2, **by))
+    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting.cancel_letter(session, vote, 4, **by))
+    # Somebody has the ballot of a letter before them while it is cancelled.
+    open_form = voting.voter_by_code(session, vote, letters[1], key=KEY)
+    voting.cancel_letter(session, vote, 1, **by)
+    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting.cancel_letter(session, vote, 1, **by))
+    refused(Code.VOTE_CODE_UNKNOWN, lambda: voting.cast(session, vote, open_form, {1: 1}, once="x", now=NOW))
+    refused(Code.VOTE_CODE_UNKNOWN, lambda: vote_with(session, vote, letters[1], 1))
+    _, anew = voting.print_codes(session, vote, 1, once="b", key=KEY, **by)
+    assert list(anew) == [4]
+    vote_with(session, vote, anew[4], 2)
+    vote_with(session, vote, letters[3], 2)
+    assert voting.cancelled_letters(session, vote.id or 0) == [1]
+    told = [
+        each for each in journal.about(session, f"vote:{vote.id}") if each.verb == "vote_letter_cancelled"
+    ]
+    assert [each.facts for each in told] == [{"letter": 1}]
+    batch = paper_ballots.open_batch(
+        session, vote, [letters[1]], received_on=NOW.date(), key=KEY, by=town.clerk, now=NOW
+    )
+    assert [each.outcome for each in paper_ballots.letters_of(session, batch.id or 0)] == ["cancelled"]
+    # Nothing in the town's tables joins a letter to a ballot: its number stands beside the hash of its code alone.
+    columns = {each["name"] for each in inspect(session.connection()).get_columns("ballot")}
+    assert columns == {"vote_id", "check_number", "channel", "marks", "spoiled"}
+
+
+def test_nobody_chooses_the_number_of_a_ballot(session: Session, town: Town) -> None:
+    vote = put_up(session, town, on_paper=False)
+    one, other = codes(session, town, vote, 2)
+    said = voting.check_number(vote, "mine")
+    drawn_before, vote.check_key = vote.check_key, "another"
+    assert voting.check_number(vote, "mine") != said, "what a browser sends alone says nothing"
+    vote.check_key = drawn_before
+    assert vote_with(session, vote, one, 1, once="mine") == said
+    voter = Voter(voting.code_hash(KEY, vote, one), Way.CODE)
+    assert voting.cast(session, vote, voter, {1: 1}, once="mine", now=NOW) == said, "sent twice: one ballot"
+    assert vote_with(session, vote, other, 1, once="other") != said
+    assert len(in_urn(session)) == 2
+    voting.close(session, vote, by=town.planner, now=AFTER)
+    assert not vote.check_key, "no form leads to its ballot any more"
+    with pytest.raises(ValueError, match="does not stand"):
+        voting.check_number(vote, "mine")
+
+
+def test_a_ranking_online_and_on_paper(session: Session, town: Town) -> None:
+    facts: dict[str, Any] = {
+        "kind": VoteKind.RANKING,
+        "translations": {"en": {"question": " Which  first? "}},
+    }
+    refused(Code.NUMBER_OUT_OF_RANGE, lambda: put_up(session, town, proposals_=3, most=4, **facts))
+    vote = session.exec(select(Vote)).one()
+    stand = [option.proposal_id for option in ballots.options_of(session, vote.id or 0)]
+    entered = VoteInput("Was zuerst?", stand, most=2, on_paper=True, **facts)
+    voting.plan(session, town.procedure, phase_of(session, town), entered, by=town.planner, now=NOW)
+    voting.put_up(session, vote, by=town.planner, now=NOW)
+    assert (vote.said("en"), vote.said("de"), vote.is_said("en")) == ("Which first?", "Was zuerst?", True)
+    one, two, *letters = codes(session, town, vote, 5)
+    for marks, code in (
+        ({1: 1, 2: 1}, Code.BALLOT_SAME_PLACE), ({1: 3}, Code.BALLOT_NUMBER), ({}, Code.BALLOT_NOTHING),
+        ({1: -1}, Code.BALLOT_NUMBER), ({9: 1}, Code.BALLOT_UNKNOWN),
+    ):  # fmt: skip
+        voter = voting.voter_by_code(session, vote, one, key=KEY)
+        refused(code, lambda m=marks, v=voter: voting.cast(session, vote, v, m, once="r", now=NOW))
+    for code_, ranked in ((one, {1: 1, 2: 2}), (two, {2: 1, 3: 2})):
+        voter = voting.voter_by_code(session, vote, code_, key=KEY)
+        voting.cast(session, vote, voter, ranked, once=code_, now=NOW)
+    batch = paper_ballots.open_batch(
+        session, vote, letters, received_on=NOW.date(), key=KEY, by=town.clerk, now=NOW
+    )
+    paper = [Typed({3: 1}), Typed({1: 1, 2: 1}), Typed({2: 5})]
+    for by in (town.clerk, town.planner):
+        paper_ballots.enter(session, vote, batch, paper, by=by, now=AFTER)
+    voting.close(session, vote, by=town.planner, now=AFTER)
+    # Two points for the first place, one for the second: 1 has 2; 2 has 1 + 2; 3 has 1 + 2.
+    assert vote.result["marks"] == {"1": 2, "2": 3, "3": 3}
+    assert vote.result["outcomes"] == {"1": "not_chosen", "2": "tied", "3": "tied"}
+    assert vote.result["invalid"] == {"no_place": 1, "same_place": 1}
+    lines = sorted(
+        line.split(",", 1)[1] for line in voting.published_list(session, vote).decode().split("\r\n")[1:-1]
+    )
+    assert lines == ["no_place,0,5,0", "same_place,1,1,0", "yes,0,0,1", "yes,0,1,2", "yes,1,2,0"]
+
+
 def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterwards(
     session: Session, town: Town, tmp_path: Any
 ) -> None:
@@ -332,7 +426,8 @@ def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterw
 
 def test_accounts_vote_once_and_say_what_a_limit_asks(session: Session, town: Town) -> None:
     limits = Limits(minimum_age=14, ground="Satzung §2", contact="Frau Kern")
-    vote = put_up(session, town, limits=limits, kind=VoteKind.POINTS, most=5, most_each=3)
+    facts: dict[str, Any] = {"kind": VoteKind.POINTS, "most": 5, "most_each": 3, "ways": (Way.ACCOUNT,)}
+    vote = put_up(session, town, limits=limits, **facts)
     party = voting.account_party(KEY, vote, town.clerk.person_id or 0)
     bare = Voter(party, Way.ACCOUNT)
     refused(Code.SUPPORT_DECLARE, lambda: voting.cast(session, vote, bare, {1: 1}, once="a", now=NOW))

@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from consultations import paper_ballots, voting
 from consultations.ballots import Vote
+from consultations.counting import VoteKind
 from participation.database import unit_of_work
 from tests import cast
 from tests.actions.test_voting import AFTER, put_up
@@ -26,7 +27,7 @@ def test_a_vote_without_a_barrier(
 ) -> None:
     with unit_of_work(live_server.engine, write=True) as session:
         town = cast.with_ideas(session)
-        vote = put_up(session, town)
+        vote = put_up(session, town, kind=VoteKind.RANKING)
         there, desk = (
             f"/beteiligungen/ideen/abstimmung/{vote.phase_id}",
             f"/verwaltung/planung/{town.procedure.id}/abstimmung/{vote.phase_id}",
@@ -34,20 +35,28 @@ def test_a_vote_without_a_barrier(
         batch = paper_ballots.open_batch(
             session, vote, ["?"], received_on=NOW.date(), key=b"", by=town.clerk, now=NOW
         ).id
+    planner = arrive(town.planner)
+    planner.goto(desk)
+    fine(planner)
+    planner.locator("#codes").fill("1")
+    press(planner, "Briefe zum Drucken")
+    fine(planner)
+    code = planner.locator(".d-vote-letter__code").inner_text()
     page = arrive(town.clerk)
     page.goto(there)
     fine(page)
     press(page, "Zu meinem Stimmzettel")  # without a code
     expect(page.locator("main")).to_contain_text("kennen wir nicht")
     fine(page)
-    page.locator("form:has([name=way]) button").click()
-    for number in (1, 2, 3):
-        page.locator(f"#mark-{number}").check()
+    page.locator("#code").fill(code)
+    press(page, "Zu meinem Stimmzettel")
+    for number in (1, 2):
+        page.locator(f"#mark-{number}").select_option("1")
     fine(page)
     press(page, "Auswahl prüfen")
-    expect(page.locator("main")).to_contain_text("möglich sind 2")
+    expect(page.locator("main")).to_contain_text("Platz 1 ist zweimal vergeben")
     fine(page)
-    page.locator("#mark-2").uncheck()
+    page.locator("#mark-2").select_option("")
     press(page, "Auswahl prüfen")
     fine(page)
     press(page, "Stimme abgeben")
@@ -55,7 +64,6 @@ def test_a_vote_without_a_barrier(
     fine(page)
     page.goto(f"/verwaltung/auszaehlung/stapel/{batch}")
     fine(page)
-    planner = arrive(town.planner)
     planner.goto(desk)
     fine(planner)
     with unit_of_work(live_server.engine, write=True) as session:

@@ -91,7 +91,9 @@ def letter(**facts: object) -> dict[str, object]:
 # --- the counter -----------------------------------------------------------------------------------
 
 
-def test_a_letter_gets_the_same_receipt_as_everybody(engine: Engine, town: Town, clerk: TestClient) -> None:
+def test_a_letter_gets_the_same_receipt_as_everybody(
+    engine: Engine, town: Town, clerk: TestClient, enter: Enter, clock: Clock
+) -> None:
     form = f"/verwaltung/eingang/{town.procedure.id}"
     assert clerk.get("/verwaltung/eingang").status_code == 200
     assert clerk.get(form).status_code == 200
@@ -104,6 +106,12 @@ def test_a_letter_gets_the_same_receipt_as_everybody(engine: Engine, town: Town,
     assert row.recorded_by == town.clerk.label
     assert row.reference in page.text
     assert row.access_code[:4] in page.text
+    assert page.headers["cache-control"] == "no-store"
+    # The code is for whoever has just made the entry, and for nobody else who may look at it.
+    other = enter(town.planner).get(answer.headers["location"])
+    assert (row.reference in other.text, row.access_code[:4] in other.text) == (True, False)
+    clock.advance(minutes=16)
+    assert row.access_code[:4] not in clerk.get(answer.headers["location"]).text
     pdf = clerk.get(answer.headers["location"] + "/beleg.pdf")
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF")

@@ -1,18 +1,21 @@
 """A vote through the pages, without JavaScript: set up, printed, cast, typed in from paper, counted, checked."""
 
+import io
 import re
 from typing import Any
 
+import pypdf
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from consultations import moderation
+from consultations import journal, moderation
 from consultations.ballots import Ballot, VoteRoll
 from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from consultations.phases import Phase, PhaseKind
+from consultations.procedures import Procedure, ProcedureState
 from consultations.voting import spelled
 from participation.database import unit_of_work
 from tests import cast
@@ -58,7 +61,7 @@ def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tup
     assert len(ids) == 3
     sent: dict[str, Any] = {
         "do": "save", "version": value(form, "version"), "question": "", "kind": "choices", "most": "2", "wins": "1",
-        "ways": ["code", "account"], "on_paper": "y", **dict.fromkeys(ids, "1"), **facts,
+        "ways": "code", "on_paper": "y", **dict.fromkeys(ids, "1"), **facts,
     }  # fmt: skip
     refused = planner.post(desk, data=sent)
     assert refused.status_code == 422
@@ -86,6 +89,9 @@ def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tup
     assert has_both == [(True, False)] * 6 + [(False, True)] * on_paper
     assert ("Auf Papier" in words(letters)) is bool(on_paper)
     assert "schon gedruckt" in words(planner.post(desk, data=printing))
+    assert "keinen Brief mit dieser Nummer" in words(
+        planner.post(desk, data={"do": "letter_lost", "letter": "99"})
+    )
     return desk, f"{HERE}/abstimmung/{phase.id}", found
 
 
@@ -129,12 +135,27 @@ def test_a_vote_from_the_letter_to_the_result(
     other = client.post(there, data={**final, "mark-2": "1", "mark-1": ""})
     assert (other.status_code, "schon abgestimmt" in words(other)) == (409, True)
     assert client.post(there, data={"do": "start", "code": codes[0]}).status_code == 409
-    # With an account, once.
-    ballot = clerk.post(there, data={"do": "start", "way": "account"})
-    mine = {"way": "account", "once": value(ballot, "once"), "do": "cast", "mark-1": "1"}
+    # An account gives no second vote: it types the code of its letter in, like everybody.
+    assert "Ein Konto gibt keine zweite" in words(page)
+    assert clerk.post(there, data={"do": "start", "way": "account"}).status_code == 403
+    ballot = clerk.post(there, data={"do": "start", "code": codes[3]})
+    mine = {"code": codes[3], "once": value(ballot, "once"), "do": "cast", "mark-1": "1"}
     assert "gezählt" in words(clerk.post(there, data=mine))
-    assert "Sie haben abgestimmt" in words(clerk.get(there))
-    assert client.post(there, data={**mine, "once": "x"}).status_code == 403
+    # A letter that came back is cancelled by its number, a new one is made as PDF; one that was used is told.
+    desk_page = planner.get(desk)
+    lost = {"do": "letter_anew_pdf", "letter": "6", "once": value(desk_page, "once")}
+    assert "schon abgestimmt" in words(planner.post(desk, data={**lost, "letter": "1"}))
+    pdf = planner.post(desk, data=lost)
+    assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
+    sheets = [sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(pdf.content)).pages]
+    assert len(sheets) == 2
+    assert "Brief 7" in sheets[0]
+    assert ("Prüfnummer" in sheets[0], "Prüfnummer" in sheets[1]) == (False, True)
+    assert not any(re.search(r"Seite \d|Brief", sheet) for sheet in sheets[1:]), (
+        "what tells which ballot it is"
+    )
+    assert client.post(there, data={"do": "start", "code": codes[5]}).status_code == 422
+    assert "Gesperrte Briefe: 6" in words(planner.get(desk))
     # Nobody sees how it stands.
     for each in (planner.get(desk), clerk.get(there), client.get(f"{there}/stimmzettel.csv")):
         assert not re.search(r"gültige Stimmzettel|class=\"d-result", each.text)
@@ -211,3 +232,73 @@ def test_points_and_money_say_what_is_too_much_and_a_guesser_waits(
     assert why.status_code == 422
     assert planner.post(desk, data={"do": "cancel", "why": "Die Briefe kamen nicht an."}).status_code == 303
     assert "Die Briefe kamen nicht an." in words(client.get(there))
+
+
+def test_with_accounts_alone_in_both_languages_and_what_is_said_when_it_does_not_run(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    planner, clerk = (signed_in(engine, each, new_client()) for each in (town.planner, town.clerk))
+    with Session(engine) as session:
+        phase = session.exec(select(Phase).where(Phase.kind == PhaseKind.CO_CREATION.value)).one()
+    desk = f"/verwaltung/planung/{town.procedure.id}/abstimmung/{phase.id}"
+    there = f"{HERE}/abstimmung/{phase.id}"
+    ids = tree_of(planner.get(desk)).xpath("//input[starts-with(@name, 'stands-')]/@name")
+    sent = {
+        "do": "save", "version": "0", "question": "Was zuerst?", "question_en": "Which first?", "kind": "ranking",
+        "most": "2", "wins": "1", "ways": "account", **dict.fromkeys(ids, "1"),
+    }  # fmt: skip
+    assert planner.post(desk, data=sent).status_code == 303
+    assert value(planner.get(desk), "question_en") == "Which first?"
+    assert planner.post(desk, data={"do": "put_up"}).status_code == 303
+    assert "Which first?" in words(client.get(f"/en{HERE}"))
+    english = tree_of(client.get(f"/en{there}"))
+    assert "Which first?" in english.xpath("string(//h1)")
+    assert "Zählweise nach Borda" in words(client.get(there))
+
+    ballot = clerk.post(there, data={"do": "start", "way": "account"})
+    assert tree_of(ballot).xpath("//select[@name='mark-1']/option/@value") == ["", "1", "2"]
+    mine = {"way": "account", "once": value(ballot, "once"), "mark-1": "2", "mark-3": "2"}
+    twice = clerk.post(there, data={**mine, "do": "check"})
+    assert (twice.status_code, "Platz 2 ist zweimal vergeben" in words(twice)) == (422, True)
+    assert tree_of(twice).xpath("//option[@selected]/@value") == ["2", "2"]
+    mine["mark-3"] = "1"
+    check = tree_of(clerk.post(there, data={**mine, "do": "check"}))
+    said = [
+        " ".join(each.text_content().split()) for each in check.xpath("//li[@class='d-ballot__line']/p[1]")
+    ]
+    assert said == ["1. Brücke", "2. Bänke"]
+    assert "gezählt" in words(clerk.post(there, data={**mine, "do": "cast"}))
+    assert "Sie haben abgestimmt" in words(clerk.get(there))
+    assert client.post(there, data={**mine, "do": "cast", "once": "x"}).status_code == 403
+
+    # Interrupted: it is said, and one can vote. Given up: nobody can, and no page says anything else.
+    with unit_of_work(engine, write=True) as session:
+        changed = session.get_one(Phase, phase.id)
+        changed.facts = {
+            **changed.facts,
+            "course": {"interrupted_on": NOW.date().isoformat(), "announce": ""},
+        }
+        session.add(changed)
+        journal.append(
+            session,
+            municipality_id=town.id,
+            verb="phase_interrupted",
+            by=town.planner,
+            at=NOW,
+            subject="test",
+        )
+    assert "Sie können trotzdem abstimmen" in words(client.get(there))
+    with unit_of_work(engine, write=True) as session:
+        procedure = session.get_one(Procedure, town.procedure.id)
+        procedure.state = ProcedureState.WITHDRAWN.value
+        session.add(procedure)
+        journal.append(
+            session, municipality_id=town.id, verb="withdrawn", by=town.planner, at=NOW, subject="test"
+        )
+    gone = client.get(there)
+    assert "Dieses Verfahren wurde aufgegeben" in words(gone)
+    for each in (gone, client.get(HERE), client.get(f"{HERE}/vorschlaege")):
+        assert "Jetzt abstimmen" not in words(each)
+        assert "Sie können jetzt abstimmen" not in words(each)
+    assert not tree_of(gone).xpath("//main//form[@method='post']")
+    assert planner.post(there, data={"do": "start", "way": "account"}).status_code >= 400
