@@ -180,17 +180,17 @@ def _in_words(visit: Visit, lon: str, lat: str) -> str:
     return point_in_words(visit, [(located.lon, located.lat)])[0]
 
 
-def point_in_words(visit: Visit, points: Sequence[tuple[float, float]]) -> list[str]:
-    """Pins as a page names them, "Innenstadt, 40 m from Färbergasse; a point on the map, at …"; one query for all."""
+def point_in_words(
+    visit: Visit, points: Sequence[tuple[float, float]], *, briefly: bool = False
+) -> list[str]:
+    """Pins as a page names them, "Innenstadt, 40 m from Färbergasse; a point on the map, at …"; one query for all. `briefly`:
+    without the position, where a name is near."""
     spots = whereabouts.of(visit.session, visit.municipality_id, points)
-    return [
-        "; ".join(
-            part
-            for part in (where_in_words(visit, spot), receipts.map_words("point", *point, visit.language))
-            if part
-        )
-        for spot, point in zip(spots, points, strict=True)
-    ]
+    found = []
+    for spot, point in zip(spots, points, strict=True):
+        near, exactly = where_in_words(visit, spot), receipts.map_words("point", *point, visit.language)
+        found.append(near if briefly and near else "; ".join(part for part in (near, exactly) if part))
+    return found
 
 
 def _found(visit: Visit, words: str) -> tuple[tuple[str, str], ...]:

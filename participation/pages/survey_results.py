@@ -180,7 +180,7 @@ def _said(visit: Visit, said: Sequence[Said]) -> list[str]:
         for each in said
         if not each.words and each.lon is not None and each.lat is not None
     ]
-    where = iter(survey_places.point_in_words(visit, bare))
+    where = iter(survey_places.point_in_words(visit, bare, briefly=True))
     return [each.words or next(where, "") for each in said]
 
 

@@ -1,5 +1,6 @@
 """A survey in a real browser: what is not asked is hidden, what is wrong is said, the answers arrive; axe on every page."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -40,9 +41,23 @@ def test_a_survey_asks_only_what_is_to_be_asked(
     expect(loud).to_be_visible()
     loud.get_by_label("5 (sehr laut)").check()
     page.get_by_label("Was noch?").fill("Mehr Licht")
+    # A pin on the map, by keyboard; it can be taken away and set anew.
+    press(page, "Auf der Karte wählen")
+    expect(page.locator(".d-map__canvas")).to_be_focused()
+    page.keyboard.press("Enter")
+    chosen = page.locator("[data-chosen]")
+    expect(chosen).to_contain_text("° Nord")
+    fine(page)
+    press(page, "Markierung entfernen")
+    expect(chosen).to_be_hidden()
+    page.keyboard.press("Enter")
+    press(page, "Karte schließen")
+    expect(page.get_by_role("button", name="Auf der Karte wählen")).to_be_focused()
+    page.get_by_role("group", name="Linde").get_by_label("3").check()
     press(page, "Antworten absenden")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Antworten sind da")
     expect(page.locator("main")).to_contain_text("5 (sehr laut)")
+    expect(page.locator("main")).to_contain_text("ein Punkt auf der Karte")
     fine(page)
     look_up(page, access_code(page))
     expect(page.get_by_role("group", name="2. Wie laut ist es?")).to_be_visible()
@@ -52,4 +67,6 @@ def test_a_survey_asks_only_what_is_to_be_asked(
     clock.now += timedelta(days=60)
     page.goto(f"{HERE}/ergebnis")
     expect(page.locator("main")).to_contain_text("1 Person hat geantwortet")
+    page.locator("svg a").first.press("Enter")
+    expect(page).to_have_url(re.compile("#said-7-1$"))
     fine(page)
