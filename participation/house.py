@@ -88,7 +88,7 @@ class House:
     def close(self) -> None:
         """Let go of everything that is open; what is asked for afterwards opens it again."""
         self.inspections.close()
-        site = self.__dict__.pop("_site_connection", None)  # see `web.house_site`
+        site = self.__dict__.pop("_site_connection", None)  # see `shared_pages.house_site`
         if site is not None:
             site.close()
         self.engine.dispose()

@@ -9,7 +9,6 @@ on and the day is the same, the finished page is sent again without touching a t
 import asyncio
 import gzip
 import hashlib
-import hmac
 import inspect
 import re
 import sys
@@ -27,8 +26,6 @@ import jinja2
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from wtforms import Form
@@ -41,18 +38,27 @@ from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.text import excerpt, plain_paragraphs, render_markdown, without_controls
 from geo import loading
-from participation import i18n, identity, security
+from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
 from participation.messages import STATUS, explain, explain_status
+from participation.sent_forms import FIELD_LIMIT, SMALL_BODY, has_parts, read_form
 from participation.settings import LANGUAGES, ROOT, Settings
+from participation.shared_pages import (
+    DECKS,
+    LARGEST_PICTURE_KEPT,
+    deal_of,
+    etag_of,
+    finished,
+    host_of,
+    look_of,
+    send_kept,
+    shared_key,
+    told_nothing,
+)
 
 FormT = TypeVar("FormT", bound=Form)
 ResultT = TypeVar("ResultT")
-
-DISPLAY_COOKIE = "digilog_display"
-THEMES = ("system", "light", "dark")
-TEXT_SIZES = ("normal", "large", "huge")
 
 
 # --- routes ----------------------------------------------------------------------------------------
@@ -81,13 +87,8 @@ class Page:
 #: Every page by name, in the order in which they were written; filled by `page`.
 PAGES: dict[str, Page] = {}
 
-SMALL_BODY = 2_000_000
 #: Octets from which on an answer is sent compressed.
 WORTH_COMPRESSING = 1000
-#: Octets that one field of typed text may have; files are not held in memory and may be larger.
-FIELD_LIMIT = 20_000_000
-#: Files of one sending.
-FILES_LIMIT = 40
 
 
 def page(
@@ -241,7 +242,7 @@ class Visit:
         self.form_data = form_data if form_data is not None else FormData()
         self.language: str = request.scope["language"]
         self.now: datetime = request.scope["now"]
-        self._look = _look(request)
+        self._look = look_of(request)
         self.cookies_to_set: list[tuple[str, str, int]] = []
 
     # who and when
@@ -513,27 +514,6 @@ def public_address(settings: Settings, hosts: list[str]) -> str:
     return f"{settings.public_url_scheme}://{hosts[0] if hosts else 'localhost'}{port}"
 
 
-#: How many orders by chance there are each day. Everybody is dealt one of them and keeps it for the day, so that their
-#: pages can be made once for all who hold the same one. Fewer would put too few proposals first; more are seldom shared.
-DECKS = 64
-
-
-def _deal(request: Request, house: House) -> str:
-    """The visitor's order by chance: the day and one of its numbers, by connection and browser; kept nowhere."""
-    day = local_date(request.scope["now"])
-    told = (
-        security.address_of(request.scope), request.headers.get("user-agent", ""), host_of(request), day.isoformat()
-    )  # fmt: skip
-    secret = house.settings.secret.get_secret_value() or "digilog"
-    drawn = hmac.digest(secret.encode(), "\n".join(told).encode(), "sha256")
-    return f"{day:%Y%m%d}-{int.from_bytes(drawn[:8]) % DECKS}"
-
-
-def _look(request: Request) -> tuple[str, str]:
-    theme, _, size = request.cookies.get(DISPLAY_COOKIE, "").partition(".")
-    return (theme if theme in THEMES else THEMES[0], size if size in TEXT_SIZES else TEXT_SIZES[0])
-
-
 def row_number(typed: str | None) -> int | None:
     """A row's number as a form or address sends it; 0, which no row has, for anything that is no number."""
     if not typed:
@@ -565,20 +545,20 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
         request.scope["route_name"] = page.name
         limit = page.body_limit if isinstance(page.body_limit, int) else page.body_limit(house.settings)
         request.scope["body_limit"] = limit
-        request.scope["reads_on"] = limit > SMALL_BODY and _has_parts(request)
+        request.scope["reads_on"] = limit > SMALL_BODY and has_parts(request)
         token = request.cookies.get(identity.COOKIE, "")
         is_own = bool(token) or bool(page.own_cookie and page.own_cookie in request.cookies)
         shareable = page.shared and not is_own and request.method in ("GET", "HEAD")
         if page.dealt:
-            request.scope["deal"] = _deal(request, house)
-        if shareable and (key := await _shared_key(request, house)):
+            request.scope["deal"] = deal_of(request, house)
+        if shareable and (key := await shared_key(request, house)):
             kept = house.find(key)
             if kept is None and key in house.making:
                 # Somebody is making it. Who made it may have failed, or may have gone away: then this one does.
                 await asyncio.shield(house.making[key])
                 kept = house.find(key)
             if kept is not None:
-                return _send_kept(request, kept)
+                return send_kept(request, kept)
             if inspect.iscoroutinefunction(page.handler):
                 return await _ask_for_all(page, house, request, key)
             return await _make_shared(page, house, request, key, draws=draws)
@@ -589,7 +569,7 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
             if limit > SMALL_BODY and page.may not in (Permission.READ_PUBLIC, Permission.TAKE_PART):
                 # Who may not enter need not send half a gigabyte first.
                 await run_in_threadpool(_check_entry, page, house, request, token)
-            form = await _read_form(request, min(limit, FIELD_LIMIT))
+            form = await read_form(request, min(limit, FIELD_LIMIT))
         try:
             if inspect.iscoroutinefunction(page.handler):
                 response = await _handle_waiting(page, house, request, token, form)
@@ -608,7 +588,7 @@ async def _make_shared(
     """Make a page for everybody, keep it, and let those have it who wait for it."""
     made = asyncio.get_running_loop().create_future()
     is_first = house.making.setdefault(key, made) is made
-    blind = _told_nothing(request)
+    blind = told_nothing(request)
 
     def make() -> tuple[Response, KeptPage | None]:
         if draws and not loading.is_done():
@@ -617,13 +597,13 @@ async def _make_shared(
         is_for_all = response.status_code == 200 and "no-store" not in response.headers.get(
             "cache-control", ""
         )
-        return response, _finished(response) if is_for_all else None
+        return response, finished(response) if is_for_all else None
 
     try:
         response, kept = await anyio.to_thread.run_sync(make, limiter=None if draws else house.makers)
         if kept is not None:
             house.keep(key, kept)
-            return _send_kept(request, kept)
+            return send_kept(request, kept)
     finally:
         if is_first:
             del house.making[key]
@@ -633,30 +613,21 @@ async def _make_shared(
 
 async def _ask_for_all(page: Page, house: House, request: Request, key: tuple[object, ...]) -> Response:
     """What somebody else is asked for, for everybody: kept as long as it says itself (`max-age`), or not at all."""
-    response = await _handle_waiting(page, house, _told_nothing(request), "", FormData())
+    response = await _handle_waiting(page, house, told_nothing(request), "", FormData())
     said = response.headers.get("cache-control", "")
     lasts = re.search(r"max-age=(\d+)", said)
     if response.status_code == 200 and lasts and len(response.body) <= LARGEST_PICTURE_KEPT:
         kept = KeptPage(
             body=bytes(response.body),
             compressed=b"",
-            etag=_etag(bytes(response.body)),
+            etag=etag_of(bytes(response.body)),
             content_type=response.headers["content-type"],
             headers=(("Cache-Control", said), ("Vary", "Accept-Encoding")),
             until=house.clock() + timedelta(seconds=int(lasts[1])),
         )
         house.keep(key, kept)
-        return _send_kept(request, kept)
+        return send_kept(request, kept)
     return await _sent_once(page, request, "", response)
-
-
-def _told_nothing(request: Request) -> Request:
-    """The same request without what is the visitor's own: a page for everybody cannot show what it is not told."""
-    own = {b"cookie", b"user-agent", b"authorization", b"referer", b"accept-language"}
-    headers = [(name, value) for name, value in request.scope["headers"] if name not in own]
-    if DISPLAY_COOKIE in request.cookies:
-        headers.append((b"cookie", f"{DISPLAY_COOKIE}={'.'.join(_look(request))}".encode()))
-    return Request({**request.scope, "headers": headers})
 
 
 async def _sent_once(page: Page, request: Request, token: str, response: Response) -> Response:
@@ -673,152 +644,6 @@ def _check_entry(page: Page, house: House, request: Request, token: str) -> None
     with _visit(house, request, token, FormData(), write=False) as visit:
         if not visit.may(page.may):
             raise Refusal(Code.NOT_ALLOWED)
-
-
-def _has_parts(request: Request) -> bool:
-    """Whether it is a form of which the files can be let go by; any other body ends at the limit."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "multipart/form-data"
-
-
-async def _read_form(request: Request, field_limit: int) -> FormData:
-    """What was sent, without its files where these are too large. Raises Refusal UPLOAD_TOO_LARGE for a
-    field of more octets, ATTACHMENTS_TOO_MANY, and HTTPException for what is no form at all."""
-    limits = {"max_files": FILES_LIMIT, "max_fields": 2000, "max_part_size": field_limit}
-    try:
-        if request.scope["reads_on"]:
-            return await _Words(request, limits).parse()
-        return await request.form(**limits)
-    except MultiPartException as problem:
-        raise _form_problem(problem.message, field_limit) from problem
-    except HTTPException as problem:
-        raise _form_problem(problem.detail, field_limit) from problem
-
-
-def _form_problem(said: str, field_limit: int) -> Exception:
-    if "exceeded maximum size" in said:
-        return Refusal(Code.UPLOAD_TOO_LARGE, limit=field_limit // 1_000_000)
-    if "Too many files" in said:
-        return Refusal(Code.ATTACHMENTS_TOO_MANY, limit=FILES_LIMIT)
-    return HTTPException(400, said)
-
-
-class _Words(MultiPartParser):
-    """A form of which the words are kept even if its files are too many octets: those go by unread, see `security._Body`."""
-
-    def __init__(self, request: Request, limits: dict[str, int]) -> None:
-        super().__init__(request.headers, request.stream(), **limits)
-        self._scope = request.scope
-        self._words = 0
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._current_part.file is None:
-            self._words += end - start
-            if self._words > self._scope["body_limit"]:
-                raise self._scope.get("too_large") or MultiPartException("exceeded maximum size")
-        elif "too_large" in self._scope:
-            return
-        super().on_part_data(data, start, end)
-
-    async def parse(self) -> FormData:
-        sent = await super().parse()
-        if "too_large" not in self._scope:
-            return sent
-        await sent.close()
-        return FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
-
-
-#: Octets of a picture up to which it stays in memory: more would push out too many pages.
-LARGEST_PICTURE_KEPT = 200_000
-
-#: Octets of an address up to which its page is kept: no list or map of ours has a longer one, and keys take room too.
-LONGEST_KEPT = 2000
-
-
-async def _shared_key(request: Request, house: House) -> tuple[object, ...] | None:
-    if len(request.scope["query_string"]) + len(request.scope["raw_path"]) > LONGEST_KEPT:
-        return None
-    site = await house_site(house, request)
-    if site is None:
-        return None
-    # Read before whatever the page reads: what it finds is never older than the revision it is kept under.
-    request.scope["site"] = site
-    return (
-        *site,
-        local_date(request.scope["now"]),
-        request.scope["language"],
-        _look(request),
-        request.scope["path_without_language"],
-        request.url.query,
-        request.scope.get("deal"),
-    )
-
-
-_SITE = (
-    "SELECT host.municipality_id, (SELECT max(sequence) FROM journal_entry entry"
-    " WHERE entry.municipality_id = host.municipality_id) FROM municipality_host host WHERE host.host = {}"
-)
-
-
-async def house_site(house: House, request: Request) -> tuple[int, int] | None:
-    """Municipality and revision behind the request's host: the one read that a kept page costs."""
-    host = host_of(request)
-    if house.engine.dialect.name == "sqlite":
-        return _read_site_sqlite(house, host)
-    return await run_in_threadpool(_read_site, house, host)
-
-
-def _read_site_sqlite(house: House, host: str) -> tuple[int, int] | None:
-    """Straight in the event loop: two index look-ups are cheaper than the way into a thread."""
-    connection = house.__dict__.get("_site_connection")
-    if connection is None:
-        connection = house.__dict__["_site_connection"] = house.engine.raw_connection()
-    found = connection.cursor().execute(_SITE.format("?"), (host,)).fetchone()
-    return (found[0], found[1] or 0) if found else None
-
-
-def _read_site(house: House, host: str) -> tuple[int, int] | None:
-    with house.engine.connect() as connection:
-        found = connection.exec_driver_sql(_SITE.format("%s"), (host,)).fetchone()
-    return (found[0], found[1] or 0) if found else None
-
-
-def host_of(request: Request) -> str:
-    """The host name that was asked for, without port, in lower case."""
-    return (request.url.hostname or "").lower()
-
-
-#: Headers by which a page chooses for itself who may frame it and what it may load; `security` says the rest of all.
-_CHOSEN = ("content-security-policy", "cross-origin-resource-policy")
-
-
-def _finished(response: Response) -> KeptPage:
-    body, headers = bytes(response.body), response.headers
-    is_compressed = headers.get("content-encoding") == "gzip"
-    compressed = body if is_compressed else gzip.compress(body, 6, mtime=0)
-    if is_compressed:
-        body = gzip.decompress(body)
-    etag = _etag(body)
-    is_for_ever = "immutable" in headers.get("cache-control", "")
-    chosen = tuple((name, headers[name]) for name in _CHOSEN if name in headers)
-    return KeptPage(body, compressed, etag, headers["content-type"], is_for_ever, chosen)
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-
-
-def _send_kept(request: Request, kept: KeptPage) -> Response:
-    headers = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
-    if kept.is_for_ever:
-        headers |= {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
-    headers |= dict(kept.headers)
-    if kept.etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    headers["Content-Type"] = kept.content_type
-    if kept.compressed and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(kept.compressed, headers=headers | {"Content-Encoding": "gzip"})
-    return Response(kept.body, headers=headers)
 
 
 _COMPRESSIBLE = ("text/", "image/svg+xml", "application/json", "application/geo+json", "application/atom+xml")

@@ -29,8 +29,9 @@ from consultations.refusals import Code, Refusal
 from consultations.seats import ClosingDay, SchoolHolidays, Seat
 from participation import i18n
 from participation.settings import LANGUAGES
+from participation.shared_pages import host_of
 from participation.theme import TOKENS, ThemeRefused, theme_css
-from participation.web import Visit, host_of, page
+from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str

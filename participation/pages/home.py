@@ -28,7 +28,8 @@ from participation.overview import Card, Pin, View
 from participation.pages.place_words import PLACE_KINDS
 from participation.security import Action, address_of, check_rate
 from participation.settings import ROOT
-from participation.web import DISPLAY_COOKIE, PAGES, TEXT_SIZES, THEMES, Visit, page
+from participation.shared_pages import DISPLAY_COOKIE, TEXT_SIZES, THEMES
+from participation.web import PAGES, Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
