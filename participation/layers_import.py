@@ -551,6 +551,9 @@ _CITY_REPAIR_WORDS: Mapping[str, str] = {
     "self_crossing_face": N_(
         "A face of %(identifier)s crossed itself; repaired near longitude %(lon)s, latitude %(lat)s."
     ),
+    "inside_out": N_(
+        "The faces of %(identifier)s looked inwards; turned, near longitude %(lon)s, latitude %(lat)s."
+    ),
     "measured_height": N_(
         "The height that %(identifier)s claims cannot be right; it is left away, near longitude %(lon)s, latitude %(lat)s."
     ),

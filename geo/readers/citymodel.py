@@ -421,6 +421,7 @@ class _Faces:
         self._measure()
         self._look_again()
         self._drop(~(self.areas > _NOTHING), "zero_area")
+        self._turn_outwards(len(buildings))
         self._tell_kinds(len(buildings))
         self.polygons = self._polygons()
         self.final_owner, self.final_kinds, self.final_areas = self.owner, self.kinds, self.areas
@@ -513,6 +514,26 @@ class _Faces:
             if spread[1] > 0.01:
                 self.areas[face], self.vectors[face] = 1.0, axes[2]
 
+    def _turn_outwards(self, buildings: int) -> None:
+        """Closed bodies all of whose faces look inwards are turned inside out: their order of axes was another one, or they
+        were mirrored."""
+        import numpy as np
+
+        closes, volume = self._bodies(buildings)
+        wrong = closes & (volume < 0)
+        if not wrong.any():
+            return
+        faces = wrong[self.owner]
+        starts = self._starts()
+        vertices = np.arange(len(self.points))
+        backwards = np.repeat(2 * starts + self.lengths - 1, self.lengths) - vertices
+        turned = np.repeat(faces[self.face_of], self.lengths)
+        self.points = self.points[np.where(turned, backwards, vertices)]
+        self.vectors[faces] *= -1
+        for building in np.flatnonzero(wrong):
+            face = int(np.searchsorted(self.owner, building))
+            self._note("inside_out", face, self.points[starts[np.searchsorted(self.face_of, face)]])
+
     def _outer(self) -> "np.ndarray[Any, Any]":
         """The first ring of each face."""
         import numpy as np
@@ -550,7 +571,14 @@ class _Faces:
         return ground, eaves, height
 
     def volumes(self, buildings: int) -> "np.ndarray[Any, Any]":
-        """A third of the sum of area times distance from the origin; NaN where the normals do not cancel out."""
+        """The volume of each building; NaN where its faces do not close."""
+        import numpy as np
+
+        closes, volume = self._bodies(buildings)
+        return np.where(closes & (volume > 0), volume, np.nan)
+
+    def _bodies(self, buildings: int) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+        """Whether the normals of each building cancel out, and a third of the sum of area times distance from the origin."""
         import numpy as np
 
         gap = np.zeros((buildings, 3))
@@ -565,8 +593,7 @@ class _Faces:
             volume = np.bincount(self.owner, weights=distance, minlength=buildings) / 3
             np.add.at(gap, self.owner, self.vectors)
             whole = np.bincount(self.owner, weights=self.areas, minlength=buildings)
-        closes = (whole > 0) & (np.abs(gap).max(axis=1) <= 1e-3 * whole)
-        return np.where(closes & (volume > 0), volume, np.nan)
+        return (whole > 0) & (np.abs(gap).max(axis=1) <= 1e-3 * whole), volume
 
     def _polygons(self) -> "np.ndarray[Any, Any]":
         import numpy as np

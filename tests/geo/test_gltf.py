@@ -11,6 +11,7 @@ import shapely
 from geo.city import GROUND, ROOF, WALL, read_city
 from geo.layers import LayerProblem, LayerRead
 from geo.readers.apart import read_apart
+from geo.readers.citymodel import read_buildings, read_surfaces
 from geo.readers.gltf import Placement
 from tests.geo import files
 from tests.geo.files import X0, Y0
@@ -65,6 +66,62 @@ def test_nodes_are_moved_and_each_mesh_is_a_building(tmp_path: Path) -> None:
     # Turned a quarter about y: x points to the north (away from the viewer).
     assert city.footprints[0].bounds == pytest.approx((X0 + 100, Y0, X0 + 110, Y0 + 20), abs=0.01)
     assert city.footprints[1].bounds == pytest.approx((X0 + 100, Y0 + 50, X0 + 110, Y0 + 70), abs=0.01)
+
+
+def torus(large: float, small: float, around: int = 24, across: int = 12) -> tuple[Any, Any]:
+    """A ring that lies flat, of triangles that look outwards: closed, not convex, with a hole."""
+    u, v = np.meshgrid(
+        np.arange(around) * 2 * np.pi / around, np.arange(across) * 2 * np.pi / across, indexing="ij"
+    )
+    far = large + small * np.cos(v)
+    corners = np.stack([far * np.cos(u), small * np.sin(v) + small, -far * np.sin(u)], axis=-1).reshape(-1, 3)
+    at = np.arange(around * across).reshape(around, across)
+    ahead, up, both = np.roll(at, -1, 0), np.roll(at, -1, 1), np.roll(at, (-1, -1), (0, 1))
+    return corners, np.concatenate([np.stack([at, ahead, both], -1), np.stack([at, both, up], -1)]).reshape(
+        -1, 3
+    )
+
+
+def test_areas_and_volumes_are_those_of_the_raw_file_by_another_computation(tmp_path: Path) -> None:
+    """A ring, a box, and both moved, turned, stretched and mirrored by their nodes: by triangles and tetrahedra from the raw
+    octets (float32: six digits), in the metres of the file. A ring with a triangle missing has an area and no volume."""
+    turn = [0.5, 0.5, 0.5, 0.5]
+    nodes: list[dict[str, Any]] = [
+        {"name": "plain", "mesh": 0},
+        {"name": "stretched", "mesh": 0, "translation": [60, 5, 0], "rotation": turn, "scale": [1, 2, 0.5]},
+        {"name": "mirrored", "mesh": 0, "translation": [0, 0, 60], "scale": [-1, 1, 1]},
+    ]
+    for corners, triangles in (torus(12, 4), (np.array(BOX[0]), np.array(BOX[1]))):
+        more: dict[str, Any] = {"nodes": nodes, "scenes": [{"nodes": [0, 1, 2]}]}
+        content = files.gltf(corners, triangles, **more)
+        path, model = tmp_path / "delivered", tmp_path / "model.gpkg"
+        path.write_bytes(content)
+        read_apart(path, filename="neubau.glb", model=model, placement=HERE)
+        rows = read_buildings(model).set_index("name")
+        areas = read_surfaces(model).groupby("building")["area"].sum()
+        document = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
+        octets = content[28 + int.from_bytes(content[12:16], "little") :]
+        first, second = document["bufferViews"]
+        raw = (
+            np.frombuffer(octets, "<f4", first["byteLength"] // 4, first["byteOffset"])
+            .reshape(-1, 3)
+            .astype(float)
+        )
+        of = np.frombuffer(octets, "<u2", 3 * len(triangles), second["byteOffset"]).reshape(-1, 3)
+        for node in nodes:
+            # A third of a turn about (1, 1, 1) sends x to y, y to z and z to x.
+            scaled = raw * np.array(node.get("scale", [1, 1, 1]))
+            a, b, c = (scaled[:, [2, 0, 1]] if "rotation" in node else scaled)[of].transpose(1, 0, 2)
+            row = rows.loc[str(node["name"])]
+            assert areas[row["id"]] == pytest.approx(
+                np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2, rel=1e-5
+            )
+            assert row["volume"] == pytest.approx(abs(np.einsum("ij,ij->", a, np.cross(b, c))) / 6, rel=1e-5)
+    assert rows.loc["plain"]["volume"] == pytest.approx(20 * 9 * 10)
+    corners, triangles = torus(12, 4)
+    path.write_bytes(files.gltf(corners, triangles[1:]))
+    read_apart(path, filename="neubau.glb", model=model, placement=HERE)
+    assert np.isnan(read_buildings(model).volume.iloc[0])
 
 
 def hostile() -> dict[str, tuple[str, bytes]]:
