@@ -12,7 +12,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo.city import CLOSURE, GROUND, ROOF, Box, City
-from geo.shadows import Slope, ragged, vectors_of
+from geo.shadows import Horizon, Slope, ragged, vectors_of
 from geo.terrain import Terrain
 
 Array = np.ndarray[Any, Any]
@@ -28,6 +28,7 @@ Array = np.ndarray[Any, Any]
 SQUARE: Final = 500.0
 """Metres that a tile is wide."""
 _CENTIMETRES: Final = 0.01
+_MILLIMETRE: Final = 0.001
 _FINEST: Final = 2.0
 """Metres between the heights of a scene's ground at the least: finer ones are not seen, and would have to be sent."""
 _MOST: Final = 40_000
@@ -458,7 +459,67 @@ class Ground:
         """This ground for shadows to lie on."""
         east, north = np.diff(self.heights, axis=1), np.diff(self.heights, axis=0)
         steepest = math.hypot(*(float(np.abs(each).max(initial=0.0)) / self.step for each in (east, north)))
-        return Slope(self.under, float(self.heights.min()), float(self.heights.max()), self.step, steepest)
+        low, high = float(self.heights.min()), float(self.heights.max())
+        rows, columns = self.heights.shape
+        far = self.west + (columns - 1) * self.step, self.south + (rows - 1) * self.step
+        return Slope(self.under, low, high, self.step, steepest, (self.west, self.south, *far), self._horizon)
+
+    def _horizon(self, towards: Array) -> Horizon:
+        """For every point of the grid the highest ray of those that touch the ground towards the sun, half a step away and
+        more; found for twice as many distances at each turn."""
+        flat = math.hypot(towards[0], towards[1])
+        along, fall = towards[:2] / flat, float(towards[2]) / flat
+        low, high = float(self.heights.min()), float(self.heights.max())
+        rows, columns = self.heights.shape
+        x, y = np.meshgrid(
+            self.west + np.arange(columns) * self.step, self.south + np.arange(rows) * self.step
+        )
+        nodes = np.column_stack([x.ravel(), y.ravel()])
+
+        def from_afar(rays: Ground, far: float) -> Array:
+            there = nodes + far * along
+            within = (there >= nodes.min(axis=0)) & (there <= nodes.max(axis=0))
+            # Nothing is known of what lies beyond the grid: it hides nothing.
+            return np.where(within.all(axis=1), rays.under(there) - far * fall, low - 1).reshape(
+                rows, columns
+            )
+
+        far = self.step / 2
+        rays = replace(self, heights=from_afar(self, far))
+        while far < (high - low) / fall:
+            rays = replace(self, heights=np.maximum(rays.heights, from_afar(rays, far)))
+            far *= 2
+        return Horizon(rays.under, lambda: self._hidden(rays.heights - self.heights, towards))
+
+    def _hidden(self, depth: Array, towards: Array) -> BaseGeometry:
+        """The ground whose triangles look away from the sun, and of the others the part that lies below the rays: `depth` is
+        how far, at each point of the grid."""
+        h, (rows, columns) = self.heights, self.heights.shape
+        r, c = (each.ravel() for each in np.mgrid[0 : rows - 1, 0 : columns - 1])
+        first, last = (r, c), (r + 1, c + 1)
+        corners = [np.stack([first, second, last], axis=-1) for second in ((r, c + 1), (r + 1, c))]
+        r, c = np.concatenate(corners, axis=1)
+        points = np.stack([self.west + c * self.step, self.south + r * self.step, h[r, c]], axis=-1)
+        normals = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+        normals *= np.sign(normals[:, 2:])
+        deep = depth[r, c]
+        whole = (normals @ towards <= 0) | (deep > 0).all(axis=1)
+        cut = ~whole & (deep > 0).any(axis=1)
+        flat = points[..., :2]
+        pieces = [shapely.coverage_union_all(shapely.polygons(flat[whole]))]
+        for is_one in (True, False):
+            # The one corner that is unlike the others, and where the edges from it to them cross the edge of the shade.
+            some = cut & (((deep > 0).sum(axis=1) == 1) == is_one)
+            odd = ((deep[some] > 0) == is_one).argmax(axis=1)
+            order = (odd[:, None] + np.arange(3)) % 3
+            at = np.take_along_axis(flat[some], order[..., None], axis=1)
+            of = np.take_along_axis(deep[some], order, axis=1)
+            part = of[:, :1] / (of[:, :1] - of[:, 1:])
+            crossing = at[:, :1] + part[..., None] * (at[:, 1:] - at[:, :1])
+            rings = [at[:, 0], crossing[:, 0], crossing[:, 1]]
+            rings = rings if is_one else [at[:, 1], at[:, 2], crossing[:, 1], crossing[:, 0]]
+            pieces += shapely.polygons(np.stack(rings, axis=1)).tolist()
+        return shapely.union_all(pieces, grid_size=_MILLIMETRE)
 
 
 def on_cells(shape: BaseGeometry, ground: Ground) -> BaseGeometry:

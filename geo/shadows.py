@@ -3,7 +3,8 @@
 Every surface is projected along the sun, and the projections of a building united. Without a terrain model the ground is
 taken for flat around each building: pages that show a shadow say so. With one (`Slope`) all is projected to the plane
 under the lowest ground; since no ray that comes to lit ground has met ground before, each point of such a shadow belongs to
-one point of the ground, and its outline is followed up the rays to where they meet the ground.
+one point of the ground, and its outline is followed up the rays to where they meet the ground. Ground that is steeper than
+the sun hides itself and what lies behind it (`Horizon`).
 
 Imports numpy and shapely: only functions load this module.
 """
@@ -18,7 +19,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo.city import CLOSURE, GROUND, WALL, City
+from geo.city import CLOSURE, GROUND, WALL, Box, City
 
 Array = np.ndarray[Any, Any]
 
@@ -32,15 +33,31 @@ _CLOSE = 0.005
 
 
 @dataclass(frozen=True)
+class Horizon:
+    """What the ground hides from the sun at a moment: `above` gives the heights that places (rows of x and y) have to be above
+    to have it, `shade` the ground that has none."""
+
+    above: Callable[[Array], Array]
+    shade: Callable[[], BaseGeometry]
+
+
+@dataclass(frozen=True)
 class Slope:
     """Ground that is not flat: `under` gives the heights at places (rows of x and y), all between `low` and `high`;
-    it is even over `step` metres, and rises by `steepest` metres in one at most."""
+    it is even over `step` metres, and rises by `steepest` metres in one at most. `horizon` is what it hides from the sun in
+    a direction; nothing is known of it, nor told, outside `box`."""
 
     under: Callable[[Array], Array]
     low: float
     high: float
     step: float
     steepest: float
+    box: Box
+    horizon: Callable[[Array], Horizon]
+
+    def hides(self, towards: Array) -> bool:
+        """Whether some ground is so steep that it could hide ground, or a ray to ground could have met ground before."""
+        return bool(self.steepest * math.hypot(towards[0], towards[1]) >= towards[2])
 
 
 def ground_shadows(
@@ -65,15 +82,23 @@ def ground_shadows(
         shadows[row] = shapely.union_all([*shapes[start:end], shadows[row]])
     if slope is None:
         return shadows
-    on_ground: Array = shapely.union(_on_slope(shadows, towards, slope), city.footprints)
+    on_ground: Array = shapely.union(_on_slope(shadows, city, towards, slope), city.footprints)
     return on_ground
 
 
-def _on_slope(shapes: Array, towards: Array, slope: Slope) -> Array:
-    """Shadows on the plane under the lowest ground, followed towards the sun to where the ground is met."""
+def _on_slope(shapes: Array, city: City, towards: Array, slope: Slope) -> Array:
+    """Shadows of buildings on the plane under the lowest ground, followed towards the sun to where the ground is met."""
     along = towards[:2] / towards[2]
-    # A ray that grazes may meet several hills: of these the one that it comes to first is lit.
-    steps = 64 if _turns_away(slope, along) else 1
+    # A ray that grazes may meet several hills: of these the first behind the building has its shadow.
+    steps = 64 if slope.hides(towards) else 1
+    fine = shapely.segmentize(shapes, slope.step / 4)
+    counts = shapely.get_num_coordinates(fine)
+    # Where a ray has passed the building, the ground that it meets is not in this shadow.
+    flat = math.hypot(*along)
+    feet, of = shapely.get_coordinates(city.footprints, return_index=True)
+    front = np.full(len(city), -np.inf)
+    np.maximum.at(front, of, feet @ along / flat)
+    front, top = np.repeat(front, counts), np.repeat(np.minimum(city.top, slope.high), counts)
 
     def up(points: Array) -> Array:
         def is_over(height: Array) -> Array:
@@ -83,12 +108,19 @@ def _on_slope(shapes: Array, towards: Array, slope: Slope) -> Array:
         high = np.full(len(points), slope.high)
         low = np.full(len(points), slope.low)
         if steps > 1:
-            found = np.zeros(len(points), dtype=bool)
-            for height in np.linspace(slope.high, slope.low, steps + 1)[1:]:
-                over = is_over(np.full(len(points), height))
-                found |= ~over
-                high[~found] = height
-            low = high - (slope.high - slope.low) / steps
+            # Where it comes out of a hill before the building does, that hides the building.
+            found, was_over = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
+            first = np.clip(slope.low + (front - points @ along / flat) / flat, slope.low, top)
+            down = (first - slope.low) / steps
+            high = first
+            for step in range(steps + 1):
+                over = is_over(first - step * down)
+                found |= was_over & ~over
+                was_over |= over
+                high = np.where(found, high, first - step * down)
+            # What never comes out of the ground has its shadow at the foot of the building.
+            high = np.where(was_over, high, first)
+            low = np.where(was_over, high - down, first)
         for _ in range(18):
             middle = (low + high) / 2
             over = is_over(middle)
@@ -96,17 +128,11 @@ def _on_slope(shapes: Array, towards: Array, slope: Slope) -> Array:
         moved: Array = points + (high - slope.low)[:, None] * along
         return moved
 
-    fine = shapely.segmentize(shapes, slope.step / 4)
     moved = shapely.simplify(shapely.transform(fine, up), _CLOSE)
     invalid = ~shapely.is_valid(moved)
     if invalid.any():
         moved[invalid] = shapely.buffer(shapely.make_valid(moved[invalid]), 0)
-    return np.asarray(moved)
-
-
-def _turns_away(slope: Slope, along: Array) -> bool:
-    """Whether some ground is so steep that a ray to it could have met ground before."""
-    return slope.steepest * math.hypot(*along) >= 1
+    return np.asarray(shapely.clip_by_rect(moved, *slope.box))
 
 
 @dataclass(frozen=True)
@@ -324,8 +350,9 @@ def newly(
     for towards in suns:
         reach = (before.top - lowest)[:, None] * (towards[:2] / -towards[2])
         areas = []
+        dark = _dark(towards, slope)
         for (_, bodies), body, covered in zip(plans, known, standing, strict=True):
-            shade = _less(shade_of(bodies, towards, slope, body), covered)
+            shade = _less(_merged_of(bodies, towards, slope, body), covered)
             west, south, east, north = shade.bounds
             near = (
                 (boxes[:, 0] + np.minimum(reach[:, 0], 0) <= east)
@@ -334,17 +361,30 @@ def newly(
                 & (boxes[:, 3] + np.maximum(reach[:, 1], 0) >= south)
             )
             if near.any() and not shade.is_empty:
-                was = shade_of(before.chosen(near), towards, slope)
+                was = _merged_of(before.chosen(near), towards, slope)
                 shade = _less(shade, was)
+            if not dark.is_empty and not shade.is_empty:
+                shade = _less(shade, dark)
             areas.append(float(shapely.area(shade)))
         found.append(areas)
     return found
 
 
-def shade_of(
-    city: City, towards: Array, slope: Slope | None = None, bodies: Bodies | None = None
-) -> BaseGeometry:
-    """The shadows of all buildings as one shape, with the ground that they stand on; arguments as for `ground_shadows`."""
+def shade_of(city: City, towards: Array, slope: Slope | None = None) -> BaseGeometry:
+    """The shadows of all buildings as one shape, with the ground that they stand on and, on a slope, the ground that lies in
+    its own shadow; arguments as for `ground_shadows`."""
+    dark, shade = _dark(towards, slope), _merged_of(city, towards, slope)
+    return shade if dark.is_empty else merged(np.array([shade, dark], dtype=object))
+
+
+def _dark(towards: Array, slope: Slope | None) -> BaseGeometry:
+    """The ground that ground hides from the sun."""
+    if slope is None or not slope.hides(towards):
+        return shapely.Polygon()
+    return slope.horizon(towards).shade()
+
+
+def _merged_of(city: City, towards: Array, slope: Slope | None, bodies: Bodies | None = None) -> BaseGeometry:
     return merged(ground_shadows(city, towards, bodies, slope)) if len(city) else shapely.Polygon()
 
 
@@ -408,8 +448,9 @@ def windows(city: City, *, above: float = 1.5, smallest: float = 6.0) -> list[Wi
     return found
 
 
-def sunny(city: City, points: Sequence[Window], towards: Array) -> Array:
-    """Whether the sun reaches each of the points past all buildings; the wall they are on hides it from behind.
+def sunny(city: City, points: Sequence[Window], towards: Array, slope: Slope | None = None) -> Array:
+    """Whether the sun reaches each of the points past all buildings, and past the ground of a slope; the wall they are on
+    hides it from behind.
 
     Everything is looked at from the sun: a point is shaded by a surface that covers it in this view and is nearer.
     """
@@ -436,14 +477,21 @@ def sunny(city: City, points: Sequence[Window], towards: Array) -> Array:
         ahead = np.einsum("ij,ij->i", normals[surface], firsts[surface] - at[point]) / steep[surface]
     shaded = np.zeros(len(points), dtype=bool)
     shaded[point[np.isfinite(ahead) & (ahead > _NEAR)]] = True
+    if slope is not None and slope.hides(towards):
+        # A point at the foot of a wall that stands in the hillside is looked at where it comes out of the ground.
+        shaded |= slope.horizon(towards).above(at[:, :2]) > np.maximum(
+            at[:, 2], slope.under(at[:, :2]) + 1e-6
+        )
     return facing & ~shaded
 
 
-def hours_of_sun(city: City, points: Sequence[Window], suns: Array, step: float) -> Array:
+def hours_of_sun(
+    city: City, points: Sequence[Window], suns: Array, step: float, slope: Slope | None = None
+) -> Array:
     """Hours of sun at each point over moments that lie `step` hours apart (`suns`: unit vectors, one row each)."""
     total = np.zeros(len(points))
     for towards in suns:
-        total += sunny(city, points, towards) * step
+        total += sunny(city, points, towards, slope) * step
     return total
 
 

@@ -223,9 +223,9 @@ def _count_hours(
         grid = shadows.grid_on(shapely.from_wkb(wkb), scape.ground.at)
         groups.append((name, None, slice(len(points), len(points) + len(grid))))
         points += grid
-    was = shadows.hours_of_sun(now, points, suns, STEP)
+    was = shadows.hours_of_sun(now, points, suns, STEP, scape.slope)
     becomes = [
-        shadows.hours_of_sun(now.without(replaces).joined(bodies), points, suns, STEP)
+        shadows.hours_of_sun(now.without(replaces).joined(bodies), points, suns, STEP, scape.slope)
         for replaces, bodies in plans
     ]
     gone = [set(replaces) for replaces, _ in plans]

@@ -60,8 +60,10 @@ def houses(middle: tuple[float, float], *, seed: int = 1, level: float | None = 
 def hill(
     session: Session, files: FileStore, procedure: Procedure, middle: tuple[float, float], rise: float
 ) -> None:
-    """A terrain model whose ground rises to the east and falls to the north by so much in a metre."""
-    heights = 490 + rise * (np.arange(-250, 251, 2.0)[None, :] - np.arange(-250, 251, 2.0)[:, None])
+    """A terrain model whose ground rises to the east and falls to the north by so much in a metre; 115 m to the west
+    a ridge of 50 m stands in the way of the afternoon's sun."""
+    y, x = np.mgrid[-250:251:2.0, -250:251:2.0]
+    heights = 490 + rise * (x - y) + 50 * np.exp(-(((x + 115) / 12) ** 2))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ground"
         write_terrain(Terrain(middle[0] - 250, middle[1] - 250, 2.0, heights), path)

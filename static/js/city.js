@@ -128,6 +128,9 @@ function City(THREE, told) {
     const at = (dr, dc) => heights[(r + dr) * columns + c + dc];
     return (at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v;
   };
+  // How much it rises in a metre at most: ground that is steeper than the sun hides itself and what lies behind.
+  const steepest = heights.reduce((most, high, n) => Math.max(
+    most, n % columns ? Math.abs(high - heights[n - 1]) : 0, n >= columns ? Math.abs(high - heights[n - columns]) : 0), 0) * Math.SQRT2 / step;
   const moves = new Moves(camera, holder, groundAt, () => { draw(); describeSoon(); });
   moves.limit = Math.max(...told.box.map(Math.abs));
 
@@ -400,6 +403,7 @@ function City(THREE, told) {
     const shadow = sun.shadow.camera;
     Object.assign(shadow, { left: -reach, right: reach, top: reach, bottom: -reach, near: 100, far: 1900 });
     shadow.updateProjectionMatrix();
+    for (const { mesh } of draped) mesh.castShadow = steepest * Math.hypot(east, north) >= up;
     shadowsChanged();
   }
   day.addEventListener("change", setDay);

@@ -10,9 +10,10 @@ import pytest
 import shapely
 
 from geo import shadows, sun
-from geo.city import GROUND, Volume, city_of, read_city, write_city
+from geo.city import GROUND, City, Volume, city_of, read_city, write_city
 from geo.geometry import metres_of
 from geo.scene import Ground, on_cells
+from tests import scapes
 from tests.geo.cities import EAST, NORTH, town
 
 #: Moment (UTC), longitude, latitude, azimuth, height as seen: NREL's Solar Position Algorithm, computed with pvlib.
@@ -134,6 +135,105 @@ def test_on_a_slope_too_ground_is_shaded_exactly_where_a_ray_meets_a_building(
     if not any(rise):
         level = shadows.merged(shadows.ground_shadows(city, towards))
         assert shapely.area(shapely.symmetric_difference(level, shade)) < 0.01
+
+
+def walked(ground: Ground, places: np.ndarray, towards: np.ndarray, lift: float = 1e-3) -> np.ndarray:
+    """Whether a ray from the ground to the sun meets ground: walked every eighth of a metre, nothing else."""
+    flat = math.hypot(towards[0], towards[1])
+    hidden = np.zeros(len(places), dtype=bool)
+    start = ground.under(places) + lift
+    for far in np.arange(0.125, 300, 0.125):
+        there = places + far * towards[:2] / flat
+        inside = (
+            (there >= (ground.west, ground.south)) & (there <= np.array([ground.west, ground.south]) + 200)
+        ).all(axis=1)
+        hidden |= inside & (ground.under(there) > start + far * towards[2] / flat)
+    return hidden
+
+
+def test_ground_steeper_than_the_sun_is_in_its_own_shadow_and_nothing_is_new_there() -> None:
+    """A slope that looks away from a low sun: all of it is shaded by itself, so that no plan takes anything from it, and
+    nobody there has an hour of sun. With the sun above the slope everything is as ever."""
+    city = scapes_on(on_hill((0.0, -0.8), 0.0))
+    plan = city_of([Volume("new", shapely.box(EAST + 30, NORTH + 30, EAST + 45, NORTH + 45), 480, 530)])
+    ground = on_hill((0.0, -0.8), 0.0)  # 39 degrees, falling to the north
+    everything = shapely.box(EAST - 50, NORTH - 50, EAST + 150, NORTH + 150)
+    for degrees, is_dark in ((30, True), (38, True), (45, False)):
+        towards = np.array([0.0, -math.cos(math.radians(degrees)), math.sin(math.radians(degrees))])
+        shade = shadows.shade_of(city, towards, ground.slope())
+        seen = shadows.cast(city, city.joined(plan), towards, ground.slope())
+        [[area]] = shadows.newly(city, [((), plan)], towards[None, :], ground.slope())
+        lawn = shadows.grid_on(shapely.box(EAST + 130, NORTH - 40, EAST + 145, NORTH - 20), ground.at)
+        hours = shadows.hours_of_sun(city, lawn, towards[None, :], 1.0, ground.slope())
+        assert (
+            shapely.area(shapely.difference(everything, shade)) < 1e-3
+            if is_dark
+            else shade.area < 0.6 * everything.area
+        )
+        assert (
+            (seen.new_area, area) == (0, 0)
+            if is_dark
+            else seen.new_area == pytest.approx(area, rel=1e-3) != 0
+        )
+        assert hours.tolist() == [0.0 if is_dark else 1.0] * len(lawn)
+
+
+@pytest.mark.parametrize("degrees", [(235, 12), (150, 20), (80, 7), (300, 40)])
+def test_hills_hide_ground_exactly_where_a_ray_meets_them(degrees: tuple[float, float]) -> None:
+    """Steep hills and hollows with houses between them, from four sides: lit ground is lit for the rays too, past houses and
+    past hills, and so is a window of the ground floor."""
+    y, x = np.mgrid[0:101, 0:101] * 2.0
+    ground = Ground(EAST - 50, NORTH - 50, 2.0, 490 + 14 * np.sin(x / 11) * np.cos(y / 14) + 0.05 * x)
+    azimuth, elevation = (math.radians(each) for each in degrees)
+    towards = np.array(
+        [
+            math.sin(azimuth) * math.cos(elevation),
+            math.cos(azimuth) * math.cos(elevation),
+            math.sin(elevation),
+        ]
+    )
+    chance = np.random.default_rng(5)
+    places = np.column_stack([chance.uniform(-30, 130, 1500) + EAST, chance.uniform(-30, 130, 1500) + NORTH])
+    dark = ground.slope().horizon(towards).shade()
+    assert dark.is_valid
+    spots = shapely.points(places)
+    kept = shapely.distance(dark.boundary, spots) > ground.step  # exact to the grid that it is told on
+    said = shapely.contains(dark, spots[kept])
+    assert 30 < said.sum() < kept.sum() - 30
+    assert (said != walked(ground, places[kept], towards)).sum() == 0
+    # A pole's height above the ground.
+    slope = ground.slope()
+    heights = ground.under(places) + 3
+    needed = slope.horizon(towards).above(places)
+    clear = np.abs(needed - heights) > 0.6
+    assert ((needed > heights) == walked(ground, places, towards, 3.0))[clear].all()
+    # Houses on an even slope, with a ridge between them and the sun.
+    along = math.sin(azimuth) * (x - 100) + math.cos(azimuth) * (y - 100)
+    high = min(70 * math.tan(elevation), 40)
+    ridge = replace(ground, heights=490 + 0.05 * (x - y) + high * np.exp(-(((along - 90) / 7) ** 2)))
+    city = scapes_on(ridge)
+    shade = shadows.shade_of(city, towards, ridge.slope())
+    standing = shapely.union_all(city.footprints)
+    close = (shapely.distance(shade.boundary, spots) > ridge.step) & ~shapely.contains(standing, spots)
+    # A ray that grazes the ridge by less than the grid can tell comes down some metres off.
+    close &= shapely.distance(ridge.slope().horizon(towards).shade().boundary, spots) > 6
+    points = [
+        shadows.Window("", 0, (x, y, z), (0, 0, 1), 1)
+        for (x, y), z in zip(places[close].tolist(), ridge.under(places[close]).tolist(), strict=True)
+    ]
+    past_houses, past_hills = shadows.sunny(city, points, towards), ~walked(ridge, places[close], towards)
+    assert min((~past_houses & past_hills).sum(), (past_houses & ~past_hills).sum()) > 20
+    assert (past_houses & past_hills).tolist() == (~shapely.contains(shade, spots[close])).tolist()
+
+
+def scapes_on(ground: Ground) -> City:
+    """The little town, each house standing on the lowest ground that it covers."""
+    city = town(5, 5, level=490.0)
+    around = shapely.segmentize(city.footprints, 1.0)
+    corners, owner = shapely.get_coordinates(around, return_index=True)
+    lowest = np.full(len(city), np.inf)
+    np.minimum.at(lowest, owner, ground.under(corners))
+    return scapes.raised(city, lowest - 490)
 
 
 def test_what_is_newly_shaded_on_a_slope_is_told_alike_for_a_moment_and_a_day() -> None:
