@@ -15,6 +15,7 @@ from consultations import (
     support_lists,
     survey_results,
 )
+from consultations.deadlines import local_date
 from consultations.notices import NoticeState, NoticeWay
 from consultations.permissions import Permission, may, reach
 from consultations.phases import Phase, current_phase, phases_of_all
@@ -46,6 +47,7 @@ class Letter:
     id: int
     to_name: str
     reference: str
+    written_on: date
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,12 @@ def show(visit: Visit) -> Response:
             mails_failed=len(failed),
             has_mail_server=bool(visit.house.settings.smtp_host),
             letters=tuple(
-                Letter(notice.id or 0, notice.to_name, str(notice.facts.get("reference", "")))
+                Letter(
+                    notice.id or 0,
+                    notice.to_name,
+                    str(notice.facts.get("reference", "")),
+                    local_date(notice.created_at),
+                )
                 for notice in letters[:LETTERS_SHOWN]
             )
             if visit.may(Permission.RECORD_INTAKE)

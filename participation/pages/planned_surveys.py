@@ -305,11 +305,13 @@ def edit(visit: Visit) -> Response:
     checked = [form.validate(), *(row.validate() for row in rows)]
     if not all(checked):
         return _show(visit, procedure, survey, form, rows, errors=errors_of(rows), status=422)
-    # A row without a word is none.
-    rows = [
-        row for row in rows if any((row[name].data or "").strip() for name in ("label", "options", "only"))
+    # A row without a word is none; what hangs on a question behind it means the same one by its new number.
+    kept = [
+        {**_sent(row), "at": [str(at)]}
+        for at, row in enumerate(rows)
+        if any((row[name].data or "").strip() for name in ("label", "options", "only"))
     ]
-    rows = row_forms(visit, kind, "questions", [_sent(row) for row in rows])
+    rows = row_forms(visit, kind, "questions", _renumbered(kept))
     try:
         entered = _entered(form, rows, survey, visit.languages)
         surveys.save(

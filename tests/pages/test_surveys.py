@@ -28,6 +28,7 @@ from participation.identity import COOKIE
 from tests import cast
 from tests.cast import NOW, Town
 from tests.conftest import Clock, NewClient
+from tests.databases import once
 
 HERE = "/beteiligungen/ideen/umfragen/1"
 TREES = (Option("1", "Linde"), Option("2", "Ahorn"), Option("3", "Eiche"))
@@ -392,6 +393,29 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     copy = planner.post(stand, data={"do": "copy"}).headers["location"]
     assert planner.post(f"{copy}/stand", data={"do": "discard"}).headers["location"] == there
     assert planner.get(copy).status_code == 404
+
+
+@once
+def test_an_empty_row_between_questions_leaves_their_conditions_where_they_are(
+    town: Town, new_client: NewClient, engine: Engine
+) -> None:
+    planner = signed_in(engine, town.planner, new_client())
+    there = f"/verwaltung/planung/{town.procedure.id}/umfragen"
+    phase = tree_of(planner.get(there)).xpath('//select[@name="phase"]/option/@value')[0]
+    here = planner.post(there, data={"title": "Wege", "phase": phase}).headers["location"]
+    asks: dict[int, dict[str, str]] = {
+        0: {"label": "Gehen Sie zu Fuß?", "kind": "choice", "options": "Ja\nNein"},
+        1: {"label": "", "kind": "text"},
+        2: {"label": "Auch nachts?", "kind": "choice", "options": "Ja\nNein"},
+        3: {"label": "Auch bei Regen?", "kind": "choice", "options": "Ja\nNein"},
+        4: {"label": "Wo fehlt Licht?", "kind": "place", "only_number": "3", "only": "Ja"},
+    }
+    rows = {f"questions-{at}-{name}": said for at, row in asks.items() for name, said in row.items()}
+    assert planner.post(here, data=desk_form(planner.get(here)) | rows | {"do": "save"}).status_code == 303
+    with Session(engine) as session:
+        found = session.exec(select(Survey).where(Survey.title == "Wege")).one().asks
+    assert len(found) == 4
+    assert found[3].only == Condition(found[1].key, ("1",)), "of the answer to “Auch nachts?”"
 
 
 def test_a_sheet_is_typed_in_at_the_counter_and_words_are_read_by_a_moderator(
