@@ -77,6 +77,13 @@ class Vote(SQLModel, table=True):
         """Question, introduction or what binds in a language; in the first one where it is not translated."""
         return str(self.translations.get(language, {}).get(name) or getattr(self, name))
 
+    def told(self) -> dict[str, Any]:
+        """What news of it say: its phase, by which it is found, and its question in every language."""
+        titles = {
+            each: words["question"] for each, words in self.translations.items() if words.get("question")
+        }
+        return {"vote": self.phase_id, "title": self.question, "titles": titles}
+
     def is_said(self, language: str) -> bool:
         """Whether its question is told in this language."""
         return bool(self.translations.get(language, {}).get("question"))

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     VOTE_BEGINS = "vote_begins"
     VOTE_ENDS_SOON = "vote_ends_soon"
     VOTE_RESULT = "vote_result"
+    VOTE_GIVEN_UP = "vote_given_up"
     DOCUMENT = "document"  # new, or in a new version
     ANNOUNCED = "announced"
     FINISHED = "finished"  # concluded or withdrawn

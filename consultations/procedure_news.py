@@ -213,7 +213,7 @@ def _of_votes(session: Session, now: datetime) -> Iterator[Found]:
     ).all()
     for vote, phase, procedure in rows:
         last = _last_day(phase)
-        told = {"vote": vote.phase_id, "title": vote.question, "until": last.isoformat() if last else ""}
+        told = vote.told() | {"until": last.isoformat() if last else ""}
         if vote.state == VoteState.CLOSED.value:
             yield Found(procedure, Kind.VOTE_RESULT, f"vote_result:{vote.id}", told)
             continue

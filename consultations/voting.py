@@ -321,6 +321,11 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
     batches = select(PaperBatch.id).where(PaperBatch.vote_id == vote.id)
     session.execute(delete(PaperEntry).where(col(PaperEntry.batch_id).in_(batches)))
     _note(session, vote, "vote_cancelled", by=by, now=now, why=words)
+    procedure = session.get_one(Procedure, vote.procedure_id)
+    happenings.note_of_procedure(
+        session, municipality_id=vote.municipality_id, procedure_id=vote.procedure_id, district=procedure.district,
+        kind=happenings.Kind.VOTE_GIVEN_UP, key=f"vote_given_up:{vote.id}", now=now, facts=vote.told(),
+    )  # fmt: skip
     return vote
 
 

@@ -50,6 +50,7 @@ _ASKED: Mapping[str, str] = {
     Kind.VOTE_BEGINS.value: N_("A vote has begun: %(title)s"),
     Kind.VOTE_ENDS_SOON.value: N_("A vote ends soon: %(title)s"),
     Kind.VOTE_RESULT.value: N_("A vote has been counted: %(title)s"),
+    Kind.VOTE_GIVEN_UP.value: N_("A vote was given up: %(title)s"),
 }
 MILESTONES: Mapping[str, str] = {
     "planned": N_("planned"),

@@ -481,6 +481,11 @@ def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, t
     assert vote.state == VoteState.CANCELLED.value
     assert not in_urn(session)
     assert not vote.result
+    told = following.about(session, town.id, following.of_procedure(town.procedure.id or 0))[0]
+    assert (told.kind, news_messages.in_words(told, "en")) == (
+        "vote_given_up",
+        f"A vote was given up: {vote.question}",
+    )
 
 
 def test_a_vote_is_taken_back_only_while_no_ballot_of_it_is_out(session: Session, town: Town) -> None:
