@@ -62,6 +62,8 @@ STATES: Mapping[VoteState, tuple[str, str]] = {
 }
 #: What is told in every language of the town.
 TRANSLATED = ("question", "intro", "binding")
+#: Letters in one PDF: 200 with ballots are set in four seconds; a thousand took a gigabyte.
+AS_PDF = 200
 #: Proposals that the page offers to tick; further ones are named by their reference number.
 OFFERED = 100
 
@@ -354,7 +356,10 @@ def _sent(visit: Visit, procedure: Procedure, form: VoteForm) -> tuple[list[int]
 def _print(
     visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, how_many: int, once: str, *, as_pdf: bool
 ) -> Response:
-    """New letters, as a page to print or as PDF. What is answered here is the only place where their codes ever stand."""
+    """New letters, as a page to print or as PDF. What is answered here is the only place where their codes ever stand.
+    Raises Refusal as `voting.print_codes`, and NUMBER_OUT_OF_RANGE ("codes") for more than one PDF may have."""
+    if as_pdf and how_many > AS_PDF:
+        raise Refusal(Code.NUMBER_OUT_OF_RANGE, "codes", least=1, most=AS_PDF)
     made, codes = voting.print_codes(
         visit.session, vote, how_many, once=once, key=visit.house.link_key, by=visit.by, now=visit.now
     )
@@ -400,7 +405,9 @@ def _as_letters(visit: Visit, shown: LettersPage) -> VotingLetters:
                     BallotLine(
                         line.number,
                         line.title,
-                        f"{i18n.number(line.cost, visit.language)} €" if line.cost is not None else "",
+                        f"{i18n.number(line.cost, visit.language)}\N{NO-BREAK SPACE}€"
+                        if line.cost is not None
+                        else "",
                     )
                     for line in each.lines
                 ],

@@ -145,6 +145,8 @@ def test_a_vote_from_the_letter_to_the_result(
     desk_page = planner.get(desk)
     lost = {"do": "letter_anew_pdf", "letter": "6", "once": value(desk_page, "once")}
     assert "schon abgestimmt" in words(planner.post(desk, data={**lost, "letter": "1"}))
+    many = planner.post(desk, data={"do": "print_pdf", "codes": "201", "once": "x"})
+    assert (many.status_code, "von 1 bis 200" in words(many)) == (422, True)
     pdf = planner.post(desk, data=lost)
     assert (pdf.headers["content-type"], pdf.headers["cache-control"]) == ("application/pdf", "no-store")
     sheets = [sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(pdf.content)).pages]
@@ -257,6 +259,7 @@ def test_with_accounts_alone_in_both_languages_and_what_is_said_when_it_does_not
 
     ballot = clerk.post(there, data={"do": "start", "way": "account"})
     assert tree_of(ballot).xpath("//select[@name='mark-1']/option/@value") == ["", "1", "2"]
+    assert tree_of(ballot).xpath("string(//select[@name='mark-1']/option[2])") == "Platz 1"
     mine = {"way": "account", "once": value(ballot, "once"), "mark-1": "2", "mark-3": "2"}
     twice = clerk.post(there, data={**mine, "do": "check"})
     assert (twice.status_code, "Platz 2 ist zweimal vergeben" in words(twice)) == (422, True)
