@@ -216,12 +216,15 @@ def _label_lines(
     reach = np.stack((along_x * wide + along_y * high, along_y * wide + along_x * high), axis=2)
     straight &= ((middle > reach) & (middle < (room.wide, room.high) - reach)).all(axis=2)
     placed = -1
-    for row, column in np.argwhere(straight).tolist():
+    rows, columns = np.nonzero(straight)
+    tried = middle[rows, columns], angles[rows, columns], half[rows]
+    squares = room.squares(*tried, size * 0.6)
+    spots = zip(rows.tolist(), squares, *(each.tolist() for each in tried), strict=True)
+    for row, taken, (x, y), angle, width in spots:
         if row == placed:
             continue
-        x, y = middle[row, column].tolist()
-        name, angle, width = layer.names[chosen[which[row]]], float(angles[row, column]), float(half[row])
-        if room.is_free(name, x, y, angle, width, size * 0.6):
+        name = layer.names[chosen[which[row]]]
+        if room.is_free(name, x, y, taken, size * 0.6):
             room.keep(Label(name, x, y, angle, width, size * 0.6, size, colour))
             placed = row
 
@@ -266,50 +269,74 @@ class _Room:
     def __init__(self, wide: float, high: float) -> None:
         self.wide, self.high = wide, high
         self.labels: list[Label] = []
-        self._taken: dict[float, np.ndarray[Any, Any]] = {}
+        self._across = int(wide / self.SQUARE) + 1
+        #: For each radius a row of squares after the other, and the same octets to look them up by.
+        self._taken: dict[float, tuple[np.ndarray[Any, Any], memoryview]] = {}
         self._names: dict[str, list[tuple[float, float]]] = {}
 
     def add(self, label: Label) -> None:
         """Keep the label if there is room for it."""
+        import numpy as np
+
         reach_x, reach_y = label.reach
-        inside = reach_x < label.x < self.wide - reach_x and reach_y < label.y < self.high - reach_y
-        if inside and self.is_free(
-            label.text, label.x, label.y, label.angle, label.half_width, label.half_height
-        ):
+        if not (reach_x < label.x < self.wide - reach_x and reach_y < label.y < self.high - reach_y):
+            return
+        at = np.array([[label.x, label.y]])
+        (squares,) = self.squares(
+            at, np.array([label.angle]), np.array([label.half_width]), label.half_height
+        )
+        if self.is_free(label.text, label.x, label.y, squares, label.half_height):
             self.keep(label)
 
-    def is_free(self, text: str, x: float, y: float, angle: float, half: float, half_height: float) -> bool:
-        """Whether a word touches no other there, and is not said again so near; it lies within the block."""
+    def squares(
+        self,
+        at: "np.ndarray[Any, Any]",
+        angles: "np.ndarray[Any, Any]",
+        halves: "np.ndarray[Any, Any]",
+        half_height: float,
+    ) -> list[list[int]]:
+        """The squares in which the circles of words lie: of each its middle, angle and half width, all within the block."""
+        import numpy as np
+
+        turns = np.radians(angles)
+        counts = np.maximum(np.ceil(halves / (1.4 * half_height * 1.1)), 1).astype(np.int64)
+        part = halves / counts / self.SQUARE
+        sizes = 2 * counts + 1
+        ends = sizes.cumsum()
+        number = np.arange(sizes.sum()) - np.repeat(ends - sizes + counts, sizes)
+        x, y = (
+            (np.repeat(at[:, axis] / self.SQUARE, sizes) + np.repeat(step * part, sizes) * number).astype(
+                np.int64
+            )
+            for axis, step in enumerate((np.cos(turns), np.sin(turns)))
+        )
+        found, firsts = (y * self._across + x).tolist(), (ends - sizes).tolist()
+        return [found[first:end] for first, end in zip(firsts, ends.tolist(), strict=True)]
+
+    def is_free(self, text: str, x: float, y: float, squares: list[int], half_height: float) -> bool:
+        """Whether a word touches no other there, and is not said again so near; `squares` are those of its circles."""
         for other_x, other_y in self._names.get(text, ()):
             if (x - other_x) ** 2 + (y - other_y) ** 2 < 40_000:
                 return False
         radius = half_height * 1.1
-        taken = self._taken.get(radius)
-        if taken is None:
-            taken = self._all_taken(radius)
-        turn = math.radians(angle)
-        count = max(1, math.ceil(half / (1.4 * radius)))
-        part = half / count / self.SQUARE
-        step_x, step_y, x, y = math.cos(turn) * part, math.sin(turn) * part, x / self.SQUARE, y / self.SQUARE
-        return not any(
-            taken[int(y + step_y * number), int(x + step_x * number)] for number in range(-count, count + 1)
-        )
+        _, taken = self._taken.get(radius) or self._all_taken(radius)
+        return not any(map(taken.__getitem__, squares))
 
     def keep(self, label: Label) -> None:
         """Put the label there, for good."""
-        for radius, taken in self._taken.items():
+        for radius, (taken, _) in self._taken.items():
             self._mark(taken, radius, label)
         self._names.setdefault(label.text, []).append((label.x, label.y))
         self.labels.append(label)
 
-    def _all_taken(self, radius: float) -> "np.ndarray[Any, Any]":
+    def _all_taken(self, radius: float) -> "tuple[np.ndarray[Any, Any], memoryview]":
         import numpy as np
 
-        shape = int(self.high / self.SQUARE) + 1, int(self.wide / self.SQUARE) + 1
-        taken = self._taken[radius] = np.zeros(shape, dtype=bool)
+        taken = np.zeros((int(self.high / self.SQUARE) + 1, self._across), dtype=bool)
         for label in self.labels:
             self._mark(taken, radius, label)
-        return taken
+        self._taken[radius] = taken, taken.reshape(-1).view(np.uint8).data
+        return self._taken[radius]
 
     def _mark(self, taken: "np.ndarray[Any, Any]", radius: float, label: Label) -> None:
         """Take the squares that are too near to a label for the middle of a circle of this radius."""

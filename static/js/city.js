@@ -453,7 +453,12 @@ function City(THREE, told) {
   function start() {
     const above = told.views.at(-1);
     if (above) moves.look(above.eye, above.look);
-    else moves.look([0, -moves.limit * 0.9, moves.limit * 0.6], [0, 0, 0]);
+    else {
+      // All of the plan area, from the south.
+      const wide = Math.max(...told.area.flat(2).map(([x, y]) => Math.max(Math.abs(x), Math.abs(y) * 1.4)));
+      const far = Math.min(wide * 1.1 + 60, moves.limit);
+      moves.look([0, -far, far * 0.65], [0, 0, 0]);
+    }
   }
 
   function go(view) {
