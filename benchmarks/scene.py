@@ -77,6 +77,16 @@ def city(folder: Path, *, times: int) -> Iterator[Result]:
     yield Result(
         "shadows with merge", min(seconds_of(shade, times)) * 500, 500, Better.LESS, "ms", "per 1,000 buildings"
     )  # fmt: skip
+    y, x = np.mgrid[0:420, 0:420] * 2.0
+    hill = scene.Ground(X0 - 20, Y0 - 20, 2.0, 490 + 0.04 * x - 0.03 * y + 0.2 * np.sin(x / 9)).slope()
+
+    def shade_on_slope() -> object:
+        return shadows.merged(shadows.ground_shadows(some, towards, slope=hill))
+
+    yield Result(
+        "shadows with merge on a slope", min(seconds_of(shade_on_slope, times)) * 500, 500, Better.LESS, "ms",
+        "per 1,000 buildings",
+    )  # fmt: skip
     yield Result("scripts in 3D", _weight(SCRIPTS), 200, Better.LESS, "kB", "compressed")
     yield Result(
         "scripts in 2D", _weight(MAP_SCRIPTS), 80, Better.LESS, "kB", "compressed, and 1 kB of its skeleton"

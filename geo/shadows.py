@@ -30,6 +30,8 @@ _NEAR = 0.05
 _GRID = 1e-3
 #: Metres by which an outline on a slope may leave the true one where it is told by fewer points.
 _CLOSE = 0.005
+#: Metres of height to which the ground is found along a ray.
+_EXACT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,9 @@ def _on_slope(shapes: Array, city: City, towards: Array, slope: Slope) -> Array:
     front, top = np.repeat(front, counts), np.repeat(np.minimum(city.top, slope.high), counts)
 
     def up(points: Array) -> Array:
-        def is_over(height: Array) -> Array:
-            over: Array = slope.under(points + (height - slope.low)[:, None] * along) <= height
-            return over
+        def over(height: Array) -> Array:
+            above: Array = height - slope.under(points + (height - slope.low)[:, None] * along)
+            return above
 
         high = np.full(len(points), slope.high)
         low = np.full(len(points), slope.low)
@@ -114,21 +116,34 @@ def _on_slope(shapes: Array, city: City, towards: Array, slope: Slope) -> Array:
             down = (first - slope.low) / steps
             high = first
             for step in range(steps + 1):
-                over = is_over(first - step * down)
-                found |= was_over & ~over
-                was_over |= over
+                is_over = over(first - step * down) >= 0
+                found |= was_over & ~is_over
+                was_over |= is_over
                 high = np.where(found, high, first - step * down)
             # What never comes out of the ground has its shadow at the foot of the building.
             high = np.where(was_over, high, first)
             low = np.where(was_over, high - down, first)
-        for _ in range(18):
-            middle = (low + high) / 2
-            over = is_over(middle)
-            high, low = np.where(over, middle, high), np.where(over, low, middle)
+        # By secants; an end that stays twice counts half the next time, so that it comes nearer too (Illinois).
+        over_low, over_high = over(low), over(high)
+        before = np.zeros(len(points), dtype=int)
+        for _ in range(30):
+            wide = over_high - over_low
+            part = np.divide(over_high, wide, out=np.zeros_like(wide), where=wide > 0)
+            middle = high - part * (high - low)
+            above = over(middle)
+            is_over = above >= 0
+            side = np.where(is_over, 1, -1)
+            stays = np.where(is_over, over_low, over_high) * np.where(side == before, 0.5, 1.0)
+            before = side
+            low, over_low = np.where(is_over, low, middle), np.where(is_over, stays, above)
+            high, over_high = np.where(is_over, middle, high), np.where(is_over, above, stays)
+            if np.abs(above).max(initial=0.0) < _EXACT:
+                high = middle
+                break
         moved: Array = points + (high - slope.low)[:, None] * along
         return moved
 
-    moved = shapely.simplify(shapely.transform(fine, up), _CLOSE)
+    moved = shapely.simplify(shapely.transform(fine, up), _CLOSE, preserve_topology=False)
     invalid = ~shapely.is_valid(moved)
     if invalid.any():
         moved[invalid] = shapely.buffer(shapely.make_valid(moved[invalid]), 0)
