@@ -193,6 +193,11 @@ def point_in_words(
     return found
 
 
+def positions_in_words(visit: Visit, points: Sequence[tuple[float, float]]) -> list[str]:
+    """The same by nothing but the position, without a query."""
+    return [receipts.map_words("point", *point, visit.language) for point in points]
+
+
 def _found(visit: Visit, words: str) -> tuple[tuple[str, str], ...]:
     found = (
         places.find(visit.session, visit.municipality_id, words[:200], limit=PLACES_SHOWN) if words else []

@@ -29,6 +29,8 @@ from participation.web import Visit, page
 
 #: How many of the words said to one question a page shows; all stand in the data.
 WORDS_SHOWN = 200
+#: How many pins without words are named by what is near them; to look for that costs by pin, so further ones say their position.
+PINS_NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,10 @@ def _said(visit: Visit, said: Sequence[Said]) -> list[str]:
         for each in said
         if not each.words and each.lon is not None and each.lat is not None
     ]
-    where = iter(survey_places.point_in_words(visit, bare, briefly=True))
+    where = iter(
+        survey_places.point_in_words(visit, bare[:PINS_NAMED], briefly=True)
+        + survey_places.positions_in_words(visit, bare[PINS_NAMED:])
+    )
     return [each.words or next(where, "") for each in said]
 
 
