@@ -3,7 +3,8 @@
 A phase begins, ends soon, is extended, interrupted or ended early; a survey or a vote in it begins, ends soon, has a result;
 a document is new or corrected; an announcement is out; all is concluded. Time
 brings some of it, and others come about in many rooms: so nobody has to think of telling it, and nothing is told twice
-(`Happening.key`). What is older than some days is no news, also when this looks for the first time.
+(`Happening.key`). What is older than some days is no news, also when this looks for the first time; only an extension is told
+as long as its phase runs, because the phase does not say on which day it was extended.
 """
 
 from collections.abc import Collection, Iterator
