@@ -122,6 +122,12 @@ def how_many(session: Session, procedure_id: int, wanted: Wanted) -> int:
     return session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
 
 
+def how_many_on_map(session: Session, procedure_id: int, wanted: Wanted) -> int:
+    """How many of them have a place on the map that everybody may see."""
+    conditions = [*_conditions(session, procedure_id, wanted), col(Proposal.is_on_map).is_(True)]
+    return session.exec(select(func.count()).select_from(Proposal).where(*conditions)).one()
+
+
 def keys(session: Session, procedure_id: int, wanted: Wanted) -> Select[Any]:
     """The keys of the proposals of a consultation that fulfil what is wanted, to be asked within another question."""
     # Whatever that one asks of contributions, this one looks at contributions of its own.

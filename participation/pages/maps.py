@@ -6,7 +6,7 @@ picture on which a click chooses a place.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from starlette.responses import Response
 from wtforms import Form, StringField
@@ -16,7 +16,7 @@ from consultations import nearby, places, proposal_lists, published, variants, w
 from consultations.permissions import Permission
 from consultations.places import Place
 from consultations.procedures import Procedure, localised
-from consultations.published import Entry, Wanted
+from consultations.published import Entry
 from geo.views import View
 from participation.pages import map_things
 from participation.pages.contributions_list import PLACES_SHOWN, open_procedure, read_position
@@ -113,9 +113,7 @@ def hearing_map(visit: Visit) -> Response:
         view = where
     elif focus is not None and focus.lon is not None and focus.lat is not None and "mitte" not in asked:
         view = View(focus.lon, focus.lat, 17, *PLAN_SIZE)
-    everything = published.how_many(
-        visit.session, procedure.id or 0, Wanted(**{**vars(wanted), "has_place": True})
-    )
+    in_list, everything = _counted(visit, procedure, said)
     plan = canvas = None
     if is_plan:
         ground = base_map(visit, procedure, layers)
@@ -154,9 +152,7 @@ def hearing_map(visit: Visit) -> Response:
             is_filtered=any(filters.values()),
             total=everything,
             kept=tuple(filters.items()),
-            in_list=proposal_lists.how_many(visit.session, procedure.id or 0, said.among)
-            if said.among
-            else None,
+            in_list=in_list,
             list_url=list_address(visit, procedure, said),
             embed_url=frame_address(visit, procedure, said),
             legend=legend_of(visit, procedure, layers),
@@ -165,6 +161,25 @@ def hearing_map(visit: Visit) -> Response:
             if procedure.plan_area and variants.variants_of(visit.session, procedure.id or 0)
             else "",
         ),
+    )
+
+
+def _counted(visit: Visit, procedure: Procedure, shown: Narrowed) -> tuple[int | None, int]:
+    """How many proposals the list has, where only these are shown, and how many have a place on the map."""
+    procedure_id, among = procedure.id or 0, shown.among
+    if among is None:
+        wanted = replace(shown.wanted, has_place=True)
+        return None, published.how_many(visit.session, procedure_id, wanted)
+
+    def count() -> tuple[int, int]:
+        found = proposal_lists.how_many(visit.session, procedure_id, among)
+        return found, proposal_lists.how_many_on_map(visit.session, procedure_id, among)
+
+    # What somebody searches for is kept for nobody else.
+    return (
+        count()
+        if among.words
+        else visit.once_per_change("proposals on the map", procedure_id, among, make=count)
     )
 
 
