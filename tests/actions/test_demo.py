@@ -40,7 +40,7 @@ from consultations.procedures import Procedure, ProcedureState
 from consultations.proposals import Proposal
 from consultations.seats import Seat
 from consultations.support_lists import SupportList
-from participation import demo, demo_town, identity
+from participation import demo, demo_story, demo_town, identity
 from participation.app import open_files
 from participation.database import make_engine, unit_of_work
 from participation.house import read_clock
@@ -125,9 +125,9 @@ def test_everybody_who_is_named_can_sign_in(settings: Settings, session: Session
     told = demo.welcome(8000)
     emails = [line.split()[0] for line in told.splitlines() if "@" in line]
     assert len(emails) == 11 + 2  # staff, and two clerks of an agency
-    assert demo.PASSWORD in told
+    assert demo_story.PASSWORD in told
     for email in emails[:1] + emails[-1:]:
-        assert identity.check_password(session, email, demo.PASSWORD, now=now).is_active
+        assert identity.check_password(session, email, demo_story.PASSWORD, now=now).is_active
     assert all(identity.by_email(session, email) for email in emails)
 
 

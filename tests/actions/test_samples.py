@@ -37,7 +37,7 @@ from consultations.places import PlaceKind
 from consultations.procedures import Procedure
 from consultations.published import Wanted
 from geo.geometry import degrees_of
-from participation import demo, demo_samples, imports
+from participation import demo_samples, demo_story, imports
 from participation.app import create_app, open_files
 from participation.database import make_engine, migrate
 from participation.house import House
@@ -78,7 +78,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     migrate(engine)
     engine.dispose()
     said: list[str] = []
-    demo_samples.add(settings, demo.appoint, said.append)
+    demo_samples.add(settings, demo_story.appoint, said.append)
     house: House = create_app(settings).state.house
     yield Installed(house, settings, said)
     house.engine.dispose()
@@ -123,14 +123,14 @@ def test_it_says_what_came_out(installed: Installed) -> None:
     assert "comments.csv: 2303 created, 0 known, 0 left_out, 0 refused" in said
     assert "Straßen: 6244 features, EPSG:4326" in said
     again: list[str] = []
-    demo_samples.add(installed.settings, demo.appoint, again.append)
+    demo_samples.add(installed.settings, demo_story.appoint, again.append)
     assert again == ["The samples are there already."]
 
 
 def test_without_samples_it_says_so(installed: Installed, tmp_path: Path) -> None:
     said: list[str] = []
     elsewhere = installed.settings.model_copy(update={"samples": tmp_path / "nowhere", "data_dir": tmp_path})
-    demo_samples.add(elsewhere, demo.appoint, said.append)
+    demo_samples.add(elsewhere, demo_story.appoint, said.append)
     assert len(said) == 1
     assert "no samples" in said[0]
 

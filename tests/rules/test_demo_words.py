@@ -2,7 +2,7 @@
 
 import pytest
 
-from participation.demo import said_of
+from participation.demo_story import said_of
 
 
 @pytest.mark.parametrize(
