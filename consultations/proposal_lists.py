@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, TextClause, case, cast, false, func, or_, tuple_
@@ -176,6 +177,11 @@ class Hits:
     total: int
     #: By bucket, its keys and their numbers as the database spells them ("7:813 9:26"): a page reads a few of them.
     buckets: Mapping[int, str]
+
+    @cached_property
+    def octets(self) -> int:
+        """How much room it takes, roughly."""
+        return sum(map(len, self.buckets.values()))
 
     def within(self, buckets: Sequence[int]) -> list[tuple[int, int, int]]:
         """Key, bucket and number drawn of all in these buckets."""

@@ -23,7 +23,7 @@ class BallotLine:
 
 @dataclass(frozen=True)
 class PaperBallot:
-    """A ballot on paper, in an order of its own."""
+    """A ballot on paper, in an order of its own; without a check number where that would tell in which letter it lay."""
 
     check_number: str
     lines: Sequence[BallotLine]
@@ -98,7 +98,11 @@ def voting_pdf(told: VotingLetters) -> bytes:
                 "check": _(
                     "Check number of this ballot: %(number)s. Keep a copy: after the end it stands in the public list."
                 )
-                % {"number": each.check_number},
+                % {"number": each.check_number}
+                if each.check_number
+                else _(
+                    "This ballot has no check number: it could tell who has filled it in. It counts all the same."
+                ),
                 "lines": [[str(line.number), line.title, line.cost] for line in each.lines],
             }
             for each in told.ballots

@@ -25,6 +25,8 @@ FactT = TypeVar("FactT")
 PAGES_KEPT = 2000
 OCTETS_KEPT = 64_000_000
 FACTS_KEPT = 500
+#: Octets of facts that say how large they are (`octets`): whoever searches for ever other words fills no more.
+FACT_OCTETS_KEPT = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class House:
     #: only make the first two later. Pages that draw do not stand in this line: what is drawn lets go of the interpreter.
     makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
     facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
+    fact_octets_kept: int = 0
     _facts_guard: threading.Lock = field(default_factory=threading.Lock)
     inspections: Inspections = field(default_factory=Inspections)
     #: How far long jobs of this process are, in per cent by job id.
@@ -124,8 +127,13 @@ class House:
                 self.facts.move_to_end(key)
                 return self.facts[key]  # type: ignore[return-value]  # the key says what it is
         made = make()
+        octets: int = getattr(made, "octets", 0)
+        if octets > FACT_OCTETS_KEPT:
+            return made
         with self._facts_guard:
+            self.fact_octets_kept += octets - getattr(self.facts.pop(key, None), "octets", 0)
             self.facts[key] = made
-            while len(self.facts) > FACTS_KEPT:
-                self.facts.popitem(last=False)
+            while len(self.facts) > FACTS_KEPT or self.fact_octets_kept > FACT_OCTETS_KEPT:
+                _, gone = self.facts.popitem(last=False)
+                self.fact_octets_kept -= getattr(gone, "octets", 0)
         return made

@@ -7,6 +7,7 @@ So each process waits before it accepts, the longer the more connections it has 
 
 import asyncio
 import errno
+import logging
 import socket
 from asyncio import AbstractEventLoop, BaseProtocol, TimerHandle, Transport
 from collections.abc import Callable
@@ -21,6 +22,9 @@ CROWD = 8
 #: Seconds until the next try where no more files can be open, and what says so.
 RETRY = 1.0
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+log = logging.getLogger(__name__)
 
 
 class Door:
@@ -81,21 +85,27 @@ class Door:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 break  # Another process was quicker, or they have gone again.
             except OSError as problem:
-                if problem.errno not in _EXHAUSTED:
-                    raise
-                self._wait(RETRY)
-                return
+                # Whatever it is, the door stays: a process that heard no more of it would be up and serve nobody.
+                if problem.errno in _EXHAUSTED:
+                    self._wait(RETRY)
+                    return
+                log.warning("a connection could not be let in: %s", problem)
+                break
             task = self._loop.create_task(self._enter(came))
             self._entering.add(task)
             task.add_done_callback(self._entering.discard)
         self._loop.add_reader(self._listening, self._hear)
 
     async def _enter(self, came: socket.socket) -> None:
-        came.setblocking(False)
-        if came.family in (socket.AF_INET, socket.AF_INET6):
-            # Answers are sent at once, not when more of them has come together.
-            came.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport, _protocol = await self._loop.connect_accepted_socket(self._protocol, came)
+        try:
+            came.setblocking(False)
+            if came.family in (socket.AF_INET, socket.AF_INET6):
+                # Answers are sent at once, not when more of them has come together.
+                came.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport, _protocol = await self._loop.connect_accepted_socket(self._protocol, came)
+        except OSError:  # gone again meanwhile
+            came.close()
+            return
         self._inside.add(transport)
 
 

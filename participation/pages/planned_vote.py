@@ -64,6 +64,9 @@ STATES: Mapping[VoteState, tuple[str, str]] = {
 TRANSLATED = ("question", "intro", "binding")
 #: Letters in one PDF: 200 with ballots are set in four seconds; a thousand took a gigabyte.
 AS_PDF = 200
+#: Letters that are printed together at least, so that their ballots carry check numbers: fewer cannot be mixed, and whoever
+#: prints one alone would read in the public list what was voted with it.
+MIXED = 5
 #: Proposals that the page offers to tick; further ones are named by their reference number.
 OFFERED = 100
 
@@ -372,7 +375,7 @@ def _print(
         tuple((number, voting.spelled(code)) for number, code in codes.items()),
         tuple(
             BallotSheet(
-                voting.spelled(voting.drawn(voting.CHECK_LENGTH)),
+                voting.spelled(voting.drawn(voting.CHECK_LENGTH)) if len(codes) >= MIXED else "",
                 tuple(chance.sample(lines, len(lines))),
             )
             for _ in (codes if vote.on_paper else ())

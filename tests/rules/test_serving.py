@@ -1,6 +1,7 @@
 """Processes that share a listening socket: whoever has fewer connections open lets the next one in."""
 
 import asyncio
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -113,6 +114,32 @@ def test_a_crowd_does_not_wait_at_the_door_one_by_one(listening: socket.socket) 
         await asyncio.wait_for(asyncio.gather(*(reader.readexactly(1) for reader, _ in came)), 5)
         for _reader, writer in came:
             writer.close()
+
+    with closing(Loop()) as loop:
+        loop.run_until_complete(run())
+
+
+def test_the_door_stays_open_after_a_connection_that_failed(listening: socket.socket) -> None:
+    class Failing:
+        """A socket of which the kernel hands on an error of the network, once (accept(2), "Error handling")."""
+
+        fails = True
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(listening, name)
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if self.fails:
+                self.fails = False
+                raise OSError(errno.EHOSTUNREACH, "no route to host")
+            return listening.accept()
+
+    async def run() -> None:
+        Door(asyncio.get_running_loop(), _Echo, cast(socket.socket, Failing()), backlog=5)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"x")
+        assert await asyncio.wait_for(reader.readexactly(1), 5) == b"x"
+        writer.close()
 
     with closing(Loop()) as loop:
         loop.run_until_complete(run())
