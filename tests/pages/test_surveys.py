@@ -385,7 +385,7 @@ def test_a_planner_puts_a_survey_together_without_javascript(
     assert planner.post(stand, data={"do": "end", "note": "Frage 1 war unklar."}).status_code == 303
     ended = planner.get("/beteiligungen/ideen/umfragen/2").text
     assert "Frage 1 war unklar." in ended
-    assert "Gehen Sie zu Fuß? (Ja, Nein)" in ended, "what was asked can still be read"
+    assert "Gehen Sie zu Fuß? (Ja · Nein)" in ended, "what was asked can still be read"
     assert "können Sie noch ändern" not in planner.get(here).text
     spoken = tree_of(planner.get("/en/beteiligungen/ideen/umfragen/1"))
     said_in = [spoken.xpath("string(//h1/@lang)"), spoken.xpath("string(//div[@class='d-prose'][1]/@lang)")]
