@@ -235,7 +235,7 @@ def by_access_code(session: Session, municipality_id: int, typed: str) -> Survey
 
 def entry_at_counter(session: Session, survey: Survey, typed: str) -> SurveyEntry | None:
     """The answers that somebody names at the counter: by their access code; by the number on the sheet only what was taken in
-    there, so that nobody opens by a number what others answered at home."""
+    there and not changed elsewhere since, so that nobody opens by a number what others answered at home."""
     entry = by_access_code(session, survey.municipality_id, typed)
     if entry is None:
         entry = session.exec(
@@ -243,9 +243,17 @@ def entry_at_counter(session: Session, survey: Survey, typed: str) -> SurveyEntr
                 SurveyEntry.survey_id == survey.id, SurveyEntry.reference == "".join(typed.split()).upper()
             )
         ).first()
-        if entry is not None and channels.by_key(entry.channel).entry is not Entry.CLERK:
+        if entry is not None and any(
+            channels.by_key(each).entry is not Entry.CLERK for each in _channels_of(session, entry)
+        ):
             return None
     return entry if entry is not None and entry.survey_id == survey.id else None
+
+
+def _channels_of(session: Session, entry: SurveyEntry) -> set[str]:
+    """By which ways its versions came."""
+    of = select(SurveyAnswer.channel).where(SurveyAnswer.entry_id == entry.id)
+    return {entry.channel, *session.exec(of).all()}
 
 
 def entry_by_id(session: Session, municipality_id: int, entry_id: int) -> SurveyEntry | None:

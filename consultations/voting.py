@@ -53,7 +53,7 @@ from consultations.counting import FaultKind, Marks, VoteKind
 from consultations.deadlines import PhaseState
 from consultations.permissions import Actor
 from consultations.phases import Phase
-from consultations.procedures import Procedure, ProcedureState
+from consultations.procedures import PUBLIC_STATES, Procedure, ProcedureState
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
 from consultations.tables import insert_rows
@@ -322,10 +322,11 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
     session.execute(delete(PaperEntry).where(col(PaperEntry.batch_id).in_(batches)))
     _note(session, vote, "vote_cancelled", by=by, now=now, why=words)
     procedure = session.get_one(Procedure, vote.procedure_id)
-    happenings.note_of_procedure(
-        session, municipality_id=vote.municipality_id, procedure_id=vote.procedure_id, district=procedure.district,
-        kind=happenings.Kind.VOTE_GIVEN_UP, key=f"vote_given_up:{vote.id}", now=now, facts=vote.told(),
-    )  # fmt: skip
+    if procedure.state in PUBLIC_STATES:  # of a consultation that is still a draft nobody is told anything
+        happenings.note_of_procedure(
+            session, municipality_id=vote.municipality_id, procedure_id=vote.procedure_id, district=procedure.district,
+            kind=happenings.Kind.VOTE_GIVEN_UP, key=f"vote_given_up:{vote.id}", now=now, facts=vote.told(),
+        )  # fmt: skip
     return vote
 
 

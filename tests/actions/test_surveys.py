@@ -188,6 +188,13 @@ def test_paper_counts_like_a_click_and_what_is_late_is_kept_and_marked(session: 
     late = answered(
         session, survey, "late", q1="1", q2="1", q3="Zu spät", received_at=AFTER, now=AFTER, **slip
     )
+    # A number opens what was taken in at the counter; no longer once somebody has changed it at home, with the code.
+    assert surveys.entry_at_counter(session, survey, in_time.reference) == in_time
+    own = answered(session, survey, "slip", q1="2", **slip)
+    survey_answers.change(session, own, {"q1": ["1"]}, version=survey.version, by=PUBLIC, now=NOW)
+    assert surveys.entry_at_counter(session, survey, own.reference) is None
+    assert surveys.entry_at_counter(session, survey, own.access_code) == own
+    survey_answers.withdraw(session, own, by=PUBLIC, now=NOW)
     assert (in_time.is_late, late.is_late, late.recorded_by) == (False, True, town.clerk.label)
     assert refused(Code.PHASE_CLOSED, session, survey, "y", q1="1", now=AFTER).facts["ended"] == cast.ENDS
     before = NOW - timedelta(days=60)
@@ -202,7 +209,7 @@ def test_paper_counts_like_a_click_and_what_is_late_is_kept_and_marked(session: 
     mine = answered(session, survey, "mine", q1="1", by=town.clerk)
     assert mine.recorded_by == PUBLIC.label
     assert [entry.reference[-4:] for entry, _ in survey_results.sheets(session, survey)] == [
-        "0001", "0002", "0003", "0004", "0005",
+        "0001", "0002", "0003", "0004", "0005", "0006",
     ]  # fmt: skip
 
 

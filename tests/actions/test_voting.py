@@ -42,6 +42,7 @@ from consultations.files import FolderStore
 from consultations.paper_ballots import Typed
 from consultations.permissions import PUBLIC, SYSTEM
 from consultations.phases import Phase, phases_of
+from consultations.procedures import ProcedureState
 from consultations.proposing import Why
 from consultations.questions import Question, QuestionKind
 from consultations.refusals import Code, Refusal
@@ -485,6 +486,17 @@ def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, t
     assert (told.kind, news_messages.in_words(told, "en")) == (
         "vote_given_up",
         f"A vote was given up: {vote.question}",
+    )
+
+
+def test_of_a_vote_given_up_in_a_draft_nobody_hears(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    town.procedure.state = ProcedureState.DRAFT.value
+    session.add(town.procedure)
+    before = happenings.newest(session, town.id)
+    voting.cancel(session, vote, why="Doch anders.", by=town.planner, now=NOW)
+    assert happenings.newest(session, town.id) == before, (
+        "its news would begin with that once it is published"
     )
 
 
