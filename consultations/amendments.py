@@ -484,6 +484,7 @@ def promote(
             title=submission.title or words.get("title", ""),
             category=submission.category or offered_subject(procedure, proposal.topic),
             passages=passages,
+            is_continued=True,
         ),
         procedure=procedure,
         by=by,

@@ -290,11 +290,19 @@ class Audience(StrEnum):
 
 
 class Naming(StrEnum):
-    """Under which name somebody may appear."""
+    """Which name somebody gives who proposes or comments. Nothing of it publishes a name: others read the one that was
+    written for them (`Contribution.pseudonym`), the own one stays with the town hall (`Person.name`)."""
 
     FREE = "free"  # without a name, under a chosen one, or one's own
-    CHOSEN = "chosen"  # some name, be it invented
-    OWN = "own"  # one's own name
+    CHOSEN = "chosen"  # some name, be it invented; one's own for the town hall is one, too
+    OWN = "own"  # one's own name, for the town hall
+
+    def lacks(self, *, own: str, chosen: str) -> str:
+        """Which name is still to be given, by its field: "name", "pseudonym", or nothing. `own`: who it is (or the body that
+        they write for), as the town hall reads it; `chosen`: the name that others may see."""
+        if self is Naming.OWN:
+            return "" if own.strip() else "name"
+        return "pseudonym" if self is Naming.CHOSEN and not (own.strip() or chosen.strip()) else ""
 
 
 class Counts(StrEnum):
@@ -406,13 +414,18 @@ def arrangement(opens: Sequence[str], facts: Mapping[str, Any]) -> Arrangement:
     return Arrangement(
         opens=opened,
         audience=Audience(kept.get("audience", Audience.EVERYBODY)),
-        naming=Naming(kept.get("naming", Naming.FREE)),
+        naming=naming_of(facts),
         counts=Counts(kept.get("counts", Counts.OPENED)),
         sections=sections,
         owner_days=int(kept.get("owner_days", OWNER_DAYS)),
         may_promote=bool(kept.get("may_promote", True)),
         limits=limits,
     )
+
+
+def naming_of(facts: Mapping[str, Any]) -> Naming:
+    """Which name a phase with these facts asks for; the same as `arrangement`, without reading all of it."""
+    return Naming((facts.get("co_creation") or {}).get("naming", Naming.FREE))
 
 
 # --- the handbook ----------------------------------------------------------------------------------

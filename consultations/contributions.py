@@ -18,6 +18,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import (
     channels,
+    cocreation,
     journal,
     locations,
     notices,
@@ -26,6 +27,7 @@ from consultations import (
     search,
     wording,
 )
+from consultations.cocreation import Naming
 from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
 from consultations.notices import Notice
@@ -304,6 +306,9 @@ class Submission:
     supplements: Contribution | None = None
     source_id: str = ""
     wants_letter: bool = False
+    #: It came out of what was handed in before (a rejected amendment, a part of a proposal): who wrote that said then who
+    #: they are, and is not asked again.
+    is_continued: bool = False
     #: The phase whose request an agency answers, and the last day that the agency was given; None: found by the
     #: moment of receipt.
     phase: Phase | None = None
@@ -320,7 +325,8 @@ def submit(
 
     Raises Refusal NOT_ALLOWED (channel), WRONG_STATE (procedure not public), EMPTY_CONTRIBUTION ("text"),
     TEXT_TOO_LONG, ATTACHMENTS_TOO_MANY, WRITTEN_AFTER_RECEIVED ("written_on"), RECEIVED_IN_FUTURE
-    ("received_at"), KIND_NOT_OPEN, PHASE_NOT_STARTED, PHASE_CLOSED, UNKNOWN_REFERENCE ("document_id").
+    ("received_at"), KIND_NOT_OPEN, PHASE_NOT_STARTED, PHASE_CLOSED, UNKNOWN_REFERENCE ("document_id"),
+    SOME_NAME_REQUIRED ("pseudonym") and OWN_NAME_REQUIRED ("name") where the phase asks for one.
     """
     assert procedure.id is not None
     _check_channel(submission, procedure, by)
@@ -398,7 +404,25 @@ def _checked(
     received_at = submission.received_at or now
     submission = _normalised(submission)
     _check_content(session, submission, procedure, received_at, now)
-    return submission, _phase(session, submission, procedure, received_at)
+    phase = _phase(session, submission, procedure, received_at)
+    _check_name(submission, phase)
+    return submission, phase
+
+
+def _check_name(submission: Submission, phase: Phase | None) -> None:
+    """Hold a proposal or comment to the name that its phase asks for. A statement never needs one (R-3.2); an addition
+    belongs to what has its name already, and what is taken over from elsewhere is as it is."""
+    is_asked = phase is not None and submission.kind is not Kind.STATEMENT and submission.supplements is None
+    if not is_asked or submission.is_continued:
+        return
+    if channels.by_key(submission.channel).entry is channels.Entry.IMPORT or submission.source_id:
+        return
+    person = submission.person
+    field = cocreation.naming_of(phase.facts if phase else {}).lacks(
+        own=person.name or person.organisation, chosen=submission.pseudonym
+    )
+    if field:
+        raise Refusal(Code.OWN_NAME_REQUIRED if field == "name" else Code.SOME_NAME_REQUIRED, field)
 
 
 def _write(
@@ -574,12 +598,26 @@ def _phase(
     if not inviting:
         raise Refusal(Code.KIND_NOT_OPEN)
     if channels.by_key(submission.channel).entry is not channels.Entry.PUBLIC:
-        # It lies on the counter already, before the start or after the end: it is kept, not sent away.
-        over = [each for each in inviting if each.state(received_at) is PhaseState.OVER]
-        return over[-1] if over else inviting[0]
+        return _nearest(inviting, received_at)
     if all(each.state(received_at) is PhaseState.OVER for each in inviting):
         raise Refusal(Code.PHASE_CLOSED, ended=inviting[-1].ends_on)
     raise Refusal(Code.PHASE_NOT_STARTED, starts=inviting[0].starts_on)
+
+
+def _nearest(inviting: Sequence[Phase], received_at: datetime) -> Phase:
+    """Where something belongs that lies on the counter already, before the start or after the end: it is kept, not sent
+    away."""
+    over = [each for each in inviting if each.state(received_at) is PhaseState.OVER]
+    return over[-1] if over else inviting[0]
+
+
+def naming_asked(phases: Sequence[Phase], kind: Kind, now: datetime) -> Naming:
+    """Which name `submit` asks of whoever hands this kind in to a consultation with these phases now."""
+    opens = Opens(kind.value)
+    inviting = [each for each in phases if each.track != Track.AGENCIES.value and opens.value in each.opens]
+    if kind is Kind.STATEMENT or not inviting:
+        return Naming.FREE
+    return cocreation.naming_of((phase_for(inviting, opens, now) or _nearest(inviting, now)).facts)
 
 
 def _leave_receipt_notice(

@@ -31,6 +31,8 @@ class Code(StrEnum):
     LOCATION_INVALID = "location_invalid"
     ALREADY_WITHDRAWN = "already_withdrawn"
     CODE_UNKNOWN = "code_unknown"
+    SOME_NAME_REQUIRED = "some_name_required"
+    OWN_NAME_REQUIRED = "own_name_required"
     ATTACHMENTS_TOO_MANY = "attachments_too_many"
     UNKNOWN_CHANNEL = "unknown_channel"
     # files

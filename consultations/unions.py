@@ -465,6 +465,7 @@ def divide(
             kind=Kind.PROPOSAL,
             parent=None,
             category=submission.category or offered_subject(procedure, proposal.topic),
+            is_continued=True,
         ),
         procedure=procedure,
         by=by,

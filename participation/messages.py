@@ -41,6 +41,8 @@ MESSAGES: dict[Code, str] = {
     Code.CODE_UNKNOWN: N_(
         "We know no contribution with this code. Please compare it with your receipt; it has eight characters."
     ),
+    Code.SOME_NAME_REQUIRED: N_("Please give a name; a made-up one is enough."),
+    Code.OWN_NAME_REQUIRED: N_("Please give the name of whoever says it. Only the town hall reads it."),
     Code.ATTACHMENTS_TOO_MANY: N_("Please attach no more than %(limit)s files."),
     Code.UNKNOWN_CHANNEL: N_("There is no way of handing in called “%(channel)s”."),
     Code.FILE_EMPTY: N_("The file “%(filename)s” is empty."),

@@ -1,6 +1,6 @@
 """Fields that several forms have in common: what something refers to, who it is from, and at the counter how and when it came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Any
 
@@ -11,6 +11,7 @@ from wtforms.widgets import Select, TextInput
 
 from consultations import channels
 from consultations.channels import Entry
+from consultations.cocreation import Naming
 from consultations.contributions import SHORT_LIMIT
 from consultations.deadlines import LEGAL_TIME
 from consultations.people import NAME_LIMIT
@@ -21,6 +22,18 @@ from participation.web import Visit
 
 #: Marks a message for the catalogues.
 N_ = str
+
+
+#: Which name a phase asks for, said beside the fields before anybody types; where it asks for none, each form says that.
+NAMES_ASKED: Mapping[Naming, str] = {
+    Naming.CHOSEN: N_(
+        "Here a name is asked for; a made-up one is enough. Others read only the name that you write for them, never another one."
+    ),
+    Naming.OWN: N_(
+        "Here your own name is asked for. Only the town hall reads it, and it is not published. Others read only a name that you "
+        "write for them, if you like."
+    ),
+}
 
 
 def _stripped(value: str | None) -> str:

@@ -4,6 +4,7 @@ The same `submit` as for everybody, with the channel, the day that counts and th
 clerk has typed and scanned is kept as a draft, so that no refusal makes anybody scan a letter twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ from consultations import (
     surveys,
 )
 from consultations.channels import Entry
+from consultations.cocreation import Naming
 from consultations.contributions import TITLE_LIMIT, Contribution, Kind, Submission
 from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
@@ -46,7 +48,7 @@ from consultations.inspection import STAFF_TYPES
 from consultations.invitations import Invitation
 from consultations.people import NAME_LIMIT, Organisation, OrganisationKind, PersonInput
 from consultations.permissions import Permission, reach
-from consultations.phases import phase_of, phases_of, phases_of_all
+from consultations.phases import Phase, phase_of, phases_of, phases_of_all
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
 from participation import letters, receipts
@@ -117,9 +119,27 @@ class IntakeForm(CameIn, ReferenceFields, SenderFields):
     )
     phone = short(N_("Telephone"), NAME_LIMIT)
     on_behalf_of = short(N_("On behalf of"))
+    pseudonym = short(N_("Name that others may see"))
     invitation = SelectField(N_("Answer of an agency that was asked"), choices=[], validate_choice=False)
     wants_publication = BooleanField(N_("May be published without the name"))
     wants_letter = BooleanField(N_("Send the receipt by post"))
+
+
+#: Which name a phase asks of a kind, for whoever enters it.
+NAMES: dict[Naming, str] = {
+    Naming.CHOSEN: N_("%(kind)s: a name is asked for; a made-up one is enough."),
+    Naming.OWN: N_("%(kind)s: the person's own name is asked for. It is not published."),
+}
+
+
+def names_asked(visit: Visit, phases: Sequence[Phase], kinds: Sequence[Kind]) -> tuple[str, ...]:
+    """Which name the phases of today ask of each kind, in words."""
+    asked = {kind: contributions.naming_asked(phases, kind, visit.now) for kind in kinds}
+    return tuple(
+        visit.gettext(NAMES[naming]) % {"kind": visit.gettext(KINDS[kind])}
+        for kind, naming in asked.items()
+        if naming in NAMES
+    )
 
 
 @dataclass(frozen=True)
@@ -158,6 +178,8 @@ class Counter:
     advice: tuple[tuple[str, str, str], ...]
     limit_mb: int
     errors: tuple[tuple[str, str | None], ...]
+    #: Which name the phases ask of proposals and comments, in words; none where they ask for none.
+    names: tuple[str, ...]
     #: Surveys that sheets may have come in for: words and address.
     surveys: tuple[tuple[str, str], ...]
 
@@ -388,6 +410,7 @@ def _submission(
             organisation_id=(asked[1].merged_into_id or asked[1].id) if asked else None,
         ),
         on_behalf_of=form.on_behalf_of.data or "",
+        pseudonym=form.pseudonym.data or "" if kind is not Kind.STATEMENT else "",
         category=offered_topic(procedure, form.category.data or "") if kind is not Kind.STATEMENT else "",
         wants_publication=form.wants_publication.data,
         document_id=document_id,
@@ -458,6 +481,7 @@ def _draw(
         ),
         limit_mb=visit.house.settings.import_limit_mb,
         errors=errors,
+        names=names_asked(visit, phases, kinds),
         surveys=tuple(
             (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
             for each in surveys.of_procedure(visit.session, procedure.id)

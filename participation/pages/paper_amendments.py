@@ -13,10 +13,12 @@ from consultations.cocreation import TITLE
 from consultations.contributions import Kind, Submission
 from consultations.people import PersonInput
 from consultations.permissions import Permission
+from consultations.phases import phases_of
 from consultations.proposals import ProposalVersion
 from consultations.refusals import Refusal
 from participation.messages import STATUS
 from participation.pages.fields import CameIn, moment_of
+from participation.pages.intake import names_asked
 from participation.pages.proposal_amendments import amended_version, amendment_typed
 from participation.pages.proposal_writing import sections_form
 from participation.pages.seen_through import proposal_at_work
@@ -52,6 +54,8 @@ class SlipPage:
     stands: dict[str, str]
     url: str
     back: str
+    #: Which name the phase asks for, in words; empty: none.
+    name_words: str
 
 
 @page(
@@ -130,7 +134,8 @@ def _show(
     *,
     status: int = 200,
 ) -> Response:
-    _procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    procedure, proposal, row = proposal_at_work(visit, Permission.RECORD_INTAKE)
+    phases = phases_of(visit.session, procedure.id or 0)
     content = SlipPage(
         row.reference,
         words[TITLE] or row.reference,
@@ -139,5 +144,6 @@ def _show(
         words,
         visit.url("amendment_intake", id=proposal.contribution_id),
         visit.url("support_entry", id=proposal.contribution_id),
+        " ".join(names_asked(visit, phases, (Kind.COMMENT,))),
     )
     return visit.render("intake/amendment.html", content, form=form, status=status)

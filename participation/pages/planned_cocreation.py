@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
-from wtforms import BooleanField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -57,6 +65,16 @@ class ArrangementForm(SectionForm):
         option_widget=CheckboxInput(),
         validate_choice=False,
     )
+    naming = RadioField(
+        N_("Under which name may people propose and comment?"),
+        choices=[
+            SelectChoice(
+                Naming.FREE.value, N_("As they like: without a name, under a made-up one or their own")
+            ),
+            SelectChoice(Naming.CHOSEN.value, N_("With a name at least, be it made up")),
+            SelectChoice(Naming.OWN.value, N_("With their own name, which the town hall alone reads")),
+        ],
+    )
     audience = SelectField(
         N_("Who may support, and answer surveys?"),
         choices=[
@@ -78,6 +96,10 @@ class ArrangementForm(SectionForm):
     may_promote = BooleanField(N_("A rejected amendment may become a proposal of its own"))
     per_person = IntegerField(
         N_("Supports for each person, at most"), [Optional(), NumberRange(min=1, max=1000)]
+    )
+    minimum_age = IntegerField(
+        N_("Age from which people may support and vote, in years"),
+        [Optional(), NumberRange(min=1, max=120)],
     )
     ground = TextAreaField(N_("Where does the law say so?"), [Length(max=1000)])
     contact = StringField(N_("Who answers questions about it?"), [Length(max=300)])
@@ -110,11 +132,13 @@ def arrange(visit: Visit) -> Response:
         version=procedure.version,
         opens=[each.value for each in OPENINGS if each in stands.opens],
         sections=[each.key for each in stands.sections],
+        naming=stands.naming.value,
         audience=stands.audience.value,
         counts=stands.counts.value,
         owner_days=stands.owner_days,
         may_promote=stands.may_promote,
         per_person=stands.limits.per_person,
+        minimum_age=stands.limits.minimum_age,
         ground=stands.limits.ground,
         contact=stands.limits.contact,
     )
@@ -154,13 +178,14 @@ def _arrangement(form: ArrangementForm, stands: Arrangement) -> Arrangement:
         opens=frozenset({*kept, *(Opening(each) for each in wanted)}),
         sections=tuple(each for each in SECTIONS if each.is_required or each.key in asked),
         audience=audience,
-        naming=Naming(stands.naming),
+        naming=Naming(form.naming.data),
         counts=Counts(form.counts.data),
         owner_days=form.owner_days.data or stands.owner_days,
         may_promote=bool(form.may_promote.data),
         limits=replace(
             stands.limits,
             per_person=form.per_person.data,
+            minimum_age=form.minimum_age.data,
             # Supports and votes ask for it by their limits, surveys by the audience.
             residents_only=audience is Audience.RESIDENTS,
             ground=(form.ground.data or "").strip(),

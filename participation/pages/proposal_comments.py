@@ -22,7 +22,7 @@ from consultations.refusals import Refusal
 from participation import overview
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
-from participation.pages.fields import formal_question
+from participation.pages.fields import NAMES_ASKED, formal_question
 from participation.pages.kiosk import channel_of
 from participation.pages.proposal_talk import STANCES
 from participation.pages.proposals import proposal_of
@@ -39,6 +39,8 @@ class WhoForm(Form):
     """Who says it, as far as they wish to say."""
 
     key = HiddenField()
+    #: Asked for only where the phase wants it.
+    name = StringField(N_("Your own name"), [Length(max=NAME_LIMIT)])
     pseudonym = StringField(N_("Name that others may see"), [Length(max=contributions.SHORT_LIMIT)])
     email = EmailField(
         N_("E-mail address"),
@@ -60,6 +62,9 @@ class SayPage:
     proposal_title: str
     proposal_url: str
     action: str
+    #: Which name the phase asks for, and that in words; empty: none.
+    naming: str = ""
+    name_words: str = ""
     #: The fields of the sections, for an amendment.
     keys: tuple[str, ...] = ()
     #: The last day of the formal period that runs beside it; None: there is none.
@@ -79,6 +84,7 @@ def say_page(
 ) -> SayPage:
     """The page of a form about a proposal: the route `name` takes it in, `shown` is the proposal's title."""
     here = {"slug": procedure.slug, "reference": row.reference}
+    naming = contributions.naming_asked(phases_of(visit.session, procedure.id or 0), Kind.COMMENT, visit.now)
     return SayPage(
         title,
         localised(procedure, visit.language, "title"),
@@ -86,7 +92,9 @@ def say_page(
         shown,
         visit.url("proposal", **here),
         visit.url(name, **here),
-        tuple(keys),
+        naming=naming.value if naming in NAMES_ASKED else "",
+        name_words=visit.gettext(NAMES_ASKED[naming]) if naming in NAMES_ASKED else "",
+        keys=tuple(keys),
     )
 
 
@@ -96,7 +104,7 @@ def submission_of(visit: Visit, procedure: Procedure, form: Any, token: str) -> 
         kind=Kind.COMMENT,
         channel=channel_of(visit, procedure).key,
         key=drafts.key_of(token),
-        person=PersonInput(email=form.email.data or "", language=visit.language),
+        person=PersonInput(name=form.name.data or "", email=form.email.data or "", language=visit.language),
         pseudonym=form.pseudonym.data or "",
         language=visit.language,
         wants_publication=True,

@@ -59,6 +59,7 @@ from participation.pages.writing import (
     kept_of,
     kind_sent,
     kind_wanted,
+    naming_asked,
     passages_of,
     phases_here,
     place_of,
@@ -472,12 +473,26 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
         ]
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
+    if step != WORDS:
+        found += _name_missing(visit, kept)
     form = form_of(visit, step, kept.data)
     if not form.validate():
         found += [(visit.gettext(message), each.id) for each in form for message in each.errors]
     if step == CHECK:
         return [(message, None) for message, _target in found]
     return found
+
+
+def _name_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
+    """The name that the phase asks for and nobody has given; of what is to be a formal statement none."""
+    if kept.kind is Kind.COMMENT and kept.data.get("formal") == "yes":
+        return []
+    naming = naming_asked(visit, procedure_of(visit), kept)
+    lacking = naming.lacks(own=str(kept.data.get("name", "")), chosen=str(kept.data.get("pseudonym", "")))
+    if not lacking:
+        return []
+    code = Code.OWN_NAME_REQUIRED if lacking == "name" else Code.SOME_NAME_REQUIRED
+    return [(visit.explain(Refusal(code)), lacking)]
 
 
 def _explain_place(visit: Visit, refusal: Refusal) -> str:

@@ -19,6 +19,7 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 
 from consultations import (
+    contributions,
     discussion,
     drafts,
     nesting,
@@ -30,7 +31,7 @@ from consultations import (
     received,
     whereabouts,
 )
-from consultations.cocreation import Opening
+from consultations.cocreation import Naming, Opening
 from consultations.contributions import (
     TITLE_LIMIT,
     Contribution,
@@ -50,6 +51,7 @@ from consultations.wording import Passage
 from participation import cityscape, overview, receipts, things
 from participation.overview import Deadline
 from participation.pages.fields import (
+    NAMES_ASKED,
     ReferenceFields,
     SenderFields,
     TopicField,
@@ -203,6 +205,9 @@ class WritingPage:
     summary: tuple[Row, ...]
     wants_publication: bool
     email: str
+    #: Which name the phase asks for, and that in words; empty: none.
+    naming: str
+    name_words: str
     file_limit_mb: int
     accept: str
     has_map: bool
@@ -352,6 +357,13 @@ def formal_target(visit: Visit, procedure: Procedure, data: Mapping[str, Any]) -
     return other if standing(its, Kind.STATEMENT, visit.now)[0] in takes else None
 
 
+def naming_asked(visit: Visit, procedure: Procedure, kept: Kept) -> Naming:
+    """Which name this has to be handed in with; an addition belongs to what was handed in with it."""
+    if kept.data.get("supplements_id"):
+        return Naming.FREE
+    return contributions.naming_asked(phases_here(visit, procedure), kept.kind, visit.now)
+
+
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
     """The contribution that is commented on, if the public can see it."""
     number = row_number(str(wanted or ""))
@@ -469,7 +481,7 @@ def draw(
     supplements = row_number(kept.data.get("supplements_id"))
     original = received.by_id(visit.session, visit.municipality_id, supplements) if supplements else None
     assert procedure.id is not None
-    formal = formal_beside(visit, procedure, kept)
+    formal, naming = formal_beside(visit, procedure, kept), naming_asked(visit, procedure, kept)
     about = [kept.kind.value, str(kept.data.get("parent_id") or ""), str(supplements or "")]
     content = WritingPage(
         hearing=hearing,
@@ -500,6 +512,8 @@ def draw(
         summary=_summary(visit, procedure, kept, token) if step == CHECK else (),
         wants_publication=kept.data.get("publish") == "yes",
         email=str(kept.data.get("email", "")),
+        naming=naming.value if naming in NAMES_ASKED else "",
+        name_words=visit.gettext(NAMES_ASKED[naming]) if naming in NAMES_ASKED else "",
         file_limit_mb=visit.house.settings.upload_limit_mb,
         accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
         has_map="hearing_map" in PAGES,

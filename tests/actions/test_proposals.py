@@ -25,9 +25,10 @@ from consultations import (
     rewording,
     side_words,
     support,
+    unions,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
-from consultations.cocreation import AmendmentState, Authoring, Limits, RelationKind
+from consultations.cocreation import AmendmentState, Authoring, Limits, Naming, RelationKind
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.discussion import Stance
 from consultations.files import FolderStore
@@ -79,7 +80,7 @@ def propose(session: Session, town: Town, *, shown: bool = True, **facts: Any) -
         Passage("cost", "Was kostet es?", ""),
     )
     facts = {"kind": Kind.PROPOSAL, "title": "Bänke am Mühlbach", "passages": passages, "text": "", **facts}
-    row = town.hand_in(session, wants_publication=True, pseudonym="Rosa", **facts)
+    row = town.hand_in(session, **{"wants_publication": True, "pseudonym": "Rosa", **facts})
     if shown:
         moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
     return row
@@ -712,6 +713,50 @@ def test_nothing_is_taken_in_that_the_phase_does_not_open(session: Session, town
     by: Actor = town.clerk
     assert revise(session, row, {"cost": "9 €"}, channel="letter", by=by, note="Auf Papier") == 2
     refused(Code.NOT_ALLOWED, lambda: revise(session, row, {"cost": "8 €"}, base=2, channel="letter"))
+
+
+def test_a_phase_asks_for_a_name_and_publishes_none(session: Session, town: Town) -> None:
+    before = propose(session, town, pseudonym="")
+    (phase,) = phases_of(session, town.procedure.id or 0)
+
+    def ask(naming: Naming) -> None:
+        arranged = replace(proposing.arrangement_of(phase), naming=naming)
+        proposing.arrange(session, town.procedure, phase, arranged, by=town.planner, now=NOW, note="Namen")
+
+    def say(**facts: Any) -> Contribution:
+        return town.hand_in(session, **{"kind": Kind.COMMENT, "wants_publication": True, **facts})
+
+    named, body = PersonInput(name="Emil Amsel"), PersonInput(organisation="Bachverein")
+    ask(Naming.CHOSEN)
+    for facts in ({}, {"channel": "letter", "by": town.clerk}):
+        assert refused(Code.SOME_NAME_REQUIRED, lambda facts=facts: say(**facts)).field == "pseudonym"
+    assert (say(pseudonym="Rosa").pseudonym, say(person=named).pseudonym) == ("Rosa", "")
+    ask(Naming.OWN)
+    for facts in ({"pseudonym": "Rosa"}, {"pseudonym": "Rosa", "channel": "letter", "by": town.clerk}):
+        assert refused(Code.OWN_NAME_REQUIRED, lambda facts=facts: say(**facts)).field == "name"
+        refused(Code.OWN_NAME_REQUIRED, lambda facts=facts: propose(session, town, **facts))
+    assert say(person=body).pseudonym == ""
+    # The name stays with the town hall: nobody reads it beside what was said.
+    spoken = say(person=named)
+    moderation.decide(session, spoken, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    (entry,) = published.by_ids(session, town.procedure.id or 0, [spoken.id or 0])
+    assert entry.author == ""
+    # What came before stays, and so does what grows out of it; a statement is never asked.
+    assert say(supplements=before, kind=Kind.PROPOSAL).supplements_id == before.id
+    part = unions.divide(
+        session,
+        before.id or 0,
+        Submission(Kind.PROPOSAL, "web", "part", title="Lehnen", text="Mit Lehnen."),
+        procedure=town.procedure,
+        by=PUBLIC,
+        author=owner(session, before),
+        now=NOW,
+    )
+    assert part.procedure_id == town.procedure.id
+    phase.opens = [*phase.opens, Opens.STATEMENT.value]
+    session.add(phase)
+    session.flush()
+    assert say(kind=Kind.STATEMENT).phase_id == phase.id
 
 
 def test_a_very_long_text_from_right_to_left_with_emoji_is_kept_amended_and_merged(

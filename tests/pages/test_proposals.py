@@ -930,3 +930,75 @@ def test_a_proposal_is_written_under_a_topic_found_by_it_and_put_right(
     assert mona.post(f"{desk}/thema", data={"topic": "Erfunden"}).status_code == 422
     assert mona.post(f"{desk}/thema", data={"topic": "Wege"}).status_code == 303
     assert "Bäume" in words(client.get(f"{HERE}/vorschlaege?thema=Wege"))
+
+
+def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    """Chosen by the planner, said before anybody types, held to by each form; what was typed comes back."""
+    propose(client)
+    publish_everything(engine, town)
+    paula, clara = (signed_in(engine, each, new_client()) for each in (town.planner, town.clerk))
+    with Session(engine) as session:
+        (phase,) = phases_of(session, town.procedure.id or 0)
+    desk = f"/verwaltung/planung/{town.procedure.id}/mitgestaltung/{phase.id}"
+    typed = [
+        *html.fromstring(paula.get(desk).content).xpath("//main//form[@method='post']")[0].form_values(),
+        ("note", "Wer spricht?"),
+    ]
+    sent = dict(typed) | {"opens": [value for name, value in typed if name == "opens"]}
+    assert sent["naming"] == "free"
+    sent |= {"naming": "own", "minimum_age": "14", "contact": "Frau Kern"}
+    groundless = paula.post(desk, data=sent)
+    assert groundless.status_code == 422
+    assert dict(fields(groundless)).items() >= {"naming": "own", "minimum_age": "14"}.items()
+    assert paula.post(desk, data=sent | {"ground": "Satzung §2"}).status_code == 303
+    assert "ab 14 Jahren" in words(client.get(f"{THERE}/unterstuetzen"))
+
+    # A comment and other words: asked beside the field, refused at it, and everything typed still there.
+    for address, more in (
+        (f"{THERE}/kommentar", {"stance": "for", "text": "Ja!"}),
+        (f"{THERE}/anders", {"what": "Acht Bänke."}),
+    ):
+        shown = client.get(address)
+        assert "Ihn liest nur das Rathaus" in words(shown)
+        nameless = client.post(address, data=fields(shown) | more | {"pseudonym": "Emil"})
+        assert nameless.status_code == 422
+        assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
+        back = {name: value.strip() for name, value in fields(nameless).items()}
+        assert back.items() >= {**more, "pseudonym": "Emil"}.items()
+        said = client.post(address, data=fields(nameless) | {"name": "Emil Amsel"})
+        assert said.headers["location"].startswith("/beleg/")
+    publish_everything(engine, town)
+    shown = words(client.get(f"{THERE}/kommentare"))
+    assert "Ja!" in shown
+    assert "Amsel" not in shown, "a name for the town hall is not published"
+
+    # A proposal, at the step where the name is asked for and on the one page.
+    draft = f"{HERE}/stellungnahme/{drafts.new_secret()}"
+    first = {"kind": "proposal", "title": "Schatten", "text": "Mehr Schatten.", "do": "next"}
+    about = client.get(client.post(f"{draft}/text", data=first).headers["location"])
+    assert "Ihn liest nur das Rathaus" in words(about)
+    nameless = client.post(f"{draft}/angaben", data={"pseudonym": "Rosa", "publish": "yes", "do": "next"})
+    assert nameless.status_code == 422
+    assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
+    whole = client.post(f"{draft}/alles", data={**first, "pseudonym": "Rosa", "do": "send"})
+    assert (whole.status_code, fields(whole)["text"].strip()) == (422, "Mehr Schatten.")
+    assert client.post(f"{draft}/alles", data={"name": "Rosa Reh", "do": "send"}).status_code == 303
+
+    # At the counter.
+    counter = f"/verwaltung/eingang/{town.procedure.id}"
+    shown = clara.get(counter)
+    assert "Vorschlag: nur mit dem eigenen Namen der Person" in words(shown)
+    slip = fields(shown) | {
+        "channel": "letter",
+        "kind": "comment",
+        "text": "Schön.",
+        "pseudonym": "Rosa",
+        "do": "send",
+    }
+    nameless = clara.post(counter, data=slip)
+    assert nameless.status_code == 422
+    assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
+    assert fields(nameless)["pseudonym"] == "Rosa"
+    assert clara.post(counter, data=slip | {"name": "Rosa Reh"}).status_code == 303

@@ -13,9 +13,11 @@ from consultations.cocreation import (
     AmendmentAct,
     AmendmentPart,
     AmendmentState,
+    Arrangement,
     Authoring,
     Counts,
     Limits,
+    Naming,
     Opening,
     Part,
     amendment_answer,
@@ -23,6 +25,7 @@ from consultations.cocreation import (
     answer,
     arrangement,
     handbook,
+    naming_of,
 )
 from consultations.wording import Passage, Patch
 from participation.settings import ROOT
@@ -184,3 +187,19 @@ def test_a_phase_says_what_it_opens_and_is_silent_about_what_is_usual() -> None:
     assert arrangement(["proposal"], {"co_creation": usual.as_facts()}).sections == usual.sections
     assert Limits(per_person=3).missing == ("ground", "contact"), "a limit without its ground binds nobody"
     assert Limits().missing == ()
+
+
+def test_the_name_that_a_phase_asks_for() -> None:
+    for naming, own, chosen, lacking in (
+        (Naming.FREE, "", "", ""),
+        (Naming.CHOSEN, "", " ", "pseudonym"),
+        (Naming.CHOSEN, "", "Rosa", ""),
+        (Naming.CHOSEN, "Emil Amsel", "", ""),
+        (Naming.OWN, "", "Rosa", "name"),
+        (Naming.OWN, "Emil Amsel", "", ""),
+    ):
+        assert naming.lacks(own=own, chosen=chosen) == lacking
+    kept = Arrangement(naming=Naming.OWN).as_facts()
+    assert arrangement(["proposal"], {"co_creation": kept}).naming is Naming.OWN
+    assert naming_of({"co_creation": kept}) is Naming.OWN
+    assert naming_of({}) is arrangement([], {}).naming is Naming.FREE
