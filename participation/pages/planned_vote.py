@@ -31,7 +31,7 @@ from consultations.permissions import Permission
 from consultations.phases import Phase
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
-from consultations.voting import VoteInput
+from consultations.voting import Standing, VoteInput
 from participation import ballot_letters, i18n, overview
 from participation.ballot_letters import BallotLine, PaperBallot, VotingLetters
 from participation.letters import Letterhead
@@ -54,11 +54,15 @@ WAYS: Mapping[Way, str] = {
     Way.CODE: N_("With a voting code from a letter"),
     Way.ACCOUNT: N_("With an account"),
 }
-STATES: Mapping[VoteState, tuple[str, str]] = {
-    VoteState.DRAFT: ("draft", N_("Draft")),
-    VoteState.READY: ("open", N_("Put up")),
-    VoteState.CLOSED: ("done", N_("Counted")),
-    VoteState.CANCELLED: ("hidden", N_("Given up")),
+DRAFT: tuple[str, str] = ("draft", N_("Draft"))
+STANDINGS: Mapping[Standing, tuple[str, str]] = {
+    Standing.UNSEEN: ("soon", N_("Put up")),
+    Standing.COMING: ("soon", N_("Put up")),
+    Standing.RUNNING: ("open", N_("Running")),
+    Standing.COUNTING: ("evaluating", N_("Being counted")),
+    Standing.CLOSED: ("done", N_("Counted")),
+    Standing.CANCELLED: ("hidden", N_("Given up")),
+    Standing.STOPPED: ("closed", N_("Nobody can vote any more")),
 }
 #: What is told in every language of the town.
 TRANSLATED = ("question", "intro", "binding")
@@ -452,7 +456,11 @@ def _show(
         }
     offers, has_more = _offers(visit, procedure, stands, costs) if state is VoteState.DRAFT else ((), False)
     is_over = phase.state(visit.now) is PhaseState.OVER
-    kind, words = STATES[state]
+    kind, words = (
+        STANDINGS[voting.standing(vote, procedure, phase, visit.now)]
+        if vote and state is not VoteState.DRAFT
+        else DRAFT
+    )
     return visit.render(
         "planning/vote.html",
         PlannedVote(

@@ -74,6 +74,7 @@ def put_up(engine: Engine, planner: TestClient, town: Town, **facts: str) -> tup
     assert "So sieht der Stimmzettel aus" in words(planner.get(desk))
     assert planner.post(desk, data={"do": "put_up"}).status_code == 303
     page = planner.get(desk)
+    assert "Läuft" in words(page)
     printing = {"do": "print", "codes": "6", "once": value(page, "once")}
     many = planner.post(desk, data={**printing, "codes": "viele"})
     assert tree_of(many).xpath('//ul[@class="d-error-list"]/li/a/@href') == ["#codes"]
