@@ -502,7 +502,7 @@ def test_a_barrier_reaches_the_town_and_the_record(client: TestClient, engine: E
     # What was done is the first that is heard: in the title, and on top of the page, where reading begins.
     page = html.fromstring(client.get("/barriere-melden?sent=1").content)
     assert page.findtext("head/title").startswith("Erledigt: ")
-    (told,) = page.xpath("//main/*[1][@id='done-summary'][@role='status'][@tabindex='-1']")
+    (told,) = page.xpath("//main/*[1][@id='done-summary'][@role='status'][@tabindex='-1'][@autofocus]")
     assert "Danke, es ist angekommen" in told.text_content()
     page = html.fromstring(client.get("/barriere-melden?gespeichert=1").content)
     assert "Gespeichert." in page.xpath("//*[@id='done-summary']")[0].text_content()
