@@ -118,13 +118,25 @@ class Cityscape:
         path = self.folder / name
         return path.read_bytes() if path.is_file() else None
 
-    def keep(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """A compressed file of this scene; made the first time that it is asked for."""
+    def keep(self, name: str, make: Callable[[], bytes], *, most: int | None = None) -> bytes:
+        """A compressed file of this scene; made the first time that it is asked for. `most`: of so many whose names begin
+        alike (as far as the first hyphen) the older half is thrown away: visitors choose what is counted, and the disk ends."""
         found = self.kept(name)
         if found is None:
             found = gzip.compress(make(), 6, mtime=0)
             cached.write(self.folder / name, (found,))
+            if most is not None:
+                _thin_out(self.folder, name.partition("-")[0], most)
         return found
+
+
+def _thin_out(folder: Path, kind: str, most: int) -> None:
+    like = [each for each in os.scandir(folder) if each.name.startswith(f"{kind}-")]
+    if len(like) <= most:
+        return
+    like.sort(key=lambda each: each.stat().st_mtime_ns)
+    for each in like[: len(like) // 2]:
+        Path(each.path).unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=64)

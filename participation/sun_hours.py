@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The ready-made days: month and day of the equinoxes and solstices.
 DAYS = ((3, 21), (6, 21), (9, 23), (12, 21))
+#: Counts of one kind that are kept of a scene: there are as many as days and ways to choose among variants.
+COUNTED = 2_000
 #: Hours between the moments that hours of sun are counted from.
 STEP = 0.25
 #: What a layer must be for its named areas to be open ground.
@@ -111,7 +113,7 @@ def areas_of(
         plans = [(each.replaces, each.bodies) for each in built]
         return json.dumps(shadows.newly(scape.near, plans, suns, scape.slope)).encode()
 
-    rows = json.loads(gzip.decompress(scape.keep(_course_name(built, day, hours), count)))
+    rows = json.loads(gzip.decompress(scape.keep(_course_name(built, day, hours), count, most=COUNTED)))
     return tuple(tuple(float(area) for area in row) for row in rows)
 
 
@@ -179,7 +181,9 @@ def hours_of(
     name = _hours_name(built, spaces, day)
     rows = json.loads(
         gzip.decompress(
-            scape.keep(name, lambda: json.dumps(_count_hours(scape, built, spaces, day)).encode())
+            scape.keep(
+                name, lambda: json.dumps(_count_hours(scape, built, spaces, day)).encode(), most=COUNTED
+            )
         )
     )
     return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)

@@ -1,11 +1,15 @@
 """What a process remembers of a town: how much, and what goes first."""
 
+import gzip
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consultations.proposal_lists import Hits
 from participation import house as rooms
+from participation.cityscape import Cityscape
 from participation.house import House
 
 
@@ -29,3 +33,14 @@ def test_searches_for_ever_other_words_fill_no_more_memory_than_there_is_for_the
     assert house.fact_octets_kept == 800
     assert found("d", 5000).octets == 5000
     assert ("search", "d") not in house.facts, "larger than all that is kept: nobody else has to go for it"
+
+
+def test_of_what_visitors_let_count_of_a_scene_the_older_half_goes(tmp_path: Path) -> None:
+    scape = Cityscape("key", "", tmp_path, (0.0, 0.0, 1.0, 1.0), b"", 0.0, 0.0, has_terrain=False)
+    scape.keep("ground-1.gz", lambda: b"the scene itself")
+    for at in range(6):
+        scape.keep(f"hours-{at}.gz", lambda: b"counted", most=4)
+        os.utime(tmp_path / f"hours-{at}.gz", (at, at))
+    left = sorted(each.name for each in tmp_path.iterdir())
+    assert left == ["ground-1.gz", "hours-2.gz", "hours-3.gz", "hours-4.gz", "hours-5.gz"]
+    assert gzip.decompress(scape.keep("hours-5.gz", lambda: b"made twice", most=4)) == b"counted"
