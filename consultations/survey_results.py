@@ -199,6 +199,17 @@ def results(session: Session, survey: Survey) -> Results:
     )
 
 
+#: Decimals of the degrees that everybody may read of a place: some ten metres. A pin without words is read by nobody before
+#: it is shown; it tells a corner of a street, and no front door.
+PIN_DECIMALS = 4
+
+
+def _said(row: SurveyWords) -> Said:
+    if row.lon is None or row.lat is None or not (row.is_pin or row.shown == row.words):
+        return Said(row.shown)
+    return Said(row.shown, round(row.lon, PIN_DECIMALS), round(row.lat, PIN_DECIMALS))
+
+
 def _words_of(session: Session, survey: Survey) -> dict[str, Words]:
     rows = session.exec(
         select(SurveyWords).where(
@@ -209,13 +220,7 @@ def _words_of(session: Session, survey: Survey) -> dict[str, Words]:
     for question in survey.asks:
         if question.kind in IN_WORDS:
             own = [row for row in rows if row.question == question.key]
-            shown = [
-                Said(
-                    row.shown, *((row.lon, row.lat) if row.is_pin or row.shown == row.words else (None, None))
-                )
-                for row in own
-                if row.state == WordsState.SHOWN.value
-            ]
+            shown = [_said(row) for row in own if row.state == WordsState.SHOWN.value]
             found[question.key] = Words(
                 # In the order of the words themselves: the first of one question and the first of the next are not one person's.
                 tuple(

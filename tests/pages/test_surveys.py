@@ -285,7 +285,7 @@ def test_a_place_is_a_pin_and_statements_stand_on_one_scale(
     assert "1 (100 %)" in " ".join(row.split())
     points = client.get(f"{HERE}/ergebnis.geojson").json()["features"]
     assert [each["geometry"]["coordinates"] for each in points] == [
-        [float(chosen["q7-lon"][0]), float(chosen["q7-lat"][0])]
+        [round(float(chosen[f"q7-{each}"][0]), 4) for each in ("lon", "lat")]
     ]
     table = list(csv.DictReader(io.StringIO(client.get(f"{HERE}/ergebnis.csv").text.lstrip("\ufeff"))))
     steps = [
