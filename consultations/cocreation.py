@@ -5,6 +5,8 @@ Three axes instead of one status: *authoring* (what its authors may still do), *
 proposal there is exactly one answer (`answer`); docs/co-creation.md shows the same table. Pure.
 """
 
+import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -346,6 +348,34 @@ class Section:
     hints: Mapping[str, str] = field(default_factory=dict)
     is_required: bool = False
     rows: int = 5
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a municipality thought of it, and named it."""
+        return is_own_section(self.key)
+
+    def label_in(self, language: str) -> str:
+        """What it is called in a language, or in the first one that it is named in; empty: as built in."""
+        return self.labels.get(language) or next((each for each in self.labels.values() if each), "")
+
+    def hint_in(self, language: str) -> str:
+        """What is said beside its field, likewise."""
+        return self.hints.get(language) or next((each for each in self.hints.values() if each), "")
+
+
+#: Sections of its own that a phase can ask for.
+OWN_SECTIONS = 12
+_OWN_SECTION = re.compile(r"own_[0-9a-f]{6}")
+
+
+def new_section_key() -> str:
+    """A key that no section has had: what somebody has begun to write under a former one never gets another question."""
+    return f"own_{secrets.token_hex(3)}"
+
+
+def is_own_section(key: str) -> bool:
+    """Whether this is the key of a section that a municipality thought of."""
+    return _OWN_SECTION.fullmatch(key) is not None
 
 
 #: What a proposal is asked for unless a phase says otherwise. Where it is, is asked with the map.

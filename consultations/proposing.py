@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import case, func
+from sqlalchemy import String, case, cast, func
 from sqlmodel import Session, col, select
 
 from consultations import (
@@ -30,6 +30,7 @@ from consultations import (
 )
 from consultations.cocreation import MOVES as ACTS
 from consultations.cocreation import (
+    OWN_SECTIONS,
     SECTIONS,
     TITLE,
     Act,
@@ -101,7 +102,8 @@ def arrange(
 
     Raises Refusal NOT_ALLOWED, CHANGED_MEANWHILE, REASON_REQUIRED ("note"; "ground" or "contact" where a limit, or that only
     those who live here are asked, lacks it),
-    VOTE_PUT_UP ("opens": the phase holds a vote, and goes on to).
+    VOTE_PUT_UP ("opens": the phase holds a vote, and goes on to); of its own sections SECTION_NAMELESS, NAME_TAKEN
+    ("own-N-label"), SECTIONS_TOO_MANY, and SECTIONS_WRITTEN where a proposal was written in them.
     """
     procedures.require_planner(by, procedure)
     if expected_version is not None and expected_version != procedure.version:
@@ -114,9 +116,44 @@ def arrange(
         session, phase.id or 0
     ):
         raise Refusal(Code.VOTE_PUT_UP, "opens")
+    _check_sections(session, phase, arranged)
     phase.facts = {**phase.facts, "co_creation": arranged.as_facts()}
     session.add(phase)
     procedures.record_change(session, procedure, by=by, now=now, note=note)
+
+
+def _check_sections(session: Session, phase: Phase, arranged: Arrangement) -> None:
+    """Hold a phase to the rules of its own sections; see `arrange`."""
+    own = [each for each in arranged.sections if each.is_own]
+    if len(own) > OWN_SECTIONS:
+        raise Refusal(Code.SECTIONS_TOO_MANY, limit=OWN_SECTIONS)
+    known: set[str] = set()
+    for at, each in enumerate(own):
+        name = next(iter(each.labels.values()), "").strip()
+        if not name:
+            raise Refusal(Code.SECTION_NAMELESS, f"own-{at}-label")
+        if name.casefold() in known:
+            raise Refusal(Code.NAME_TAKEN, f"own-{at}-label", name=name)
+        known.add(name.casefold())
+    before = [each.key for each in arrangement_of(phase).sections if each.is_own]
+    if before != [each.key for each in own] and is_written_in(session, phase):
+        raise Refusal(Code.SECTIONS_WRITTEN)
+
+
+def is_written_in(session: Session, phase: Phase) -> bool:
+    """Whether somebody has handed in a proposal in sections that this phase thought of. One query."""
+    if not any(each.is_own for each in arrangement_of(phase).sections):
+        return False
+    written = (
+        select(ProposalVersion.id)
+        .join(Proposal, col(Proposal.contribution_id) == ProposalVersion.proposal_id)
+        .where(
+            Proposal.phase_id == phase.id,
+            ProposalVersion.number == 1,
+            cast(col(ProposalVersion.headings), String).contains('"own_', autoescape=True),
+        )
+    )
+    return session.exec(written.limit(1)).first() is not None
 
 
 def is_arranged(phases: Sequence[Phase]) -> bool:

@@ -81,6 +81,9 @@ class Code(StrEnum):
     # co-creation
     NOT_OPENED = "not_opened"
     SECTION_UNKNOWN = "section_unknown"
+    SECTION_NAMELESS = "section_nameless"
+    SECTIONS_TOO_MANY = "sections_too_many"
+    SECTIONS_WRITTEN = "sections_written"
     SECTION_REQUIRED = "section_required"
     TEXT_MOVED_ON = "text_moved_on"
     NOTHING_CHANGED = "nothing_changed"

@@ -119,6 +119,12 @@ MESSAGES: dict[Code, str] = {
     Code.TOPIC_NAMELESS: N_("Please give the topic a name."),
     Code.NOT_OPENED: N_("The consultation does not take this in at the moment."),
     Code.SECTION_UNKNOWN: N_("This proposal has no section of that name."),
+    Code.SECTION_NAMELESS: N_("Please give the section a name in the first language."),
+    Code.SECTIONS_TOO_MANY: N_("A proposal is asked for at most %(limit)s sections of your own."),
+    Code.SECTIONS_WRITTEN: N_(
+        "Somebody has written a proposal in these sections already. Their names and hints can still change; which there are and "
+        "their order stay."
+    ),
     Code.SECTION_REQUIRED: N_(
         "Please write something here; without it others cannot understand the proposal."
     ),

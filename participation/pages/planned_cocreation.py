@@ -1,11 +1,14 @@
 """What a phase opens for co-creation, to whom and how: set by the planner, in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from starlette.responses import Response
 from wtforms import (
     BooleanField,
+    Form,
+    HiddenField,
     IntegerField,
     RadioField,
     SelectField,
@@ -18,7 +21,17 @@ from wtforms.validators import Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from consultations import proposing
-from consultations.cocreation import SECTIONS, Arrangement, Audience, Counts, Naming, Opening
+from consultations.cocreation import (
+    OWN_SECTIONS,
+    SECTIONS,
+    Arrangement,
+    Audience,
+    Counts,
+    Naming,
+    Opening,
+    Section,
+    new_section_key,
+)
 from consultations.permissions import Permission
 from consultations.phases import Phase, phase_of
 from consultations.procedures import Procedure
@@ -28,12 +41,17 @@ from participation.pages.planning_forms import (
     Errors,
     Head,
     SectionForm,
+    arranged,
+    errors_of,
     head_of,
     planned,
     read_version,
     refused,
+    row_forms,
+    sent_rows,
 )
 from participation.pages.proposals import SECTIONS as NAMES
+from participation.settings import LANGUAGES
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -105,12 +123,34 @@ class ArrangementForm(SectionForm):
     contact = StringField(N_("Who answers questions about it?"), [Length(max=300)])
 
 
+class OwnSection(Form):
+    """A section of one's own; what it is called in further languages is added by `_row_form`."""
+
+    key = HiddenField()
+    label = StringField(N_("Name"), [Length(max=120)])
+    hint = StringField(N_("Hint beside the field"), [Length(max=300)])
+
+
+@cache
+def _row_form(languages: tuple[str, ...]) -> type[OwnSection]:
+    fields: dict[str, StringField] = {}
+    for each in languages[1:]:
+        fields[f"label_{each}"] = StringField(N_("Name"), [Length(max=120)])
+        fields[f"hint_{each}"] = StringField(N_("Hint beside the field"), [Length(max=300)])
+    return type("OwnSectionOfTown", (OwnSection,), fields)
+
+
 @dataclass(frozen=True)
 class ArrangementPage:
-    """One phase."""
+    """One phase. `rows`: its own sections in their order; `languages`: key and name, the first one first; `is_written`: a
+    proposal was handed in in them, so that only what they are called may change."""
 
     head: Head
     phase: str
+    rows: tuple[OwnSection, ...]
+    languages: tuple[tuple[str, str], ...]
+    is_written: bool
+    may_add: bool
     errors: Errors
 
 
@@ -142,16 +182,41 @@ def arrange(visit: Visit) -> Response:
         ground=stands.limits.ground,
         contact=stands.limits.contact,
     )
+    kind = _row_form(visit.languages)
     if not visit.is_post:
-        return _show(visit, procedure, phase, form)
-    if not form.validate():
-        return _show(visit, procedure, phase, form, status=422)
+        known = [each for each in stands.sections if each.is_own]
+        rows = [
+            visit.form(kind, prefix=f"own-{at}", sent=None, **_known(each, visit.languages))
+            for at, each in enumerate(known)
+        ]
+        return _show(visit, procedure, phase, form, rows)
+    asked = str(visit.form_data.get("do", "save"))
+    sent = sent_rows(visit, "own")
+    if asked != "save" and not proposing.is_written_in(visit.session, phase):
+        sent = arranged(sent, asked, {"key": [""], "label": [""]})
+    rows = row_forms(visit, kind, "own", sent)
+    if asked != "save":
+        return _show(visit, procedure, phase, form, rows)
+    checked = [each.validate() for each in rows]
+    if not (form.validate() and all(checked)):
+        return _show(visit, procedure, phase, form, rows, errors=errors_of(rows), status=422)
+    # A row without a word is none; the others are numbered anew, here and where they are shown again with their errors.
+    rows = row_forms(
+        visit,
+        kind,
+        "own",
+        [
+            {each.short_name: [str(each.data or "")] for each in row}
+            for row in rows
+            if any(str(each.data or "").strip() for each in row if each.short_name != "key") or row.key.data
+        ],
+    )
     try:
         proposing.arrange(
             visit.session,
             procedure,
             phase,
-            _arrangement(form, stands),
+            _arrangement(form, stands, [_own(row, stands, visit.languages) for row in rows]),
             by=visit.by,
             now=visit.now,
             note=(form.note.data or "").strip(),
@@ -163,11 +228,34 @@ def arrange(visit: Visit) -> Response:
         again = planned(visit)
         phase = phase_of(visit.session, visit.request.path_params["phase"])
         assert phase is not None
-        return _show(visit, again, phase, form, errors=errors, status=status)
+        return _show(visit, again, phase, form, rows, errors=errors, status=status)
     return visit.redirect("planning", id=procedure.id, done="saved")
 
 
-def _arrangement(form: ArrangementForm, stands: Arrangement) -> Arrangement:
+def _known(section: Section, languages: Sequence[str]) -> dict[str, str]:
+    first = languages[0]
+    return {
+        "key": section.key,
+        "label": section.labels.get(first, ""),
+        "hint": section.hints.get(first, ""),
+        **{f"label_{each}": section.labels.get(each, "") for each in languages[1:]},
+        **{f"hint_{each}": section.hints.get(each, "") for each in languages[1:]},
+    }
+
+
+def _own(row: OwnSection, stands: Arrangement, languages: Sequence[str]) -> Section:
+    """A section as typed, with the name in the first language first; a new one gets its key here."""
+
+    def typed(name: str) -> dict[str, str]:
+        words = {each: row[name if each == languages[0] else f"{name}_{each}"].data for each in languages}
+        return {each: " ".join(str(word or "").split()) for each, word in words.items()}
+
+    known = {each.key for each in stands.sections if each.is_own}
+    key = str(row.key.data or "")
+    return Section(key if key in known else new_section_key(), typed("label"), typed("hint"))
+
+
+def _arrangement(form: ArrangementForm, stands: Arrangement, own: Sequence[Section]) -> Arrangement:
     """What was typed; what this form does not ask for stays."""
     wanted = {each.value for each in OPENINGS} & set(form.opens.data or ())
     kept = {each for each in stands.opens if each not in OPENINGS}
@@ -176,7 +264,7 @@ def _arrangement(form: ArrangementForm, stands: Arrangement) -> Arrangement:
     return replace(
         stands,
         opens=frozenset({*kept, *(Opening(each) for each in wanted)}),
-        sections=tuple(each for each in SECTIONS if each.is_required or each.key in asked),
+        sections=(*(each for each in SECTIONS if each.is_required or each.key in asked), *own),
         audience=audience,
         naming=Naming(form.naming.data),
         counts=Counts(form.counts.data),
@@ -199,9 +287,19 @@ def _show(
     procedure: Procedure,
     phase: Phase,
     form: ArrangementForm,
+    rows: Sequence[OwnSection],
     *,
     errors: Errors = (),
     status: int = 200,
 ) -> Response:
-    shown = ArrangementPage(head_of(visit, procedure), overview.phase_name(phase, visit.language), errors)
+    is_written = proposing.is_written_in(visit.session, phase)
+    shown = ArrangementPage(
+        head_of(visit, procedure),
+        overview.phase_name(phase, visit.language),
+        tuple(rows),
+        tuple((each, LANGUAGES[each]) for each in visit.languages),
+        is_written,
+        not is_written and len(rows) < OWN_SECTIONS,
+        errors,
+    )
     return visit.render("planning/cocreation.html", shown, status=status, form=form)

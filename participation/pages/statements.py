@@ -19,6 +19,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from consultations import contributions, discussion, drafts, received
+from consultations.cocreation import is_own_section
 from consultations.contributions import (
     SHORT_LIMIT,
     Contribution,
@@ -212,7 +213,7 @@ async def _take(visit: Visit, token: str, step: str) -> Response:
     data = {
         name: value
         for name, value in visit.form_data.items()
-        if name in KEPT_FIELDS and isinstance(value, str)
+        if (name in KEPT_FIELDS or is_own_section(name)) and isinstance(value, str)
     }
     sent, wanted = Sent(data), str(visit.form_data.get("do", "next"))
     if wanted.startswith(ENTER):
@@ -302,8 +303,8 @@ def _long_texts(visit: Visit, sent: Sent) -> list[Incoming]:
 
 def _label(name: str) -> str:
     """What the form calls a field."""
-    label: str = FORMS[ALL]()[name].label.text
-    return label
+    field = FORMS[ALL]()._fields.get(name)
+    return str(field.label.text) if field is not None else N_("Section")
 
 
 class LongText(BytesIO):
@@ -475,7 +476,7 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
     if step != WORDS:
         found += _name_missing(visit, kept)
-    form = form_of(visit, step, kept.data)
+    form = form_of(visit, step, kept)
     if not form.validate():
         found += [(visit.gettext(message), each.id) for each in form for message in each.errors]
     if step == CHECK:
@@ -518,7 +519,9 @@ PLACE_PROBLEMS = {
 
 
 def _target(refusal: Refusal, step: str) -> str | None:
-    return refusal.field if step != CHECK and refusal.field in FORMS[step]()._fields else None
+    field = refusal.field or ""
+    is_here = field in FORMS[step]()._fields or is_own_section(field)
+    return field if step != CHECK and is_here else None
 
 
 # --- handing in ------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from consultations import (
     received,
     whereabouts,
 )
-from consultations.cocreation import Naming, Opening
+from consultations.cocreation import Naming, Opening, is_own_section
 from consultations.contributions import (
     TITLE_LIMIT,
     Contribution,
@@ -175,6 +175,16 @@ class KeptFile:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A section that a proposal is asked for beside its text: the name of its field, and in words what it is called and what
+    is said beside it."""
+
+    key: str
+    label: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class WritingPage:
     """A step of the flow, or all of it on one page."""
 
@@ -189,7 +199,7 @@ class WritingPage:
     places_found: int | None
     asks_title: bool
     #: The further sections that the phase asks a proposal for.
-    sections: tuple[str, ...]
+    sections: tuple[Asked, ...]
     #: Published proposals that resemble this one: (title, address).
     similar: tuple[tuple[str, str], ...]
     #: Whom the browser may ask for them while somebody types; empty for anything but a proposal.
@@ -412,23 +422,55 @@ def undescribed(kept: Kept) -> list[Mapping[str, Any]]:
     return [file for file in kept.files if _is_picture(file) and not file.get("description")]
 
 
-def sections_asked(visit: Visit, procedure: Procedure) -> tuple[str, ...]:
-    """The sections beside `text` that the running phase asks a proposal for, of those that this form has."""
+#: What is said beside the usual sections.
+HINTS: Mapping[str, str] = {
+    "why": N_("What is not good as it is, or what becomes better?"),
+    "whom": N_("Who would have something of it?"),
+    "cost": N_("A guess is enough. Whoever does not know leaves it empty."),
+}
+
+
+def sections_asked(visit: Visit, procedure: Procedure) -> tuple[Asked, ...]:
+    """The sections beside `text` that the running phase asks a proposal for: the usual ones, then its own."""
     phase = proposing.phase_that_opens(phases_here(visit, procedure), Opening.PROPOSE, visit.now)
-    asked = [section.key for section in proposing.arrangement_of(phase).sections]
-    return tuple(key for key in ("why", "whom", "cost") if key in asked)
+    sections = proposing.arrangement_of(phase).sections
+    usual = {each.key for each in sections} & HINTS.keys()
+    return (
+        *(
+            Asked(key, visit.gettext(SECTIONS[key]), visit.gettext(HINTS[key]))
+            for key in HINTS
+            if key in usual
+        ),
+        *(
+            Asked(each.key, each.label_in(visit.language), each.hint_in(visit.language))
+            for each in sections
+            if each.is_own
+        ),
+    )
+
+
+def own_sections(visit: Visit, procedure: Procedure, kept: Kept) -> tuple[Asked, ...]:
+    """Those of them that the municipality thought of; none of what becomes no proposal of its own."""
+    if not is_new_proposal(kept):
+        return ()
+    return tuple(each for each in sections_asked(visit, procedure) if is_own_section(each.key))
 
 
 def passages_of(visit: Visit, kept: Kept) -> tuple[Passage, ...]:
-    """The named sections of a proposal; none where only its text was written."""
-    if not is_new_proposal(kept) or not any(
-        str(kept.data.get(key, "")).strip() for key in ("why", "whom", "cost")
+    """The named sections of a proposal; none where only its text was written, unless the phase has sections of its own: what
+    is left empty there can then be filled in later."""
+    own = own_sections(visit, procedure_of(visit), kept)
+    if not is_new_proposal(kept) or not (
+        own or any(str(kept.data.get(key, "")).strip() for key in ("why", "whom", "cost"))
     ):
         return ()
     words = {"what": "text", "why": "why", "whom": "whom", "cost": "cost"}
-    return tuple(
-        Passage(key, visit.gettext(SECTIONS[key]), str(kept.data.get(name, "")))
-        for key, name in words.items()
+    return (
+        *(
+            Passage(key, visit.gettext(SECTIONS[key]), str(kept.data.get(name, "")))
+            for key, name in words.items()
+        ),
+        *(Passage(each.key, each.label, str(kept.data.get(each.key, ""))) for each in own),
     )
 
 
@@ -453,8 +495,12 @@ def _similar(visit: Visit, procedure: Procedure, kept: Kept) -> tuple[tuple[str,
 # --- drawing ---------------------------------------------------------------------------------------
 
 
-def form_of(visit: Visit, step: str, data: Mapping[str, str]) -> Form:
-    return FORMS[step](_Typed(data), meta={"locales": [visit.language], "gettext": visit.gettext})
+def form_of(visit: Visit, step: str, kept: Kept) -> Form:
+    """The form of a step with what is kept; where words are written, with a field for each section of the phase's own."""
+    kind = FORMS[step]
+    if issubclass(kind, WordsForm) and (own := own_sections(visit, procedure_of(visit), kept)):
+        kind = type("OwnWordsForm", (kind,), {each.key: TextAreaField(each.label) for each in own})
+    return kind(_Typed(kept.data), meta={"locales": [visit.language], "gettext": visit.gettext})
 
 
 def draw(
@@ -470,7 +516,7 @@ def draw(
     """A step with everything that is known so far in it, and the errors at their fields."""
     procedure = procedure_of(visit)
     hearing = hearing_of(visit, procedure, kept.kind)
-    form: Any = form_of(visit, step, kept.data)
+    form: Any = form_of(visit, step, kept)
     found = None
     if isinstance(form, WordsForm):
         found = _offer(visit, procedure, form, kept)
@@ -597,6 +643,7 @@ def _summary(visit: Visit, procedure: Procedure, kept: Kept, token: str) -> tupl
             for key in ("why", "whom", "cost")
             if is_new_proposal(kept)
         ),
+        *((each.label, data.get(each.key, "")) for each in own_sections(visit, procedure, kept)),
         (visit.gettext("Files"), "\n".join(each["filename"] for each in kept.files)),
         (visit.gettext("Refers to"), ", ".join(part for part in refers_to if part)),
         (visit.gettext("Place"), "; ".join(part for part in place if part)),

@@ -28,7 +28,16 @@ from consultations import (
     unions,
 )
 from consultations.amendments import Amendment, AmendmentInput, Rejection
-from consultations.cocreation import AmendmentState, Authoring, Limits, Naming, RelationKind
+from consultations.cocreation import (
+    SECTIONS,
+    AmendmentState,
+    Authoring,
+    Limits,
+    Naming,
+    RelationKind,
+    Section,
+    new_section_key,
+)
 from consultations.contributions import Contribution, Kind, PublicationState, Submission
 from consultations.discussion import Stance
 from consultations.files import FolderStore
@@ -757,6 +766,45 @@ def test_a_phase_asks_for_a_name_and_publishes_none(session: Session, town: Town
     session.add(phase)
     session.flush()
     assert say(kind=Kind.STATEMENT).phase_id == phase.id
+
+
+def test_sections_of_ones_own_stay_once_a_proposal_is_written_in_them(session: Session, town: Town) -> None:
+    (phase,) = phases_of(session, town.procedure.id or 0)
+    facts: dict[str, Any] = {"by": town.planner, "now": NOW, "note": "Abschnitte"}
+
+    def arrange(*own: Section) -> None:
+        arranged = replace(proposing.arrangement_of(phase), sections=(SECTIONS[0], *own))
+        proposing.arrange(session, town.procedure, phase, arranged, **facts)
+
+    care, shade = (Section(new_section_key(), {"de": name, "en": ""}) for name in ("Pflege", "Schatten"))
+    nameless = refused(Code.SECTION_NAMELESS, lambda: arrange(care, replace(shade, labels={"de": " "})))
+    assert nameless.field == "own-1-label"
+    refused(Code.NAME_TAKEN, lambda: arrange(care, replace(shade, labels={"de": "pflege"})))
+    refused(
+        Code.SECTIONS_TOO_MANY,
+        lambda: arrange(*(Section(new_section_key(), {"de": f"Nr. {at}"}) for at in range(13))),
+    )
+    arrange(care, shade)
+    propose(session, town)  # in other sections: these are still free
+    arrange(shade, care)
+    arrange(care)
+    assert [each.key for each in proposing.arrangement_of(phase).sections] == ["what", care.key]
+    row = propose(
+        session, town, passages=(Passage("what", "Was?", WHAT), Passage(care.key, "Pflege", "Der Bauhof."))
+    )
+    assert proposing.is_written_in(session, phase)
+    for others in ((), (care, shade), (shade,)):
+        refused(Code.SECTIONS_WRITTEN, lambda others=others: arrange(*others))
+    arrange(replace(care, labels={"de": "Wer pflegt es?", "en": "Who cares for it?"}, hints={"de": "Wer?"}))
+    renamed = proposing.arrangement_of(phase).sections[1]
+    assert (renamed.label_in("en"), renamed.label_in("tr")) == ("Who cares for it?", "Wer pflegt es?")
+    # What was handed in keeps the name it had; an amendment names the section by it.
+    amendment = amend(session, town, row, {care.key: "Der Bachverein."})
+    assert "Pflege\nDer Bachverein." in session.get_one(Contribution, amendment.contribution_id).text
+    amendments.accept(session, amendment, by=PUBLIC, author=owner(session, row), now=NOW)
+    newest = proposals.newest(session, row.id or 0)
+    assert newest.texts["de"][care.key] == "Der Bachverein."
+    assert dict(newest.headings)[care.key] == "Pflege"
 
 
 def test_a_very_long_text_from_right_to_left_with_emoji_is_kept_amended_and_merged(

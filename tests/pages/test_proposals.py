@@ -1002,3 +1002,63 @@ def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
     assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
     assert fields(nameless)["pseudonym"] == "Rosa"
     assert clara.post(counter, data=slip | {"name": "Rosa Reh"}).status_code == 303
+
+
+def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and_amended_in_them(
+    client: TestClient, new_client: NewClient, engine: Engine, town: Town
+) -> None:
+    """Without JavaScript: added, named, moved, refused at the field, asked for, shown by name, and fixed afterwards."""
+    paula, clara = (signed_in(engine, each, new_client()) for each in (town.planner, town.clerk))
+    with Session(engine) as session:
+        (phase,) = phases_of(session, town.procedure.id or 0)
+    desk = f"/verwaltung/planung/{town.procedure.id}/mitgestaltung/{phase.id}"
+
+    def sent(answer: Any, **typed: str) -> dict[str, Any]:
+        pairs = html.fromstring(answer.content).xpath("//main//form[@method='post']")[0].form_values()
+        several = {name: [value for key, value in pairs if key == name] for name in ("opens", "sections")}
+        return {**dict(pairs), **several, "note": "Abschnitte", **typed}
+
+    once = paula.post(desk, data=sent(paula.get(desk), do="add", per_person="3"))
+    twice = paula.post(desk, data=sent(once, **{"own-0-label": "Pflege", "do": "add"}))
+    assert fields(twice).items() >= {"own-0-label": "Pflege", "per_person": "3", "own-1-label": ""}.items()
+    moved = paula.post(
+        desk, data=sent(twice, **{"own-1-label": "Schatten", "own-1-hint": "Wo fehlt er?", "do": "up-1"})
+    )
+    named = sent(moved, per_person="", do="save")
+    assert (named["own-0-label"], named["own-1-label"]) == ("Schatten", "Pflege")
+    nameless = paula.post(desk, data={**named, "own-1-label": "", "own-1-label_en": "Care"})
+    assert (nameless.status_code, fields(nameless)["own-1-label_en"]) == (422, "Care")
+    assert paula.post(desk, data=named).status_code == 303
+
+    form = client.get(f"{HERE}/stellungnahme?kind=proposal&ansicht=eine-seite")
+    assert "Wo fehlt er?" in words(form)
+    keys = [name for name in fields(form) if name.startswith("own_")]
+    assert len(keys) == 2
+    draft = f"{HERE}/stellungnahme/{drafts.new_secret()}"
+    typed = {"kind": "proposal", "title": "Bänke", "text": "Bänke.", keys[0]: "Am Ufer.", "publish": "yes"}
+    checked = client.post(f"{draft}/text", data={**typed, "do": "next"})
+    assert fields(client.get(f"{draft}/text"))[keys[0]].strip() == "Am Ufer.", "kept with the draft"
+    assert "Schatten Am Ufer." in words(client.get(f"{draft}/pruefen"))
+    assert checked.status_code == 303
+    receipt = client.post(f"{draft}/pruefen", data={"do": "send"})
+    assert "Schatten" in words(client.get(receipt.headers["location"]))
+    publish_everything(engine, town)
+    assert "Schatten Am Ufer." in words(client.get(THERE))
+    for amended in (client.get(f"{THERE}/anders"), clara.get("/verwaltung/eingang/aenderung/1")):
+        labels = html.fromstring(amended.content).xpath(f"//label[@for='{keys[0]}' or @for='{keys[1]}']")
+        assert [" ".join(each.text_content().split()).split(" ")[0] for each in labels] == [
+            "Schatten",
+            "Pflege",
+        ]
+
+    # Written in: no button takes them away, names may still change, and what was handed in keeps its own.
+    shown = paula.get(desk)
+    assert not html.fromstring(shown.content).xpath(
+        "//button[@value='add' or starts-with(@value, 'remove-')]"
+    )
+    assert "lassen sich noch ändern" in words(shown)
+    fewer = {name: value for name, value in sent(shown).items() if not name.startswith("own-1-")}
+    assert paula.post(desk, data=fewer).status_code == 422
+    assert paula.post(desk, data=sent(shown, **{"own-0-label": "Schatten und Sonne"})).status_code == 303
+    assert "Schatten und Sonne" in words(client.get(f"{HERE}/stellungnahme?kind=proposal"))
+    assert "Schatten Am Ufer." in words(client.get(THERE))
