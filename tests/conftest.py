@@ -21,6 +21,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx2
+import hypothesis
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -51,6 +52,12 @@ HOST = "auenfurt.localhost"
 """The host name of the cast's first town."""
 
 NOT_TESTED = "NOT TESTED: "
+# Property tests are the same on every run, and a busy machine does not make them fail.
+hypothesis.settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("steady")
+
 # The settings of whoever starts the tests are not the tests' settings; only where the samples lie is worth knowing.
 for name in [name for name in os.environ if name.startswith("DIGILOG_") and name != "DIGILOG_SAMPLES"]:
     del os.environ[name]
