@@ -68,9 +68,10 @@ class House:
     octets_kept: int = 0
     #: Pages that are being made just now; whoever else asks for one of them waits for it.
     making: dict[tuple[object, ...], asyncio.Future[None]] = field(default_factory=dict)
-    #: Who makes such pages: few at once. All of them need the interpreter, and take turns at it; the third to begin would
-    #: only make the first two later. Pages that draw do not stand in this line: what is drawn lets go of the interpreter.
-    makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    #: Who makes such pages: few at once. All of them need the interpreter, and take turns at it; the next to begin would
+    #: only make the others later. No fewer, so that a long comparison or two hold up nobody. Pages that draw do not stand
+    #: in this line: what is drawn lets go of the interpreter.
+    makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
     facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
     fact_octets_kept: int = 0
     _facts_guard: threading.Lock = field(default_factory=threading.Lock)
