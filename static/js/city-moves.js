@@ -40,6 +40,7 @@ export class Moves {
     const floor = this.groundAt(eye.x, -eye.z) + 1.2;
     this.camera.position.set(eye.x, Math.max(eye.y, floor), eye.z);
     this.camera.lookAt(this.target.x, this.target.y, this.target.z);
+    this.camera.updateMatrixWorld(); // whoever chooses something before the next picture chooses it from here
     this.camera.near = clamp(this.distance / 80, 0.2, 4);
     this.camera.updateProjectionMatrix();
     this.changed();

@@ -557,6 +557,7 @@ function City(THREE, told) {
 
   /** Choose what is at a place of the picture, from -1 to 1 to the right and upwards. */
   function pick(x, y) {
+    world.updateMatrixWorld(); // what was put there after the last picture can be chosen too
     ray.setFromCamera(new THREE.Vector2(x, y), camera);
     const pin = ray.intersectObjects(pins)[0];
     if (pin) { showPin(pin.object.userData.pin); return; }
