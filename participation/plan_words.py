@@ -45,6 +45,9 @@ SIGN_WORDS: Mapping[str, str] = {
     "other": N_("Other stipulation"),
 }
 
+#: Where a parcel's number in the land register stands (ALKIS: `flurstnr`).
+_PARCEL_NUMBERS = ("flurstnr", "flurstueck", "flurstuecksnummer", "flstnr")
+
 #: Attributes as data name them, in words; others are shown by the name that they have.
 ATTRIBUTE_WORDS: Mapping[str, str] = {
     "name": N_("Name"),
@@ -79,7 +82,7 @@ ATTRIBUTE_WORDS: Mapping[str, str] = {
     "pflanzjahr": N_("Year of planting"),
     "strasse": N_("Street"),
     "hausnummer": N_("House number"),
-    "flurstueck": N_("Parcel"),
+    **dict.fromkeys(_PARCEL_NUMBERS, N_("Parcel")),
     "gemarkung": N_("Cadastral district"),
 }
 
@@ -137,7 +140,8 @@ def attributes_in_words(words: Sequence[tuple[str, str]], language: str) -> tupl
 
 
 def name_of(feature: Feature, language: str) -> str:
-    """What an object is called: by its name, or what a plan says it is, or its own id."""
+    """What an object is called: by its name, or what a plan says it is, or its number in the land
+    register, or its own id."""
     if feature.name:
         return feature.name
     known = {name.casefold(): value for name, value in feature.words}
@@ -146,4 +150,7 @@ def name_of(feature: Feature, language: str) -> str:
             known.get("besondereartderbaulnutzung", "").removesuffix(".0"), ""
         )
         return use or sign_words(known["sign"], language)
+    parcel = next((known[column] for column in _PARCEL_NUMBERS if known.get(column)), "")
+    if parcel:
+        return str(i18n.translations(language).gettext(N_("Parcel %(number)s"))) % {"number": parcel}
     return feature.identifier

@@ -3,6 +3,8 @@
 // The skeleton (geo/maps.py) has made the L.map and registered it; everything this needs to know stands in data-*
 // attributes of its container. Nothing that a visitor wrote is ever read as HTML: text goes in by textContent.
 
+import { followTheme, onPaper } from "./map-look.js";
+
 const L = window.L;
 const container = document.querySelector(".d-map__canvas");
 const map = window.digilogMaps[container.id];
@@ -32,23 +34,7 @@ function link(text, url, className = "") {
 
 // ---- look and motion ------------------------------------------------------------------------------------------------
 
-const darkDevice = matchMedia("(prefers-color-scheme: dark)");
-const onPaper = matchMedia("print");
-
-function showTheme() {
-  if (onPaper.matches) return; // no time to load other tiles; css/map.css makes dark ones light
-  const theme = document.documentElement.dataset.theme;
-  const dark = theme === "dark" || (theme === "system" && darkDevice.matches);
-  map.eachLayer((layer) => {
-    if (!layer.options.darkUrl) return;
-    layer.lightUrl ??= layer._url;
-    const wanted = dark ? layer.options.darkUrl : layer.lightUrl;
-    if (layer._url !== wanted) layer.setUrl(wanted);
-  });
-}
-
-showTheme();
-darkDevice.addEventListener("change", showTheme);
+const showTheme = followTheme(map);
 
 // On paper the picture stays as it is on the screen, made smaller as a whole: Leaflet is not asked again.
 function noteSize() {

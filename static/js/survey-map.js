@@ -1,6 +1,8 @@
 // A place on the map, for the questions of a survey that ask for one: one map, opened beside the question whose button was pressed.
 // Without this script the same button shows a picture of the map to click on (participation/pages/survey_places.py).
 
+import { followTheme } from "./map-look.js";
+
 const L = window.L;
 const holder = document.querySelector("[data-place-map]");
 const container = holder.querySelector(".d-map__canvas");
@@ -10,29 +12,13 @@ const words = JSON.parse(settings.words);
 const status = holder.querySelector("[data-map-status]");
 const remover = holder.querySelector("[data-map-remove]");
 const language = document.documentElement.lang;
+followTheme(map);
 
 let name = ""; // of the question that it is open for
 let opener = null;
 let pin = null;
 
 const field = (part) => document.querySelector(`input[name="${name}-${part}"]`);
-
-// ---- look -----------------------------------------------------------------------------------------------------------
-
-const darkDevice = matchMedia("(prefers-color-scheme: dark)");
-
-function showTheme() {
-  const theme = document.documentElement.dataset.theme;
-  const dark = theme === "dark" || (theme === "system" && darkDevice.matches);
-  map.eachLayer((layer) => {
-    if (!layer.options.darkUrl) return;
-    layer.lightUrl ??= layer._url;
-    const wanted = dark ? layer.options.darkUrl : layer.lightUrl;
-    if (layer._url !== wanted) layer.setUrl(wanted);
-  });
-}
-showTheme();
-darkDevice.addEventListener("change", showTheme);
 
 container.setAttribute("role", "application");
 container.setAttribute("aria-labelledby", "map-heading");
