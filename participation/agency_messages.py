@@ -119,7 +119,7 @@ def letter_of(message: AgencyMessage, told: Told) -> bytes:
     if message.words and message.kind == "invitation":
         paragraphs.append(message.words)
     if message.why:
-        paragraphs.append(f"{message.why} ({message.source})")
+        paragraphs.append(f"{message.why} ({i18n.cited(message.source, language)})")
     if message.is_assumed and message.received_on:
         paragraphs.append(
             _(

@@ -1,4 +1,4 @@
-"""Languages: catalogues, and dates and numbers as people write them.
+"""Languages: catalogues, and dates, numbers and sections of laws as people write them.
 
 Messages are English in templates and code; each other language has one `.po` file per room in
 `participation/locale/<language>/`. All files of a language are one catalogue.
@@ -6,9 +6,10 @@ Messages are English in templates and code; each other language has one `.po` fi
 
 import gettext as _gettext
 import hashlib
+import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from functools import cache, lru_cache
@@ -158,6 +159,64 @@ def filesize(octets: int, language: str) -> str:
     return f"{octets} B"
 
 
+# How the rules name their sources (consultations/law.py): the law, then its sections, then a remark in brackets.
+_SECTIONS = re.compile(r"(?P<law>\w+) (?P<sections>(?:§|Art\.).+?)(?P<remark> \([^()]*[^()\d][^()]*\))?")
+_GERMAN_REMARKS = {
+    "old": "alte Fassung",
+    "Bavaria deviates: BayLplG": "in Bayern abweichend: BayLplG",
+    "federal bodies; a promise of the municipality": "Pflicht des Bundes; eine Zusage der Gemeinde",
+}
+_GERMAN_PARTS = (
+    (r"(§§?|Art\.) ?(?=\d)", "\\1\u00a0"),
+    (r" ?\((\d+[a-z]?)\)", r" Abs. \1"),
+    (r"S\. ?(?=\d)", "Satz "),
+    (r"no\. ?(?=\d)", "Nr. "),
+    (r"alt\. ?(?=\d)", "Alt. "),
+    (r"first alternative", "Alt. 1"),
+    (r" or ", " oder "),
+    (r"\(old\)", "(alte Fassung)"),
+)
+_ENGLISH_PARTS = (
+    (r"(§§?|Art\.) ?(?=\d)", "\\1\u00a0"),
+    (r"S\. ?(?=\d)", "sentence "),
+    (r"(no\.|alt\.) ?(?=\d)", r"\1 "),
+)
+
+
+@_said_before
+def cited(source: str, language: str) -> str:
+    """The source of a rule as lawyers of the language write it: “BauGB §3(2) S.4” is “§ 3 Abs. 2 Satz 4 BauGB”.
+
+    What names no section (a judgment) stays as it is; a section without its law belongs to the law before it."""
+    clauses, law = [], ""
+    for clause in re.split(r"; (?![^(]*\))", source):
+        found = _SECTIONS.fullmatch(f"{law} {clause}" if law and clause.startswith("§") else clause)
+        if found is None:
+            clauses.append(_replaced(clause, _GERMAN_PARTS if language == "de" else _ENGLISH_PARTS))
+            continue
+        law = found["law"]
+        if language == "de":
+            remark = _german_remark(found["remark"] or "")
+            clauses.append(f"{_replaced(found['sections'], _GERMAN_PARTS)} {law}{remark}")
+        else:
+            clauses.append(_replaced(clause, _ENGLISH_PARTS))
+    return "; ".join(clauses)
+
+
+def _replaced(text: str, parts: Sequence[tuple[str, str]]) -> str:
+    for pattern, words in parts:
+        text = re.sub(pattern, words, text)
+    return text.strip()
+
+
+def _german_remark(remark: str) -> str:
+    inner = remark.strip(" ()")
+    dated = re.fullmatch(r"(until )?(\d{4}-\d\d-\d\d)", inner)
+    if dated:
+        return f" ({'bis' if dated[1] else 'seit'} {date_short(date.fromisoformat(dated[2]), 'de')})"
+    return f" ({_GERMAN_REMARKS.get(inner, inner)})" if inner else ""
+
+
 #: Filters of the templates; each takes the language as its last argument.
 FILTERS: dict[str, Callable[..., str]] = {
     "date_long": date_long,
@@ -169,4 +228,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "time_short": time_short,
     "number": number,
     "filesize": filesize,
+    "cited": cited,
 }
