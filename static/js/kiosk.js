@@ -25,6 +25,9 @@ document.addEventListener("contextmenu", (event) => event.preventDefault());
 
 // ---- a fresh start --------------------------------------------------------------------------------------------------
 
+let waiting = 0;
+let left = 0;
+let counting = 0;
 const dialog = document.createElement("dialog");
 dialog.className = "k-still";
 dialog.setAttribute("aria-labelledby", "k-still-heading");
@@ -38,6 +41,7 @@ const button = (label, kind, act) => {
   return made;
 };
 const begin = () => {
+  clearInterval(counting); // a second start would break off the first, and a slow answer never come
   // What was typed is not asked about (static/js/base.js): the next visitor is not to see it.
   for (const form of document.querySelectorAll("form[data-keep]")) form.dispatchEvent(new Event("submit"));
   location.replace(start);
@@ -47,9 +51,6 @@ line.append(button(words.stay, "primary", () => { dialog.close(); touched(); }),
 dialog.append(heading, text, line);
 document.body.append(dialog);
 
-let waiting = 0;
-let left = 0;
-let counting = 0;
 const isFirst = location.pathname === new URL(start, location.href).pathname;
 
 function ask() {

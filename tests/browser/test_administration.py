@@ -13,6 +13,7 @@ from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from tests import cast
+from tests.browser.steps import go
 from tests.cast import NOW, Town
 from tests.conftest import Axe, NewPage
 from tests.live import LiveServer
@@ -84,7 +85,7 @@ def test_every_page_is_without_barriers_and_nothing_scrolls_sideways(
     page.get_by_role("button", name="Einladen").click()
     link = page.get_by_label("Link zum Wählen des Passworts").input_value()
     look("link")
-    page.get_by_role("link", name="Fertig").click()
+    go(page.get_by_role("link", name="Fertig"))
     look("member")
     page.context.clear_cookies()
     page.goto(urlsplit(link).path)

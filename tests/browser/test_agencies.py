@@ -19,6 +19,7 @@ from participation.database import unit_of_work
 from participation.house import link_key
 from participation.identity import COOKIE
 from tests import cast
+from tests.browser.steps import go
 from tests.cast import NOW
 from tests.conftest import Axe, NewPage
 from tests.live import Served
@@ -97,7 +98,7 @@ def test_an_agency_answers_by_link(
     dora.goto(drafting)
     expect(dora.get_by_text("Bitte die Böschung nennen.")).to_be_visible()
     dora.get_by_label("Was Sie sagen möchten").first.fill("Ab der Böschung bleiben zehn Meter frei.")
-    dora.get_by_role("button", name="Zur Freigabe weitergeben").click()
+    go(dora.get_by_role("button", name="Zur Freigabe weitergeben"))
 
     karl.goto(releasing)
     karl.get_by_role("button", name="Freigeben und absenden").click()

@@ -16,6 +16,7 @@ from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from tests import cast
+from tests.browser.steps import go
 from tests.cast import NOW, Town
 from tests.conftest import Axe, NewPage
 from tests.live import LiveServer
@@ -80,7 +81,7 @@ def fine(axe: Axe) -> Callable[[Page], None]:
 
 
 def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).first.click()
+    go(page.get_by_role("button", name=name, exact=True).first)
 
 
 def look_up(page: Page, code: str) -> None:
@@ -182,7 +183,7 @@ def test_a_letter_goes_the_same_way_as_everything_else(
 
     moderator.goto("/verwaltung/moderation/entschieden")
     fine(moderator)
-    moderator.get_by_role("link", name=re.compile("Die alten Linden")).first.click()
+    go(moderator.get_by_role("link", name=re.compile("Die alten Linden")).first)
     fine(moderator)
     press(moderator, "Letzte Entscheidung zurücknehmen")
     fine(moderator)

@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 from sqlmodel import Session
 
 from tests import cast
+from tests.browser.steps import go
 from tests.conftest import Axe, NewPage
 from tests.live import LiveServer
 
@@ -59,7 +60,7 @@ def test_display_settings_need_no_script_and_lead_back(new_page: NewPage, axe: A
     page.get_by_role("button", name="Darstellung").click()
     page.get_by_role("radio", name="Dunkel").check()
     page.get_by_role("radio", name="Sehr groß").check()
-    page.get_by_role("button", name="Übernehmen").click()
+    go(page.get_by_role("button", name="Übernehmen"))
     assert page.url.endswith("/muster")
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.locator("html").get_attribute("data-text-size") == "huge"

@@ -25,6 +25,7 @@ from consultations.places import Layer, PlaceInput, PlaceKind
 from consultations.procedures import Procedure
 from geo.geometry import from_lonlat, from_metres, metres_of
 from tests import cast
+from tests.browser.steps import go
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import Axe, NewPage
 from tests.live import LiveServer
@@ -367,7 +368,7 @@ def test_without_javascript_a_click_on_the_plan_chooses_a_place(
 ) -> None:
     page = new_page(java_script_enabled=False, viewport={"width": 1280, "height": 900})
     page.goto(f"{MAP}?ansicht=plan")
-    page.get_by_role("link", name="Einen Ort im Plan wählen").click()
+    go(page.get_by_role("link", name="Einen Ort im Plan wählen"))
     axe(page)
     picture = page.locator("input[type=image]")
     picture.click(position={"x": 480, "y": 300})

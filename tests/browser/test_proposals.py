@@ -18,6 +18,7 @@ from consultations.moderation import Action, Decision
 from consultations.permissions import Role
 from participation.database import unit_of_work
 from tests import cast
+from tests.browser.steps import go
 from tests.browser.test_journeys import LOOKS, Arrive, access_code, arrive, fine, look_up, press
 from tests.cast import NOW, Town
 from tests.live import LiveServer
@@ -48,7 +49,7 @@ def write(page: Page, fine: Callable[[Page], None], title: str, what: str) -> st
     """Propose something from the list on, step by step; the access code of the receipt."""
     page.goto(f"{HERE}/vorschlaege")
     fine(page)
-    page.get_by_role("link", name="Einen Vorschlag schreiben").first.click()
+    go(page.get_by_role("link", name="Einen Vorschlag schreiben").first)
     fine(page)
     page.locator("[name=title]").fill(title)
     page.locator("[name=text]").fill(what)
@@ -88,13 +89,13 @@ def test_written_improved_and_merged(
     look_up(author, code)
     press(author, "Weiterschreiben, auch mit anderen")
     fine(author)
-    author.get_by_role("link", name="Was schlagen Sie vor?").first.click()
+    go(author.get_by_role("link", name="Was schlagen Sie vor?").first)
     fine(author)
     press(author, "Übernehmen")
     fine(author)
     other.goto(THERE)
     expect(other.locator("main")).to_contain_text("acht Bänke")
-    other.get_by_role("link", name=re.compile("Was sich in Fassung 2")).first.click()
+    go(other.get_by_role("link", name=re.compile("Was sich in Fassung 2")).first)
     fine(other)
 
     # Another one that wishes the same goes into it, with the consent of both.
@@ -102,7 +103,7 @@ def test_written_improved_and_merged(
     show_everything(live_server, town)
     look_up(other, second)
     press(other, "Weiterschreiben, auch mit anderen")
-    other.get_by_role("link", name="Mit einem anderen zusammenlegen").click()
+    go(other.get_by_role("link", name="Mit einem anderen zusammenlegen"))
     fine(other)
     other.get_by_label("Nummer des anderen Vorschlags").fill("ID-0001")
     press(other, "Weiter")
@@ -111,7 +112,7 @@ def test_written_improved_and_merged(
     press(other, "Die andere Seite fragen")
     fine(other)
     author.goto("/mitschreiben/vorschlag")
-    author.get_by_role("link", name="Stühle am Mühlbach").click()
+    go(author.get_by_role("link", name="Stühle am Mühlbach"))
     fine(author)
     press(author, "Zustimmen")
     fine(author)
@@ -144,15 +145,15 @@ def test_at_the_counter_answered_followed_and_built(
 
     visitor = arrive(None)
     visitor.goto(THERE)
-    visitor.get_by_role("link", name="Unterstützen").first.click()
+    go(visitor.get_by_role("link", name="Unterstützen").first)
     fine(visitor)
     press(visitor, "Unterstützen")
     fine(visitor)
-    visitor.get_by_role("link", name=re.compile("Sagen Sie mir|Bescheid|was daraus wird")).first.click()
+    go(visitor.get_by_role("link", name=re.compile("Sagen Sie mir|Bescheid|was daraus wird")).first)
     fine(visitor)
     visitor.locator("[name=email]").fill("nora@example.org")
     visitor.locator("[name=agrees]").check()
-    visitor.locator("main form button").last.click()
+    go(visitor.locator("main form button").last)
     fine(visitor)
 
     # The office judges and writes, a second person agrees, the planner publishes.
@@ -173,22 +174,22 @@ def test_at_the_counter_answered_followed_and_built(
     fine(office)
     office.locator("[name=cost_from]").fill("8000")
     office.locator("[name=cost_to]").fill("9000")
-    office.locator("button[value=hand_on]").click()
+    go(office.locator("button[value=hand_on]"))
     fine(office)
     planner = arrive(town.planner)
     planner.goto("/verwaltung/bewertung/vorschlaege/1")
-    planner.locator("button[value=approve]").click()
+    go(planner.locator("button[value=approve]"))
     fine(planner)
     planner.goto(f"/verwaltung/bewertung/{town.procedure.id}")
     planner.locator("[name=chosen]").first.check()
-    planner.locator("button[value=publish]").click()
+    go(planner.locator("button[value=publish]"))
     fine(planner)
 
     planner.goto("/verwaltung/umsetzung/1")
     planner.locator("[name=title]").fill("Bänke aufstellen")
     planner.locator("[name=day]").fill(f"{NOW:%Y-%m-%d}")
     planner.locator("[name=state]").select_option("reached")
-    planner.locator("button[value=add]").click()
+    go(planner.locator("button[value=add]"))
     fine(planner)
     visitor.goto(THERE)
     for expected in ("Das machen wir.", "8.000 bis 9.000 €", "Bänke aufstellen", "1 Person"):

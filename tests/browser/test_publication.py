@@ -19,6 +19,7 @@ from participation import identity
 from participation.database import unit_of_work
 from participation.identity import COOKIE
 from tests import cast
+from tests.browser.steps import go
 from tests.conftest import Axe, Clock, NewPage
 from tests.live import Served
 
@@ -70,7 +71,7 @@ def paper(name: str) -> FilePayload:
 
 
 def press(page: Page, value: str) -> None:
-    page.locator(f"button[name=do][value={value}]").last.click()  # the first may be the one of the Enter key
+    go(page.locator(f"button[name=do][value={value}]").last)  # the first may be the one of the Enter key
 
 
 @pytest.mark.timeout(300)  # some thirty pages one after the other, on a machine that is busy
@@ -109,7 +110,7 @@ def test_a_planner_goes_from_the_template_to_the_certificate(
     page.check(f"input[name=template][value={way.template}]")
     page.fill("#title", "Am Anger")
     page.fill("#key", "BP-20")
-    page.get_by_role("button", name="Anlegen").click()
+    go(page.get_by_role("button", name="Anlegen"))
     address = page.url.partition("?")[0]
 
     page.goto(f"{address}/texte")
@@ -141,7 +142,7 @@ def test_a_planner_goes_from_the_template_to_the_certificate(
     expect(page.locator(".d-queue__row")).to_have_count(4)
 
     page.goto(address)
-    page.locator("form[action$='/veroeffentlichen'] button").click()
+    go(page.locator("form[action$='/veroeffentlichen'] button"))
     page.goto(f"{address}/kalender")
     fine("calendar")
     phase = page.goto(address) and page.locator("a[href$='/freigabe']").first.get_attribute("href")
@@ -177,7 +178,7 @@ def test_a_planner_goes_from_the_template_to_the_certificate(
     for _ in range(page.locator("button[value=reason]").count()):
         page.locator(".a-reason summary").first.click()
         page.locator(".a-reason textarea").first.fill("Das Rechtsamt hat verglichen.")
-        page.locator(".a-reason button[value=reason]").first.click()
+        go(page.locator(".a-reason button[value=reason]").first)
     fine("release-ready")
     press(page, "release")
     expect(page.get_by_text("Freigegeben am 10. Februar 2027").first).to_be_visible()
