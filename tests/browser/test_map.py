@@ -333,7 +333,9 @@ def test_the_dark_theme_asks_for_dark_tiles_only_and_paper_is_light(hearing: Pro
     assert paper.mean() > 190
     assert paper.std() > 8
     page.goto(f"{MAP}?ansicht=plan")
-    plan = np.asarray(Image.open(io.BytesIO(page.locator("svg.d-plan").screenshot())).convert("L"))
+    page.wait_for_function("matchMedia('print').matches")  # a new page hears of it a moment later
+    drawn = page.locator("svg.d-plan").screenshot(animations="disabled")
+    plan = np.asarray(Image.open(io.BytesIO(drawn)).convert("L"))
     assert plan.mean() > 190
     assert plan.std() > 8
 
