@@ -25,7 +25,12 @@ SCRIPTS = (
     "static/js/city-tiles.js",
 )
 #: What the map in two dimensions loads.
-MAP_SCRIPTS = ("static/vendor/leaflet/leaflet.js", "static/js/base.js", "static/js/map.js", "static/js/map-look.js")
+MAP_SCRIPTS = (
+    "static/vendor/leaflet/leaflet.js",
+    "static/js/base.js",
+    "static/js/map.js",
+    "static/js/map-look.js",
+)
 X0, Y0 = 640_000.0, 5_360_000.0
 LON, LAT = degrees_of(X0 + 400, Y0 + 400)
 
