@@ -5,7 +5,7 @@ questions that pages ask. What is not public is neither above nor below for the 
 or gone, stands by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from consultations.procedures import (
     MOST_LEVELS,
     PUBLIC_STATES,
     Procedure,
+    ProcedureState,
     for_staff,
     nesting_problem,
     parents_of,
@@ -68,6 +69,11 @@ def parts(session: Session, procedure_id: int) -> list[Part]:
         .order_by(col(Procedure.title), col(Procedure.id))
     ).all()
     return below(rows, procedure_id)
+
+
+def shown(parts: Iterable[Part]) -> list[Part]:
+    """Those whose plans the picture and the map of a whole show: not what was withdrawn."""
+    return [part for part in parts if part.procedure.state != ProcedureState.WITHDRAWN.value]
 
 
 def all_parts(session: Session) -> list[Procedure]:

@@ -17,7 +17,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from consultations import journal, nesting
 from consultations.nesting import Part
 from consultations.permissions import Actor
-from consultations.procedures import Procedure, ProcedureState, require_planner
+from consultations.procedures import Procedure, require_planner
 from consultations.refusals import Code, Refusal
 from consultations.tables import Json, UtcDateTime
 from consultations.text import normalise
@@ -285,7 +285,7 @@ class Group:
 def groups_of(session: Session, procedure: Procedure) -> list[Group]:
     """The variants that the public sees in the picture of a consultation: its own, then those of the parts that belong to
     it, in the order of `nesting.parts`, without parts that are drafts or were withdrawn. Two queries."""
-    shown = [Part(procedure, 0), *_shown(nesting.parts(session, procedure.id or 0))]
+    shown = [Part(procedure, 0), *nesting.shown(nesting.parts(session, procedure.id or 0))]
     rows = session.exec(
         select(Variant)
         .where(
@@ -306,13 +306,9 @@ def groups_of_all(session: Session, procedures: Iterable[Procedure]) -> dict[int
     ).all()
     parts = nesting.all_parts(session)
     return {
-        each.id or 0: _grouped([Part(each, 0), *_shown(nesting.below(parts, each.id or 0))], rows)
+        each.id or 0: _grouped([Part(each, 0), *nesting.shown(nesting.below(parts, each.id or 0))], rows)
         for each in procedures
     }
-
-
-def _shown(parts: Iterable[Part]) -> list[Part]:
-    return [part for part in parts if part.procedure.state != ProcedureState.WITHDRAWN.value]
 
 
 def _grouped(parts: Sequence[Part], rows: Sequence[Variant]) -> list[Group]:

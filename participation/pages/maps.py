@@ -12,7 +12,7 @@ from starlette.responses import Response
 from wtforms import Form, StringField
 from wtforms.validators import Length, Optional
 
-from consultations import nearby, places, proposal_lists, published, variants, whereabouts
+from consultations import nearby, places, proposal_lists, published, whereabouts
 from consultations.permissions import Permission
 from consultations.places import Place
 from consultations.procedures import Procedure, localised
@@ -37,6 +37,7 @@ from participation.pages.map_plan import takes_something as takes_something
 from participation.pages.map_plan import ways_of as ways_of
 from participation.pages.map_things import ObjectLine
 from participation.pages.place_words import kind_and_district, where_in_words
+from participation.pages.shown_variants import groups_here
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -158,7 +159,7 @@ def hearing_map(visit: Visit) -> Response:
             legend=legend_of(visit, procedure, layers),
             layers=spelled_choice(layers),
             compare_url=visit.url("compare", slug=procedure.slug)
-            if procedure.plan_area and variants.variants_of(visit.session, procedure.id or 0)
+            if procedure.plan_area and groups_here(visit, procedure)[0]
             else "",
         ),
     )

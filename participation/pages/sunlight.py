@@ -17,11 +17,11 @@ from wtforms import DateField, Form, RadioField, TimeField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Optional
 
-from consultations import places, variants
+from consultations import places
 from consultations.deadlines import LEGAL_TIME
 from consultations.permissions import Permission
 from consultations.procedures import Procedure, localised
-from consultations.variants import Group, Variant
+from consultations.variants import Group
 from geo.geometry import wkb_to_geojson
 from geo.plans import Tint, static_plan_svg
 from geo.views import View
@@ -30,11 +30,20 @@ from participation.cityscape import Built, Cityscape
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, colours_url
 from participation.pages.map_ground import base_map, in_degrees, sources_at
-from participation.pages.shown_variants import OWN, field_of, groups_here, titled
+from participation.pages.shown_variants import (
+    OWN,
+    TODAY,
+    Chosen,
+    asked_for,
+    choices_of,
+    field_of,
+    groups_here,
+    legend_of,
+    titled,
+)
 from participation.web import Visit, page
 
 if TYPE_CHECKING:
-    from geo.city import City
     from geo.shadows import Cast
 
 #: Marks a message for the catalogues.
@@ -61,9 +70,6 @@ AROUND = 90.0
 ROWS = 25
 #: Less than this is not told, in hours: no more than the steps can say.
 WORTH_TELLING = 0.25
-#: What the fields send that choose what is built, for nothing.
-TODAY = "heute"
-
 
 WINDS = (
     N_("north"), N_("north-east"), N_("east"), N_("south-east"),
@@ -141,26 +147,20 @@ class SunPage:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the address asks for: a moment, and the variants that the picture shows (none: as it is today)."""
+    """What the address asks for: a moment, and what the picture shows of what is planned."""
 
     moment: datetime
-    groups: Sequence[Group]
-    chosen: tuple[Variant, ...]
+    chosen: Chosen
     elsewhere: tuple[tuple[str, str], ...]
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        return self.chosen.groups
 
     @property
     def fields(self) -> dict[str, str]:
         """What the fields say that choose what is built."""
-        rows = set(self.chosen_ids)
-        found = {
-            field_of(group): next((str(row.id) for row in group.rows if row.id in rows), TODAY)
-            for group in self.groups
-        }
-        return found or {OWN: TODAY}
-
-    @property
-    def chosen_ids(self) -> tuple[int, ...]:
-        return tuple(row.id or 0 for row in self.chosen)
+        return self.chosen.fields() or {OWN: TODAY}
 
 
 @page("/beteiligungen/{slug}/schatten", name="sunlight", may=Permission.READ_PUBLIC, shared=True)
@@ -231,27 +231,13 @@ def sunlight(visit: Visit) -> Response:
 
 def _form_of(visit: Visit, asked: _Asked) -> SunForm:
     """The form with what was asked for: a field for each consultation that has variants here."""
-    fields = {}
-    for name in asked.fields:
-        group = next((each for each in asked.groups if field_of(each) == name), None)
-        own = group is None or not group.level
-        legend = (
-            N_("What is built")
-            if group is None or own
-            else localised(group.procedure, visit.language, "title")
+    today = SelectChoice(TODAY, N_("As it is today"))
+    fields = {
+        field_of(group): RadioField(
+            legend_of(visit, group), choices=[*choices_of(visit, group), today], validate_choice=False
         )
-        rows = group.rows if group else ()
-        fields[name] = RadioField(
-            legend,
-            choices=[
-                *(
-                    SelectChoice(str(row.id), variants.localised(row, visit.language, "title"))
-                    for row in rows
-                ),
-                SelectChoice(TODAY, N_("As it is today")),
-            ],
-            validate_choice=False,
-        )
+        for group in asked.groups
+    } or {OWN: RadioField(N_("What is built"), choices=[today], validate_choice=False)}
     form: SunForm = visit.form(type("SunFormOfPlan", (SunForm,), fields))
     for name, value in asked.fields.items():
         form[name].data = value
@@ -264,7 +250,7 @@ def _together(visit: Visit, asked: _Asked, at: Callable[..., str]) -> tuple[Choi
     if len(asked.groups) < 2:
         return ()
     nothing = dict.fromkeys(asked.fields, TODAY)
-    first = {field_of(group): str(group.rows[0].id) for group in asked.groups}
+    first = Chosen(asked.groups, sun_hours.shown_first(asked.groups)).fields()
     return tuple(
         Choice(visit.gettext(words), at(**fields), fields == asked.fields)
         for words, fields in (
@@ -277,7 +263,7 @@ def _together(visit: Visit, asked: _Asked, at: Callable[..., str]) -> tuple[Choi
 def _columns(visit: Visit, asked: _Asked) -> tuple[str, ...]:
     """What the columns of tables stand for, as `sun_hours.plans_of` counts them."""
     if len(asked.groups) > 1:
-        return (visit.gettext("With what is chosen above"),) if asked.chosen else ()
+        return (visit.gettext("With what is chosen above"),) if asked.chosen.rows else ()
     return tuple(titled(visit, group, row) for group in asked.groups for row in group.rows)
 
 
@@ -346,12 +332,8 @@ def _asked(visit: Visit, procedure: Procedure) -> _Asked:
     except ValueError:
         at = time(15, 0)
     groups, elsewhere = groups_here(visit, procedure)
-    chosen = []
-    for group, first in zip(groups, sun_hours.shown_first(groups), strict=True):
-        wanted = asked.get(field_of(group), "")
-        if wanted != TODAY:
-            chosen.append(next((row for row in group.rows if str(row.id) == wanted), first))
-    return _Asked(datetime.combine(day, at, LEGAL_TIME), groups, tuple(chosen), elsewhere)
+    chosen = asked_for(asked, groups, sun_hours.shown_first(groups))
+    return _Asked(datetime.combine(day, at, LEGAL_TIME), chosen, elsewhere)
 
 
 # --- a moment --------------------------------------------------------------------------------------
@@ -397,21 +379,22 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
             degrees=round(elevation),
         )
         towards = tuple(sun.towards(seen, scape.lon, scape.lat)[0].tolist())
-        together = cityscape.built(visit.house, asked.chosen)
-        cast = _cast(scape, together, towards)
-        tints = _tints(cast, together.bodies) if together else [Tint(_wkb(cast.before), "shade", 0.42)]
-        if together and len(asked.chosen) > 1:
+        built = asked.chosen.rows
+        together = cityscape.built(visit.house, built)
+        cast = cast_of(scape, together, towards)
+        tints = tints_of(cast, together)
+        if together and len(built) > 1:
             chosen = _area_words(visit, visit.gettext("All that is chosen together"), cast)
             areas.append(chosen)
         several = len(asked.groups) > 1
         for group in asked.groups:
             # Where several plan something, only what is chosen is told: all would be too much to read.
             for row in group.rows:
-                alone = cityscape.built(visit.house, [row]) if row in asked.chosen or not several else None
+                alone = cityscape.built(visit.house, [row]) if row in built or not several else None
                 if alone is not None:
-                    words_of = _area_words(visit, titled(visit, group, row), _cast(scape, alone, towards))
+                    words_of = _area_words(visit, titled(visit, group, row), cast_of(scape, alone, towards))
                     areas.append(words_of)
-                    if [row] == list(asked.chosen):
+                    if (row,) == built:
                         chosen = words_of
     title = visit.gettext("Shadows around the plan area")
     svg = static_plan_svg(
@@ -425,10 +408,13 @@ def _shown(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) 
     return _Shown(svg, words, " ".join((words, *areas)), tuple(areas), chosen, cast, tuple(tints))
 
 
-def _tints(found: "Cast", bodies: "City") -> list[Tint]:
+def tints_of(found: "Cast", built: Built | None) -> list[Tint]:
+    """A shadow as a plan shows it: what stays, what is new, what is gone, and what is built (None: as it is today)."""
     import shapely
 
-    standing = shapely.union_all(bodies.footprints)
+    if built is None:
+        return [Tint(_wkb(found.before), "shade", 0.42)]
+    standing = shapely.union_all(built.bodies.footprints)
     kept = shapely.difference(found.after, found.new)
     return [
         Tint(_wkb(kept), "shade", 0.42),
@@ -454,7 +440,8 @@ def _area_words(visit: Visit, title: str, cast: "Cast") -> str:
 
 
 @lru_cache(maxsize=256)
-def _cast(scape: Cityscape, built: Built | None, towards: tuple[float, float, float]) -> "Cast":
+def cast_of(scape: Cityscape, built: Built | None, towards: tuple[float, float, float]) -> "Cast":
+    """The shadow before and after something is built (None: nothing), with the sun in this direction (a unit vector)."""
     import numpy as np
 
     from geo.shadows import cast
@@ -487,7 +474,7 @@ def _picture_view(scape: Cityscape) -> View:
 
 def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked) -> tuple[Loss, ...]:
     """Façades and open areas that lose sun on this day, those that lose most first."""
-    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen)
+    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen.rows)
     if not built:
         return ()
     own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
@@ -530,7 +517,7 @@ def _course(
     visit: Visit, scape: Cityscape, asked: _Asked, hours: Sequence[int]
 ) -> tuple[tuple[str, ...], ...]:
     """Newly shaded ground at the full hours of the day."""
-    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen)
+    built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen.rows)
     if not built:
         return ()
     found = sun_hours.areas_of(scape, built, asked.moment.date(), tuple(hours))

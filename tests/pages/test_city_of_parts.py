@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import shapely
 from lxml import html
-from pydantic import SecretStr
 from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -28,15 +27,25 @@ from participation import cityscape, jobs, scenes, sun_hours
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.jobs import Job
-from participation.settings import Settings
 from participation.things import Choice
 from tests import cast, scapes
 from tests.cast import NOW, Town
+from tests.conftest import _settings
 from tests.databases import Databases
 from tests.html import structure_faults
 from tests.queries import counted
 
 AT = (10.701, 48.3007)
+ADDRESSES = (
+    "3d",
+    "3d/szene.json",
+    "schatten",
+    "schatten.json",
+    "3d/gebaeude",
+    "vergleich",
+    "karte",
+    "karte/objekte.json",
+)
 MOMENT = {"tag": "2027-03-21", "uhr": "15:00"}
 
 
@@ -107,13 +116,7 @@ def _plan(
 def quarter(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarter]:
     folder: Path = tmp_path_factory.mktemp("quarter")
     with databases.sqlite(folder / "digilog.sqlite") as url:
-        settings = Settings(
-            database_url=url,
-            data_dir=folder,
-            secret=SecretStr("a secret that only the tests know, and long"),
-            in_process_worker=False,
-        )
-        app = create_app(settings, clock=lambda: NOW)
+        app = create_app(_settings(url, folder), clock=lambda: NOW)
         engine = make_engine(url)
         with unit_of_work(engine, write=True) as session:
             town = cast.found(session)
@@ -218,6 +221,78 @@ def test_shadows_in_an_area_are_those_of_all_that_is_chosen_of_its_parts(quarter
     assert "geheim" not in page
 
 
+def rows_of(page: str) -> dict[str, dict[str, list[str]]]:
+    """The tables of a comparison by what they are called: what, on the left, on the right, the difference."""
+    tables: Any = html.fromstring(page).xpath("//main//table")
+    return {
+        table.xpath("string(caption)"): {
+            cells[0]: cells[1:]
+            for cells in ([" ".join(each.text_content().split()) for each in row] for row in table.xpath(".//tbody/tr"))
+        }
+        for table in tables
+    }  # fmt: skip
+
+
+def test_the_comparison_of_an_area_holds_what_its_parts_plan_and_tells_each_of_them_for_itself(
+    quarter: Quarter,
+) -> None:
+    own = "wohnen-am-muehlbach"
+    weg, mill = (each["group"] for each in quarter.json("bachquartier/3d/szene.json")["variants"][:2])
+    hoch, niedrig, block = (quarter.rows[each] for each in ("Hoch", "Niedrig", "Block G-1"))
+    page = quarter.get("bachquartier/vergleich")
+    assert "/beteiligungen/bachquartier/vergleich" in quarter.get("bachquartier/karte")
+    # At first today, and of each part what its planners put first.
+    names = [f"{side}-{each}" for side in ("links", "rechts") for each in (weg, mill)]
+    assert (
+        found_in(page, "//select[starts-with(@name, 'links') or starts-with(@name, 'rechts')]/@name") == names
+    )
+    chosen = "//select[starts-with(@name, '{}')]/option[@selected]/@value"
+    assert found_in(page, chosen.format("links")) == ["heute", "heute"]
+    assert found_in(page, chosen.format("rechts")) == [str(block), str(hoch)]
+    sides: Any = html.fromstring(page).xpath("//figure//*[local-name()='svg']")
+    assert [html.tostring(each).decode().count('fill="var(--map-planned') for each in sides] == [0, 2]
+    assert found_in(page, "//a[text()='Weit weg']/@href") == ["/beteiligungen/weit-weg/vergleich"]
+    # All of it together, and each part as its own comparison tells it.
+    told = rows_of(page)
+    assert list(told) == ["Alles zusammen", "Bachweg", "Wohnen am Mühlbach"]
+    whole = told["Alles zusammen"]
+    assert whole["Gebäude"][2] == "1 Gebäude mehr", "two new ones, one of today's is replaced"
+    assert whole["Überbauter Boden"][2].endswith("mehr überbauter Boden")
+    assert "Wohnungen" not in whole, "only one of both says how many"
+    assert told["Wohnen am Mühlbach"]["Wohnungen"] == ["nicht bekannt", "50", "nicht vergleichbar"]
+    (alone,) = rows_of(quarter.get(f"{own}/vergleich")).values()
+    assert told["Wohnen am Mühlbach"] == alone
+    # What is the same on both sides is said once; what differs, as on the part's own page.
+    sides_asked = {
+        f"links-{mill}": hoch,
+        f"rechts-{mill}": niedrig,
+        f"links-{weg}": block,
+        f"rechts-{weg}": block,
+    }
+    page = quarter.get("bachquartier/vergleich", **sides_asked)
+    told = rows_of(page)
+    assert list(told) == ["Alles zusammen", "Wohnen am Mühlbach"]
+    assert "Auf beiden Seiten gleich: Block G-1 (Bachweg)." in page
+    (alone,) = rows_of(quarter.get(f"{own}/vergleich", links=hoch, rechts=niedrig)).values()
+    assert told["Wohnen am Mühlbach"] == alone
+    assert alone["Geschosse, höchstens"][2] == "3 Geschosse niedriger"
+    sides_asked |= {f"links-{weg}": "heute", f"rechts-{weg}": "heute"}
+    told = rows_of(quarter.get("bachquartier/vergleich", **sides_asked))
+    assert told["Alles zusammen"]["Wohnungen"] == ["50", "20", "30 Wohnungen weniger"]
+    # With the shadow of a day it is the one of the shadow's own page.
+    day = {"schatten": "maerz", "uhr": "15"}
+    page = quarter.get("bachquartier/vergleich", **day)
+    new = quarter.json("bachquartier/schatten.json", **MOMENT)["square_metres"]["new"]
+    assert rows_of(page)["Alles zusammen"]["Neu beschatteter Boden"][:2] == ["0 m²", f"{round(new)} m²"]
+    sides = html.fromstring(page).xpath("//figure//*[local-name()='svg']")
+    assert [html.tostring(each).decode().count("var(--map-shade-new") > 0 for each in sides] == [False, True]
+    late = quarter.get("bachquartier/vergleich", schatten="dezember", uhr="20")
+    assert "so tief, dass kein Schatten" in late
+    assert "Neu beschatteter Boden" not in late
+    for words in ("geheim", "Zurückgezogen", "G-2", "G-3"):
+        assert words not in page, words
+
+
 def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter) -> None:
     def at(east: float) -> str:
         x, y = metres_of(*AT)
@@ -270,7 +345,7 @@ def test_the_worker_makes_what_parts_add_to_the_picture_and_pages_ask_no_more_fo
 
     def cost() -> dict[str, int]:
         found = {}
-        for number, address in enumerate(("3d", "3d/szene.json", "schatten", "schatten.json", "3d/gebaeude")):
+        for number, address in enumerate(ADDRESSES):
             with counted(house.engine) as asked:
                 quarter.get(f"bachquartier/{address}", anew=f"{len(quarter.rows)}-{number}")
             found[address] = len(asked)
