@@ -78,8 +78,9 @@ def about(session: Session, layer: Layer) -> list[tuple[Contribution, LayerLink 
     return [(each, link) for each, link in rows if link is None or link.state != LinkState.GONE.value]
 
 
-def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 50) -> list[int]:
-    """The ids of the newest contributions about one object of the delivery in force, by its number there."""
+def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 50) -> list[tuple[int, int]]:
+    """The newest contributions about one object of the delivery in force, by its number there: the id of each, and that of
+    the procedure that has it."""
     thing = cast(Any, Contribution.thing)
     as_handed_in = and_(
         col(LayerLink.contribution_id).is_(None),
@@ -92,7 +93,7 @@ def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 5
         col(LayerLink.feature) == feature,
     )
     rows = session.exec(
-        select(col(Contribution.id))
+        select(col(Contribution.id), col(Contribution.procedure_id))
         .join(LayerLink, col(LayerLink.contribution_id) == col(Contribution.id), isouter=True)
         .where(
             Contribution.municipality_id == layer.municipality_id,
@@ -102,7 +103,7 @@ def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 5
         .order_by(col(Contribution.id).desc())
         .limit(limit)
     ).all()
-    return [number for number in rows if number is not None]
+    return [(number, procedure) for number, procedure in rows if number is not None]
 
 
 def carry_over(

@@ -329,6 +329,20 @@ def layers_of(session: Session, municipality_id: int, procedure_id: int | None =
     )
 
 
+def layers_of_several(session: Session, municipality_id: int, procedure_ids: Sequence[int]) -> list[Layer]:
+    """The layers in force of several procedures, those of each in drawing order; one query."""
+    rows = session.exec(
+        select(Layer)
+        .where(
+            Layer.municipality_id == municipality_id,
+            col(Layer.procedure_id).in_(procedure_ids),
+            col(Layer.replaced_at).is_(None),
+        )
+        .order_by(col(Layer.position), col(Layer.id))
+    ).all()
+    return sorted(rows, key=lambda row: procedure_ids.index(row.procedure_id or 0))
+
+
 def layer_by_id(session: Session, municipality_id: int, layer_id: int) -> Layer | None:
     """A layer of the municipality, also one that was replaced or removed."""
     layer = session.get(Layer, layer_id)

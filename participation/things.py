@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import places, variants
+from consultations import nesting, places, variants
 from consultations.contributions import Thing
 from consultations.nesting import Part
 from consultations.places import Layer, LayerRole
-from consultations.procedures import Procedure, ProcedureState
+from consultations.procedures import Procedure
 from geo import features
-from geo.geometry import GeometryProblem, Located, degrees_of, from_lonlat, from_metres, metres_of
+from geo.geometry import GeometryProblem, Located, degrees_of, from_lonlat, from_metres
 from participation import cityscape, i18n, layer_files, plan_words
 from participation.house import House
 from participation.settings import LANGUAGES
@@ -128,18 +128,30 @@ def find(house: House, session: Session, procedure: Procedure, choice: Choice) -
 
 
 def lowest_part_around(parts: Sequence[Part], found: Found) -> Part | None:
-    """The lowest part, and of several the smallest, in whose plan area a thing lies; withdrawn ones take nothing."""
+    """The lowest part, and of several the smallest, in whose plan area a thing lies, or the greater half of it; withdrawn
+    ones take nothing."""
     import shapely
 
-    point = shapely.Point(*metres_of(found.located.lon, found.located.lat))
+    shape = shapely.from_wkb(found.located.wkb)
     around = []
-    for part in parts:
-        if part.procedure.plan_area is None or part.procedure.state == ProcedureState.WITHDRAWN.value:
+    for part in nesting.shown(parts):
+        if part.procedure.plan_area is None:
             continue
         area = shapely.from_wkb(part.procedure.plan_area)
-        if shapely.covers(area, point):
+        if _lies_in(shape, area):
             around.append((-part.level, float(shapely.area(area)), part.procedure.id or 0, part))
     return min(around, key=lambda each: each[:3])[3] if around else None
+
+
+def _lies_in(shape: Any, area: Any) -> bool:
+    """Whether a point lies in an area, or the greater half of a line or an area; of several points all of them."""
+    import shapely
+
+    size = shapely.area if shape.area else shapely.length
+    whole = float(size(shape))
+    if not whole:
+        return bool(shapely.covers(area, shape))
+    return float(size(shapely.intersection(area, shape))) > whole / 2
 
 
 #: An object with more vertices is shown and kept by a point on it; its layer has the shape.
@@ -147,9 +159,19 @@ MOST_VERTICES = 2_000
 
 
 def layer_for(session: Session, procedure: Procedure, layer_id: int) -> Layer | None:
-    """A layer of the town or of this consultation, also one that has been replaced."""
+    """A layer of the town, of this consultation or of a public part of it, also one that has been replaced."""
     layer = places.layer_by_id(session, procedure.municipality_id, layer_id)
-    return layer if layer is not None and layer.procedure_id in (None, procedure.id) else None
+    if layer is None or layer.procedure_id in (None, procedure.id):
+        return layer
+    return layer if part_of(session, procedure, layer) is not None else None
+
+
+def part_of(session: Session, procedure: Procedure, layer: Layer) -> Procedure | None:
+    """The public part of a consultation that a layer belongs to; None for the town's and its own."""
+    if layer.procedure_id in (None, procedure.id):
+        return None
+    parts = nesting.shown(nesting.parts(session, procedure.id or 0))
+    return next((part.procedure for part in parts if part.procedure.id == layer.procedure_id), None)
 
 
 def _in_layer(

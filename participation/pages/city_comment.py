@@ -11,19 +11,18 @@ from starlette.responses import Response
 from wtforms import Form, HiddenField, SelectField
 from wtforms.fields import SelectChoice
 
-from consultations import nesting, places, variants
+from consultations import places
 from consultations.permissions import Permission
-from consultations.procedures import Procedure, localised
+from consultations.procedures import localised
 from consultations.variants import Group
 from participation import cityscape, things
 from participation.cityscape import Building, Cityscape
+from participation.pages.belonging import Taken, taken_by
 from participation.pages.city import building_facts
 from participation.pages.contributions_list import open_procedure
-from participation.pages.map_plan import Way
-from participation.pages.maps import ways_of
 from participation.pages.place_words import found_in_words
 from participation.pages.shown_variants import groups_here, titled
-from participation.things import Choice, Found
+from participation.things import Choice
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -50,12 +49,7 @@ class CommentPage:
     facts: str
     #: The place in words, and what can be handed in about it.
     chosen: str
-    ways: tuple[Way, ...]
-    #: What it belongs to, where that is a part of this consultation, and where that is.
-    part: str
-    part_url: str
-    #: What takes it instead, where that part takes nothing now.
-    instead: str
+    taken: Taken
     problem: str
     city_url: str
 
@@ -84,9 +78,6 @@ def city_comment(visit: Visit) -> Response:
         form.stock.choices += [
             SelectChoice(str(number), _floor(visit, number)) for number in range(max(building.storeys, 1))
         ]
-    line = _belongs_to(visit, procedure, choice, found) if choice and found else [procedure]
-    taking, ways = _taken_by(visit, line, choice) if choice else (procedure, ())
-    part = line[0] if line[0] is not procedure else None
     return visit.render(
         "city/comment.html",
         CommentPage(
@@ -96,41 +87,11 @@ def city_comment(visit: Visit) -> Response:
             house=building.label if building else "",
             facts=building_facts(visit, building) if building else "",
             chosen=found_in_words(visit, found) if found else "",
-            ways=_with_place(ways, found, choice) if found and choice else (),
-            part=localised(part, visit.language, "title") if part else "",
-            part_url=visit.url("hearing", slug=part.slug) if part else "",
-            instead=localised(taking, visit.language, "title") if ways and taking is not line[0] else "",
+            taken=taken_by(visit, procedure, choice, found) if found and choice else Taken(),
             problem=problem,
             city_url=visit.url("city", slug=procedure.slug),
         ),
     )
-
-
-def _belongs_to(visit: Visit, procedure: Procedure, choice: Choice, found: Found) -> list[Procedure]:
-    """What a thing belongs to and what that is a part of, up to this consultation: a planned building to the one that plans
-    it, anything else to the lowest part, and of those the smallest, in whose plan area it lies."""
-    parts = {part.procedure.id: part for part in nesting.parts(visit.session, procedure.id or 0)}
-    at: nesting.Part | None = None
-    if choice.variant is not None:
-        row = variants.seen_by_id(visit.session, procedure, choice.variant)
-        at = parts.get(row.procedure_id) if row else None
-    elif parts:
-        at = things.lowest_part_around(list(parts.values()), found)
-    line = []
-    while at is not None:
-        line.append(at.procedure)
-        at = parts.get(at.procedure.part_of_id)
-    return [*line, procedure]
-
-
-def _taken_by(visit: Visit, line: Sequence[Procedure], choice: Choice) -> tuple[Procedure, tuple[Way, ...]]:
-    """The first of a line that takes something now and knows the thing, and what that is; the last one otherwise."""
-    for each in line:
-        ways = ways_of(visit, each)
-        # A part without a plan area, or without the model that its area has for itself, has no picture to measure on.
-        if ways and (each is line[-1] or things.find(visit.house, visit.session, each, choice) is not None):
-            return each, ways
-    return line[-1], ()
 
 
 def _floor(visit: Visit, number: int) -> str:
@@ -178,12 +139,3 @@ def _choices(visit: Visit, groups: Sequence[Group], offered: _Offered) -> Sequen
         )
         for value, building in offered.items()
     ]
-
-
-def _with_place(ways: Sequence[Way], found: Found, choice: Choice) -> tuple[Way, ...]:
-    from urllib.parse import urlencode
-
-    place = urlencode(
-        {"lon": f"{found.located.lon:.7f}", "lat": f"{found.located.lat:.7f}", "thing": choice.text}
-    )
-    return tuple(Way(way.text, f"{way.url}&{place}") for way in ways)

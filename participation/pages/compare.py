@@ -159,8 +159,10 @@ def compare(visit: Visit) -> Response:
     """Compare today with a variant, or two variants (`links`, `rechts`: "heute" or the id of a variant; the same for each
     part, as `links-teil-7`), with the shadow of a day (`schatten`, one of the ready-made, and `uhr`, a full hour)."""
     procedure = open_procedure(visit)
+    if procedure.plan_area is None:
+        visit.not_found()
     groups, elsewhere = groups_here(visit, procedure, "compare")
-    if not groups or procedure.plan_area is None:
+    if not groups:
         visit.not_found()
     asked = visit.request.query_params
     left = asked_for(asked, groups, [None] * len(groups), LEFT)
@@ -320,15 +322,16 @@ def _differences(
         figures = [_figures(visit, group.procedure, scape, row) for row in rows]
         if not several:
             figures = [each | shade for each, shade in zip(figures, shades, strict=True)]
-        names = [
+        names = tuple(
             variants.localised(row, visit.language, "title") if row else visit.gettext("As it is today")
             for row in rows
-        ]
+        )
         found.append(
             Difference(
                 localised(group.procedure, visit.language, "title") if several else "",
                 visit.url("compare", slug=group.procedure.slug) if several and group.level else "",
-                *names,
+                names[0],
+                names[1],
                 differences(visit, *figures),
             )
         )

@@ -12,7 +12,7 @@ from typing import Literal, ParamSpec
 
 from starlette.responses import Response
 
-from consultations import places, procedures
+from consultations import nesting, places, procedures
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole, PlaceKind
 from consultations.procedures import Procedure
@@ -58,7 +58,7 @@ NOTHING: Choice = frozenset()
 @dataclass(frozen=True)
 class BaseMap:
     """What a map is drawn from, the hash that names its tiles, and who made the data; `plan` is the slug of the
-    consultation whose own layers lie on the town's, and `shown` says which layers are switched on, as an address spells
+    consultation whose layers, and those of its parts, lie on the town's, and `shown` says which layers are switched on, as an address spells
     it (empty: those that are at first)."""
 
     sources: tuple[MapSource, ...]
@@ -85,15 +85,41 @@ def base_map(visit: Visit, procedure: Procedure | None = None, chosen: Choice | 
     )
 
 
-def layers_on(visit: Visit, procedure: Procedure | None) -> list[Layer]:
-    """All layers of a map in their order, whether on or off: the town's, then those of the consultation."""
-    towns = places.layers_of(visit.session, visit.municipality_id)
-    own = places.layers_of(visit.session, visit.municipality_id, procedure.id) if procedure else []
+@dataclass(frozen=True)
+class Laid:
+    """A layer of a map, and the part of the consultation that it belongs to; None: the town, or the consultation itself."""
+
+    layer: Layer
+    part: Procedure | None = None
+
+    def title(self, visit: Visit) -> str:
+        """What the layer is called on this map."""
+        if self.part is None:
+            return self.layer.title
+        part = procedures.localised(self.part, visit.language, "title")
+        return visit.gettext("%(layer)s (%(part)s)", layer=self.layer.title, part=part)
+
+
+def laid_on(visit: Visit, procedure: Procedure | None) -> list[Laid]:
+    """All layers of a map in their order, whether on or off: the town's, then those of the consultation and, of an area,
+    of the public parts that belong to it. Three queries at most."""
+    found = [Laid(layer) for layer in places.layers_of(visit.session, visit.municipality_id)]
+    if procedure is not None:
+        shown = nesting.shown(nesting.parts(visit.session, procedure.id or 0))
+        parts = {part.procedure.id or 0: part.procedure for part in shown}
+        keys = [procedure.id or 0, *parts]
+        rows = places.layers_of_several(visit.session, visit.municipality_id, keys)
+        found += [Laid(layer, parts.get(layer.procedure_id or 0)) for layer in rows]
     return [
-        layer
-        for layer in (*towns, *own)
-        if layer.role in _DRAWN and (layer.normalised_sha256 or layer.service)
+        each
+        for each in found
+        if each.layer.role in _DRAWN and (each.layer.normalised_sha256 or each.layer.service)
     ]
+
+
+def layers_on(visit: Visit, procedure: Procedure | None) -> list[Layer]:
+    """The layers of `laid_on`, for what asks for nothing else."""
+    return [each.layer for each in laid_on(visit, procedure)]
 
 
 def is_switch(layer: Layer) -> bool:

@@ -21,10 +21,11 @@ from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import colours_url
 from participation.pages.map_ground import (
     Choice,
+    Laid,
     compressed_text,
     is_on,
     is_switch,
-    layers_on,
+    laid_on,
     local_copy,
     may_see,
     overlay_digest,
@@ -89,16 +90,16 @@ def legend_of(visit: Visit, procedure: Procedure, chosen: Choice | None) -> tupl
     """The layers besides the base map, as the map draws them."""
     return tuple(
         LegendLine(
-            layer.id or 0,
-            layer.title,
-            signs_of(visit, layer),
-            layer.attribution,
-            visit.url("map_layer", slug=procedure.slug, layer=layer.id),
+            laid.layer.id or 0,
+            laid.title(visit),
+            signs_of(visit, laid.layer),
+            laid.layer.attribution,
+            visit.url("map_layer", slug=procedure.slug, layer=laid.layer.id),
             True,
-            is_on(layer, chosen),
+            is_on(laid.layer, chosen),
         )
-        for layer in layers_on(visit, procedure)
-        if is_switch(layer)
+        for laid in laid_on(visit, procedure)
+        if is_switch(laid.layer)
     )
 
 
@@ -138,10 +139,11 @@ def overlays_of(visit: Visit, procedure: Procedure, chosen: Choice | None) -> tu
     """The layers that can be switched, for the map's script."""
     look = "dark" if visit.theme == "dark" else "light"
     found = []
-    for layer in layers_on(visit, procedure):
+    for laid in laid_on(visit, procedure):
+        layer = laid.layer
         if not is_switch(layer):
             continue
-        facts = layer.id or 0, layer.title
+        facts = layer.id or 0, laid.title(visit)
         service = map_services.read_service(layer.service)
         if service is not None:
             url = f"/kacheln/dienst/{layer.id}/{{z}}/{{x}}/{{y}}"
@@ -190,11 +192,11 @@ class LayerPage:
     styles: tuple[str, ...]
 
 
-def layer_of(visit: Visit, procedure: Procedure) -> Layer:
+def layer_of(visit: Visit, procedure: Procedure) -> Laid:
     """The layer in the address, if the map of the consultation has it."""
     wanted = visit.request.path_params["layer"]
-    found = next((each for each in layers_on(visit, procedure) if each.id == wanted), None)
-    if found is None or not (is_switch(found) or found.role in LINES):
+    found = next((each for each in laid_on(visit, procedure) if each.layer.id == wanted), None)
+    if found is None or not (is_switch(found.layer) or found.layer.role in LINES):
         visit.not_found()
     return found
 
@@ -208,7 +210,8 @@ def layer_of(visit: Visit, procedure: Procedure) -> Layer:
 def map_layer(visit: Visit) -> Response:
     """A layer of the map in words, for whoever does not see the map: its objects, page by page (`nach`)."""
     procedure = open_procedure(visit)
-    layer = layer_of(visit, procedure)
+    laid = layer_of(visit, procedure)
+    layer = laid.layer
     path = local_copy(visit, layer)
     after = row_number(visit.request.query_params.get("nach")) or -1
     objects: Sequence[ObjectLine] = ()
@@ -216,12 +219,12 @@ def map_layer(visit: Visit) -> Response:
     if path is not None:
         total = features.how_many(path)
         is_near = total > FEW and procedure.min_x is not None
-        objects, more = lines_of(visit, procedure, layer, path, _near(procedure) if is_near else None, after)
+        objects, more = lines_of(visit, procedure, laid, path, _near(procedure) if is_near else None, after)
     here = {"slug": procedure.slug, "layer": layer.id}
     return visit.render(
         "maps/layer.html",
         LayerPage(
-            title=layer.title,
+            title=laid.title(visit),
             hearing_title=localised(procedure, visit.language, "title"),
             map_url=visit.url("hearing_map", slug=procedure.slug),
             facts=facts_of(visit, layer),

@@ -2,16 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 from starlette.responses import Response
 
-from consultations import attached, published
+from consultations import attached, nesting, published
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure, localised
@@ -21,21 +19,22 @@ from geo.geometry import from_lonlat
 from geo.plans import static_plan_svg
 from geo.views import View
 from participation import layer_files, plan_words, things
+from participation.pages.belonging import Taken, taken_by
 from participation.pages.contributions_list import open_procedure, read_position
 from participation.pages.map_canvas import colours_url
 from participation.pages.map_ground import (
     Choice,
+    Laid,
     base_map,
     choice_asked,
     compressed,
     in_degrees,
     is_on,
-    layers_on,
+    laid_on,
     local_copy,
     may_see,
     sources_at,
 )
-from participation.pages.map_plan import Way, ways_of
 from participation.web import Visit, page
 
 #: Kinds of layers whose objects can be pointed at; what stands earlier is named first.
@@ -70,29 +69,31 @@ class ObjectLine:
     url: str
 
 
-def _line(visit: Visit, procedure: Procedure, layer: Layer, found: Feature) -> ObjectLine:
+def _line(visit: Visit, procedure: Procedure, laid: Laid, found: Feature) -> ObjectLine:
     name = plan_words.name_of(found, visit.language)
     words = plan_words.attributes_in_words(found.words, visit.language)
     return ObjectLine(
         found.number,
         name or visit.gettext("No. %(number)s", number=found.number + 1),
-        layer.title,
+        laid.title(visit),
         tuple(pair for pair in words if pair[1] != name),
-        visit.url("map_object", slug=procedure.slug, layer=layer.id, number=found.number),
+        visit.url("map_object", slug=procedure.slug, layer=laid.layer.id, number=found.number),
     )
 
 
 def lines_of(
     visit: Visit,
     procedure: Procedure,
-    layer: Layer,
+    laid: Laid,
     path: Path,
     box: tuple[float, float, float, float] | None,
     after: int,
 ) -> tuple[list[ObjectLine], bool]:
     """The objects of a layer with numbers above `after`, those that meet a box (metres) or all; and whether more follow."""
-    found, more = features.features_in(path, box, layer_files.columns_of(layer), after=after, limit=ON_A_PAGE)
-    return [_line(visit, procedure, layer, each) for each in found], more
+    found, more = features.features_in(
+        path, box, layer_files.columns_of(laid.layer), after=after, limit=ON_A_PAGE
+    )
+    return [_line(visit, procedure, laid, each) for each in found], more
 
 
 def at(
@@ -102,14 +103,17 @@ def at(
     spot = from_lonlat(lon, lat)
     reach = min(max(REACH * View(lon, lat, zoom, 1, 1).resolution * 0.65, 0.5), 40.0)
     found: list[ObjectLine] = []
-    layers = [layer for layer in layers_on(visit, procedure) if layer.role in LINES and is_on(layer, chosen)]
-    for layer in sorted(layers, key=lambda layer: LINES.index(layer.role)):
+    on = [
+        each for each in laid_on(visit, procedure) if each.layer.role in LINES and is_on(each.layer, chosen)
+    ]
+    for laid in sorted(on, key=lambda each: LINES.index(each.layer.role)):
+        layer = laid.layer
         path = local_copy(visit, layer)
         if path is None:
             continue
         columns = layer_files.columns_of(layer)
         there = features.features_at(path, spot.min_x, spot.min_y, reach, columns, limit=AT_A_PLACE)
-        found += [_line(visit, procedure, layer, each) for each in there]
+        found += [_line(visit, procedure, laid, each) for each in there]
     return found[:AT_A_PLACE]
 
 
@@ -150,7 +154,7 @@ class ObjectPage:
     picture: Markup
     styles: tuple[str, ...]
     attribution: str
-    ways: tuple[Way, ...]
+    taken: Taken
     #: What is published about it: its title, its address, and when it came in.
     said: tuple[tuple[str, str, datetime], ...]
 
@@ -174,7 +178,8 @@ def map_object(visit: Visit) -> Response:
     thing = things.find(visit.house, visit.session, procedure, choice) if found else None
     if found is None or thing is None:
         visit.not_found()
-    line = _line(visit, procedure, layer, found)
+    laid = Laid(layer, things.part_of(visit.session, procedure, layer))
+    line = _line(visit, procedure, laid, found)
     place = thing.located
     bounds = in_degrees((place.min_x - 40, place.min_y - 40, place.max_x + 40, place.max_y + 40))
     view = View.around(bounds, *PICTURE, max_zoom=18)
@@ -191,14 +196,14 @@ def map_object(visit: Visit) -> Response:
         ObjectPage(
             title=line.name,
             hearing_title=localised(procedure, visit.language, "title"),
-            layer_title=layer.title,
+            layer_title=line.layer,
             layer_url=visit.url("map_layer", slug=procedure.slug, layer=layer.id),
             map_url=visit.url("hearing_map", slug=procedure.slug, ort=f"{place.lon:.6f},{place.lat:.6f}"),
             rows=line.words,
             picture=Markup(picture),
             styles=(colours_url(visit), visit.static("css/map.css")),
             attribution=ground.attribution,
-            ways=with_thing(ways_of(visit, procedure), place.lon, place.lat, choice),
+            taken=taken_by(visit, procedure, choice, thing),
             said=_said(visit, procedure, layer, number),
         ),
     )
@@ -207,19 +212,19 @@ def map_object(visit: Visit) -> Response:
 def _said(
     visit: Visit, procedure: Procedure, layer: Layer, number: int
 ) -> tuple[tuple[str, str, datetime], ...]:
-    """What everybody may read about an object, the newest first."""
-    ids = attached.about_object(visit.session, layer, number)
+    """What everybody may read about an object, here and in the parts of an area, the newest first."""
+    about = attached.about_object(visit.session, layer, number)
+    if not about:
+        return ()
+    slugs = {procedure.id or 0: procedure.slug}
+    for part in nesting.shown(nesting.parts(visit.session, procedure.id or 0)):
+        slugs[part.procedure.id or 0] = part.procedure.slug
+    here = {each: owner for each, owner in about if owner in slugs}
     return tuple(
         (
             each.heading,
-            visit.url("published_contribution", slug=procedure.slug, reference=each.reference),
+            visit.url("published_contribution", slug=slugs[here[each.id]], reference=each.reference),
             each.received_at,
         )
-        for each in published.by_ids(visit.session, procedure.id or 0, ids)
+        for each in published.by_ids_of_several(visit.session, list(slugs), list(here))
     )
-
-
-def with_thing(ways: Sequence[Way], lon: float, lat: float, choice: things.Choice) -> tuple[Way, ...]:
-    """What can be handed in, with the object that it is about."""
-    place = urlencode({"lon": f"{lon:.7f}", "lat": f"{lat:.7f}", "thing": choice.text})
-    return tuple(Way(way.text, f"{way.url}&{place}") for way in ways)

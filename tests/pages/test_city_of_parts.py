@@ -1,4 +1,5 @@
-"""The picture of an area in three dimensions: what its parts plan stands in it, and what is said of it goes to them."""
+"""The pictures of an area, in three dimensions, of its shadows, in comparison, and its map: what its parts plan is in them,
+and what is said of it goes to them."""
 
 import json
 import re
@@ -8,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pytest
 import shapely
 from lxml import html
@@ -15,15 +17,18 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import procedures, publishing, variants
+from consultations import moderation, places, procedures, publishing, variants
+from consultations.contributions import Kind
+from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from consultations.phases import Opens, PhaseInput, PhaseKind
-from consultations.places import Layer
+from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
 from consultations.variants import Variant, VariantInput
 from geo.city import Volume, city_of
 from geo.geometry import metres_of, read_geojson_geometry
-from participation import cityscape, jobs, scenes, sun_hours
+from geo.readers.apart import read_here
+from participation import cityscape, jobs, layers_import, scenes, sun_hours, things
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.jobs import Job
@@ -291,6 +296,76 @@ def test_the_comparison_of_an_area_holds_what_its_parts_plan_and_tells_each_of_t
     assert "Neu beschatteter Boden" not in late
     for words in ("geheim", "Zurückgezogen", "G-2", "G-3"):
         assert words not in page, words
+
+
+def _layer(
+    session: Session, quarter: Quarter, folder: Path, title: str, shapes: dict[str, Any], slug: str = ""
+) -> Layer:
+    """A layer of the town, or of one consultation, with objects called by these names (shapes in degrees)."""
+    frame = geopandas.GeoDataFrame({"name": list(shapes)}, geometry=list(shapes.values()), crs=4326)
+    frame.to_crs(25832).to_file(folder / f"{title}.gpkg")
+    files = quarter.app.state.house.files
+    read = layers_import.read_layer(files, folder / f"{title}.gpkg", f"{title}.gpkg", read=read_here)
+    owner = procedures.by_slug(session, quarter.town.id, slug) if slug else None
+    layer, named = layers_import.layer_of(
+        read, municipality_id=quarter.town.id, procedure_id=owner.id if owner else None, title=title, source="",
+        licence="", attribution="Amt", now=NOW,
+    )  # fmt: skip
+    layer.role = LayerRole.OTHER.value
+    return places.add_layer(session, layer, named, by=SYSTEM, now=NOW)
+
+
+def test_the_map_of_an_area_holds_the_layers_of_its_parts_and_objects_belong_to_whoever_has_them(
+    quarter: Quarter, tmp_path: Path
+) -> None:
+    house, spot = quarter.app.state.house, shapely.Point(10.7028, 48.3003)
+    with unit_of_work(house.engine, write=True) as session:
+        beds = _layer(session, quarter, tmp_path, "Beete", {"Rosenbeet": spot.buffer(0.0001)}, "bachweg")
+        drafted = _layer(
+            session, quarter, tmp_path, "Skizze", {"Skizze 1": spot.buffer(0.0001)}, "noch-geheim"
+        )
+        ways = _layer(session, quarter, tmp_path, "Wege", {
+            "Ostweg": shapely.LineString([(10.7018, 48.3002), (10.7034, 48.3002)]),
+            "Westweg": shapely.LineString([(10.6987, 48.3002), (10.7002, 48.3002)]),
+        })  # fmt: skip
+        _layer(session, quarter, tmp_path, "Vorbei", {"Alt": spot.buffer(0.0001)}, "zurueckgezogen")
+        numbers = {each.title: each.id for each in (beds, drafted, ways)}
+    page = quarter.get("bachquartier/karte")
+    switches = found_in(page, "//label[starts-with(@for, 'ebene-')]/text()")
+    assert switches == ["Wege", "Beete (Bachweg)"], "the town's, and those of parts that are shown"
+    assert "Beete (Bachweg)" in found_in(page, "//@data-overlays")[0]
+    # Picked at its place, and from the list of its layer; with the part that it belongs to, whose form knows it.
+    (here,) = quarter.json("bachquartier/karte/objekte.json", ort="10.7028,48.3003", zoom="19")["objects"]
+    assert (here["name"], here["layer"]) == ("Rosenbeet", "Beete (Bachweg)")
+    assert here["url"] in quarter.get(f"bachquartier/karte/ebenen/{numbers['Beete']}")
+    asked = here["url"].removeprefix("/beteiligungen/")
+    shown = quarter.get(asked)
+    assert "Das gehört zu" in shown
+    assert "Bachweg" in found_in(shown, "//main//a/text()")
+    (form,) = re.findall(r'href="(/beteiligungen/[^"]*/stellungnahme[^"]*thing=[^"]*)"', shown)
+    assert form.startswith("/beteiligungen/bachweg/")
+    assert "Rosenbeet (Beete)" in quarter.client.get(form.replace("&amp;", "&")).text
+    # A street of the town goes to the part that has the greater half of it, else to the area.
+    for number, (owner, words) in enumerate((("bachweg", True), ("bachquartier", False))):
+        shown = quarter.get(f"bachquartier/karte/ebenen/{numbers['Wege']}/{number}")
+        assert set(re.findall(r'href="/beteiligungen/([^/"]+)/stellungnahme\?[^"]*thing=', shown)) == {owner}
+        assert ("Das gehört zu" in shown) is words
+    for hidden in (f"{numbers['Skizze']}", f"{numbers['Skizze']}/0"):
+        assert quarter.client.get(f"/beteiligungen/bachquartier/karte/ebenen/{hidden}").status_code == 404
+    assert quarter.client.get(f"/beteiligungen/weit-weg/karte/ebenen/{numbers['Beete']}/0").status_code == 404
+    # What is said of it there can be read here.
+    with unit_of_work(house.engine, write=True) as session:
+        weg = procedures.by_slug(session, quarter.town.id, "bachweg")
+        assert weg is not None
+        found = things.find(house, session, weg, Choice(layer=numbers["Beete"], feature=0))
+        assert found is not None
+        made = quarter.town.hand_in(
+            session, "Die Rosen sollen bleiben.", procedure=weg, kind=Kind.PROPOSAL, title="Rosen",
+            located=found.located, thing=found.thing, wants_publication=True, pseudonym="Rosa",
+        )  # fmt: skip
+        moderation.decide(session, made, Decision(Action.PUBLISH), by=quarter.town.moderator, now=NOW)
+        said = f"/beteiligungen/bachweg/beitraege/{made.reference}"
+    assert said in found_in(quarter.get(asked), "//main//a/@href")
 
 
 def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter) -> None:
