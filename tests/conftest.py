@@ -521,10 +521,12 @@ def _scriptable(page: Page, windows: dict[tuple[object, ...], Page]) -> Page:
 
     Copies are shown in the same window, one for each way of looking.
     """
-    if not page.evaluate("matchMedia('(scripting: none)').matches"):
+    told = "[matchMedia('(scripting: none)').matches, matchMedia('(prefers-color-scheme: dark)').matches, %s]"
+    styles = "[...document.styleSheets].map(sheet => sheet.cssRules.length).join()"
+    runs_none, dark, styled = page.evaluate(told % styles)
+    if not runs_none:
         return page
     shown = re.sub(r"<script\b.*?</script>|</?noscript>", "", page.content(), flags=re.DOTALL)
-    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     browser, size = page.context.browser, page.viewport_size
     assert browser is not None
     look = (browser, dark, *(size or {}).values())
@@ -532,7 +534,10 @@ def _scriptable(page: Page, windows: dict[tuple[object, ...], Page]) -> Page:
         scheme: Literal["dark", "light"] = "dark" if dark else "light"
         windows[look] = browser.new_context(viewport=size, locale="de-DE", color_scheme=scheme).new_page()
     window = windows[look]
-    window.unroute_all()
-    window.route(page.url, lambda route: route.fulfill(body=shown, content_type="text/html; charset=utf-8"))
-    window.goto(page.url)
+    # Written into a page of the same server: its files come out of the window's memory, and what runs there stays.
+    origin = "/".join(page.url.split("/", 3)[:3])
+    if not window.url.startswith(f"{origin}/"):
+        window.goto(f"{origin}/healthz")
+    window.set_content(shown)
+    assert window.evaluate(styles) == styled, "the copy does not look like the page"
     return window
