@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func, text
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, func
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -38,7 +38,7 @@ from consultations.prepared import Prepared, at_once, together
 from consultations.procedures import Procedure, ProcedureState, subject_names
 from consultations.refusals import Code, Refusal
 from consultations.search import Among, Scope
-from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key
+from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, next_key, only
 from consultations.text import normalise
 from consultations.wording import Passage
 from geo.geometry import Located
@@ -102,11 +102,6 @@ PUBLICATION_MOVES: dict[PublicationState, frozenset[PublicationState]] = {
 }
 
 
-def _only(condition: str) -> dict[str, Any]:
-    """An index over those rows only, on both databases."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
 class Contribution(SQLModel, table=True):
     """Something somebody handed in, by whatever channel. Only the states below `# state` ever change."""
 
@@ -128,11 +123,11 @@ class Contribution(SQLModel, table=True):
         Index(
             "ix_contribution_procedure_id_publication_topic",
             *("procedure_id", "publication", "topic"),
-            **_only("topic != ''"),
+            **only("topic != ''"),
         ),
         # Most contributions answer nothing; what is not in an index need not be written into it.
-        Index("ix_contribution_parent_id", "parent_id", **_only("parent_id IS NOT NULL")),
-        Index("ix_contribution_supplements_id", "supplements_id", **_only("supplements_id IS NOT NULL")),
+        Index("ix_contribution_parent_id", "parent_id", **only("parent_id IS NOT NULL")),
+        Index("ix_contribution_supplements_id", "supplements_id", **only("supplements_id IS NOT NULL")),
         Index("ix_contribution_procedure_id_source_id", "procedure_id", "source_id"),
     )
 

@@ -19,8 +19,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import puremagic
-
 from consultations.refusals import Code, Refusal
 
 if TYPE_CHECKING:
@@ -222,6 +220,9 @@ def _family(
     # Some producers write a byte-order mark or an empty line first.
     if head.lstrip(b"\xef\xbb\xbf\x00 \t\r\n\f").startswith(b"%PDF-"):
         return PDF, ".pdf"
+    # A list of all kinds of files, which nobody needs before the first one is handed in.
+    import puremagic
+
     try:
         best = puremagic.magic_string(head)[0]
     except puremagic.PureError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, func, text
+from sqlalchemy import Column, ColumnElement, Index, UniqueConstraint, func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -23,7 +23,7 @@ from consultations.permissions import Actor
 from consultations.phases import Phase, phase_of, phases_of
 from consultations.proposals import Proposal
 from consultations.refusals import Code, Refusal
-from consultations.tables import BigKey, UtcDateTime
+from consultations.tables import BigKey, UtcDateTime, only
 
 
 class SupportAct(StrEnum):
@@ -55,8 +55,7 @@ class Support(SQLModel, table=True):
         Index(
             "ix_support_arguments",
             *("proposal_id", "argument_id", "phase_id", "party", "turn", "act"),
-            sqlite_where=text("argument_id IS NOT NULL"),
-            postgresql_where=text("argument_id IS NOT NULL"),
+            **only("argument_id IS NOT NULL"),
         ),
     )
 

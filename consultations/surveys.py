@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, UniqueConstraint, func, text
+from sqlalchemy import Column, Index, UniqueConstraint, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import channels, contributions, journal, procedures, proposing, questions
@@ -24,7 +24,7 @@ from consultations.phases import Phase, Track, phases_of
 from consultations.procedures import Procedure, ProcedureState
 from consultations.questions import Question
 from consultations.refusals import Code, Refusal
-from consultations.tables import BigKey, Json, UtcDateTime
+from consultations.tables import BigKey, Json, UtcDateTime, only
 from consultations.text import normalise
 
 TITLE_LIMIT = 200
@@ -171,8 +171,7 @@ class SurveyWords(SQLModel, table=True):
         Index(
             "ix_survey_words_waiting",
             *("municipality_id", "id"),
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
+            **only("state = 'waiting'"),
         ),
         Index("ix_survey_words_entry_id", "entry_id"),
     )

@@ -17,13 +17,12 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session, SQLModel
 
 from consultations.prepared import Prepared
@@ -37,6 +36,8 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 metadata: MetaData = SQLModel.metadata
+# Rows are never checked by pydantic; what it would need for that is made for those few that are asked (`model_dump`).
+SQLModel.model_config["defer_build"] = True
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -60,8 +61,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class _Jsonb(TypeDecorator[Any]):
+    """PostgreSQL's JSONB, whose dialect (5 MB) is loaded only where that is the database."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
 #: JSON as text on SQLite, as JSONB on PostgreSQL. Replace values, never mutate them in place.
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON().with_variant(_Jsonb(), "postgresql")
 
 #: 64-bit key that SQLite still counts up by itself.
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
@@ -69,6 +82,14 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 JsonObject = dict[str, Any]
 
 TableT = TypeVar("TableT", bound=SQLModel)
+
+
+def only(condition: str) -> dict[str, Any]:
+    """What says of an `Index` that it holds those rows only, as its migration has made it on both databases.
+
+    A note, where SQLAlchemy's own words (`postgresql_where`) would load each database's dialect for the other.
+    """
+    return {"info": {"only": condition}}
 
 
 def _table(table: type[SQLModel]) -> Table:

@@ -1,7 +1,6 @@
 """The command `digilog`: everything that the person who runs a server does from the console."""
 
 import json
-import logging
 import re
 import secrets
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from participation import deadline_command, import_command
+from participation import process
 from participation.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -23,9 +22,13 @@ if TYPE_CHECKING:
     from consultations.journal import Head
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-deadline_command.attach(app)
-app.add_typer(import_command.app, name="import")
-app.add_typer(import_command.layers, name="layers")
+# These know the whole house, which takes a second to load: not for a server, which loads it for itself.
+if sys.argv[1:2] != ["serve"]:
+    from participation import deadline_command, import_command
+
+    deadline_command.attach(app)
+    app.add_typer(import_command.app, name="import")
+    app.add_typer(import_command.layers, name="layers")
 
 
 @app.command()
@@ -38,56 +41,22 @@ def serve(
     settings = load()
     if not settings.secret.get_secret_value():
         raise typer.BadParameter("DIGILOG_SECRET must be set (at least 32 characters)")
-    with _ready_database(settings):
-        pass
-    _serve(host, port, workers)
+    if workers > 1:
+        # The process that looks after the others need not keep what asks; one that serves alone asks for itself.
+        with _ready_database(settings):
+            pass
+    process.become(host, port, workers)
 
 
 @contextmanager
 def _ready_database(settings: Settings) -> "Iterator[Engine]":
     """The database of the settings; the command ends with a sentence (exit code 2) if it is of another version."""
-    from participation.database import opened, versions
+    from participation.database import opened, unready
 
     with opened(settings.database_url) as engine:
-        found, needed = versions(engine)
-        if found != needed:
-            raise typer.BadParameter(
-                f"the database {engine.url} is at version {found or 'none'}, this program needs {needed}: run"
-                " `digilog migrate` first, or say where the right one is (DIGILOG_DATA_DIR, DIGILOG_DATABASE_URL)"
-            )
+        if problem := unready(engine):
+            raise typer.BadParameter(problem)
         yield engine
-
-
-def _serve(host: str, port: int, workers: int = 1) -> None:
-    import os
-
-    import uvicorn
-
-    if workers > 1:
-        os.environ["DIGILOG_SHARED_LIMITS"] = "true"
-    # Unless somebody says otherwise, the server's probes ask where it listens.
-    reached_at = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
-    os.environ.setdefault("DIGILOG_PROBE_URL", f"http://{reached_at}:{port}")
-    uvicorn.run(
-        "participation.__main__:application",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        # Processes share what comes; one alone takes it as it comes.
-        loop="participation.serving:Loop" if workers > 1 and sys.platform != "win32" else "auto",
-        log_level="warning",
-        server_header=False,
-        proxy_headers=load().trust_proxy,
-    )
-
-
-def application() -> object:
-    """The ASGI application for a server process."""
-    from participation.app import create_app
-
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return create_app(load())
 
 
 @app.command()
@@ -131,7 +100,7 @@ def demo(
     settings = town.prepare(data, port=port, fresh=fresh, samples=samples)
     print(town.welcome(port), flush=True)
     _export(settings)
-    _serve("127.0.0.1", port)
+    process.become("127.0.0.1", port)
 
 
 def _export(settings: Settings) -> None:

@@ -223,6 +223,17 @@ def versions(engine: Engine) -> tuple[str, str]:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "", needed
 
 
+def unready(engine: Engine) -> str:
+    """Why this program cannot work with the database, as a sentence for who runs it; empty if it can."""
+    found, needed = versions(engine)
+    if found == needed:
+        return ""
+    return (
+        f"the database {engine.url} is at version {found or 'none'}, this program needs {needed}: run"
+        " `digilog migrate` first, or say where the right one is (DIGILOG_DATA_DIR, DIGILOG_DATABASE_URL)"
+    )
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision (Alembic): all of the way, or where a step fails, not at all. Safe to run again."""
     from alembic import command
@@ -277,5 +288,6 @@ __all__ = [
     "opened",
     "tables_made_anew",
     "unit_of_work",
+    "unready",
     "versions",
 ]

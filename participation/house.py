@@ -14,7 +14,6 @@ from anyio import CapacityLimiter
 from sqlalchemy import Engine
 
 from consultations.files import FileStore
-from participation import security
 from participation.inspections import Inspections
 from participation.security import Limiter
 from participation.settings import Settings
@@ -82,7 +81,9 @@ class House:
     @cached_property
     def limiter(self) -> Limiter:
         """Counts tries, see participation/security.py."""
-        return security.limiter(self.settings, self.engine, self.clock)
+        from participation import tries
+
+        return tries.limiter(self.settings, self.engine, self.clock)
 
     @cached_property
     def link_key(self) -> bytes:

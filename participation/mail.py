@@ -8,9 +8,6 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from functools import cache
 from pathlib import Path
@@ -23,6 +20,9 @@ from consultations.text import header_safe
 from participation import i18n
 
 if TYPE_CHECKING:
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+
     from participation.settings import Settings
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "mail"
@@ -127,8 +127,12 @@ async def send(message: Message, smtp: SmtpSettings, *, now: datetime) -> None:
         raise MailError(f"{type(error).__name__}: {error}", permanent=False) from error
 
 
-def build(message: Message, smtp: SmtpSettings, *, now: datetime) -> EmailMessage:
+def build(message: Message, smtp: SmtpSettings, *, now: datetime) -> "EmailMessage":
     """The mail as it goes over the wire. Raises MailError for an address that cannot be one."""
+    # How headers are spelled is two megabytes that a server needs when its first mail goes out.
+    from email.message import EmailMessage
+    from email.policy import SMTP
+
     mail = EmailMessage(policy=SMTP)
     sender = _address(smtp.sender, smtp.sender_name)
     mail["From"] = sender
@@ -154,7 +158,9 @@ def build(message: Message, smtp: SmtpSettings, *, now: datetime) -> EmailMessag
     return mail
 
 
-def _address(address: str, name: str = "") -> Address:
+def _address(address: str, name: str = "") -> "Address":
+    from email.headerregistry import Address
+
     try:
         valid = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import inspect
 import re
-import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,16 +144,12 @@ def language_prefix(language: str) -> str:
 
 
 def _compiled_templates() -> jinja2.BytecodeCache | None:
-    """Where Python keeps compiled modules apart from their sources, compiled templates lie beside them.
+    """Where compiled templates are kept; what compiling takes would stay in every process.
 
     This file says how templates are compiled (escaping, above all): a change of it makes other names.
     """
-    if not sys.pycache_prefix:
-        return None
-    folder = Path(sys.pycache_prefix) / "templates"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
+    folder = i18n.compiled_beside(ROOT / "templates", "templates")
+    if folder is None:
         return None
     made_by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     return jinja2.FileSystemBytecodeCache(str(folder), f"{made_by}-%s")

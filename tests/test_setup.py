@@ -280,6 +280,20 @@ def test_the_migrations_make_what_the_tables_say(engine: Engine) -> None:
             connection, opts={"compare_type": True, "include_name": _modelled}
         )
         assert compare_metadata(context, SQLModel.metadata) == []
+        definitions = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+        if engine.dialect.name == "postgresql":
+            definitions = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        made = {name: sql for name, sql in connection.execute(text(definitions)) if " WHERE " in (sql or "")}
+    partial = {
+        str(index.name): index.info["only"]
+        for table in SQLModel.metadata.tables.values()
+        for index in table.indexes
+        if "only" in index.info
+    }
+    assert partial.keys() == made.keys()
+    for name, condition in partial.items():
+        column = condition.partition(" ")[0]
+        assert column in made[name].partition(" WHERE ")[2], name
 
 
 def _modelled(name: str | None, kind: str, parents: object) -> bool:

@@ -18,6 +18,7 @@ from consultations.journal import JournalEntry
 from consultations.moderation import Action, Decision, Reason
 from consultations.people import PersonInput
 from consultations.permissions import SYSTEM
+from participation import process
 from participation.__main__ import app as program
 from participation.database import unit_of_work
 from tests import cast
@@ -118,7 +119,7 @@ def test_a_lost_and_an_altered_file_are_named(session: Session, store: FolderSto
 
 
 def test_a_database_of_another_version_is_named_not_examined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DIGILOG_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DIGILOG_SECRET", "a secret that only the tests know, and long")
@@ -126,11 +127,15 @@ def test_a_database_of_another_version_is_named_not_examined(
         ["verify"],
         ["availability"],
         ["staff", "a@b.example", "--role", "operator"],
-        ["serve", "--port", "1"],
+        ["serve", "--port", "1", "--workers", "2"],
     ):
         answer = CliRunner().invoke(program, command)
         assert (answer.exit_code, "DIGILOG_DATABASE_URL)" in answer.output) == (2, True), command
         assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SystemExit) as end:
+        process.main("127.0.0.1", 1, workers=1)
+    assert (end.value.code, "DIGILOG_DATABASE_URL)" in capsys.readouterr().err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_anchor_shows_what_the_chain_alone_cannot(

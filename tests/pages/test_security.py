@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from consultations.refusals import Code, Refusal
-from participation import security
+from participation import security, tries
 from participation.database import unit_of_work
 from participation.messages import MESSAGES, STATUS
 from participation.security import Action, Limiter, SecurityMiddleware
@@ -305,7 +305,7 @@ def clock() -> Iterator[Clock]:
 @pytest.fixture(params=["in memory", "in the table"])
 def limits(request: pytest.FixtureRequest, engine: Engine, clock: Clock) -> Limiter:
     shared = request.param == "in the table"
-    return security.limiter(settings(shared_limits=shared, submissions_per_minute=60), engine, clock)
+    return tries.limiter(settings(shared_limits=shared, submissions_per_minute=60), engine, clock)
 
 
 HOME, LIBRARY = "192.0.2.1", "198.51.100.7"
@@ -392,7 +392,7 @@ def test_the_holder_gets_in_while_somebody_else_guesses_the_code_of_the_same_ref
 
 
 def test_several_processes_share_their_counts_in_the_table(engine: Engine, clock: Clock) -> None:
-    one, other = (security.limiter(settings(shared_limits=True), engine, clock) for _ in range(2))
+    one, other = (tries.limiter(settings(shared_limits=True), engine, clock) for _ in range(2))
     guess(one, LIBRARY, 5)
     guess(other, LIBRARY, 5)
     for limits in (one, other):
@@ -403,7 +403,7 @@ def test_several_processes_share_their_counts_in_the_table(engine: Engine, clock
 def test_a_count_survives_the_rollback_of_the_page_and_never_waits_for_it(
     engine: Engine, clock: Clock
 ) -> None:
-    limits = security.limiter(settings(shared_limits=True, submissions_per_minute=1), engine, clock)
+    limits = tries.limiter(settings(shared_limits=True, submissions_per_minute=1), engine, clock)
 
     def page() -> None:
         with unit_of_work(engine, write=True):
@@ -416,19 +416,19 @@ def test_a_count_survives_the_rollback_of_the_page_and_never_waits_for_it(
 
 
 def test_the_table_forgets_what_is_over_and_holds_nobodys_address(engine: Engine, clock: Clock) -> None:
-    counting = security._counting_engine(settings(), engine)
-    storage = security.TableStorage(counting, lambda: clock().timestamp())
-    limits = security.limiter(settings(shared_limits=True), engine, clock)
+    counting = tries._counting_engine(settings(), engine)
+    storage = tries.TableStorage(counting, lambda: clock().timestamp())
+    limits = tries.limiter(settings(shared_limits=True), engine, clock)
     security.sign_in_failed(limits, "petra@example.org", HOME)
     with counting.connect() as connection:
-        rows = repr(connection.execute(security._TRIES.select()).all())
+        rows = repr(connection.execute(tries._TRIES.select()).all())
     assert rows.count("LIMITER") == 2
     assert "petra" not in rows
     assert HOME not in rows
     clock.passes(minutes=11)
     storage.incr("new", 60)
     with counting.connect() as connection:
-        assert len(connection.execute(security._TRIES.select()).all()) == 1
+        assert len(connection.execute(tries._TRIES.select()).all()) == 1
     assert storage.check()
     assert storage.reset() == 1
     assert storage.get("new") == 0
