@@ -68,9 +68,10 @@ class House:
     #: Pages that are being made just now; whoever else asks for one of them waits for it.
     making: dict[tuple[object, ...], asyncio.Future[None]] = field(default_factory=dict)
     #: Who makes such pages: few at once. All of them need the interpreter, and take turns at it; the next to begin would
-    #: only make the others later. No fewer, so that a long comparison or two hold up nobody. Pages that draw do not stand
-    #: in this line: what is drawn lets go of the interpreter.
+    #: only make the others later. Pages that draw do not stand in this line: what is drawn lets go of the interpreter.
     makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    #: Who makes those that may take seconds (`page(…, long=True)`), so that nobody with a short one stands behind them.
+    long_makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
     facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
     fact_octets_kept: int = 0
     _facts_guard: threading.Lock = field(default_factory=threading.Lock)

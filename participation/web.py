@@ -78,6 +78,7 @@ class Page:
     methods: tuple[str, ...]
     handler: Handler
     shared: bool
+    long: bool
     dealt: bool
     body_limit: BodyLimit
     own_cookie: str
@@ -97,6 +98,7 @@ def page(
     may: Permission,
     methods: tuple[str, ...] = ("GET",),
     shared: bool = False,
+    long: bool = False,
     dealt: bool = False,
     body_limit: BodyLimit = SMALL_BODY,
     own_cookie: str = "",
@@ -105,6 +107,7 @@ def page(
 
     `shared`: the page is the same for every visitor without an account, given municipality, language, look
     and address; it may then be kept. The handler is shown nothing else of the visitor (no cookie, no browser).
+    `long`: it may take seconds to make, so it stands in a line of its own (`House.long_makers`).
     `dealt`: the page has an order by chance, and is the same for those who are dealt the same one (`visit.deal`).
     `own_cookie`: a browser that sends this cookie sees something of its own on the page, which is made for it alone then.
     `body_limit`: octets of a request's body, or what makes them of the settings. A page with a larger one takes in files:
@@ -114,7 +117,7 @@ def page(
     def register(handler: Handler) -> Handler:
         if name in PAGES:
             raise ValueError(f"two pages are called {name}")
-        PAGES[name] = Page(path, name, may, methods, handler, shared, dealt, body_limit, own_cookie)
+        PAGES[name] = Page(path, name, may, methods, handler, shared, long, dealt, body_limit, own_cookie)
         return handler
 
     return register
@@ -594,8 +597,9 @@ async def _make_shared(
         )
         return response, finished(response) if is_for_all else None
 
+    line = house.long_makers if page.long else house.makers
     try:
-        response, kept = await anyio.to_thread.run_sync(make, limiter=None if draws else house.makers)
+        response, kept = await anyio.to_thread.run_sync(make, limiter=None if draws else line)
         if kept is not None:
             house.keep(key, kept)
             return send_kept(request, kept)

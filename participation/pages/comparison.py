@@ -56,6 +56,7 @@ class ComparisonPage:
     name="comparison",
     may=Permission.READ_PUBLIC,
     shared=True,
+    long=True,
 )
 def show(visit: Visit) -> Response:
     """The changed places of two versions of a document, inline or side by side (`ansicht=nebeneinander`)."""

@@ -313,7 +313,7 @@ _CORRECTED = {
 def correction(visit: Visit) -> Response:
     """Change or withdraw earlier answers for whoever calls or comes by: with their access code, or with the number of a sheet that
     was typed in at the counter."""
-    _, survey = _at_counter(visit)
+    procedure, survey = _at_counter(visit)
     find = visit.form(FindForm) if visit.is_post else visit.form(FindForm, sent=FormData())
     if not visit.is_post:
         return _find(visit, find)
@@ -323,16 +323,17 @@ def correction(visit: Visit) -> Response:
     if entry is None:
         visit.reject(find, Refusal(Code.CODE_UNKNOWN, "code"))
         return _find(visit, find, status=422)
+    at = (procedure, survey, entry)
     do, asks = str(visit.form_data.get("do", "change")), survey.asks
     if do == "find":
         slip = visit.form(CorrectionForm, sent=FormData(), received_on=visit.today)
         known = questions.typed_again(asks, survey_answers.newest(visit.session, entry).answers)
-        return _correct(visit, find, slip, form_of(visit, asks, known), known)
+        return _correct(visit, at, find, slip, form_of(visit, asks, known), known)
     slip, typed = visit.form(CorrectionForm), typed_in(visit, asks)
     about = survey_places.between(visit, asks, typed)
     form = form_of(visit, asks, typed)
     if about is not None:
-        return _correct(visit, find, slip, form, typed, about=about)
+        return _correct(visit, at, find, slip, form, typed, about=about)
     wrong: Sequence[Refusal] = () if do == "withdraw" else questions.read(asks, typed).wrong
     if slip.validate() and not wrong:
         facts: dict[str, Any] = {"channel": slip.channel.data, "note": slip.note.data or ""}
@@ -350,7 +351,7 @@ def correction(visit: Visit) -> Response:
             wrong = (refusal,)
     errors = _put(visit, slip, form, asks, wrong)
     status = STATUS.get(wrong[0].code, 422) if wrong else 422
-    return _correct(visit, find, slip, form, typed, errors=errors, status=status)
+    return _correct(visit, at, find, slip, form, typed, errors=errors, status=status)
 
 
 def _put(
@@ -386,6 +387,7 @@ def _find(visit: Visit, find: FindForm, *, status: int = 200) -> Response:
 
 def _correct(
     visit: Visit,
+    at: tuple[Procedure, Survey, SurveyEntry],
     find: FindForm,
     slip: CorrectionForm,
     form: Form,
@@ -395,9 +397,7 @@ def _correct(
     errors: tuple[tuple[str, str | None], ...] = (),
     status: int = 200,
 ) -> Response:
-    procedure, survey = _at_counter(visit)
-    entry = surveys.entry_at_counter(visit.session, survey, find.code.data or "")
-    assert entry is not None
+    procedure, survey, entry = at
     shown = replace(
         _correction_page(visit, procedure, survey),
         entry=entry.reference,
