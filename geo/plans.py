@@ -3,8 +3,9 @@
 Importing this module loads neither numpy nor shapely.
 """
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,8 @@ def static_plan_svg(
     """A plan as one `<svg role="group">` to stand within a page: base map, pictures, tints, plan areas (WKB, EPSG:25832),
     pins.
 
-    Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; those
-    outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
+    Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; none covers
+    another, and those outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
     `new_window`: where pins lead opens in a window of its own (links of an SVG do not ask the page's `<base>`).
     """
     if not re.fullmatch(r"[A-Za-z][\w-]*", identifier):
@@ -79,10 +80,8 @@ def static_plan_svg(
     ground, words = base_map(tuple(sources), view, theme, identifier)
     body = [ground, *map(_picture, pictures), *(_tint(tint, view, colour) for tint in tints)]
     body += [*(_area(wkb, view.box, view.resolution, colour) for wkb in areas), words]
-    for pin in pins:
-        x, y = view.pixel(pin.lon, pin.lat)
-        if 0 <= x <= view.width and 0 <= y <= view.height:
-            body.append(_pin(pin, x, y, colour, ' target="_blank" rel="noopener"' if new_window else ""))
+    opens = ' target="_blank" rel="noopener"' if new_window else ""
+    body += [_pin(pin, x, y, colour, opens) for pin, x, y in _apart(pins, view)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="d-plan" role="group" aria-labelledby="{identifier}" '
         f'viewBox="0 0 {view.width} {view.height}" width="{view.width}" height="{view.height}">'
@@ -137,8 +136,30 @@ def _in_mercator(wkb: bytes) -> "np.ndarray[Any, Any]":
     return np.asarray(shapely.transform(shapes, mercator_of_metres().transform, interleaved=False))
 
 
+def _apart(pins: Sequence[Pin], view: View) -> Iterator[tuple[Pin, float, float]]:
+    """The pins within a window and where they are drawn, in pixels: where they belong, or, where an earlier one would be
+    covered, beside it, so that each can be read and hit."""
+    taken: list[tuple[float, float, float]] = []
+    for pin in pins:
+        x, y = middle_x, middle_y = view.pixel(pin.lon, pin.lat)
+        if not (0 <= x <= view.width and 0 <= y <= view.height):
+            continue
+        radius = _radius(pin)
+        for turn in range(1, 400):
+            if all(math.hypot(x - left, y - top) > radius + other + 2 for left, top, other in taken):
+                break
+            away = 4 * math.sqrt(turn)
+            x, y = middle_x + math.cos(turn * 2.4) * away, middle_y + math.sin(turn * 2.4) * away
+        taken.append((x, y, radius))
+        yield pin, x, y
+
+
+def _radius(pin: Pin) -> float:
+    return 12 if len(pin.text) <= 2 else 7 + 3.6 * len(pin.text)
+
+
 def _pin(pin: Pin, x: float, y: float, colour: Callable[[str], str], opens: str = "") -> str:
-    radius = 12 if len(pin.text) <= 2 else 7 + 3.6 * len(pin.text)
+    radius = _radius(pin)
     words = ""
     if pin.text:
         words = (

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from wtforms import Form, HiddenField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from consultations import channels, terminals, variants
+from consultations import channels, nesting, terminals
 from consultations.channels import Channel
 from consultations.drafts import Draft
 from consultations.permissions import Permission
@@ -37,6 +37,7 @@ from participation.pages.contributions_list import open_procedure
 from participation.pages.map_plan import Way
 from participation.pages.maps import ways_of
 from participation.pages.planning_forms import Head, day_field, head_of, planned
+from participation.pages.shown_variants import groups_here
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -59,6 +60,8 @@ class TablePage:
     teaser: str
     city_url: str
     sunlight_url: str
+    #: Where variants are compared, if there are any.
+    compare_url: str
     map_url: str
     list_url: str
     ways: tuple[Way, ...]
@@ -146,9 +149,17 @@ def _give_pass(visit: Visit, row: Terminal) -> None:
 def channel_of(visit: Visit, procedure: Procedure) -> Channel:
     """By which channel something comes that is handed in with the public form."""
     row, counts = _terminal_here(visit)
-    if row is None or not counts or row.procedure_id != procedure.id or not terminals.is_on(row, visit.now):
+    if row is None or not counts or not terminals.is_on(row, visit.now) or not _is_for(visit, row, procedure):
         return channels.WEB
     return channels.TERMINAL
+
+
+def _is_for(visit: Visit, row: Terminal, procedure: Procedure) -> bool:
+    """Whether a table is that of a consultation, or of an area that it is a part of: what is said of a planned building
+    goes from the picture of the area to the part."""
+    if row.procedure_id == procedure.id:
+        return True
+    return row.procedure_id in {each.id for each in nesting.above(visit.session, procedure)}
 
 
 def is_over(visit: Visit, draft: Draft) -> bool:
@@ -176,6 +187,7 @@ def table(visit: Visit) -> Response:
     has_city = procedure.plan_area is not None and (
         LayerRole.CITY_MODEL in cityscape.layers_in_force(visit.session, procedure)
     )
+    groups = groups_here(visit, procedure)[0] if procedure.plan_area is not None else ()
     settings = {
         "start": visit.url("table", slug=slug),
         "script": visit.static("js/kiosk.js"),
@@ -195,10 +207,11 @@ def table(visit: Visit) -> Response:
             teaser=localised(procedure, visit.language, "summary"),
             city_url=visit.url("city", slug=slug) if has_city else "",
             sunlight_url=visit.url("sunlight", slug=slug) if has_city else "",
+            compare_url=visit.url("compare", slug=slug) if groups else "",
             map_url=visit.url("hearing_map", slug=slug),
             list_url=visit.url("contributions_list", slug=slug),
             ways=ways_of(visit, procedure),
-            variants=sum(len(group.rows) for group in variants.groups_of(visit.session, procedure)),
+            variants=sum(len(group.rows) for group in groups),
             settings=json.dumps(settings, ensure_ascii=False),
         ),
     )

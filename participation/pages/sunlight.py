@@ -142,6 +142,8 @@ class SunPage:
     has_terrain: bool
     day_words: str
     city_url: str
+    #: Where the variants can be compared, if there are any.
+    compare_url: str
     attribution: str
 
 
@@ -224,6 +226,7 @@ def sunlight(visit: Visit) -> Response:
             has_terrain=scape.has_terrain,
             day_words=i18n.date_long(day, visit.language),
             city_url=visit.url("city", slug=procedure.slug),
+            compare_url=visit.url("compare", slug=procedure.slug) if asked.groups else "",
             attribution=scape.attribution,
         ),
     )

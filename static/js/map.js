@@ -313,7 +313,26 @@ if (settings.planArea) {
     .catch(() => say(words.failed));
 }
 
+/** Pixels between the middles of two pins, so that none lies on another and each can be hit (WCAG 2.5.8 asks for 24). */
+const APART = 31;
+
+/** Pins that would lie on each other move apart, those that come later, around where they belong. */
+function spread(pins) {
+  const taken = [];
+  for (const { control, at } of pins) {
+    const here = map.project(at);
+    let by = L.point(0, 0);
+    const isTaken = () => taken.some((other) => other.distanceTo(here.add(by)) < APART);
+    for (let turn = 1; isTaken() && turn < 200; turn += 1) {
+      by = L.point(Math.cos(turn * 2.4), Math.sin(turn * 2.4)).multiplyBy(5 * Math.sqrt(turn));
+    }
+    taken.push(here.add(by));
+    control.style.translate = `calc(${by.x.toFixed(1)}px - 50%) calc(${by.y.toFixed(1)}px - 50%)`;
+  }
+}
+
 function drawPlans(collection) {
+  const pins = [];
   for (const { geometry, properties } of collection.features) {
     if (geometry) L.geoJSON(geometry, { interactive: false, className: `m-area m-area--${properties.standing}` }).addTo(map);
     const label = `${properties.number}: ${properties.title} (${properties.state})`;
@@ -321,7 +340,10 @@ function drawPlans(collection) {
     control.setAttribute("aria-label", label);
     control.title = label;
     place(`p ${properties.number}`, properties.lat, properties.lon, control);
+    pins.push({ control, at: L.latLng(properties.lat, properties.lon) });
   }
+  map.on("zoomend", () => spread(pins));
+  spread(pins);
   map.on("moveend", showInWindow);
   showInWindow();
 }

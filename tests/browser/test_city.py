@@ -1,6 +1,8 @@
 """A plan in three dimensions in a real browser: its shadows measured, by mouse and keyboard, and without WebGL."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import geopandas
@@ -10,14 +12,18 @@ import shapely
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, select
 
-from consultations import moderation, places, procedures
+from consultations import moderation, places, procedures, publishing, variants
 from consultations.contributions import Contribution
 from consultations.files import FolderStore
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
+from consultations.phases import Opens, PhaseInput, PhaseKind
+from consultations.places import Layer
+from consultations.variants import VariantInput, ViewInput, Viewpoint
+from geo.city import Volume, city_of
 from geo.geometry import from_metres, metres_of
 from geo.readers.apart import read_here
-from participation import identity, layers_import
+from participation import cityscape, identity, layers_import
 from participation.database import unit_of_work
 from tests import cast, scapes
 from tests.cast import NOW, Town
@@ -74,8 +80,8 @@ def scape(live_server: Served, town: Town, tmp_path: Path, request: pytest.Fixtu
         return scapes.build(session, files, town.procedure, at=AT, rise=getattr(request, "param", 0.0))
 
 
-def open_city(page: Page, town: Town) -> None:
-    page.goto(f"/beteiligungen/{town.procedure.slug}/3d")
+def open_city(page: Page, slug: str) -> None:
+    page.goto(f"/beteiligungen/{slug}/3d")
     expect(page.locator("[data-city]")).to_have_attribute("data-state", "ready", timeout=60_000)
 
 
@@ -111,10 +117,10 @@ def handed_in(live_server: Served) -> Contribution:
 
 @pytest.mark.parametrize("scape", [0.0, 0.15], indirect=True, ids=["flat", "slope"])
 def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
-    new_page: NewPage, town: Town, scape: scapes.Scape, request: pytest.FixtureRequest
+    new_page: NewPage, town: Town, scape: scapes.Scape
 ) -> None:
     page = new_page(viewport={"width": 900, "height": 800}, reduced_motion="reduce")
-    open_city(page, town)
+    open_city(page, town.procedure.slug)
     page.locator("[data-day]").select_option("maerz")
     page.locator("[data-time]").fill("900")
     dark = np.array(list(page.evaluate(FROM_ABOVE, [HALF, PIXELS]))) == "1"
@@ -143,34 +149,72 @@ def test_the_shadow_in_the_picture_is_the_shadow_on_the_plan(
     assert 0.1 < exact.mean() < 0.6
     overlap = (drawn & exact).sum() / (drawn | exact).sum()
     assert overlap > 0.93, overlap
-    page.goto(asked.replace(".json", ""))
-    is_flat = request.node.callspec.params["scape"] == 0
-    expect(page.locator("main")).to_contain_text(
-        "auf ebenem Boden rund um jedes Gebäude" if is_flat else "auf dem Boden des Geländemodells"
+
+
+def within_an_area(session: Session, files: FolderStore, town: Town, scape: scapes.Scape) -> str:
+    """Let the consultation be a part of an area that plans something too, beside it; the slug of the area."""
+    ideas = PhaseInput(
+        PhaseKind.CO_CREATION, starts_on=date(2027, 2, 10), ends_on=date(2027, 4, 1), opens=(Opens.PROPOSAL,)
     )
+    entered = cast.consultation(key="G-0", title="Bachquartier", phases=(ideas,))
+    area = procedures.create(
+        session, entered, municipality_id=town.id, template_key="informal_dialogue", by=town.planner, now=NOW
+    )
+    x, y = scape.middle
+    around = from_metres(shapely.box(x - 90, y - 90, x + 90, y + 90))
+    procedures.set_plan_area(session, area, around, by=SYSTEM, now=NOW, note="Gebiet")
+    street = ViewInput(
+        Viewpoint.STREET, "Gehweg", (x, y - 60, 491.6), (x, y, 495), "Blick nach Norden ins Quartier."
+    )
+    variants.set_views(session, area, (street,), by=SYSTEM, now=NOW)
+    gate = Volume("T0", shapely.box(x + 45, y - 6, x + 60, y + 6), 490, 500, name="Torhaus", storeys=3)
+    new = VariantInput(
+        "Torhaus", "Am Eingang.", "Entwurf", {}, cityscape.keep_model(files, city_of([gate])), 1
+    )
+    variants.add_variant(session, area, new, by=SYSTEM, now=NOW)
+    publishing.publish(session, area, by=town.planner, now=NOW)
+    session.get_one(Layer, scape.layer.id).procedure_id = None  # the model of the whole town
+    part = session.merge(town.procedure)
+    below = replace(procedures.as_it_stands(part), part_of_id=area.id)
+    procedures.change(session, part, below, by=town.planner, now=NOW, note="Gehört dazu")
+    return area.slug
 
 
-def test_a_building_is_chosen_by_keyboard_and_commented_on(
-    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe
+def test_of_an_area_a_parts_building_is_switched_chosen_by_keyboard_and_commented_on(
+    new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe, tmp_path: Path
 ) -> None:
+    with unit_of_work(live_server.engine, write=True) as session:
+        slug = within_an_area(session, FolderStore(tmp_path / "live-data" / "files"), town, scape)
     page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce", color_scheme="dark")
-    open_city(page, town)
+    open_city(page, slug)
     axe(page)
-    page.locator("[data-canvas]").focus()
-    page.keyboard.press("1")
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    expect(page.locator("p[data-words]")).to_contain_text("Blick nach Norden.")
-    page.keyboard.press("Enter")
-    expect(page.locator("[data-picked-words]")).to_contain_text("Neubau: ")
+    status, canvas = page.locator("[data-status]"), page.locator("[data-canvas]")
+    part = page.get_by_role("group", name="Wohnen am Mühlbach")
+    # Off, and nothing stands at the crosshair; on again, and it does. All the while the area's own stays.
+    for variant, shown, there, words in (
+        ("Wie es heute ist", "Zu sehen: Torhaus", status, "Im Fadenkreuz ist hier nichts."),
+        ("Hoch", "Zu sehen: Torhaus, Hoch (Wohnen am Mühlbach)", page.locator("[data-picked-words]"), "Neubau: "),
+    ):  # fmt: skip
+        part.get_by_label(variant).focus()
+        page.keyboard.press("Space")
+        expect(status).to_have_text(shown)
+        canvas.focus()
+        page.keyboard.press("1")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        expect(page.locator("p[data-words]")).to_contain_text("Blick nach Norden ins Quartier.")
+        page.keyboard.press("Enter")
+        expect(there).to_contain_text(words)
     page.get_by_text("Was zu sehen ist").click()
-    expect(page.locator("[data-sight]")).to_contain_text("Neubau (Hoch)")
+    expect(page.locator("[data-sight]")).to_contain_text("Neubau (Hoch (Wohnen am Mühlbach))")
     page.locator("[data-picked-way] a").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#chosen-heading + p")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
+    expect(page.locator("main")).to_contain_text("Das gehört zu Wohnen am Mühlbach.")
     axe(page)
     write(page, "Bitte ein Geschoss weniger.", by_keyboard=True)
     expect(page.locator("main")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
     made = handed_in(live_server)
+    assert made.procedure_id == town.procedure.id, "what is said goes to the part"
     assert (made.thing["id"], made.thing["variant"]) == ("P0", scape.variants[0].id)
     assert 490 < made.elevation < 508
     page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
@@ -204,7 +248,7 @@ def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shado
     new_page: NewPage, live_server: Served, town: Town, scape: scapes.Scape, axe: Axe
 ) -> None:
     page = new_page(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
-    open_city(page, town)
+    open_city(page, town.procedure.slug)
     # With less motion a view is there at once; without, it is glided to.
     go = "name => { document.querySelectorAll('[data-view]')[name].click(); return document.querySelector('[data-status]').textContent; }"
     assert page.evaluate(go, 1) == "Blick: Von oben"
@@ -222,7 +266,7 @@ def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shado
         made = session.exec(select(Contribution)).one()
         moderation.decide(session, made, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
         elevation = made.elevation
-    open_city(page, town)
+    open_city(page, town.procedure.slug)
     (pin,) = page.evaluate(
         "fetch(document.querySelector('[data-city]').dataset.scene).then((a) => a.json()).then((s) => s.pins)"
     )
@@ -426,13 +470,10 @@ def test_legend_object_and_slider_work_and_run_nobodys_script(
     page.mouse.move(whole["x"] + 90, whole["y"] + 30)
     expect(slider).to_have_value("0")  # let go
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    open_city(page, town)
-    # Both keys before the next picture is drawn, as quick hands and slow devices have it.
-    page.locator("[data-canvas]").evaluate(
-        """canvas => {
-            for (const key of ["1", "Enter"]) canvas.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-        }"""
-    )
+    open_city(page, town.procedure.slug)
+    page.locator("[data-canvas]").focus()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
     expect(page.locator("[data-picked-words]")).to_contain_text(f"{HOSTILE}: ")
     page.get_by_text("Was zu sehen ist").click()
     expect(page.locator("[data-sight]")).to_contain_text(f"{HOSTILE} (Hoch)")

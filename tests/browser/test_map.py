@@ -20,6 +20,7 @@ from sqlmodel import Session
 from consultations import moderation, places, procedures, publishing
 from consultations.contributions import Contribution, Kind
 from consultations.moderation import Action, Decision
+from consultations.permissions import SYSTEM
 from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.places import Layer, PlaceInput, PlaceKind
 from consultations.procedures import Procedure
@@ -382,19 +383,36 @@ def test_without_javascript_a_click_on_the_plan_chooses_a_place(
 
 
 def test_the_towns_map_leads_to_its_consultations(
-    hearing: Procedure, page: Page, new_page: NewPage, axe: Axe
+    live_server: LiveServer, hearing: Procedure, page: Page, new_page: NewPage, axe: Axe
 ) -> None:
+    """Two in the same place: neither lies under the other."""
+    with Session(live_server.engine.execution_options(writes=True)) as session:
+        other = procedures.by_slug(session, hearing.municipality_id, "wohnen-am-muehlbach")
+        assert other is not None
+        procedures.set_plan_area(
+            session,
+            other,
+            from_metres(shapely.from_wkb(hearing.plan_area)),
+            by=SYSTEM,
+            now=NOW,
+            note="Plangebiet",
+        )
+        session.commit()
     page.goto("/karte")
-    pin = page.locator("a.m-cluster")
-    expect(pin).to_have_attribute("aria-label", "1: Radfahren (Läuft gerade)")
+    pins = page.locator("a.m-cluster")
+    expect(pins).to_have_count(2)
     axe(page)
-    pin.click()
+    middles = pins.evaluate_all(
+        "pins => pins.map((pin) => pin.getBoundingClientRect()).map((box) => [box.x + box.width / 2, box.y + box.height / 2])"
+    )
+    assert np.hypot(*np.subtract(*middles)) >= 30
+    page.get_by_role("link", name=re.compile(r"^\d: Radfahren \(Läuft gerade\)$")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Radfahren")
     plain = new_page(java_script_enabled=False)
     plain.goto("/karte")
     plain.wait_for_url("**ansicht=plan**")
     axe(plain)
-    plain.locator("svg.d-plan a").click()
+    plain.locator("svg.d-plan a[aria-label*='Radfahren']").click()
     expect(plain.get_by_role("heading", level=1)).to_have_text("Radfahren")
 
 

@@ -428,6 +428,16 @@ def test_pins_are_links_with_names_in_order(town: list[MapSource]) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_no_pin_of_a_plan_lies_on_another() -> None:
+    pins = [Pin(LON + n * 1e-6, LAT, f"/{n}", f"Nr. {n}", str(n) if n % 3 else "1.234") for n in range(12)]
+    root = read(static_plan_svg([], View(LON, LAT, 16, 300, 200), title="x", pins=pins))
+    drawn = [[float(each.get(name)) for name in ("cx", "cy", "r")] for each in root.iter(f"{SVG}circle")]
+    assert drawn[0][:2] == [150, 100], "the first where it belongs"
+    for n, (x, y, radius) in enumerate(drawn):
+        assert math.dist((x, y), (150, 100)) < 120
+        assert all(math.dist((x, y), other[:2]) > radius + other[2] for other in drawn[:n])
+
+
 def from_square() -> bytes:
     wkb: bytes = shapely.to_wkb(square(0, 0, 200), byte_order=1)
     return wkb

@@ -299,6 +299,7 @@ def test_scenes_are_made_before_anybody_asks_and_a_terrain_carries_what_is_plann
     assert scene["origin"][2] == 493.5
     assert scene["ground"]["step"] == 20
     assert "Vermessungsamt, Geländeamt" in place.get("/3d")
+    assert "auf dem Boden des Geländemodells" in place.get("/schatten", tag="2027-12-21")  # the shortest day
     # The scene without the terrain stays for some days, for browsers that still show it.
     assert len(list(folder.iterdir())) == 2
     later = replace(house, clock=lambda: datetime.now(UTC) + scenes.KEPT + timedelta(hours=1))
@@ -524,6 +525,7 @@ def test_a_touch_table_is_the_device_that_has_its_key_on_the_days_of_its_event(
     assert begun.url.path.endswith(f"/{slug}/tisch")
     assert structure_faults(begun.content) == []
     assert "Sonne und Schatten" in begun.text
+    assert f'href="{place.path}/vergleich"' in begun.text
     assert "Anmelden" in place.client.get(desk).text
     draft, receipt = hand_in("Am Tisch geschrieben.")
     assert receipt.url.path.startswith("/beleg/")

@@ -219,7 +219,7 @@ def test_shadows_in_an_area_are_those_of_all_that_is_chosen_of_its_parts(quarter
     assert checked == ["heute", str(hoch["id"])]
     assert high["areas"][0] in page
     assert "Mit dem, was oben gewählt ist" in page
-    (everything,) = found_in(page, "//nav//a[text()='Von jedem die erste Variante']/@href")
+    (everything,) = found_in(page, "//nav//a[text()='Von jeder die erste Variante']/@href")
     assert both["chosen"] in quarter.client.get(everything).text
     (today,) = found_in(page, "//nav//a[text()='Alles so wie heute']/@href")
     assert "Oben ist nichts gewählt" in quarter.client.get(today).text
@@ -245,7 +245,10 @@ def test_the_comparison_of_an_area_holds_what_its_parts_plan_and_tells_each_of_t
     weg, mill = (each["group"] for each in quarter.json("bachquartier/3d/szene.json")["variants"][:2])
     hoch, niedrig, block = (quarter.rows[each] for each in ("Hoch", "Niedrig", "Block G-1"))
     page = quarter.get("bachquartier/vergleich")
-    assert "/beteiligungen/bachquartier/vergleich" in quarter.get("bachquartier/karte")
+    for other in ("karte", "3d", "schatten"):
+        assert found_in(quarter.get(f"bachquartier/{other}"), "//main//a/@href[contains(., '/vergleich')]"), (
+            other
+        )
     # At first today, and of each part what its planners put first.
     names = [f"{side}-{each}" for side in ("links", "rechts") for each in (weg, mill)]
     assert (

@@ -19,6 +19,7 @@ from consultations import (
     drafts,
     journal,
     moderation,
+    procedures,
     proposals,
     proposing,
     rewording,
@@ -755,9 +756,32 @@ def test_what_is_said_of_a_proposal_at_a_touch_table_comes_from_a_public_termina
         session.add(row)
     assert table.get(passes).json()["question"]
     say("Am Tisch.")
+    # The table of an area is that of its parts, too; that of something else is not.
+    with unit_of_work(engine, write=True) as session:
+        entered = cast.consultation(key="G-0", title="Gebiet", phases=())
+        area = procedures.create(
+            session,
+            entered,
+            municipality_id=town.id,
+            template_key="informal_dialogue",
+            by=town.planner,
+            now=NOW,
+        )
+        area.state = procedures.ProcedureState.PUBLISHED.value
+        session.exec(select(terminals.Terminal)).one().procedure_id = area.id or 0
+        area_id = area.id
+    say("Am Tisch von etwas anderem.")
+    with unit_of_work(engine, write=True) as session:
+        session.get_one(Procedure, town.procedure.id).part_of_id = area_id
+    say("Am Tisch des Gebiets.")
     with Session(engine) as session:
         made = session.exec(select(Contribution).order_by(col(Contribution.id))).all()
-    assert [row.channel for row in made[1:]] == ["web", "web", "terminal", "terminal"]
+    assert [row.channel for row in made[1:]] == [
+        *["web"] * 2,
+        *["terminal"] * 2,
+        *["web"] * 2,
+        *["terminal"] * 2,
+    ]
 
 
 def test_a_comment_is_written_anew_by_its_author_and_at_the_counter(
