@@ -1,7 +1,6 @@
 """`python -m benchmarks [--quick] [part …]`: measure, print the table, and end with 1 if a target is missed."""
 
 import argparse
-import gc
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from benchmarks import city, drawing, pages, proposing, reading, scene, submitting, weight
 from benchmarks.measuring import Result, table
 from benchmarks.town import Place, fill, new_database, postgresql_cluster, settle
+from participation.app import keep_what_is_loaded
 
 #: Contributions that maps and lists have to cope with.
 MANY = 100_000
@@ -102,9 +102,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     results: list[Result] = []
-    # As the server does when it starts.
-    gc.collect()
-    gc.freeze()
+    keep_what_is_loaded()  # as the server does when it starts
     with tempfile.TemporaryDirectory(prefix="digilog-benchmarks-") as folder:
         for name in asked.parts or PARTS:
             print(f"{name} …", file=sys.stderr, flush=True)

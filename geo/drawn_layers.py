@@ -50,6 +50,10 @@ class DrawnLayer:
     """A layer in web mercator. `shapes` are single geometries (no multi parts); the arrays run in parallel."""
 
     shapes: "np.ndarray[Any, Any]"
+    boxes: "np.ndarray[Any, Any]"
+    """Left, bottom, right, top of each."""
+    turned: "np.ndarray[Any, Any]"
+    """Areas with an outer ring that turns right, or an inner one that turns left: not as areas are filled."""
     ranks: "np.ndarray[Any, Any]"
     extents: "np.ndarray[Any, Any]"
     """Area of areas, length of lines, in square metres or metres of the projection."""
@@ -136,6 +140,8 @@ def _read(source: MapSource) -> DrawnLayer:
         owner, areas = np.zeros(len(shapes), dtype=np.int64), np.zeros(len(shapes))
     return DrawnLayer(
         shapes=shapes,
+        boxes=shapely.bounds(shapes),
+        turned=~shapely.equals_identical(shapes, shapely.orient_polygons(shapes)),
         ranks=ranks[owner] if len(ranks) else ranks,
         extents=np.where(areas > 0, areas, shapely.length(shapes)),
         dimensions=shapely.get_dimensions(shapes),

@@ -54,20 +54,22 @@ def paths_within(
     ]
     uses = Counter((stroke.role, stroke.ranks, stroke.dots) for stroke in strokes if not stroke.fill)
     result = []
-    cut: dict[MapSource, tuple[DrawnLayer, Any, Any]] = {}
+    cut: dict[MapSource, tuple[DrawnLayer, Any, Any, Any]] = {}
     paths: dict[tuple[MapSource, tuple[int, ...], bool, bool], str] = {}
     hatches: set[str] = set()
     for stroke, source in drawn:
         if source not in cut:
             layer = kept.get(source)
             chosen = np.sort(layer.tree.query(window))
-            shapes = shapely.clip_by_rect(layer.shapes[chosen], left, bottom, right, top)
+            shapes, boxes = layer.shapes[chosen], layer.boxes[chosen]
+            over = ~((boxes[:, :2] > (left, bottom)) & (boxes[:, 2:] < (right, top))).all(axis=1)
+            shapes[over] = shapely.clip_by_rect(shapes[over], left, bottom, right, top)
             if stroke.role in SIMPLIFIED:
                 shapes = shapely.simplify(shapes, resolution / UNITS, preserve_topology=False)
-            cut[source] = (layer, chosen, shapes)
+            cut[source] = (layer, chosen, shapes, over | layer.turned[chosen])
         key = (source, stroke.ranks, bool(stroke.fill), stroke.dots)
         if key not in paths:
-            layer, chosen, shapes = cut[source]
+            layer, chosen, shapes, turned = cut[source]
             dimensions = layer.dimensions[chosen]
             wanted = dimensions == 0 if stroke.dots else dimensions > 0
             if stroke.ranks:
@@ -79,7 +81,8 @@ def paths_within(
                 wanted &= layer.extents[chosen] >= sizes
             shapes = shapes[wanted]
             if stroke.fill:
-                shapes = shapely.orient_polygons(shapes)
+                turned = turned[wanted]
+                shapes[turned] = shapely.orient_polygons(shapes[turned])
             data = path_of(shapes, box[0], box[3], resolution) if len(shapes) else ""
             path = f'<path transform="scale({1 / UNITS:g})" d="{data}"' if data else ""
             if path and prefix and not stroke.fill and uses[stroke.role, stroke.ranks, stroke.dots] > 1:
@@ -146,8 +149,11 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     import numpy as np
     import shapely
 
-    parts = shapely.get_parts(shapes)
+    parts = shapes[~shapely.is_empty(shapes)]
     kinds = shapely.get_type_id(parts)
+    if (kinds > 3).any():  # in several parts
+        parts = shapely.get_parts(parts)
+        kinds = shapely.get_type_id(parts)
     areas = parts[kinds == 3]
     holed = shapely.get_num_interior_rings(areas) > 0
     # The coordinates of an area without holes are those of its one ring.
