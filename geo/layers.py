@@ -14,17 +14,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from geo.curves import along
+from geo.geojson import spelled
 from geo.geometry import DEGREES, GERMANY, METRES, degrees_of, metres_of
 
 if TYPE_CHECKING:
     import geopandas
     import numpy as np
     import pandas as pd
-    from pyproj import CRS
+    from pyproj import CRS, Transformer
 
 LAYER_CODES: Final = frozenset(
     {
@@ -649,7 +651,6 @@ def features_geojson(
     import numpy as np
     import pyogrio.raw
     import shapely
-    from pyproj import Transformer
 
     box = None
     if bounds is not None:
@@ -660,18 +661,14 @@ def features_geojson(
     meta, _, wkb, values = pyogrio.raw.read(
         str(path), columns=list(columns), bbox=box, max_features=limit + 1
     )
-    transformer = Transformer.from_crs(METRES, DEGREES, always_xy=True)
+    transformer = _to_degrees()
 
     def exact(xy: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
 
-    def degrees(xy: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.round(along(xy, exact, 1e-8), 7)
-
-    shapes = shapely.to_geojson(shapely.transform(shapely.from_wkb(wkb[:limit]), degrees))
+    shapes = spelled(shapely.from_wkb(wkb[:limit]), lambda xy: along(xy, exact, 1e-8))
     columns_json = [
-        _spelled(str(name), column[:limit].tolist())
-        for name, column in zip(meta["fields"], values, strict=True)
+        _spelled(str(name), column[:limit]) for name, column in zip(meta["fields"], values, strict=True)
     ]
     rows = zip(*columns_json, strict=True) if columns_json else [()] * len(shapes)
     features = (
@@ -681,19 +678,38 @@ def features_geojson(
     return f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}', len(wkb) > limit
 
 
-def _spelled(name: str, values: Sequence[object]) -> list[str]:
+@cache
+def _to_degrees() -> "Transformer":
+    """PROJ's way from metres to degrees; finding it takes longer than going it, and threads may share it."""
+    from pyproj import Transformer
+
+    return Transformer.from_crs(METRES, DEGREES, always_xy=True)
+
+
+def _spelled(name: str, column: "np.ndarray[Any, Any]") -> list[str]:
     """The values of a column as members of JSON objects; nothing for those that are missing (NaN, GDAL's missing number,
     is not JSON)."""
+    import numpy as np
+
     start = json.dumps(name, ensure_ascii=False) + ":"
+
+    def member(value: object) -> str:
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        return "" if missing else start + json.dumps(value, ensure_ascii=False)
+
+    if column.dtype.kind in "iuf":
+        distinct, place = np.unique(column, return_inverse=True)
+        members = np.array([member(value) for value in distinct.tolist()], dtype=object)
+        found: list[str] = members[place].tolist()
+        return found
     known: dict[object, str] = {}
     found = []
-    for value in values:
+    for value in column.tolist():
         key = (type(value), value)
-        member = known.get(key)
-        if member is None:
-            missing = value is None or (isinstance(value, float) and math.isnan(value))
-            member = known[key] = "" if missing else start + json.dumps(value, ensure_ascii=False)
-        found.append(member)
+        text = known.get(key)
+        if text is None:
+            text = known[key] = member(value)
+        found.append(text)
     return found
 
 
