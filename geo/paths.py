@@ -183,20 +183,20 @@ def path_of(shapes: "np.ndarray[Any, Any]", left: float, top: float, resolution:
     steps[1:] -= grid[:-1]
     after_ring = closed[starts[:-1]]  # "z" leads back to where the ring began
     steps[starts[1:][after_ring]] = grid[starts[1:][after_ring]] - grid[starts[:-1][after_ring]]
-    numbers = steps.ravel().tolist()
-    try:
-        words = list(map(_numerals().__getitem__, numbers))
-    except IndexError:
-        words = list(map(str, numbers))
+    is_known = steps.min() >= -_FARTHEST and steps.max() < _FARTHEST
+    words = list(map(_numerals().__getitem__ if is_known else str, steps.ravel().tolist()))
     words[0] = f"m{words[0]}"
     for start, ring in zip((2 * starts[1:]).tolist(), after_ring.tolist(), strict=True):
         words[start] = f"zm{words[start]}" if ring else f"m{words[start]}"
     return f"{' '.join(words)}{'z' if closed[-1] else ''}{dots}"
 
 
+#: As far as steps go in nearly all pictures.
+_FARTHEST: Final = 8192
+
+
 @cache
 def _numerals() -> list[str]:
-    """The numbers of a picture as text: 0 and up from the beginning of the list, -1 and down from its end, as far as steps
-    go in any picture of ours; looking a number up takes half the time of spelling it."""
-    most = 8192
-    return [*map(str, range(most)), *map(str, range(-most, 0))]
+    """Numbers as text: 0 and up from the beginning of the list, -1 and down from its end. Looking one up takes a sixth of
+    the time of spelling it."""
+    return [*map(str, range(_FARTHEST)), *map(str, range(-_FARTHEST, 0))]

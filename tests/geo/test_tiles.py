@@ -149,6 +149,12 @@ def test_things_on_the_edge_are_on_both_tiles(source: Callable[..., MapSource]) 
         assert min(p[0] for p in points) / paths.UNITS < at < max(p[0] for p in points) / paths.UNITS
 
 
+@pytest.mark.parametrize("far", [-20_000, -8193, -8192, -1, 1, 8191, 8192, 20_000])
+def test_every_step_is_the_number_it_is(far: int) -> None:
+    line = np.array([shapely.LineString([(0, 0), (far, 3)])], dtype=object)
+    assert paths.path_of(line, 0.0, 0.0, float(paths.UNITS)) == f"m0 0 {far} -3"
+
+
 shapes = st.lists(
     st.tuples(st.floats(-1000, 1000), st.floats(-1000, 1000), st.sampled_from([0.001, 0.2, 3.0, 400.0])),
     max_size=12,
