@@ -15,9 +15,14 @@ from typing import Any
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from consultations import journal, procedures
 from consultations.cocreation import Authoring
 from consultations.counting import Outcome, Paper, Rules, VoteKind
+from consultations.permissions import Actor
+from consultations.phases import Phase
+from consultations.procedures import Procedure
 from consultations.proposals import Proposal
+from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, Json, UtcDateTime
 
 
@@ -273,6 +278,30 @@ def of_procedure(session: Session, procedure_id: int) -> list[Vote]:
     )
 
 
+def locked(session: Session, vote: Vote, state: VoteState, by: Actor) -> Phase:
+    """The vote's phase, and the vote locked in this state. Raises Refusal NOT_ALLOWED, WRONG_STATE."""
+    procedure = session.get_one(Procedure, vote.procedure_id)
+    procedures.require_planner(by, procedure)
+    session.refresh(vote, with_for_update=True)
+    if vote.state != state.value:
+        raise Refusal(Code.WRONG_STATE, state=vote.state)
+    return session.get_one(Phase, vote.phase_id)
+
+
+def note(session: Session, vote: Vote, verb: str, *, by: Actor, now: datetime, **facts: object) -> None:
+    """Write into the journal what was done to a vote."""
+    journal.append(
+        session,
+        municipality_id=vote.municipality_id,
+        verb=verb,
+        by=by,
+        at=now,
+        procedure_id=vote.procedure_id,
+        subject=f"vote:{vote.id}",
+        facts=facts,
+    )
+
+
 def options_of(session: Session, vote_id: int) -> list[VoteOption]:
     """What stands on the ballot, by number."""
     return list(
@@ -347,6 +376,11 @@ def withdrawn(session: Session, vote_id: int) -> set[int]:
             .where(VoteOption.vote_id == vote_id, Proposal.authoring == Authoring.WITHDRAWN.value)
         ).all()
     )
+
+
+def has_voted(session: Session, vote: Vote, party: str) -> bool:
+    """Whether somebody stands in the roll."""
+    return session.get(VoteRoll, (vote.id, party)) is not None
 
 
 def published_ballot(session: Session, vote: Vote, check_number: str) -> Ballot | None:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
-from consultations import ballots, journal, voting
+from consultations import ballots, journal, voting, voting_codes
 from consultations.ballots import (
     Ballot,
     BatchState,
@@ -114,11 +114,11 @@ def open_batch(
     session.flush()
     is_late = _is_late(session.get_one(Phase, vote.phase_id), received_on)
     for number, each in enumerate(typed, start=1):
-        code = voting.read_code(each)
-        hashed = voting.code_hash(key, vote, code) if code else ""
+        code = voting_codes.read_code(each)
+        hashed = voting_codes.code_hash(key, vote, code) if code else ""
         outcome = LetterOutcome.UNKNOWN
         if code:
-            outcome = voting.looked_up(session, vote, hashed)
+            outcome = voting_codes.looked_up(session, vote, hashed)
         if outcome is LetterOutcome.ADMITTED and is_late:
             outcome = LetterOutcome.LATE
         if outcome is LetterOutcome.ADMITTED and not voting.enrol(session, vote, hashed):
@@ -192,7 +192,7 @@ def enter(
                 batch_id=row.id or 0,
                 turn=turn,
                 number=at,
-                check_number=voting.read_code(each.check_number, voting.CHECK_LENGTH),
+                check_number=voting_codes.read_code(each.check_number, voting_codes.CHECK_LENGTH),
                 marks=ballots.keep_marks(each.marks),
                 spoiled=each.spoiled,
             )
@@ -250,7 +250,7 @@ def _count(session: Session, vote: Vote, row: PaperBatch) -> None:
     for each in entries_of(session, row.id or 0, 1):
         number = each.check_number
         if not number or session.get(Ballot, (vote.id, number)) is not None:
-            number = voting.drawn(voting.CHECK_LENGTH)
+            number = voting_codes.drawn(voting_codes.CHECK_LENGTH)
         session.add(
             Ballot(
                 vote_id=vote.id or 0,

@@ -31,11 +31,11 @@ from consultations import (
     proposals,
     proposing,
     support,
+    voting_codes,
 )
 from consultations.ballots import (
     Ballot,
     BatchState,
-    CodePrint,
     LetterOutcome,
     PaperBatch,
     PaperEntry,
@@ -65,10 +65,6 @@ OPTIONS_LIMIT = 60
 #: Euros that a database's whole number holds.
 MOST_EUROS = 2_000_000_000
 MOST_MARKS = 1_000
-#: Codes of one print; a town prints as often as it likes.
-CODES_LIMIT = 1_000
-#: 23^10 are 41 million million codes: of a hundred thousand printed ones a thousand tries hit one once in 400,000 times.
-CODE_LENGTH, CHECK_LENGTH = 10, 12
 
 
 # --- set up ----------------------------------------------------------------------------------------
@@ -91,19 +87,6 @@ class VoteInput:
     ways: Sequence[Way] = (Way.CODE,)
     on_paper: bool = False
     costs: Mapping[int, int] = field(default_factory=dict)
-
-
-def _note(session: Session, vote: Vote, verb: str, *, by: Actor, now: datetime, **facts: object) -> None:
-    journal.append(
-        session,
-        municipality_id=vote.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=vote.procedure_id,
-        subject=f"vote:{vote.id}",
-        facts=facts,
-    )
 
 
 def plan(
@@ -159,7 +142,7 @@ def plan(
             _within(cost, f"cost-{proposal_id}", 0, MOST_EUROS)
         session.add(VoteOption(vote_id=vote.id or 0, proposal_id=proposal_id, number=number, cost=cost))
     session.flush()
-    _note(session, vote, "vote_planned", by=by, now=now, phase=phase.id, proposals=ids)
+    ballots.note(session, vote, "vote_planned", by=by, now=now, phase=phase.id, proposals=ids)
     return vote
 
 
@@ -234,7 +217,7 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     VOTE_ONE_WAY, VOTE_TOO_FEW (limit), VOTE_UNFIT (reference) for a proposal that may no longer stand, VOTE_COST_MISSING (reference),
     NUMBER_OUT_OF_RANGE where more are to be chosen than stand.
     """
-    phase = _locked(session, vote, VoteState.DRAFT, by)
+    phase = ballots.locked(session, vote, VoteState.DRAFT, by)
     if Opening.VOTE not in proposing.arrangement_of(phase).opens:
         raise Refusal(Code.NOT_OPENED, opening=Opening.VOTE.value)
     if phase.state(now) is PhaseState.OVER:
@@ -266,7 +249,7 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     vote.check_key = secrets.token_hex(32)
     session.add(vote)
     session.flush()
-    _note(
+    ballots.note(
         session, vote, "vote_put_up", by=by, now=now, kind=vote.kind, most=vote.most, most_each=vote.most_each,
         wins=vote.wins, ways=list(vote.ways), on_paper=vote.on_paper, question=journal.digest(vote.question),
         **({"translations": journal.digest(json.dumps(vote.translations, sort_keys=True))} if vote.translations else {}),
@@ -275,31 +258,21 @@ def put_up(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     return vote
 
 
-def _locked(session: Session, vote: Vote, state: VoteState, by: Actor) -> Phase:
-    """The vote's phase, and the vote locked in this state. Raises Refusal NOT_ALLOWED, WRONG_STATE."""
-    procedure = session.get_one(Procedure, vote.procedure_id)
-    procedures.require_planner(by, procedure)
-    session.refresh(vote, with_for_update=True)
-    if vote.state != state.value:
-        raise Refusal(Code.WRONG_STATE, state=vote.state)
-    return session.get_one(Phase, vote.phase_id)
-
-
 def take_back(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     """Make it a draft again, as long as its phase has not begun and no ballot of it can be out there: another one would give
     the numbers that are printed on it to other proposals.
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE (somebody has voted, too), VOTE_CODES_OUT while codes that were printed may vote.
     """
-    phase = _locked(session, vote, VoteState.READY, by)
+    phase = ballots.locked(session, vote, VoteState.READY, by)
     if phase.state(now) is not PhaseState.COMING or _how_many(session, VoteRoll, vote):
         raise Refusal(Code.WRONG_STATE, state=vote.state)
-    if any(each.cancelled_at is None for each in prints_of(session, vote.id or 0)):
+    if any(each.cancelled_at is None for each in voting_codes.prints_of(session, vote.id or 0)):
         raise Refusal(Code.VOTE_CODES_OUT)
     _end(session, vote, VoteState.DRAFT, by=by, now=now)
     vote.ready_at = None
     session.add(vote)
-    _note(session, vote, "vote_taken_back", by=by, now=now)
+    ballots.note(session, vote, "vote_taken_back", by=by, now=now)
     return vote
 
 
@@ -308,7 +281,7 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE, REASON_REQUIRED ("why").
     """
-    _locked(session, vote, VoteState.READY, by)
+    ballots.locked(session, vote, VoteState.READY, by)
     words = normalise(why, field="why", limit=INTRO_LIMIT).strip()
     if not words:
         raise Refusal(Code.REASON_REQUIRED, "why")
@@ -320,7 +293,7 @@ def cancel(session: Session, vote: Vote, *, why: str, by: Actor, now: datetime) 
     # What one or both have typed in from paper is what was voted, too.
     batches = select(PaperBatch.id).where(PaperBatch.vote_id == vote.id)
     session.execute(delete(PaperEntry).where(col(PaperEntry.batch_id).in_(batches)))
-    _note(session, vote, "vote_cancelled", by=by, now=now, why=words)
+    ballots.note(session, vote, "vote_cancelled", by=by, now=now, why=words)
     procedure = session.get_one(Procedure, vote.procedure_id)
     if procedure.state in PUBLIC_STATES:  # of a consultation that is still a draft nobody is told anything
         happenings.note_of_procedure(
@@ -346,153 +319,6 @@ def _end(session: Session, vote: Vote, after: VoteState, *, by: Actor, now: date
         else:
             elsewhere.was_open = True
             session.add(elsewhere)
-
-
-# --- codes -----------------------------------------------------------------------------------------
-
-
-def drawn(length: int) -> str:
-    """So many signs that nobody can guess and nobody misreads."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
-
-
-def spelled(code: str) -> str:
-    """A code or check number as people read it: in groups."""
-    size = 5 if len(code) == CODE_LENGTH else 4
-    return "-".join(code[at : at + size] for at in range(0, len(code), size))
-
-
-def read_code(typed: str, length: int = CODE_LENGTH) -> str:
-    """A code as somebody typed it (spaces, hyphens, lower case) in its one spelling; empty if it cannot be one."""
-    code = "".join(sign for sign in typed.upper() if sign.isalnum())
-    return code if len(code) == length and all(sign in CODE_ALPHABET for sign in code) else ""
-
-
-def code_hash(key: bytes, vote: Vote, code: str) -> str:
-    """How a code is kept: whoever has the database alone can try none. `key`: the installation's."""
-    return hmac.digest(key, f"voting code\0{vote.id}\0{code}".encode(), "sha256").hex()
-
-
-def account_party(key: bytes, vote: Vote, person_id: int) -> str:
-    """How an account stands in the roll: nobody reads there who has voted without this key."""
-    return hmac.digest(key, f"voter\0{vote.id}\0{person_id}".encode(), "sha256").hex()
-
-
-def print_codes(
-    session: Session, vote: Vote, number: int, *, once: str, key: bytes, by: Actor, now: datetime
-) -> tuple[CodePrint, dict[int, str]]:
-    """Draw `number` voting codes. They are returned by the numbers of their letters, to be printed, and kept nowhere; only
-    keyed hashes are.
-
-    `once`: the form's own key. Raises Refusal NOT_ALLOWED, WRONG_STATE unless it stands, NOTHING_CHOSEN ("ways") for a vote
-    without codes, NUMBER_OUT_OF_RANGE ("codes"), VOTE_PRINTED_BEFORE for the same form sent again.
-    """
-    phase = _locked(session, vote, VoteState.READY, by)
-    if phase.state(now) is PhaseState.OVER:
-        raise Refusal(Code.VOTE_OVER)
-    if Way.CODE.value not in vote.ways:
-        raise Refusal(Code.NOTHING_CHOSEN, "ways")
-    _within(number, "codes", 1, CODES_LIMIT)
-    sent = hashlib.sha256(once.encode()).hexdigest()
-    prints = prints_of(session, vote.id or 0)
-    if any(each.once_sha256 == sent for each in prints):
-        raise Refusal(Code.VOTE_PRINTED_BEFORE)
-    row = CodePrint(
-        vote_id=vote.id or 0,
-        number=len(prints) + 1,
-        codes=number,
-        once_sha256=sent,
-        printed_at=now,
-        printed_by=by.label,
-    )
-    session.add(row)
-    session.flush()
-    codes: dict[str, str] = {}
-    while len(codes) < number:
-        code = drawn(CODE_LENGTH)
-        codes.setdefault(code_hash(key, vote, code), code)
-    last = session.exec(select(func.max(VoteCode.number)).where(VoteCode.vote_id == vote.id)).one() or 0
-    letters = dict(enumerate(codes, start=last + 1))
-    insert_rows(
-        session,
-        VoteCode,
-        (
-            {"vote_id": vote.id, "code_hash": kept, "print_id": row.id, "number": at}
-            for at, kept in letters.items()
-        ),
-    )
-    facts = {"print": row.number, "codes": number, "first_letter": last + 1}
-    _note(session, vote, "vote_codes_printed", by=by, now=now, **facts)
-    return row, {at: codes[kept] for at, kept in letters.items()}
-
-
-def prints_of(session: Session, vote_id: int) -> list[CodePrint]:
-    """The prints of a vote in their order."""
-    return list(
-        session.exec(
-            select(CodePrint).where(CodePrint.vote_id == vote_id).order_by(col(CodePrint.number))
-        ).all()
-    )
-
-
-def cancel_print(session: Session, vote: Vote, print_id: int, *, by: Actor, now: datetime) -> None:
-    """The paper of a print was lost: codes of it that were not used vote no more. Raises Refusal NOT_ALLOWED, NOT_FOUND."""
-    _locked(session, vote, VoteState.READY, by)
-    row = session.get(CodePrint, print_id)
-    if row is None or row.vote_id != vote.id or row.cancelled_at is not None:
-        raise Refusal(Code.NOT_FOUND)
-    row.cancelled_at, row.cancelled_by = now, by.label
-    session.add(row)
-    session.flush()
-    _note(session, vote, "vote_codes_cancelled", by=by, now=now, print=row.number)
-
-
-def cancel_letter(session: Session, vote: Vote, number: int, *, by: Actor, now: datetime) -> None:
-    """One letter was lost or came back: its code votes no more, as long as nobody has voted with it. That it was used is all
-    that can be known here, never what for.
-
-    Raises Refusal NOT_ALLOWED, WRONG_STATE, VOTE_LETTER_UNKNOWN, VOTE_LETTER_USED (both at "letter").
-    """
-    _locked(session, vote, VoteState.READY, by)
-    found = session.exec(
-        select(VoteCode, CodePrint.cancelled_at)
-        .join(CodePrint, col(CodePrint.id) == VoteCode.print_id)
-        .where(VoteCode.vote_id == vote.id, VoteCode.number == number)
-    ).first()
-    if found is None or found[0].cancelled_at or found[1]:
-        raise Refusal(Code.VOTE_LETTER_UNKNOWN, "letter")
-    if has_voted(session, vote, found[0].code_hash):
-        raise Refusal(Code.VOTE_LETTER_USED, "letter")
-    found[0].cancelled_at = now
-    session.add(found[0])
-    session.flush()
-    _note(session, vote, "vote_letter_cancelled", by=by, now=now, letter=number)
-
-
-def cancelled_letters(session: Session, vote_id: int) -> list[int]:
-    """The numbers of the letters that were cancelled one by one."""
-    return [
-        number or 0
-        for number in session.exec(
-            select(VoteCode.number)
-            .where(VoteCode.vote_id == vote_id, col(VoteCode.cancelled_at).is_not(None))
-            .order_by(col(VoteCode.number))
-        ).all()
-    ]
-
-
-def looked_up(session: Session, vote: Vote, hashed: str) -> LetterOutcome:
-    """Whether a code may vote: `ADMITTED`, or why not."""
-    found = session.exec(
-        select(CodePrint.cancelled_at, VoteCode.cancelled_at)
-        .join(VoteCode, col(VoteCode.print_id) == CodePrint.id)
-        .where(VoteCode.vote_id == vote.id, VoteCode.code_hash == hashed)
-    ).first()
-    if found is None:
-        return LetterOutcome.UNKNOWN
-    if session.get(VoteRoll, (vote.id, hashed)) is not None:
-        return LetterOutcome.USED
-    return LetterOutcome.CANCELLED if any(found) else LetterOutcome.ADMITTED
 
 
 # --- casting ---------------------------------------------------------------------------------------
@@ -545,11 +371,16 @@ def running(session: Session, procedure: Procedure, phases: Sequence[Phase], now
     return vote
 
 
+def account_party(key: bytes, vote: Vote, person_id: int) -> str:
+    """How an account stands in the roll: nobody reads there who has voted without this key."""
+    return hmac.digest(key, f"voter\0{vote.id}\0{person_id}".encode(), "sha256").hex()
+
+
 def voter_by_code(session: Session, vote: Vote, typed: str, *, key: bytes) -> Voter:
     """Whose code this is. Raises Refusal VOTE_CODE_UNKNOWN, VOTE_CODE_USED (both at "code")."""
-    code = read_code(typed)
-    hashed = code_hash(key, vote, code) if code else ""
-    outcome = looked_up(session, vote, hashed) if code else LetterOutcome.UNKNOWN
+    code = voting_codes.read_code(typed)
+    hashed = voting_codes.code_hash(key, vote, code) if code else ""
+    outcome = voting_codes.looked_up(session, vote, hashed) if code else LetterOutcome.UNKNOWN
     if outcome is LetterOutcome.USED:
         raise Refusal(Code.VOTE_CODE_USED, "code")
     if outcome is not LetterOutcome.ADMITTED or Way.CODE.value not in vote.ways:
@@ -571,7 +402,7 @@ def check_number(vote: Vote, once: str) -> str:
     made = hmac.digest(vote.check_key.encode(), f"ballot\0{vote.id}\0{once}".encode(), "sha256")
     value = int.from_bytes(made)
     signs = ""
-    for _ in range(CHECK_LENGTH):
+    for _ in range(voting_codes.CHECK_LENGTH):
         value, place = divmod(value, len(CODE_ALPHABET))
         signs += CODE_ALPHABET[place]
     return signs
@@ -623,7 +454,10 @@ def cast(session: Session, vote: Vote, voter: Voter, marks: Marks, *, once: str,
             raise Refusal(Code.SUPPORT_DECLARE, name)
     number, kept = check_number(vote, once), ballots.keep_marks(marks)
     # A letter may have been cancelled since its code was typed in.
-    if voter.way is Way.CODE and looked_up(session, vote, voter.party) is LetterOutcome.CANCELLED:
+    if (
+        voter.way is Way.CODE
+        and voting_codes.looked_up(session, vote, voter.party) is LetterOutcome.CANCELLED
+    ):
         raise Refusal(Code.VOTE_CODE_UNKNOWN, "code")
     used = Refusal(*((Code.VOTE_CODE_USED, "code") if voter.way is Way.CODE else (Code.VOTED_ALREADY,)))
     if not enrol(session, vote, voter.party):
@@ -658,11 +492,6 @@ def enrol(session: Session, vote: Vote, party: str) -> bool:
     return True
 
 
-def has_voted(session: Session, vote: Vote, party: str) -> bool:
-    """Whether somebody stands in the roll."""
-    return session.get(VoteRoll, (vote.id, party)) is not None
-
-
 # --- the count -------------------------------------------------------------------------------------
 
 
@@ -671,7 +500,7 @@ def close(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
 
     Raises Refusal NOT_ALLOWED, WRONG_STATE, VOTE_NOT_OVER, VOTE_PAPER_WAITS (batches).
     """
-    phase = _locked(session, vote, VoteState.READY, by)
+    phase = ballots.locked(session, vote, VoteState.READY, by)
     if phase.state(now) is not PhaseState.OVER:
         raise Refusal(Code.VOTE_NOT_OVER)
     waiting = session.exec(
@@ -710,7 +539,7 @@ def close(session: Session, vote: Vote, *, by: Actor, now: datetime) -> Vote:
     vote.closed_at = now
     session.add(vote)
     session.flush()
-    _note(session, vote, "vote_closed", by=by, now=now, list=vote.list_sha256, **vote.result)
+    ballots.note(session, vote, "vote_closed", by=by, now=now, list=vote.list_sha256, **vote.result)
     for option in options:
         proposal = proposals.by_contribution(session, option.proposal_id)
         if proposal is not None:
@@ -790,7 +619,7 @@ def forget_rolls(session: Session, *, by: Actor, now: datetime) -> int:
         session.execute(
             update(PaperLetter).where(col(PaperLetter.batch_id).in_(batches)).values(code_hash="")
         )
-        _note(session, vote, "vote_roll_erased", by=by, now=now)
+        ballots.note(session, vote, "vote_roll_erased", by=by, now=now)
     return len(votes)
 
 
@@ -814,7 +643,7 @@ def ballot_list(
         found = counting.faults(rules, paper.marks)
         why = counting.SPOILED if paper.spoiled else found[0].kind.value if found else "yes"
         marks = [paper.marks.get(option.number, 0) for option in options]
-        table.writerow([spelled(each.check_number), why, *marks])
+        table.writerow([voting_codes.spelled(each.check_number), why, *marks])
     return out.getvalue().encode()
 
 

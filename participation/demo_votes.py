@@ -9,7 +9,16 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import ballots, contributions, counting, moderation, paper_ballots, proposing, voting
+from consultations import (
+    ballots,
+    contributions,
+    counting,
+    moderation,
+    paper_ballots,
+    proposing,
+    voting,
+    voting_codes,
+)
 from consultations.ballots import PaperBatch, Vote, Way
 from consultations.cocreation import Arrangement, Opening
 from consultations.contributions import Contribution, Kind, Submission
@@ -101,7 +110,7 @@ class Votes:
         vote = voting.plan(session, procedure, phase, entered, by=by, now=at)
         self.votes[number] = voting.put_up(session, vote, by=by, now=at)
         if Way.CODE in entered.ways:
-            _, letters = voting.print_codes(
+            _, letters = voting_codes.print_codes(
                 session, vote, told["codes"], once=f"demo-{number}", key=self.link_key, by=by, now=at
             )
             self.codes = list(letters.values())
@@ -118,7 +127,7 @@ class Votes:
     def _cast(self, session: Session, number: int, told: dict[str, Any], at: datetime) -> None:
         vote, waiting = self.votes[number], iter(self.codes)
         for each in range(told["online"]):
-            voter = Voter(voting.code_hash(self.link_key, vote, next(waiting)), Way.CODE)
+            voter = Voter(voting_codes.code_hash(self.link_key, vote, next(waiting)), Way.CODE)
             voting.cast(
                 session, vote, voter, self._drawn(session, vote), once=f"demo {number} {each}", now=at
             )

@@ -51,6 +51,7 @@ FLOORS: dict[str, dict[str, int]] = {
                 "support",
                 "support_lists",
                 "voting",
+                "voting_codes",
                 "paper_ballots",
                 "unions",
                 "side_words",

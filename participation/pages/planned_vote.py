@@ -21,7 +21,17 @@ from wtforms import (
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from consultations import ballots, evaluation, people, phases, proposing, published, received, voting
+from consultations import (
+    ballots,
+    evaluation,
+    people,
+    phases,
+    proposing,
+    published,
+    received,
+    voting,
+    voting_codes,
+)
 from consultations.ballots import Vote, VoteState, Way
 from consultations.cocreation import Opening
 from consultations.counting import VoteKind
@@ -243,7 +253,7 @@ def plan(visit: Visit) -> Response:
         elif do.startswith("lost-"):
             number = do.removeprefix("lost-")
             at = int(number) if number.isdecimal() and len(number) < 10 else 0
-            voting.cancel_print(visit.session, vote, at, by=visit.by, now=visit.now)
+            voting_codes.cancel_print(visit.session, vote, at, by=visit.by, now=visit.now)
         elif do in ("print", "print_pdf"):
             if not codes.validate():
                 return _show(visit, procedure, phase, vote, codes=codes, status=422)
@@ -252,7 +262,7 @@ def plan(visit: Visit) -> Response:
         elif do in ("letter_lost", "letter_anew", "letter_anew_pdf"):
             if not lost.validate():
                 return _show(visit, procedure, phase, vote, lost=lost, status=422)
-            voting.cancel_letter(visit.session, vote, lost.letter.data or 0, by=visit.by, now=visit.now)
+            voting_codes.cancel_letter(visit.session, vote, lost.letter.data or 0, by=visit.by, now=visit.now)
             if do != "letter_lost":
                 as_pdf = do == "letter_anew_pdf"
                 return _print(visit, procedure, phase, vote, 1, lost.once.data or "", as_pdf=as_pdf)
@@ -364,10 +374,10 @@ def _print(
     visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, how_many: int, once: str, *, as_pdf: bool
 ) -> Response:
     """New letters, as a page to print or as PDF. What is answered here is the only place where their codes ever stand.
-    Raises Refusal as `voting.print_codes`, and NUMBER_OUT_OF_RANGE ("codes") for more than one PDF may have."""
+    Raises Refusal as `voting_codes.print_codes`, and NUMBER_OUT_OF_RANGE ("codes") for more than one PDF may have."""
     if as_pdf and how_many > AS_PDF:
         raise Refusal(Code.NUMBER_OUT_OF_RANGE, "codes", least=1, most=AS_PDF)
-    made, codes = voting.print_codes(
+    made, codes = voting_codes.print_codes(
         visit.session, vote, how_many, once=once, key=visit.house.link_key, by=visit.by, now=visit.now
     )
     lines = lines_of(visit, procedure, ballots.options_of(visit.session, vote.id or 0))
@@ -376,10 +386,12 @@ def _print(
         matter_of(visit, procedure, vote),
         made.number,
         overview.midnight(last, visit.language) if last else "",
-        tuple((number, voting.spelled(code)) for number, code in codes.items()),
+        tuple((number, voting_codes.spelled(code)) for number, code in codes.items()),
         tuple(
             BallotSheet(
-                voting.spelled(voting.drawn(voting.CHECK_LENGTH)) if len(codes) >= MIXED else "",
+                voting_codes.spelled(voting_codes.drawn(voting_codes.CHECK_LENGTH))
+                if len(codes) >= MIXED
+                else "",
                 tuple(chance.sample(lines, len(lines))),
             )
             for _ in (codes if vote.on_paper else ())
@@ -476,7 +488,7 @@ def _show(
             matter=matter_of(visit, procedure, vote) if vote else None,
             lines=tuple(lines_of(visit, procedure, options)),
             prints=_prints(visit, vote) if vote else (),
-            cancelled=tuple(voting.cancelled_letters(visit.session, vote.id or 0)) if vote else (),
+            cancelled=tuple(voting_codes.cancelled_letters(visit.session, vote.id or 0)) if vote else (),
             languages=tuple((each, LANGUAGES[each]) for each in visit.languages),
             prints_codes=vote is not None and Way.CODE.value in vote.ways,
             may_take_back=state is VoteState.READY and phase.state(visit.now) is PhaseState.COMING,
@@ -555,7 +567,7 @@ def _offers(
 
 
 def _prints(visit: Visit, vote: Vote) -> tuple[PrintLine, ...]:
-    rows = voting.prints_of(visit.session, vote.id or 0)
+    rows = voting_codes.prints_of(visit.session, vote.id or 0)
     names = people.names(visit.session, {row.printed_by for row in rows})
     return tuple(
         PrintLine(

@@ -10,7 +10,17 @@ from random import Random
 from starlette.responses import Response
 from wtforms import BooleanField, Form, StringField
 
-from consultations import ballots, channels, counting, phases, proposing, published, received, voting
+from consultations import (
+    ballots,
+    channels,
+    counting,
+    phases,
+    proposing,
+    published,
+    received,
+    voting,
+    voting_codes,
+)
 from consultations.ballots import Vote, VoteOption, VoteState, Way
 from consultations.cocreation import Limits
 from consultations.counting import Outcome, VoteKind
@@ -276,7 +286,7 @@ def _voter(visit: Visit, procedure: Procedure, vote: Vote, phase: Phase) -> tupl
         if visit.by.person_id is None or Way.ACCOUNT.value not in vote.ways:
             raise Refusal(Code.NOT_ALLOWED)
         party = voting.account_party(key, vote, visit.by.person_id)
-        if voting.has_voted(visit.session, vote, party):
+        if ballots.has_voted(visit.session, vote, party):
             raise Refusal(Code.VOTED_ALREADY)
         declares = frozenset(name for name in ("age", "resident") if visit.form_data.get(name))
         return Voter(party, Way.ACCOUNT, declares=declares), ""
@@ -472,7 +482,7 @@ def _show(
             by_account=Way.ACCOUNT.value in vote.ways,
             on_paper=vote.on_paper,
             is_signed_in=visit.by.person_id is not None,
-            has_voted=bool(party) and voting.has_voted(visit.session, vote, party),
+            has_voted=bool(party) and ballots.has_voted(visit.session, vote, party),
             interrupted_on=course.interrupted_on
             if course.is_interrupted and stands is voting.Standing.RUNNING
             else None,
@@ -541,7 +551,7 @@ def _found(visit: Visit, vote: Vote, lines: Sequence[Line], find: FindForm | Non
     typed = (find.number.data or "").strip() if find is not None else ""
     if not typed:
         return ""
-    number = voting.read_code(typed, voting.CHECK_LENGTH)
+    number = voting_codes.read_code(typed, voting_codes.CHECK_LENGTH)
     ballot = ballots.published_ballot(visit.session, vote, number) if number else None
     if ballot is None:
         return visit.gettext("This number does not stand in the list. Please compare it sign by sign.")
@@ -551,7 +561,7 @@ def _found(visit: Visit, vote: Vote, lines: Sequence[Line], find: FindForm | Non
         why = counting.SPOILED if paper.spoiled else found[0].kind.value
         return visit.gettext(
             "Ballot %(number)s is in the list, but does not count: %(why)s",
-            number=voting.spelled(number),
+            number=voting_codes.spelled(number),
             why=visit.gettext(INVALID[why]),
         )
     marks = paper.marks
@@ -568,7 +578,7 @@ def _found(visit: Visit, vote: Vote, lines: Sequence[Line], find: FindForm | Non
     ]
     return visit.gettext(
         "Ballot %(number)s is in the list: %(marks)s",
-        number=voting.spelled(number),
+        number=voting_codes.spelled(number),
         marks=", ".join(said) or "–",
     )
 
@@ -641,7 +651,7 @@ def _receipt(visit: Visit, procedure: Procedure, phase: Phase, vote: Vote, numbe
         "voting/receipt.html",
         ReceiptPage(
             matter_of(visit, procedure, vote),
-            voting.spelled(number),
+            voting_codes.spelled(number),
             overview.words_of(phase, visit.now, visit.language).when,
         ),
     )

@@ -25,6 +25,7 @@ from consultations import (
     survey_answers,
     surveys,
     voting,
+    voting_codes,
 )
 from consultations.ballots import (
     Ballot,
@@ -94,8 +95,8 @@ def put_up(
 
 
 def codes(session: Session, town: Town, vote: Vote, number: int) -> list[str]:
-    once = f"form-{number}-{len(voting.prints_of(session, vote.id or 0))}"
-    made = voting.print_codes(session, vote, number, once=once, key=KEY, by=town.planner, now=NOW)[1]
+    once = f"form-{number}-{len(voting_codes.prints_of(session, vote.id or 0))}"
+    made = voting_codes.print_codes(session, vote, number, once=once, key=KEY, by=town.planner, now=NOW)[1]
     return list(made.values())
 
 
@@ -184,7 +185,7 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
     drawn = codes(session, town, vote, 8)
     number = vote_with(session, vote, drawn[0], 1, 3, once="my form")
     # Double click and reload: the same ballot. Another ballot with the same code: refused.
-    again = Voter(voting.code_hash(KEY, vote, drawn[0]), Way.CODE)
+    again = Voter(voting_codes.code_hash(KEY, vote, drawn[0]), Way.CODE)
     assert voting.cast(session, vote, again, {1: 1, 3: 1}, once="my form", now=NOW) == number
     refused(Code.VOTE_CODE_USED, lambda: voting.cast(session, vote, again, {2: 1}, once="my form", now=NOW))
     refused(Code.VOTE_CODE_USED, lambda: vote_with(session, vote, drawn[0].lower(), 2))
@@ -197,8 +198,8 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
 
     # On paper: the used one stays closed and on file; the others vote and can do so nowhere else.
     letters = [
-        voting.spelled(drawn[0]),
-        *(voting.spelled(each) for each in drawn[1:6]),
+        voting_codes.spelled(drawn[0]),
+        *(voting_codes.spelled(each) for each in drawn[1:6]),
         drawn[1],
         "99999-99999",
     ]
@@ -209,7 +210,7 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
     assert said == ["used", *["admitted"] * 5, "used", "unknown"]
     refused(Code.VOTE_CODE_USED, lambda: vote_with(session, vote, drawn[1], 1))
     voter = voting.voter_by_code(session, vote, drawn[6], key=KEY)
-    assert voting.looked_up(session, vote, voter.party) is LetterOutcome.ADMITTED
+    assert voting_codes.looked_up(session, vote, voter.party) is LetterOutcome.ADMITTED
 
     # Typed in by two; where they differ nothing counts until they agree.
     first = [
@@ -258,8 +259,8 @@ def test_one_code_votes_once_whether_online_or_on_paper(session: Session, town: 
 
     # Lost paper, and paper that came too late.
     late = codes(session, town, vote, 2)
-    voting.cancel_print(
-        session, vote, voting.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=NOW
+    voting_codes.cancel_print(
+        session, vote, voting_codes.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=NOW
     )
     refused(Code.VOTE_CODE_UNKNOWN, lambda: vote_with(session, vote, drawn[7], 1))
     behind = paper_ballots.open_batch(
@@ -286,24 +287,24 @@ def test_one_lost_letter_is_cancelled_by_its_number_and_nobody_learns_what_was_v
     session: Session, town: Town
 ) -> None:
     vote = put_up(session, town)
-    _, letters = voting.print_codes(session, vote, 3, once="a", key=KEY, by=town.planner, now=NOW)
+    _, letters = voting_codes.print_codes(session, vote, 3, once="a", key=KEY, by=town.planner, now=NOW)
     assert list(letters) == [1, 2, 3]
     vote_with(session, vote, letters[2], 1)
     by: dict[str, Any] = {"by": town.planner, "now": NOW}
-    refused(Code.NOT_ALLOWED, lambda: voting.cancel_letter(session, vote, 1, by=town.clerk, now=NOW))
-    refused(Code.VOTE_LETTER_USED, lambda: voting.cancel_letter(session, vote, 2, **by))
-    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting.cancel_letter(session, vote, 4, **by))
+    refused(Code.NOT_ALLOWED, lambda: voting_codes.cancel_letter(session, vote, 1, by=town.clerk, now=NOW))
+    refused(Code.VOTE_LETTER_USED, lambda: voting_codes.cancel_letter(session, vote, 2, **by))
+    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting_codes.cancel_letter(session, vote, 4, **by))
     # Somebody has the ballot of a letter before them while it is cancelled.
     open_form = voting.voter_by_code(session, vote, letters[1], key=KEY)
-    voting.cancel_letter(session, vote, 1, **by)
-    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting.cancel_letter(session, vote, 1, **by))
+    voting_codes.cancel_letter(session, vote, 1, **by)
+    refused(Code.VOTE_LETTER_UNKNOWN, lambda: voting_codes.cancel_letter(session, vote, 1, **by))
     refused(Code.VOTE_CODE_UNKNOWN, lambda: voting.cast(session, vote, open_form, {1: 1}, once="x", now=NOW))
     refused(Code.VOTE_CODE_UNKNOWN, lambda: vote_with(session, vote, letters[1], 1))
-    _, anew = voting.print_codes(session, vote, 1, once="b", key=KEY, **by)
+    _, anew = voting_codes.print_codes(session, vote, 1, once="b", key=KEY, **by)
     assert list(anew) == [4]
     vote_with(session, vote, anew[4], 2)
     vote_with(session, vote, letters[3], 2)
-    assert voting.cancelled_letters(session, vote.id or 0) == [1]
+    assert voting_codes.cancelled_letters(session, vote.id or 0) == [1]
     told = [
         each for each in journal.about(session, f"vote:{vote.id}") if each.verb == "vote_letter_cancelled"
     ]
@@ -325,7 +326,7 @@ def test_nobody_chooses_the_number_of_a_ballot(session: Session, town: Town) -> 
     assert voting.check_number(vote, "mine") != said, "what a browser sends alone says nothing"
     vote.check_key = drawn_before
     assert vote_with(session, vote, one, 1, once="mine") == said
-    voter = Voter(voting.code_hash(KEY, vote, one), Way.CODE)
+    voter = Voter(voting_codes.code_hash(KEY, vote, one), Way.CODE)
     assert voting.cast(session, vote, voter, {1: 1}, once="mine", now=NOW) == said, "sent twice: one ballot"
     assert vote_with(session, vote, other, 1, once="other") != said
     assert len(in_urn(session)) == 2
@@ -440,14 +441,14 @@ def test_accounts_vote_once_and_say_what_a_limit_asks(session: Session, town: To
         refused(code, lambda marks=marks: voting.cast(session, vote, voter, marks, once="a", now=NOW))
     assert not in_urn(session)
     voting.cast(session, vote, voter, {1: 3, 2: 2}, once="a", now=NOW)
-    assert voting.has_voted(session, vote, party)
+    assert ballots.has_voted(session, vote, party)
     refused(Code.VOTED_ALREADY, lambda: voting.cast(session, vote, voter, {3: 1}, once="b", now=NOW))
     # Somebody else's form: their ballot stays as it is, and nobody is written into the roll for it.
     other = Voter("other", Way.ACCOUNT, declares=frozenset({"age"}))
     with session.begin_nested() as nested:
         refused(Code.CHANGED_MEANWHILE, lambda: voting.cast(session, vote, other, {3: 1}, once="a", now=NOW))
         nested.rollback()
-    assert not voting.has_voted(session, vote, "other")
+    assert not ballots.has_voted(session, vote, "other")
 
 
 def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, town: Town) -> None:
@@ -475,8 +476,8 @@ def test_money_needs_costs_and_a_vote_is_given_up_with_words(session: Session, t
     refused(Code.BALLOT_MONEY, lambda: vote_with(session, vote, one, 1, 2))
     vote_with(session, vote, one, 1)
     same: dict[str, Any] = {"once": "once", "key": KEY, "by": town.planner, "now": NOW}
-    voting.print_codes(session, vote, 1, **same)
-    refused(Code.VOTE_PRINTED_BEFORE, lambda: voting.print_codes(session, vote, 1, **same))
+    voting_codes.print_codes(session, vote, 1, **same)
+    refused(Code.VOTE_PRINTED_BEFORE, lambda: voting_codes.print_codes(session, vote, 1, **same))
     refused(Code.REASON_REQUIRED, lambda: voting.cancel(session, vote, why=" ", by=town.planner, now=NOW))
     voting.cancel(session, vote, why="Die Briefe kamen nicht an.", by=town.planner, now=NOW)
     assert vote.state == VoteState.CANCELLED.value
@@ -505,8 +506,8 @@ def test_a_vote_is_taken_back_only_while_no_ballot_of_it_is_out(session: Session
     before = datetime(STARTS.year, STARTS.month, STARTS.day, tzinfo=UTC) - timedelta(days=9)
     drawn = codes(session, town, vote, 2)
     refused(Code.VOTE_CODES_OUT, lambda: voting.take_back(session, vote, by=town.planner, now=before))
-    voting.cancel_print(
-        session, vote, voting.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=before
+    voting_codes.cancel_print(
+        session, vote, voting_codes.prints_of(session, vote.id or 0)[0].id or 0, by=town.planner, now=before
     )
     voting.take_back(session, vote, by=town.planner, now=before)
     voting.put_up(session, vote, by=town.planner, now=before)
@@ -514,8 +515,8 @@ def test_a_vote_is_taken_back_only_while_no_ballot_of_it_is_out(session: Session
     paper_ballots.open_batch(
         session, vote, drawn, received_on=before.date(), key=KEY, by=town.clerk, now=before
     )
-    for each in voting.prints_of(session, vote.id or 0)[1:]:
-        voting.cancel_print(session, vote, each.id or 0, by=town.planner, now=before)
+    for each in voting_codes.prints_of(session, vote.id or 0)[1:]:
+        voting_codes.cancel_print(session, vote, each.id or 0, by=town.planner, now=before)
     refused(Code.WRONG_STATE, lambda: voting.take_back(session, vote, by=town.planner, now=before))
 
 
@@ -575,7 +576,7 @@ def test_two_windows_at_the_same_moment_cast_one_ballot(engine: Engine) -> None:
     def click(once: str) -> Code | str:
         with unit_of_work(engine, write=True) as session:
             vote = session.get_one(Vote, vote_id)
-            party = voting.code_hash(KEY, vote, code)
+            party = voting_codes.code_hash(KEY, vote, code)
             try:
                 return voting.cast(session, vote, Voter(party, Way.CODE), {1: 1}, once=once, now=NOW)
             except Refusal as refusal:

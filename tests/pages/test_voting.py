@@ -16,7 +16,7 @@ from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from consultations.phases import Phase, PhaseKind
 from consultations.procedures import Procedure, ProcedureState
-from consultations.voting import spelled
+from consultations.voting_codes import spelled
 from participation.database import unit_of_work
 from tests import cast
 from tests.cast import NOW, Town
