@@ -165,6 +165,7 @@ def interrupt(
         interrupted_on=today,
         end_before=phase.ends_on,
         resumed_on=None,
+        resumed_until=None,
         began_on=course.began_on or phase.starts_on,
         announce=Announce.INTERRUPTION,
     )
@@ -198,7 +199,9 @@ def resume(
     if starts_on < local_date(now):
         raise Refusal(Code.DATES_REVERSED, "starts_on")
     _set(session, procedure, phase, dates, seat)
-    phase.course = replace(phase.course, resumed_on=starts_on, announce=Announce.RESUMPTION)
+    phase.course = replace(
+        phase.course, resumed_on=starts_on, resumed_until=ends_on, announce=Announce.RESUMPTION
+    )
     facts = {"from": starts_on.isoformat(), "to": ends_on.isoformat()}
     _keep(session, procedure, phase, "phase_resumed", by=by, now=now, note=note, facts=facts)
 

@@ -8,7 +8,7 @@ proposal there is exactly one answer (`answer`); docs/co-creation.md shows the s
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -316,7 +316,8 @@ class Counts(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Who may support how often. Each limit needs a ground in law, in plain words, and somebody who answers for it."""
+    """Who may support how often, vote, and, where the phase says so, propose and comment. Each limit needs a ground in law, in
+    plain words, and somebody who answers for it."""
 
     per_person: int | None = None
     minimum_age: int | None = None
@@ -334,9 +335,25 @@ class Limits:
         return self.unsaid if self.is_any else ()
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """What people have to say of themselves: "age", "resident". Nothing without ground and contact."""
+        if self.missing:
+            return ()
+        asked = (("age", self.minimum_age), ("resident", self.residents_only))
+        return tuple(name for name, is_asked in asked if is_asked)
+
+    @property
     def unsaid(self) -> tuple[str, ...]:
         """What of ground and contact nobody has said."""
         return tuple(name for name in ("ground", "contact") if not getattr(self, name).strip())
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Who may propose, suggest other words and comment in a phase."""
+
+    needs_account: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -406,6 +423,8 @@ class Arrangement:
     owner_days: int = OWNER_DAYS
     may_promote: bool = True
     limits: Limits = field(default_factory=Limits)
+    #: Whether audience and limits (but for the number of supports) hold for proposing and commenting, too.
+    for_writing: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -450,12 +469,23 @@ def arrangement(opens: Sequence[str], facts: Mapping[str, Any]) -> Arrangement:
         owner_days=int(kept.get("owner_days", OWNER_DAYS)),
         may_promote=bool(kept.get("may_promote", True)),
         limits=limits,
+        for_writing=bool(kept.get("for_writing", False)),
     )
 
 
 def naming_of(facts: Mapping[str, Any]) -> Naming:
     """Which name a phase with these facts asks for; the same as `arrangement`, without reading all of it."""
     return Naming((facts.get("co_creation") or {}).get("naming", Naming.FREE))
+
+
+def writers_of(facts: Mapping[str, Any]) -> Writers:
+    """Who may propose and comment in a phase with these facts: everybody, unless audience and limits hold for that, too."""
+    kept = facts.get("co_creation") or {}
+    if not kept.get("for_writing"):
+        return Writers()
+    limits, audience = Limits(**kept.get("limits", {})), Audience(kept.get("audience", Audience.EVERYBODY))
+    is_local = limits.residents_only or audience is Audience.RESIDENTS
+    return Writers(audience is Audience.SIGNED_IN, replace(limits, residents_only=is_local))
 
 
 # --- the handbook ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ own state (`PublicationState`) and, where words have to be blacked out, a redact
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
@@ -27,7 +27,7 @@ from consultations import (
     search,
     wording,
 )
-from consultations.cocreation import Naming
+from consultations.cocreation import Naming, Writers
 from consultations.deadlines import PhaseState, is_in_time, local_date
 from consultations.documents import Document
 from consultations.notices import Notice
@@ -304,6 +304,8 @@ class Submission:
     #: It came out of what was handed in before (a rejected amendment, a part of a proposal): who wrote that said then who
     #: they are, and is not asked again.
     is_continued: bool = False
+    #: What the person says of themselves, where the phase asks: "age", "resident".
+    declares: frozenset[str] = frozenset()
     #: The phase whose request an agency answers, and the last day that the agency was given; None: found by the
     #: moment of receipt.
     phase: Phase | None = None
@@ -327,7 +329,7 @@ def submit(
     _check_channel(submission, procedure, by)
     received_at = submission.received_at or now
     try:
-        submission, phase = _checked(session, submission, procedure, now)
+        submission, phase = _checked(session, submission, procedure, now, by)
     except Refusal:
         # What was taken in once stays taken in, whatever has been closed since.
         earlier = by_key(session, procedure.id, submission.key)
@@ -389,31 +391,39 @@ def check(
 ) -> None:
     """Raise what `submit` would raise; nothing is written, so that nobody has to wait for it."""
     _check_channel(submission, procedure, by)
-    _checked(session, submission, procedure, now)
+    _checked(session, submission, procedure, now, by)
 
 
 def _checked(
-    session: Session, submission: Submission, procedure: Procedure, now: datetime
+    session: Session, submission: Submission, procedure: Procedure, now: datetime, by: Actor
 ) -> tuple[Submission, Phase | None]:
     """As it is stored, and the phase it belongs to."""
     received_at = submission.received_at or now
     submission = _normalised(submission)
     _check_content(session, submission, procedure, received_at, now)
     phase = _phase(session, submission, procedure, received_at)
-    _check_name(submission, phase)
+    _check_person(submission, phase, by)
     return submission, phase
 
 
-def _check_name(submission: Submission, phase: Phase | None) -> None:
-    """Hold a proposal or comment to the name that its phase asks for. A statement never needs one (R-3.2); an addition
-    belongs to what has its name already, and what is taken over from elsewhere is as it is."""
+def _check_person(submission: Submission, phase: Phase | None, by: Actor) -> None:
+    """Hold a proposal or comment to the name that its phase asks for, and to whom it is open. A statement is everybody's and
+    never needs a name (R-3.2); an addition belongs to what has its name already, and what is taken over from elsewhere is
+    as it is. Paper needs no account: the counter enters it, with what the person says of themselves."""
     is_asked = phase is not None and submission.kind is not Kind.STATEMENT and submission.supplements is None
     if not is_asked or submission.is_continued:
         return
     if channels.by_key(submission.channel).entry is channels.Entry.IMPORT or submission.source_id:
         return
-    person = submission.person
-    field = cocreation.naming_of(phase.facts if phase else {}).lacks(
+    facts, person = phase.facts if phase else {}, submission.person
+    writers = cocreation.writers_of(facts)
+    is_by_themselves = channels.by_key(submission.channel).entry is channels.Entry.PUBLIC
+    if writers.needs_account and is_by_themselves and by.person_id is None:
+        raise Refusal(Code.ACCOUNT_REQUIRED)
+    for name in writers.limits.asked:
+        if name not in submission.declares:
+            raise Refusal(Code.SUPPORT_DECLARE, name)
+    field = cocreation.naming_of(facts).lacks(
         own=person.name or person.organisation, chosen=submission.pseudonym
     )
     if field:
@@ -608,11 +618,21 @@ def _nearest(inviting: Sequence[Phase], received_at: datetime) -> Phase:
 
 def naming_asked(phases: Sequence[Phase], kind: Kind, now: datetime) -> Naming:
     """Which name `submit` asks of whoever hands this kind in to a consultation with these phases now."""
+    return cocreation.naming_of(_facts_for(phases, kind, now))
+
+
+def writers_asked(phases: Sequence[Phase], kind: Kind, now: datetime) -> Writers:
+    """To whom `submit` keeps this kind in a consultation with these phases now."""
+    return cocreation.writers_of(_facts_for(phases, kind, now))
+
+
+def _facts_for(phases: Sequence[Phase], kind: Kind, now: datetime) -> Mapping[str, Any]:
+    """The facts of the phase that this kind belongs to now; none for a statement, which is everybody's."""
     opens = Opens(kind.value)
     inviting = [each for each in phases if each.track != Track.AGENCIES.value and opens.value in each.opens]
     if kind is Kind.STATEMENT or not inviting:
-        return Naming.FREE
-    return cocreation.naming_of((phase_for(inviting, opens, now) or _nearest(inviting, now)).facts)
+        return {}
+    return (phase_for(inviting, opens, now) or _nearest(inviting, now)).facts
 
 
 def _leave_receipt_notice(

@@ -115,7 +115,7 @@ class Subscription(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     municipality_id: int = Field(foreign_key="municipality.id")
     address: str
-    #: "procedure:3", "parts:3", "proposal:17", "district:Nord", "search:5": see `Target`.
+    #: "procedure:3", "parts:3", "proposal:17", "survey:3:4", "vote:3:2", "district:Nord", "search:5": see `Target`.
     target: str
     rhythm: str = Rhythm.WEEKLY.value
     language: str = "de"
@@ -146,14 +146,22 @@ class Consent(SQLModel, table=True):
 
 @dataclass(frozen=True)
 class Target:
-    """What can be followed. `name` is a district's name, or the key of a consultation, a proposal or a saved search."""
+    """What can be followed. `name` is a district's name, or the key of a consultation, a proposal or a saved search;
+    a survey and a vote are named with their consultation."""
 
-    kind: str  # procedure | parts (a procedure and all that belongs to it) | proposal | district | search
+    #: procedure | parts (a procedure and all that belongs to it) | proposal | survey | vote | district | search
+    kind: str
     name: str
 
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Of a survey or a vote: the keys of its consultation and its own."""
+        procedure_id, _, key = self.name.partition(":")
+        return int(procedure_id), int(key)
 
     @classmethod
     def read(cls, key: str) -> "Target":
@@ -175,6 +183,16 @@ def of_parts(procedure_id: int) -> Target:
 def of_proposal(proposal_id: int) -> Target:
     """One proposal."""
     return Target("proposal", str(proposal_id))
+
+
+def of_survey(procedure_id: int, survey_id: int) -> Target:
+    """One survey: that it begins, ends soon, and what came of it."""
+    return Target("survey", f"{procedure_id}:{survey_id}")
+
+
+def of_vote(procedure_id: int, vote_id: int) -> Target:
+    """One vote: that it begins, ends soon, what came of it, or that it was given up."""
+    return Target("vote", f"{procedure_id}:{vote_id}")
 
 
 def of_district(name: str) -> Target:
@@ -533,6 +551,9 @@ def belongs_to(session: Session, target: Target, municipality_id: int, asked: As
         if row is None or understood is None or understood.missing:
             return [false()]  # also of a search that is gone: what others follow goes on
         return [own, *_fits(session, row.procedure_id, understood.wanted)]
+    if target.kind in ("survey", "vote"):
+        procedure_id, key = target.numbers
+        return [own, Happening.procedure_id == procedure_id, happenings.is_about(target.kind, key)]
     column = Happening.procedure_id if target.kind == "procedure" else Happening.proposal_id
     return [column == int(target.name), own]
 
@@ -691,7 +712,7 @@ def fitting(session: Session, procedure_id: int, wanted: Wanted, *, limit: int =
 
 def names_of(session: Session, rows: Sequence[Subscription], language: str) -> dict[str, str]:
     """What subscriptions follow, as everybody may call it, by target: title of a proposal or consultation, name of a
-    district. What a search asks is for the storey above to say. Three queries at most."""
+    district. What a search asks, surveys and votes are for the storey above to say. Three queries at most."""
     targets = {row.target: Target.read(row.target) for row in rows}
     keys: dict[str, list[int]] = {
         kind: [int(each.name) for each in targets.values() if each.kind == kind]

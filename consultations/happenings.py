@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Index, func, update
+from sqlalchemy import Column, ColumnElement, Index, func, or_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations.proposals import Proposal
@@ -126,6 +126,14 @@ def note_first(session: Session, proposal: Proposal, kind: Kind, *, now: datetim
 def void(session: Session, happening_id: int) -> None:
     """It was a mistake: nobody is told of it any more."""
     session.execute(update(Happening).where(col(Happening.id) == happening_id).values(is_void=True))
+
+
+def is_about(kind: str, row_id: int) -> ColumnElement[bool]:
+    """The condition under which a happening is about one survey or vote (`kind`), by how the keys of their news begin."""
+    return or_(
+        col(Happening.key).in_([f"{kind}_{each}:{row_id}" for each in ("begins", "result", "given_up")]),
+        col(Happening.key).startswith(f"{kind}_ends:{row_id}:", autoescape=True),
+    )
 
 
 def newest(session: Session, municipality_id: int) -> int:

@@ -88,6 +88,8 @@ class Course:
     end_before: date | None = None
     #: Since when it runs anew; then the day on which it began for the first time is `began_on`.
     resumed_on: date | None = None
+    #: The last day that was said then: whatever is later is an extension of its own.
+    resumed_until: date | None = None
     began_on: date | None = None
     ended_early_on: date | None = None
     #: What is still to be announced.

@@ -137,7 +137,12 @@ def _of_phases(session: Session, now: datetime) -> Iterator[Found]:
             yield Found(procedure, Kind.BEGINS, f"begins:{phase.id}:{phase.starts_on}", told)
         if last is None or not phase.opens:
             continue
-        if course.extended_from is not None and course.extended_from < last:
+        # The days with which it goes on were told with that, however late they are.
+        if (
+            course.extended_from is not None
+            and course.extended_from < last
+            and phase.ends_on != course.resumed_until
+        ):
             yield Found(procedure, Kind.EXTENDED, f"extended:{phase.id}:{last}", told)
         if _is_soon(phase.starts_on, last, today):
             yield Found(procedure, Kind.ENDS_SOON, f"ends:{phase.id}:{last}", told)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, text
 from sqlmodel import Session, col, select
 
-from consultations import places, procedures, search
+from consultations import journal, places, procedures, search
 from consultations.contributions import (
     Attachment,
     Contribution,
@@ -16,10 +17,12 @@ from consultations.contributions import (
 )
 from consultations.documents import Document
 from consultations.people import Organisation, Person
+from consultations.permissions import Actor
 from consultations.phases import Phase
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
+from consultations.text import normalise
 
 
 def by_access_code(session: Session, municipality_id: int, typed: str) -> Contribution | None:
@@ -214,3 +217,25 @@ def register(
     if before_id is not None:
         question = question.where(col(Contribution.id) < before_id)
     return list(session.exec(question).all())
+
+
+#: Characters of why a receipt was printed again.
+WHY_LIMIT = 300
+
+
+def note_code_printed(session: Session, row: Contribution, *, why: str, by: Actor, now: datetime) -> None:
+    """Somebody prints a receipt with its access code again: whoever has the code can read, add and withdraw in the person's
+    place, so the journal keeps by whom and why. Raises Refusal REASON_REQUIRED and TEXT_TOO_LONG ("why")."""
+    words = normalise(why, field="why", limit=WHY_LIMIT).strip()
+    if not words:
+        raise Refusal(Code.REASON_REQUIRED, "why")
+    journal.append(
+        session,
+        municipality_id=row.municipality_id,
+        verb="receipt_printed_with_code",
+        by=by,
+        at=now,
+        procedure_id=row.procedure_id,
+        subject=f"contribution:{row.id}",
+        facts={"why": words},
+    )

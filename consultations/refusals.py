@@ -98,6 +98,7 @@ class Code(StrEnum):
     UNION_CLOSED = "union_closed"
     SUPPORT_LIMIT = "support_limit"
     SUPPORT_DECLARE = "support_declare"
+    ACCOUNT_REQUIRED = "account_required"
     SUPPORT_RUSH = "support_rush"
     PICTURE_NEEDED = "picture_needed"
     NOTHING_CHOSEN = "nothing_chosen"

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal, proposals, proposing
-from consultations.cocreation import Act, Audience, Counts, Limits, Opening
+from consultations.cocreation import Act, Audience, Counts, Opening
 from consultations.deadlines import PhaseState
 from consultations.permissions import Actor
 from consultations.phases import Phase, phase_of, phases_of
@@ -114,7 +114,7 @@ def give(
         _recognise(session, proposal, last, also, by=by, now=now)
         return last
     limits = arrangement.limits
-    for name in asked_of(limits):
+    for name in limits.asked:
         if name not in supporter.declares:
             raise Refusal(Code.SUPPORT_DECLARE, name)
     limit = limits.per_person
@@ -157,19 +157,11 @@ def _counts_elsewhere(session: Session, row: Support) -> bool:
     return last is not None and last.act in STANDING
 
 
-def asked_of(limits: Limits) -> tuple[str, ...]:
-    """What supporters have to say of themselves: "age", "resident". Nothing without ground and contact."""
-    if limits.missing:
-        return ()
-    asked = (("age", limits.minimum_age), ("resident", limits.residents_only))
-    return tuple(name for name, is_asked in asked if is_asked)
-
-
 def asked_for(session: Session, proposal: Proposal, *, now: datetime) -> tuple[str, ...]:
     """What supporters of a proposal have to say of themselves now."""
     phases = phases_of(session, proposal.procedure_id)
     phase = proposing.phase_that_opens(phases, Opening.SUPPORT, now)
-    return asked_of(proposing.arrangement_of(phase).limits)
+    return proposing.arrangement_of(phase).limits.asked
 
 
 def withdraw(

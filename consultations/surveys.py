@@ -6,7 +6,7 @@ and chained) and withdrawn. Once somebody has answered, the questions stand stil
 What people say in their own words is read by a moderator before everybody can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -210,6 +210,11 @@ def by_number(session: Session, procedure_id: int, number: int) -> Survey | None
     return session.exec(
         select(Survey).where(Survey.procedure_id == procedure_id, Survey.number == number)
     ).first()
+
+
+def by_ids(session: Session, keys: Collection[int]) -> list[Survey]:
+    """The surveys with these ids; one query, none for none."""
+    return list(session.exec(select(Survey).where(col(Survey.id).in_(keys))).all()) if keys else []
 
 
 def of_procedure(session: Session, procedure_id: int, *, drafts: bool = False) -> list[Survey]:

@@ -30,7 +30,6 @@ from consultations import (
     procedures,
     proposals,
     proposing,
-    support,
     voting_codes,
 )
 from consultations.ballots import (
@@ -390,7 +389,7 @@ def voter_by_code(session: Session, vote: Vote, typed: str, *, key: bytes) -> Vo
 
 def asked_of(phase: Phase, way: Way) -> tuple[str, ...]:
     """What voters have to say of themselves: "age", "resident". A code went to whoever may vote: it is asked of nobody."""
-    return support.asked_of(proposing.arrangement_of(phase).limits) if way is Way.ACCOUNT else ()
+    return proposing.arrangement_of(phase).limits.asked if way is Way.ACCOUNT else ()
 
 
 def check_number(vote: Vote, once: str) -> str:

@@ -82,7 +82,7 @@ class ReceiptContext:
     """Everything that a receipt says, for the PDF and for `templates/mail/receipt.txt`.
 
     `received_at` and `issued_at` are aware. `submitter` and `address` are lines; with an `address` the PDF is a letter
-    for a window envelope. `access_code` has eight characters. `lookup_url` is where the code is typed in.
+    for a window envelope. `access_code` has eight characters, or none in a copy that leaves it out. `lookup_url` is where the code is typed in.
     `period_ended` is the last day of the period that a late statement missed. `can_be_told` says that there is an
     address or e-mail to which a result can go; `greeted` is the name to greet in a mail, empty if unknown.
     """
@@ -196,6 +196,10 @@ def receipt_pdf(receipt: ReceiptContext) -> bytes:
         "code": {
             "label": _("Your access code"),
             "groups": list(receipt.code_groups),
+            "left-out": _(
+                "This copy leaves out the access code. It is in the receipt that was made when we received it; if that is "
+                "lost, ask us for a new one."
+            ),
             "online": _("Look up the state, add something or withdraw it from publication:"),
             "url": receipt.lookup_url,
             "shown-url": receipt.lookup_url.partition("://")[2],

@@ -152,7 +152,8 @@ MESSAGES: dict[Code, str] = {
     Code.SUPPORT_LIMIT: N_(
         "You have already supported %(limit)s proposals here. You can take one back first."
     ),
-    Code.SUPPORT_DECLARE: N_("Please confirm this: without it your support cannot be counted."),
+    Code.SUPPORT_DECLARE: N_("Please confirm this: here only people of whom it is true can take part."),
+    Code.ACCOUNT_REQUIRED: N_("Please sign in first: here only people with an account can take part."),
     Code.SUPPORT_RUSH: N_(
         "Very many supports are coming from your network right now. Yours was not counted yet: please try again in a "
         "minute, or sign in, or support it on paper at the counter. You can read everything meanwhile."
@@ -331,6 +332,7 @@ MESSAGES: dict[Code, str] = {
 #: HTTP status for a refusal that no form takes up; 422 for all others.
 STATUS: dict[Code, int] = {
     Code.NOT_ALLOWED: 403,
+    Code.ACCOUNT_REQUIRED: 403,
     Code.NOT_FOUND: 404,
     Code.OWN_ACCOUNT: 403,
     Code.FROM_ELSEWHERE: 403,

@@ -16,11 +16,13 @@ def receipt_of(
     language: str,
     as_letter: bool = False,
     is_amendment: bool = False,
+    with_code: bool = True,
 ) -> ReceiptContext:
     """The receipt of a contribution in a language.
 
     `base` is the public address of the town (`web.public_address`); `as_letter` puts the submitter's address where
-    a window envelope shows it; `is_amendment`: it is headed as one (`amendments.is_one`).
+    a window envelope shows it; `is_amendment`: it is headed as one (`amendments.is_one`);
+    `with_code`: it has the access code, with which one acts in the person's place.
     """
     contribution, person, phase = record.contribution, record.person, record.phase
     ended = contribution.due_on or ((phase.effective_end or phase.ends_on) if phase else None)
@@ -37,7 +39,7 @@ def receipt_of(
         language=language,
         kind=Kind(contribution.kind),
         reference=contribution.reference,
-        access_code=contribution.access_code,
+        access_code=contribution.access_code if with_code else "",
         procedure_title=record.procedure.translations.get(language, {}).get("title")
         or record.procedure.title,
         channel=contribution.channel,

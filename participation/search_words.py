@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from babel import Locale, UnknownLocaleError
 from sqlmodel import Session
 
-from consultations import channels, following, procedures, saved_searches
+from consultations import ballots, channels, following, procedures, saved_searches, surveys
 from consultations.cocreation import Authoring
 from consultations.following import Subscription, Target
 from consultations.procedures import localised
@@ -94,13 +94,18 @@ def what_is_missing(facts: Mapping[str, str], missing: Sequence[str], language: 
 
 
 def names_of(session: Session, rows: Sequence[Subscription], language: str) -> dict[str, str]:
-    """What subscriptions follow, in words, by target; five queries at most."""
+    """What subscriptions follow, in words, by target; seven queries at most."""
     parts = i18n.translations(language).gettext("%(title)s and its parts")
     found = {
         key: parts % {"title": name} if Target.read(key).kind == "parts" else name
         for key, name in following.names_of(session, rows, language).items()
     }
-    keys = {int(target.name) for row in rows if (target := Target.read(row.target)).kind == "search"}
+    targets = [Target.read(row.target) for row in rows]
+    asked = surveys.by_ids(session, [each.numbers[1] for each in targets if each.kind == "survey"])
+    found |= {following.of_survey(each.procedure_id, each.id or 0).key: each.said(language) for each in asked}
+    votes = ballots.by_ids(session, [each.numbers[1] for each in targets if each.kind == "vote"])
+    found |= {following.of_vote(each.procedure_id, each.id or 0).key: each.said(language) for each in votes}
+    keys = {int(target.name) for target in targets if target.kind == "search"}
     searches = saved_searches.by_ids(session, keys)
     titles = {
         each.id: localised(each, language, "title")

@@ -12,12 +12,24 @@ from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
-from consultations import following, nesting, places, proposal_lists, proposals, received, saved_searches
+from consultations import (
+    ballots,
+    following,
+    nesting,
+    places,
+    proposal_lists,
+    proposals,
+    received,
+    saved_searches,
+    surveys,
+)
+from consultations.ballots import VoteState
 from consultations.following import News, Rhythm, State, Subscription, Target
 from consultations.permissions import Permission
 from consultations.places import PlaceKind
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
+from consultations.surveys import SurveyState
 from participation import news_messages, search_words, security
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
@@ -39,6 +51,8 @@ CONSENT = N_("I agree that the town writes to me about this by e-mail until I en
 #: What somebody who is signed in agrees to by the button.
 IN_ACCOUNT = N_("Tell me here, in my account")
 PER_PAGE = 30
+#: What in an address narrows what is followed, and what is read of it.
+NARROWED = ("vorschlag", "umfrage", "abstimmung", "stadtteil", "teile")
 #: How much that is unread stands in the account at once.
 UNREAD = 100
 
@@ -81,6 +95,8 @@ class FollowPage:
     is_asked: bool
     feed_url: str
     news_url: str
+    #: Whether one survey or one vote is followed, and no more.
+    is_single: bool = False
     #: The search in words; empty where something else is followed.
     search: str = ""
     #: What was asked for and is not known: the search goes without it.
@@ -145,12 +161,13 @@ def _take_up(visit: Visit, form: FollowForm, target: Callable[[], Target], back:
 
 
 def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
-    """What can be followed from here: the proposal in the address first, the consultation, the districts of the town."""
+    """What can be followed from here: the proposal, survey or vote in the address first, the consultation, the districts of the town."""
     found = []
     reference = visit.request.query_params.get("vorschlag", "")
     target = _proposal(visit, procedure, reference)
     if target is not None:
         found.append((target, visit.gettext("The proposal %(reference)s", reference=reference)))
+    found += _asked_about(visit, procedure)
     title, procedure_id = title_of(visit, procedure), procedure.id or 0
     found.append(
         (following.of_procedure(procedure_id), visit.gettext("The project “%(title)s”", title=title))
@@ -172,6 +189,22 @@ def _targets(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
     return found
 
 
+def _asked_about(visit: Visit, procedure: Procedure) -> list[tuple[Target, str]]:
+    """The survey or the vote in the address, if everybody can see it."""
+    asked = visit.request.query_params
+    if number := row_number(asked.get("umfrage")):
+        survey = surveys.by_number(visit.session, procedure.id or 0, number)
+        if survey is not None and survey.state != SurveyState.DRAFT.value:
+            name = visit.gettext("The survey “%(title)s”", title=survey.said(visit.language))
+            return [(following.of_survey(procedure.id or 0, survey.id or 0), name)]
+    if number := row_number(asked.get("abstimmung")):
+        vote = ballots.of_phase(visit.session, number)
+        if vote is not None and vote.procedure_id == procedure.id and vote.state != VoteState.DRAFT.value:
+            name = visit.gettext("The vote “%(question)s”", question=vote.said(visit.language))
+            return [(following.of_vote(procedure.id or 0, vote.id or 0), name)]
+    return []
+
+
 def _proposal(visit: Visit, procedure: Procedure, reference: str) -> Target | None:
     row = received.by_reference(visit.session, procedure, reference) if reference else None
     proposal = proposals.by_contribution(visit.session, row.id or 0) if row else None
@@ -186,9 +219,7 @@ def _show(
     visit: Visit, procedure: Procedure, form: FollowForm, *, is_asked: bool = False, status: int = 200
 ) -> Response:
     narrowed = {
-        name: visit.request.query_params[name]
-        for name in ("vorschlag", "stadtteil", "teile")
-        if visit.request.query_params.get(name)
+        name: visit.request.query_params[name] for name in NARROWED if visit.request.query_params.get(name)
     }
     return visit.render(
         "follow/follow.html",
@@ -198,6 +229,7 @@ def _show(
             is_asked,
             visit.url("news_feed", slug=procedure.slug, **narrowed),
             visit.url("news", slug=procedure.slug, **narrowed),
+            is_single=Target.read(form.target.data or "").kind in ("survey", "vote"),
         ),
         status=status,
         form=form,
@@ -510,6 +542,12 @@ def _target(visit: Visit, procedure: Procedure) -> tuple[Target, dict[str, str]]
         if target is None:
             visit.not_found()
         return target, {"vorschlag": asked["vorschlag"]}
+    for name in ("umfrage", "abstimmung"):
+        if asked.get(name):
+            found = _asked_about(visit, procedure)
+            if not found:
+                visit.not_found()
+            return found[0][0], {name: asked[name]}
     if asked.get("stadtteil"):
         name = asked["stadtteil"][:200]
         return following.of_district(name), {"stadtteil": name}

@@ -15,14 +15,16 @@ from wtforms import (
     BooleanField,
     DateField,
     FileField,
+    Form,
     HiddenField,
     RadioField,
     SelectField,
+    StringField,
     TextAreaField,
     TimeField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import Optional
+from wtforms.validators import InputRequired, Length, Optional
 
 from consultations import (
     agency_answers,
@@ -72,6 +74,7 @@ from participation.pages.uploads import (
     token_of,
     waiting_files,
 )
+from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -95,7 +98,7 @@ BODIES: dict[OrganisationKind, str] = {
 }
 
 
-class IntakeForm(CameIn, ReferenceFields, SenderFields):
+class IntakeForm(CameIn, ReferenceFields, SenderFields, DeclareFields):
     """What came in, as the clerk has it before them."""
 
     token = HiddenField()
@@ -180,6 +183,8 @@ class Counter:
     errors: tuple[tuple[str, str | None], ...]
     #: Which name the phases ask of proposals and comments, in words; none where they ask for none.
     names: tuple[str, ...]
+    #: To whom the phases keep proposals and comments, and why.
+    who: WhoMay
     #: Surveys that sheets may have come in for: words and address.
     surveys: tuple[tuple[str, str], ...]
 
@@ -196,6 +201,8 @@ class TakenIn:
     channel: str
     is_late: bool
     pdf_url: str
+    #: Where the receipt is printed again with its access code; empty as long as it has the code anyway.
+    again_url: str
     has_address: bool
     has_email: bool
 
@@ -424,6 +431,7 @@ def _submission(
         written_on=form.written_on.data,
         received_at=moment_of(visit, form, form.received_at.data),
         wants_letter=form.wants_letter.data,
+        declares=declared(form.data),
         phase=phase_of(visit.session, asked[0].phase_id) if asked else None,
         due_on=asked[0].due_on if asked else None,
     )
@@ -482,6 +490,7 @@ def _draw(
         limit_mb=visit.house.settings.import_limit_mb,
         errors=errors,
         names=names_asked(visit, phases, kinds),
+        who=who_may(visit, phases, *kinds, at_counter=True),
         surveys=tuple(
             (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
             for each in surveys.of_procedure(visit.session, procedure.id)
@@ -500,13 +509,19 @@ def _load(visit: Visit) -> Contribution:
     return row
 
 
+def _shows_code(visit: Visit, row: Contribution) -> bool:
+    """Whether somebody has just typed it in and has to hand its access code on. With it one can add and withdraw in the
+    person's place: everybody else gets it for a reason, which the journal keeps (`print_again`)."""
+    return row.recorded_by == visit.by.label and visit.now - row.recorded_at <= CODE_SHOWN
+
+
 @page("/verwaltung/eingang/erfasst/{id:int}", name="intake_done", may=Permission.RECORD_INTAKE)
 def done(visit: Visit) -> Response:
     """The receipt for the clerk: to print, to read out, to post. The code is shown to whoever has just typed it in, and to
     nobody else: with it one can add and withdraw in that person's place."""
     record = received.record_of(visit.session, _load(visit))
     row, person = record.contribution, record.person
-    is_fresh = row.recorded_by == visit.by.label and visit.now - row.recorded_at <= CODE_SHOWN
+    is_fresh = _shows_code(visit, row)
     return visit.render(
         "intake/done.html",
         TakenIn(
@@ -518,6 +533,7 @@ def done(visit: Visit) -> Response:
             channel=visit.gettext(channels.by_key(row.channel).label),
             is_late=row.is_late,
             pdf_url=visit.url("intake_receipt", id=row.id),
+            again_url="" if is_fresh else visit.url("intake_receipt_again", id=row.id),
             has_address=bool(person and person.street),
             has_email=bool(person and person.email),
         ),
@@ -526,15 +542,54 @@ def done(visit: Visit) -> Response:
 
 @page("/verwaltung/eingang/erfasst/{id:int}/beleg.pdf", name="intake_receipt", may=Permission.RECORD_INTAKE)
 def receipt(visit: Visit) -> Response:
-    """The receipt as a letter for a window envelope."""
-    record = received.record_of(visit.session, _load(visit))
+    """The receipt as a letter for a window envelope; with its access code for whoever has just typed it in alone."""
+    row = _load(visit)
+    return _as_letter(visit, row, with_code=_shows_code(visit, row))
+
+
+def _as_letter(visit: Visit, row: Contribution, *, with_code: bool) -> Response:
     context = receipts.receipt_of(
-        record,
+        received.record_of(visit.session, row),
         visit.municipality_row,
         base=visit.base,
-        language=record.contribution.language,
+        language=row.language,
         as_letter=True,
-        is_amendment=amendments.is_one(visit.session, record.contribution),
+        is_amendment=amendments.is_one(visit.session, row),
+        with_code=with_code,
     )
-    filename = f"{record.contribution.reference}.pdf"
-    return Response(letters.receipt_pdf(context), headers=serving_headers(filename, "application/pdf"))
+    headers = {**serving_headers(f"{row.reference}.pdf", "application/pdf"), "Cache-Control": "no-store"}
+    return Response(letters.receipt_pdf(context), headers=headers)
+
+
+class AgainForm(Form):
+    """Why a receipt is printed again with its access code."""
+
+    why = StringField(
+        N_("Who asked for it, and how did you know who they are?"),
+        [InputRequired(N_("Please note why it is printed again.")), Length(max=received.WHY_LIMIT)],
+    )
+
+
+@dataclass(frozen=True)
+class PrintAgain:
+    """A receipt that is to be printed again with its access code."""
+
+    id: int
+    reference: str
+    pdf_url: str
+
+
+@page(
+    "/verwaltung/eingang/erfasst/{id:int}/beleg",
+    name="intake_receipt_again",
+    may=Permission.RECORD_INTAKE,
+    methods=("GET", "POST"),
+)
+def print_again(visit: Visit) -> Response:
+    """The receipt with its access code once more, for a person who has lost theirs: the journal keeps who printed it, and why."""
+    row, form = _load(visit), visit.form(AgainForm)
+    if visit.is_post and form.validate():
+        received.note_code_printed(visit.session, row, why=form.why.data or "", by=visit.by, now=visit.now)
+        return _as_letter(visit, row, with_code=True)
+    told = PrintAgain(row.id or 0, row.reference, visit.url("intake_receipt", id=row.id))
+    return visit.render("intake/again.html", told, form=form, status=422 if visit.is_post else 200)

@@ -22,13 +22,14 @@ from participation.pages.intake import names_asked
 from participation.pages.proposal_amendments import amended_version, amendment_typed
 from participation.pages.proposal_writing import sections_form
 from participation.pages.seen_through import proposal_at_work
+from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
 N_ = str
 
 
-class SlipForm(CameIn):
+class SlipForm(CameIn, DeclareFields):
     """Who brought it, how and when."""
 
     key = HiddenField()
@@ -56,6 +57,8 @@ class SlipPage:
     back: str
     #: Which name the phase asks for, in words; empty: none.
     name_words: str
+    #: To whom the phase keeps it, and why.
+    who: WhoMay
 
 
 @page(
@@ -118,6 +121,7 @@ def _take_in(visit: Visit, base: ProposalVersion, keys: tuple[str, ...], form: A
             wants_publication=bool(form.wants_publication.data),
             received_at=moment_of(visit, form),
             wants_letter=bool(form.wants_letter.data),
+            declares=declared(form.data),
         ),
         procedure=procedure,
         by=visit.by,
@@ -145,5 +149,6 @@ def _show(
         visit.url("amendment_intake", id=proposal.contribution_id),
         visit.url("support_entry", id=proposal.contribution_id),
         " ".join(names_asked(visit, phases, (Kind.COMMENT,))),
+        who_may(visit, phases, Kind.COMMENT, at_counter=True),
     )
     return visit.render("intake/amendment.html", content, form=form, status=status)

@@ -116,9 +116,10 @@ class ArrangementForm(SectionForm):
         N_("Supports for each person, at most"), [Optional(), NumberRange(min=1, max=1000)]
     )
     minimum_age = IntegerField(
-        N_("Age from which people may support and vote, in years"),
+        N_("Age from which people may take part, in years"),
         [Optional(), NumberRange(min=1, max=120)],
     )
+    for_writing = BooleanField(N_("The same holds for whoever proposes, suggests other words or comments"))
     ground = TextAreaField(N_("Where does the law say so?"), [Length(max=1000)])
     contact = StringField(N_("Who answers questions about it?"), [Length(max=300)])
 
@@ -179,6 +180,7 @@ def arrange(visit: Visit) -> Response:
         may_promote=stands.may_promote,
         per_person=stands.limits.per_person,
         minimum_age=stands.limits.minimum_age,
+        for_writing=stands.for_writing,
         ground=stands.limits.ground,
         contact=stands.limits.contact,
     )
@@ -268,6 +270,7 @@ def _arrangement(form: ArrangementForm, stands: Arrangement, own: Sequence[Secti
         audience=audience,
         naming=Naming(form.naming.data),
         counts=Counts(form.counts.data),
+        for_writing=bool(form.for_writing.data),
         owner_days=form.owner_days.data or stands.owner_days,
         may_promote=bool(form.may_promote.data),
         limits=replace(

@@ -1,13 +1,13 @@
 """Comments on a proposal; and what every form about a proposal shares: who says it, and the way to the receipt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from wtforms import EmailField, Form, HiddenField, RadioField, StringField, TextAreaField
+from wtforms import EmailField, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
@@ -26,6 +26,7 @@ from participation.pages.fields import NAMES_ASKED, formal_question
 from participation.pages.kiosk import channel_of
 from participation.pages.proposal_talk import STANCES
 from participation.pages.proposals import proposal_of
+from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
 from participation.security import Action, address_of, check_rate
 from participation.web import Visit, page, row_number
 
@@ -35,7 +36,7 @@ N_ = str
 # --- what the forms about a proposal share -----------------------------------------------------------
 
 
-class WhoForm(Form):
+class WhoForm(DeclareFields):
     """Who says it, as far as they wish to say."""
 
     key = HiddenField()
@@ -65,6 +66,8 @@ class SayPage:
     #: Which name the phase asks for, and that in words; empty: none.
     naming: str = ""
     name_words: str = ""
+    #: To whom the phase keeps it, and why.
+    who: WhoMay = field(default_factory=WhoMay)
     #: The fields of the sections, for an amendment.
     keys: tuple[str, ...] = ()
     #: The last day of the formal period that runs beside it; None: there is none.
@@ -84,7 +87,8 @@ def say_page(
 ) -> SayPage:
     """The page of a form about a proposal: the route `name` takes it in, `shown` is the proposal's title."""
     here = {"slug": procedure.slug, "reference": row.reference}
-    naming = contributions.naming_asked(phases_of(visit.session, procedure.id or 0), Kind.COMMENT, visit.now)
+    phases = phases_of(visit.session, procedure.id or 0)
+    naming = contributions.naming_asked(phases, Kind.COMMENT, visit.now)
     return SayPage(
         title,
         localised(procedure, visit.language, "title"),
@@ -94,6 +98,7 @@ def say_page(
         visit.url(name, **here),
         naming=naming.value if naming in NAMES_ASKED else "",
         name_words=visit.gettext(NAMES_ASKED[naming]) if naming in NAMES_ASKED else "",
+        who=who_may(visit, phases, Kind.COMMENT),
         keys=tuple(keys),
     )
 
@@ -108,6 +113,7 @@ def submission_of(visit: Visit, procedure: Procedure, form: Any, token: str) -> 
         pseudonym=form.pseudonym.data or "",
         language=visit.language,
         wants_publication=True,
+        declares=declared(form.data),
     )
 
 

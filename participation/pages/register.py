@@ -61,6 +61,7 @@ KIND_NAMES: dict[Kind, str] = {
 VERBS: dict[str, str] = {
     "contribution_received": N_("Received"),
     "comment_reworded": N_("Written anew by its author"),
+    "receipt_printed_with_code": N_("Receipt printed again with its access code"),
     "contribution_retracted": N_("Taken back from the public by its author"),
     "contribution_withdrawn": N_("Withdrawn by its author"),
     "moderation_publish": N_("Published"),
@@ -134,6 +135,8 @@ class Event:
     at: datetime
     actor: str
     verb: str
+    #: Why, where somebody had to say so.
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ class Entry:
     additions: tuple[tuple[str, str], ...]
     sha256: str
     may_moderate: bool
+    #: Whether they work at the counter, where receipts are printed.
+    may_print: bool
     #: What became of the object of a layer that it is about, and where that is; empty where it is about none.
     thing_words: str
     thing_url: str
@@ -279,6 +284,7 @@ def show(visit: Visit) -> Response:
             additions=tuple((each.reference, visit.url("register_entry", id=each.id)) for each in additions),
             sha256=record.receipt.payload_sha256,
             may_moderate=visit.may(Permission.MODERATE, record.procedure),
+            may_print=visit.may(Permission.RECORD_INTAKE, record.procedure),
             lateness=_lateness(visit, record),
             reword_url=visit.url("comment_intake", id=row.id) if _can_be_reworded(visit, record) else "",
             late_url=visit.url("late_decide", id=row.id)
@@ -345,6 +351,7 @@ def _events(visit: Visit, past: Sequence[journal.JournalEntry]) -> tuple[Event, 
             entry.at,
             names.get(entry.actor) or {"public": public, "system": system}.get(entry.actor, entry.actor),
             visit.gettext(VERBS[entry.verb]) if entry.verb in VERBS else entry.verb,
+            str(entry.facts.get("why", "")) if entry.verb == "receipt_printed_with_code" else "",
         )
         for entry in past
     )
@@ -428,6 +435,8 @@ def letter(visit: Visit) -> Response:
         language=notice.language,
         as_letter=True,
         is_amendment=amendments.is_one(visit.session, row),
+        # Once it was posted the code is the person's alone.
+        with_code=notice.state == NoticeState.WAITING.value,
     )
     return Response(
         letters.receipt_pdf(context), headers=serving_headers(f"{row.reference}.pdf", "application/pdf")

@@ -37,6 +37,7 @@ from participation.messages import STATUS
 from participation.pages.fields import offered_topic
 from participation.pages.kiosk import channel_of, is_over
 from participation.pages.uploads import REMOVE, Incoming, attached, look_at, put_together
+from participation.pages.who_may import declared
 from participation.pages.writing import (
     ABOUT,
     ALL,
@@ -69,6 +70,7 @@ from participation.pages.writing import (
     standing,
     thing_of,
     undescribed,
+    who_asked,
 )
 from participation.security import Action, address_of, check_rate, check_upload
 from participation.settings import Settings
@@ -475,13 +477,26 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
     if step != WORDS:
-        found += _name_missing(visit, kept)
+        found += [*_who_missing(visit, kept), *_name_missing(visit, kept)]
     form = form_of(visit, step, kept)
     if not form.validate():
         found += [(visit.gettext(message), each.id) for each in form for message in each.errors]
     if step == CHECK:
         return [(message, None) for message, _target in found]
     return found
+
+
+def _who_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
+    """What of themselves somebody has not said to whom the phase would be open; a formal statement is everybody's."""
+    if kept.kind is Kind.COMMENT and kept.data.get("formal") == "yes":
+        return []
+    who, said = who_asked(visit, procedure_of(visit), kept), declared(kept.data)
+    account: list[tuple[str, str | None]] = (
+        [(visit.explain(Refusal(Code.ACCOUNT_REQUIRED)), None)] if who.sign_in_url else []
+    )
+    return account + [
+        (visit.explain(Refusal(Code.SUPPORT_DECLARE)), name) for name in who.asked if name not in said
+    ]
 
 
 def _name_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
@@ -571,6 +586,7 @@ def _submission(visit: Visit, procedure: Procedure, draft: Draft) -> tuple[Submi
         title=title,
         text=data.get("text", ""),
         passages=passages_of(visit, kept_of(draft)),
+        declares=declared(data),
         person=PersonInput(
             name=data.get("name", ""),
             street=data.get("street", ""),

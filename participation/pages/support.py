@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from starlette.responses import Response
-from wtforms import BooleanField, Form, HiddenField
+from wtforms import HiddenField
 
 from consultations import proposing, published, support, unions
 from consultations.cocreation import Audience, Limits, Opening
@@ -18,6 +18,7 @@ from consultations.support import Supporter
 from participation import security
 from participation.messages import STATUS
 from participation.pages.seen_through import shown_proposal, title_of
+from participation.pages.who_may import DeclareFields, declared
 from participation.security import Action
 from participation.web import Visit, page
 
@@ -29,12 +30,10 @@ COOKIE = "digilog_support"
 COOKIE_SECONDS = 400 * 24 * 3600
 
 
-class SupportForm(Form):
+class SupportForm(DeclareFields):
     """What somebody says of themselves, where a limit asks."""
 
     once = HiddenField()
-    age = BooleanField(N_("I am old enough"))
-    resident = BooleanField(N_("I live here"))
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def _give(visit: Visit, proposal: Proposal, browser: str, form: SupportForm) -> 
     """Give the support; what this browser gave before it was signed in, or gives once it is signed out again, is linked to
     the account's, not dropped."""
     key = proposal.contribution_id
-    declares = frozenset(name for name in ("age", "resident") if form[name].data)
+    declares = declared(form.data)
     known = supporters_of(visit, browser)
     if visit.by.person_id is None:
         address = security.address_of(visit.request.scope)
@@ -199,7 +198,7 @@ def _show(
                 now=visit.now,
                 is_opened=True,
             ),
-            asked=support.asked_of(limits),
+            asked=limits.asked,
             minimum_age=limits.minimum_age,
             per_person=limits.per_person,
             used=len(support.used(visit.session, phase.id or 0, [each.party for each in known]))

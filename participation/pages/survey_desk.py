@@ -27,6 +27,7 @@ from consultations.text import spreadsheet_safe
 from participation.messages import STATUS
 from participation.pages import survey_places
 from participation.pages.fields import CameIn, moment_of
+from participation.pages.intake import CODE_SHOWN
 from participation.pages.moderation import REASONS
 from participation.pages.planned_surveys import planned_survey
 from participation.pages.survey_forms import (
@@ -246,7 +247,9 @@ def _slip(
         errors=errors,
         taken_in=entry.reference if entry else "",
         # Only of a sheet that they took in themselves: with the codes of others anybody's answers could be read and taken back.
-        access_code=entry.access_code if entry and entry.recorded_by == visit.by.label else "",
+        access_code=entry.access_code
+        if entry and entry.recorded_by == visit.by.label and visit.now - entry.recorded_at <= CODE_SHOWN
+        else "",
         is_late=bool(entry and entry.is_late),
         paper_url=visit.url("survey_paper", slug=procedure.slug, number=survey.number),
         map=survey_places.map_of(visit, procedure, survey.asks),

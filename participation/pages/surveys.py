@@ -67,6 +67,8 @@ class SurveyPage:
     results_url: str
     paper_url: str
     survey_url: str
+    #: Where one asks to be told of it; empty once there is nothing to wait for.
+    follow_url: str
     account_url: str
     end_reason: str
     errors: tuple[tuple[str, str | None], ...] = ()
@@ -202,6 +204,9 @@ def _shown(
         results_url=visit.url("survey_results", **here) if shows_results else "",
         paper_url=visit.url("survey_paper", **here),
         survey_url=visit.url("survey", **here),
+        follow_url=visit.url("follow", slug=procedure.slug, umfrage=survey.number)
+        if stands in (Standing.COMING, Standing.OPEN)
+        else "",
         account_url=visit.url("sign_in", next=visit.url("survey", **here)),
         end_reason=survey.end_reason,
         errors=errors,

@@ -8,7 +8,7 @@ from datetime import date
 from random import Random
 
 from starlette.responses import Response
-from wtforms import BooleanField, Form, StringField
+from wtforms import Form, StringField
 
 from consultations import (
     ballots,
@@ -32,6 +32,7 @@ from consultations.voting import Voter
 from participation import i18n, overview, security
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
+from participation.pages.who_may import DeclareFields, declared
 from participation.security import Action
 from participation.web import Visit, page
 
@@ -62,17 +63,18 @@ LETTERS: Mapping[str, str] = {
 }
 
 
+#: As long as a vote stands so, there is something to wait for.
+FOLLOWED = (voting.Standing.COMING, voting.Standing.RUNNING, voting.Standing.COUNTING)
+
+
 class CodeForm(Form):
     """The code of a letter."""
 
     code = StringField(N_("Voting code"))
 
 
-class BallotForm(Form):
+class BallotForm(DeclareFields):
     """What goes along with a ballot; its marks are read beside it."""
-
-    age = BooleanField(N_("I am old enough"))
-    resident = BooleanField(N_("I live here"))
 
 
 class FindForm(Form):
@@ -177,6 +179,8 @@ class VotePage:
     ground: str
     contact: str
     cancelled_why: str
+    #: Where one asks to be told of it; empty once there is nothing to wait for.
+    follow_url: str
     result: Counted | None
 
 
@@ -288,7 +292,7 @@ def _voter(visit: Visit, procedure: Procedure, vote: Vote, phase: Phase) -> tupl
         party = voting.account_party(key, vote, visit.by.person_id)
         if ballots.has_voted(visit.session, vote, party):
             raise Refusal(Code.VOTED_ALREADY)
-        declares = frozenset(name for name in ("age", "resident") if visit.form_data.get(name))
+        declares = declared(visit.form_data)
         return Voter(party, Way.ACCOUNT, declares=declares), ""
     address = security.address_of(visit.request.scope)
     limiter = visit.house.limiter
@@ -493,6 +497,9 @@ def _show(
             ground=limits.ground,
             contact=limits.contact,
             cancelled_why=vote.cancelled_why,
+            follow_url=visit.url("follow", slug=procedure.slug, abstimmung=vote.phase_id)
+            if stands in FOLLOWED
+            else "",
             result=_counted(visit, procedure, vote, lines, find) if is_closed else None,
         ),
         status=status,

@@ -63,6 +63,7 @@ from participation.pages.place_words import found_in_words, where_in_words
 from participation.pages.proposal_comments import title_beside
 from participation.pages.proposals import SECTIONS
 from participation.pages.uploads import REMOVE
+from participation.pages.who_may import DeclareFields, WhoMay, who_may
 from participation.web import PAGES, Visit, row_number
 
 #: Marks a message for the catalogues.
@@ -97,7 +98,7 @@ class WordsForm(ReferenceFields):
     parent_id = HiddenField()
 
 
-class AboutForm(SenderFields):
+class AboutForm(SenderFields, DeclareFields):
     """Who hands it in, as far as they wish to say, and whether the public may read it."""
 
     on_behalf_of = short(N_("I write on behalf of"))
@@ -218,6 +219,8 @@ class WritingPage:
     #: Which name the phase asks for, and that in words; empty: none.
     naming: str
     name_words: str
+    #: To whom the phase keeps it, and why.
+    who: WhoMay
     file_limit_mb: int
     accept: str
     has_map: bool
@@ -372,6 +375,13 @@ def naming_asked(visit: Visit, procedure: Procedure, kept: Kept) -> Naming:
     if kept.data.get("supplements_id"):
         return Naming.FREE
     return contributions.naming_asked(phases_here(visit, procedure), kept.kind, visit.now)
+
+
+def who_asked(visit: Visit, procedure: Procedure, kept: Kept) -> WhoMay:
+    """To whom the phase keeps this; an addition belongs to what was handed in."""
+    if kept.data.get("supplements_id"):
+        return WhoMay()
+    return who_may(visit, phases_here(visit, procedure), kept.kind)
 
 
 def published_parent(visit: Visit, procedure: Procedure, wanted: object) -> Contribution | None:
@@ -560,6 +570,7 @@ def draw(
         email=str(kept.data.get("email", "")),
         naming=naming.value if naming in NAMES_ASKED else "",
         name_words=visit.gettext(NAMES_ASKED[naming]) if naming in NAMES_ASKED else "",
+        who=who_asked(visit, procedure, kept),
         file_limit_mb=visit.house.settings.upload_limit_mb,
         accept=",".join(extension for kind in Limits().types for extension in kind.extensions),
         has_map="hearing_map" in PAGES,

@@ -31,6 +31,8 @@ from consultations.amendments import Amendment, AmendmentInput, Rejection
 from consultations.cocreation import (
     SECTIONS,
     AmendmentState,
+    Arrangement,
+    Audience,
     Authoring,
     Limits,
     Naming,
@@ -766,6 +768,45 @@ def test_a_phase_asks_for_a_name_and_publishes_none(session: Session, town: Town
     session.add(phase)
     session.flush()
     assert say(kind=Kind.STATEMENT).phase_id == phase.id
+
+
+def test_a_phase_says_who_may_propose_and_comment_and_asks_paper_for_no_account(
+    session: Session, town: Town
+) -> None:
+    proposal = propose(session, town)
+    (phase,) = phases_of(session, town.procedure.id or 0)
+    limits = Limits(minimum_age=14, ground="Satzung §2", contact="Frau Kern")
+
+    def ask(**facts: Any) -> None:
+        phase.facts = phase.facts | {"co_creation": Arrangement(**facts).as_facts()}
+        session.add(phase)
+        session.flush()
+
+    def comment(**facts: Any) -> Contribution:
+        return town.hand_in(session, **{"kind": Kind.COMMENT, "wants_publication": True, **facts})
+
+    letter = {"channel": "letter", "by": town.clerk}
+    ask(audience=Audience.RESIDENTS, limits=limits)
+    assert comment().phase_id == phase.id, "unless it says so, supports and votes alone are limited"
+    ask(audience=Audience.RESIDENTS, limits=replace(limits, ground=""), for_writing=True)
+    assert comment().phase_id == phase.id, "a limit without its ground binds nobody"
+    ask(audience=Audience.RESIDENTS, limits=limits, for_writing=True)
+    for facts in ({}, letter):
+        for say in (comment, lambda **facts: propose(session, town, shown=False, **facts)):
+            assert refused(Code.SUPPORT_DECLARE, lambda say=say, facts=facts: say(**facts)).field == "age"
+            young = {**facts, "declares": frozenset({"age"})}
+            assert (
+                refused(Code.SUPPORT_DECLARE, lambda say=say, facts=young: say(**facts)).field == "resident"
+            )
+            assert say(**facts, declares=frozenset({"age", "resident"})).phase_id == phase.id
+    assert comment(supplements=proposal, kind=Kind.PROPOSAL).supplements_id == proposal.id
+    ask(audience=Audience.SIGNED_IN, for_writing=True)
+    refused(Code.ACCOUNT_REQUIRED, comment)
+    assert comment(by=town.moderator).phase_id == phase.id, "who is signed in"
+    assert comment(**letter).phase_id == phase.id
+    phase.opens = [*phase.opens, Opens.STATEMENT.value]
+    session.add(phase)
+    assert comment(kind=Kind.STATEMENT).phase_id == phase.id, "a statement is everybody's"
 
 
 def test_sections_of_ones_own_stay_once_a_proposal_is_written_in_them(session: Session, town: Town) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -674,6 +675,7 @@ def test_followers_hear_of_surveys_votes_interruptions_and_early_ends(session: S
     assert look(7) == {"survey_ends_soon", "vote_ends_soon", "ends_soon"}, "each as the consultation itself"
     change(changes.interrupt, 8)
     assert look(8) == {"interrupted"}
+    phase.course = replace(phase.course, extended_from=phase.ends_on)  # as if it had been extended before
     days = changes.Dates(date(2027, 3, 10), date(2027, 4, 30))
     change(changes.resume, 10, days, seat=Seat("BY", ("public",)))
     assert look(10) == {"resumed"}
@@ -685,4 +687,13 @@ def test_followers_hear_of_surveys_votes_interruptions_and_early_ends(session: S
     assert look(40) == set()
     where = {"survey_begins": "/umfragen/1", "survey_result": "/umfragen/1/ergebnis", "ended": ""}
     assert where.items() <= urls.items()
+    # Whoever follows one of them alone hears of it, and of nothing else.
+    for target, kind in (
+        (following.of_survey(procedure.id or 0, survey.id or 0), "survey"),
+        (following.of_vote(procedure.id or 0, vote.id or 0), "vote"),
+    ):
+        told = [each.kind for each in following.about(session, town.id, target, limit=20)]
+        assert told == [f"{kind}_{each}" for each in ("result", "ends_soon", "begins")]
+    other = following.of_survey(procedure.id or 0, (survey.id or 0) + 10)
+    assert following.about(session, town.id, other, limit=20) == []
     assert urls["vote_result"] == urls["vote_begins"] == f"/abstimmung/{phase.id}"

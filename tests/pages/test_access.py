@@ -278,6 +278,7 @@ TABLE: dict[str, Rule] = {
     "intake_form": there(COUNTER, id="procedure"),
     "intake_done": there(COUNTER, id="contribution"),
     "intake_receipt": there(COUNTER, id="contribution"),
+    "intake_receipt_again": there(COUNTER, id="contribution"),
     "letter": there(COUNTER, id="letter"),
     "letter_done": there(COUNTER, id="letter"),
     "register": open_to(READERS),

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 
+import httpx2
+import pypdf
 import pytest
 from lxml import html
 from sqlalchemy import Engine, event
@@ -91,6 +94,15 @@ def letter(**facts: object) -> dict[str, object]:
 # --- the counter -----------------------------------------------------------------------------------
 
 
+def text_of(answer: httpx2.Response) -> str:
+    read = "".join(page.extract_text() for page in pypdf.PdfReader(BytesIO(answer.content)).pages)
+    return " ".join(read.split())
+
+
+def has_code(answer: httpx2.Response, row: Contribution) -> bool:
+    return row.access_code in text_of(answer).replace(" ", "")
+
+
 def test_a_letter_gets_the_same_receipt_as_everybody(
     engine: Engine, town: Town, clerk: TestClient, enter: Enter, clock: Clock
 ) -> None:
@@ -110,11 +122,28 @@ def test_a_letter_gets_the_same_receipt_as_everybody(
     # The code is for whoever has just made the entry, and for nobody else who may look at it.
     other = enter(town.planner).get(answer.headers["location"])
     assert (row.reference in other.text, row.access_code[:4] in other.text) == (True, False)
+    location = answer.headers["location"]
+    fresh_code = tuple(
+        has_code(who.get(location + "/beleg.pdf"), row) for who in (clerk, enter(town.planner))
+    )
+    clerk = enter(town.clerk)
     clock.advance(minutes=16)
-    assert row.access_code[:4] not in clerk.get(answer.headers["location"]).text
-    pdf = clerk.get(answer.headers["location"] + "/beleg.pdf")
-    assert pdf.headers["content-type"] == "application/pdf"
-    assert pdf.content.startswith(b"%PDF")
+    assert row.access_code[:4] not in clerk.get(location).text
+    fresh, late = (location + path for path in ("/beleg.pdf", "/beleg"))
+    assert fresh_code == (True, False), "the letter has it for whoever typed it in, and for nobody else"
+    again = clerk.get(fresh)
+    assert again.headers["content-type"] == "application/pdf"
+    assert not has_code(again, row)
+    assert "enthält den Zugangscode nicht" in text_of(again)
+    assert clerk.post(late, data={"why": " "}).status_code == 422
+    printed = clerk.post(late, data={"why": "War mit Ausweis hier."})
+    assert has_code(printed, row)
+    assert printed.headers["cache-control"] == "no-store"
+    file_page = " ".join(
+        html.fromstring(clerk.get(f"/verwaltung/eingangsbuch/{row.id}").content).text_content().split()
+    )
+    assert "mit Zugangscode erneut gedruckt" in file_page
+    assert "War mit Ausweis hier." in file_page
     with unit_of_work(engine) as session:
         (file,) = received.attachments_of(session, row.id or 0)
         assert (file.filename, file.is_original) == ("brief.txt", True)
@@ -125,8 +154,11 @@ def test_a_letter_gets_the_same_receipt_as_everybody(
         html.fromstring(desk.content).text_content().split()
     )
     letter_pdf = clerk.get(f"/verwaltung/briefe/{notice.id}/brief.pdf")
-    assert letter_pdf.content.startswith(b"%PDF")
+    assert has_code(letter_pdf, row)
     assert clerk.post(f"/verwaltung/briefe/{notice.id}/erledigt").status_code == 303
+    assert not has_code(clerk.get(f"/verwaltung/briefe/{notice.id}/brief.pdf"), row), (
+        "posted: it is theirs alone"
+    )
     with unit_of_work(engine) as session:
         assert session.exec(select(Notice.state)).one() == NoticeState.PRINTED.value
 

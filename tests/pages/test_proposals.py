@@ -956,7 +956,7 @@ def test_a_proposal_is_written_under_a_topic_found_by_it_and_put_right(
     assert "Bäume" in words(client.get(f"{HERE}/vorschlaege?thema=Wege"))
 
 
-def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
+def test_a_phase_asks_for_a_name_and_from_which_age_people_take_part(
     client: TestClient, new_client: NewClient, engine: Engine, town: Town
 ) -> None:
     """Chosen by the planner, said before anybody types, held to by each form; what was typed comes back."""
@@ -972,7 +972,7 @@ def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
     ]
     sent = dict(typed) | {"opens": [value for name, value in typed if name == "opens"]}
     assert sent["naming"] == "free"
-    sent |= {"naming": "own", "minimum_age": "14", "contact": "Frau Kern"}
+    sent |= {"naming": "own", "minimum_age": "14", "contact": "Frau Kern", "for_writing": "y"}
     groundless = paula.post(desk, data=sent)
     assert groundless.status_code == 422
     assert dict(fields(groundless)).items() >= {"naming": "own", "minimum_age": "14"}.items()
@@ -986,7 +986,13 @@ def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
     ):
         shown = client.get(address)
         assert "Ihn liest nur das Rathaus" in words(shown)
-        nameless = client.post(address, data=fields(shown) | more | {"pseudonym": "Emil"})
+        assert "Wer hier mitmachen kann ab 14 Jahren Warum: Satzung §2 Fragen: Frau Kern" in words(shown)
+        ageless = client.post(address, data=fields(shown) | more | {"name": "Emil Amsel"})
+        assert ageless.status_code == 422
+        assert html.fromstring(ageless.content).xpath("//*[@id='age-error']")
+        nameless = client.post(
+            address, data=fields(ageless) | more | {"age": "y", "name": "", "pseudonym": "Emil"}
+        )
         assert nameless.status_code == 422
         assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
         back = {name: value.strip() for name, value in fields(nameless).items()}
@@ -1003,12 +1009,24 @@ def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
     first = {"kind": "proposal", "title": "Schatten", "text": "Mehr Schatten.", "do": "next"}
     about = client.get(client.post(f"{draft}/text", data=first).headers["location"])
     assert "Ihn liest nur das Rathaus" in words(about)
-    nameless = client.post(f"{draft}/angaben", data={"pseudonym": "Rosa", "publish": "yes", "do": "next"})
+    ticked = {"age": ["", "y"], "publish": "yes", "do": "next"}
+    assert (
+        client.post(f"{draft}/angaben", data={**ticked, "name": "Rosa"})
+        .headers["location"]
+        .endswith("/pruefen")
+    )
+    forgotten = {"pseudonym": "Rosa", "name": "", "age": "", "publish": "yes", "do": "next"}
+    nameless = client.post(f"{draft}/angaben", data=forgotten)
     assert nameless.status_code == 422
+    assert html.fromstring(nameless.content).xpath("//*[@id='age-error']"), (
+        "a tick that was taken back is gone"
+    )
     assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")
     whole = client.post(f"{draft}/alles", data={**first, "pseudonym": "Rosa", "do": "send"})
     assert (whole.status_code, fields(whole)["text"].strip()) == (422, "Mehr Schatten.")
-    assert client.post(f"{draft}/alles", data={"name": "Rosa Reh", "do": "send"}).status_code == 303
+    assert (
+        client.post(f"{draft}/alles", data={"name": "Rosa Reh", "age": "y", "do": "send"}).status_code == 303
+    )
 
     # At the counter.
     counter = f"/verwaltung/eingang/{town.procedure.id}"
@@ -1021,6 +1039,9 @@ def test_a_phase_asks_for_a_name_and_from_which_age_people_support(
         "pseudonym": "Rosa",
         "do": "send",
     }
+    ageless = clara.post(counter, data=slip)
+    assert html.fromstring(ageless.content).xpath("//*[@id='age-error']")
+    slip |= {"age": "y"}
     nameless = clara.post(counter, data=slip)
     assert nameless.status_code == 422
     assert html.fromstring(nameless.content).xpath("//*[@id='name-error']")

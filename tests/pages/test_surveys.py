@@ -117,6 +117,9 @@ def test_a_survey_is_answered_changed_and_withdrawn_without_an_account(
     assert len(typed["q6"][0]) == 200_000
     assert typed["once"] == sent["once"]
     assert client.post(HERE, data=typed | {"q1": ["77"]}).status_code == 422
+    (wish,) = tree_of(asked).xpath("//a[contains(@href, '/folgen?umfrage=1')]/@href")
+    (chosen,) = tree_of(client.get(wish)).xpath("//select[@name='target']/option[@selected]")
+    assert chosen.text.startswith("Die Umfrage „"), "it can be followed alone"
 
     right = typed | {
         "q1": ["1"],

@@ -13,10 +13,12 @@ from starlette.testclient import TestClient
 from consultations import journal, moderation
 from consultations.ballots import Ballot, VoteRoll
 from consultations.contributions import Kind
+from consultations.following import Subscription
 from consultations.moderation import Action, Decision
 from consultations.phases import Phase, PhaseKind
 from consultations.procedures import Procedure, ProcedureState
 from consultations.voting_codes import spelled
+from participation import search_words
 from participation.database import unit_of_work
 from tests import cast
 from tests.cast import NOW, Town
@@ -106,6 +108,19 @@ def test_a_vote_from_the_letter_to_the_result(
     assert "steht zur Wahl" in words(proposal)
     page = client.get(there)
     assert "beratend" in words(page)
+    # It can be followed alone: chosen already, named where it is ended, and readable as a feed without an address.
+    (wish,) = tree_of(page).xpath("//a[contains(@href, '/folgen?')]/@href")
+    form = tree_of(client.get(wish))
+    (chosen,) = form.xpath("//select[@name='target']/option[@selected]")
+    assert chosen.text == "Die Abstimmung „Was zuerst?“"
+    typed = {"target": chosen.get("value"), "rhythm": "daily", "email": "anna@post.example", "agrees": "y"}
+    assert client.post(wish, data=typed).status_code == 303
+    assert client.get(f"{HERE}/neues?abstimmung={there.rsplit('/', 1)[1]}").status_code == 200
+    assert client.get(f"{HERE}/neues?abstimmung=9999").status_code == 404
+    with Session(engine) as session:
+        row = session.exec(select(Subscription)).one()
+        assert row.target == chosen.get("value")
+        assert search_words.name_of(session, row, "de") == "Was zuerst?"
     # By chance, and the same for this visitor.
     titles = tree_of(page).xpath("//li[@class='d-ballot__line']//a/text()")
     assert titles == tree_of(client.get(there)).xpath("//li[@class='d-ballot__line']//a/text()")
