@@ -1,5 +1,6 @@
 """Answers to surveys: taken in by whatever channel, changed and taken back by a code, each row sealed and chained."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, update
 from sqlmodel import Session, col, select
 
-from consultations import channels, contributions, journal, places, proposing, questions
+from consultations import channels, contributions, journal, places, proposing, questions, surveys
 from consultations.channels import Entry
 from consultations.cocreation import Audience
 from consultations.deadlines import local_date
@@ -416,9 +417,9 @@ def forget_parties(session: Session, *, by: Actor, now: datetime, limit: int = 5
     for entry in rows:
         entry.party = ""
         session.add(entry)
-    for survey_id in sorted({entry.survey_id for entry in rows}):
-        count = sum(entry.survey_id == survey_id for entry in rows)
-        survey = session.get_one(Survey, survey_id)
+    counts = Counter(entry.survey_id for entry in rows)
+    for survey in sorted(surveys.by_ids(session, list(counts)), key=lambda each: each.id or 0):
+        count = counts[survey.id or 0]
         note_in_journal(session, survey, "survey_accounts_erased", by=by, now=now, answers=count)
     session.flush()
     return len(rows)

@@ -14,6 +14,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from consultations import questions
 from consultations.questions import Answers, Option, Question, QuestionKind, Typed, name_of
 from consultations.refusals import Refusal
+from participation import overview
 from participation.pages import survey_places
 from participation.pages.survey_places import PlaceShown
 from participation.web import Visit
@@ -37,6 +38,8 @@ class Asked:
     is_required: bool
     only: str
     values: str
+    #: In which language it stands, where that is not the reader's.
+    language: str
     #: What stands on paper: the options, or the steps; of a matrix the statements, and beside each of them the steps.
     options: tuple[str, ...]
     steps: tuple[str, ...]
@@ -60,6 +63,7 @@ def asked(
             is_required=question.is_required,
             only=name_of(by_key[question.only.question]) if question.only else "",
             values=" ".join(question.only.answers) if question.only else "",
+            language="" if _is_said(question, visit.language) else overview.ENTERED_IN,
             options=tuple(label for _, label in choices_of(visit, question)),
             steps=tuple(label for _, label in steps_of(visit, question))
             if question.kind is QuestionKind.MATRIX
@@ -68,6 +72,10 @@ def asked(
         )
         for question in asks
     )
+
+
+def _is_said(question: Question, language: str) -> bool:
+    return language == overview.ENTERED_IN or bool(question.translations.get(language, {}).get("label"))
 
 
 def _hints(

@@ -806,6 +806,7 @@ def test_a_phase_says_who_may_propose_and_comment_and_asks_paper_for_no_account(
     assert comment(**letter).phase_id == phase.id
     phase.opens = [*phase.opens, Opens.STATEMENT.value]
     session.add(phase)
+    session.flush()
     assert comment(kind=Kind.STATEMENT).phase_id == phase.id, "a statement is everybody's"
 
 

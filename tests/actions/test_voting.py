@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Engine, inspect, text
 from sqlmodel import Session, select
 
@@ -622,6 +624,22 @@ def test_a_vote_that_cannot_be_counted_holds_up_no_other(
     assert delivery.count_votes(cast(Any, house)) is True
     with unit_of_work(engine) as session:
         assert [session.get_one(Vote, each).state for each in ids] == ["ready", "closed"]
+
+
+def test_a_vote_from_before_that_had_two_ways_is_one_with_codes(session: Session, town: Town) -> None:
+    vote = put_up(session, town)
+    vote.ways = [Way.CODE.value, Way.ACCOUNT.value]
+    session.add(vote)
+    session.flush()
+    step = importlib.import_module("participation.migrations.versions.0031_one_way_to_vote")
+    with Operations.context(MigrationContext.configure(session.connection())):
+        step.upgrade()
+    session.refresh(vote)
+    assert vote.ways == [Way.CODE.value]
+    refused(
+        Code.NOT_OPENED,
+        lambda: voting.cast(session, vote, Voter("account", Way.ACCOUNT), {1: 1}, once="a", now=NOW),
+    )
 
 
 def test_followers_hear_of_surveys_votes_interruptions_and_early_ends(session: Session, town: Town) -> None:
