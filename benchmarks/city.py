@@ -111,6 +111,7 @@ def city_gml(path: Path, count: int) -> Path:
 _READ = """
 import sys, time
 from pathlib import Path
+from xml.parsers import expat
 import numpy, shapely, pyogrio.raw, pyproj
 from lxml import etree
 from geo.readers.city import write_model, read_sources
