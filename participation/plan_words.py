@@ -48,6 +48,27 @@ SIGN_WORDS: Mapping[str, str] = {
 #: Where a parcel's number in the land register stands (ALKIS: `flurstnr`).
 _PARCEL_NUMBERS = ("flurstnr", "flurstueck", "flurstuecksnummer", "flstnr")
 
+#: Where OpenStreetMap and what is made of it say of what kind a way is, and its kinds in words.
+_WAYS = ("highway", "fclass")
+WAY_WORDS: Mapping[str, str] = {
+    "motorway": N_("Motorway"),
+    "trunk": N_("Expressway"),
+    "primary": N_("Trunk road"),
+    "secondary": N_("Main road"),
+    "tertiary": N_("Connecting road"),
+    "unclassified": N_("Side road"),
+    "residential": N_("Residential street"),
+    "living_street": N_("Home zone"),
+    "pedestrian": N_("Pedestrian zone"),
+    "service": N_("Access road"),
+    "footway": N_("Footpath"),
+    "path": N_("Path"),
+    "cycleway": N_("Cycle path"),
+    "track": N_("Field or forest track"),
+    "steps": N_("Flight of steps"),
+    "rail": N_("Railway"),
+}
+
 #: Attributes as data name them, in words; others are shown by the name that they have.
 ATTRIBUTE_WORDS: Mapping[str, str] = {
     "name": N_("Name"),
@@ -83,13 +104,14 @@ ATTRIBUTE_WORDS: Mapping[str, str] = {
     "strasse": N_("Street"),
     "hausnummer": N_("House number"),
     **dict.fromkeys(_PARCEL_NUMBERS, N_("Parcel")),
+    **dict.fromkeys(_WAYS, N_("Kind")),
     "gemarkung": N_("Cadastral district"),
 }
 
 #: Attributes that only computers read.
 _INTERNAL = frozenset(
     {
-        *("gml_id", "sign", "klass", "uuid", "source_layer", "gehoertzubereich", "gehoertnachbereich", "gehoertzuplan"),
+        *("osm_id", "gml_id", "sign", "klass", "uuid", "source_layer", "gehoertzubereich", "gehoertnachbereich", "gehoertzuplan"),
         *("reftextinhalt", "wirddargestelltdurch", "flaechenschluss", "ebene", "flussrichtung", "startbedingung"),
         *("endebedingung", "nordwinkel", "dientzurdarstellungvon", "gliederung1", "gliederung2", "aufschrift"),
     }
@@ -132,11 +154,18 @@ def attributes_in_words(words: Sequence[tuple[str, str]], language: str) -> tupl
     return tuple(
         (
             attribute_words(name, language),
-            _CODES.get(name.casefold(), {}).get(value.removesuffix(".0"), value),
+            _value_words(name.casefold(), value, language),
         )
         for name, value in words
         if name.casefold() not in _INTERNAL and not value.startswith(("http://", "https://", "#"))
     )
+
+
+def _value_words(name: str, value: str, language: str) -> str:
+    if name in _WAYS:
+        known = WAY_WORDS.get(value)
+        return str(i18n.translations(language).gettext(known)) if known else value
+    return _CODES.get(name, {}).get(value.removesuffix(".0"), value)
 
 
 def name_of(feature: Feature, language: str) -> str:

@@ -20,3 +20,12 @@ def test_an_object_is_called_by_what_its_data_say(case: str) -> None:
     (name, identifier, words), german, english = CASES[case]
     feature = Feature(0, name, identifier, tuple(words.items()), b"")
     assert (plan_words.name_of(feature, "de"), plan_words.name_of(feature, "en")) == (german, english)
+
+
+def test_the_kind_of_a_way_is_told_in_words_and_what_only_computers_read_is_left_out() -> None:
+    words = (("fclass", "residential"), ("osm_id", "4711"), ("Highway", "steps"), ("highway", "corridor"))
+    assert plan_words.attributes_in_words(words, "de") == (
+        ("Art", "Wohnstraße"),
+        ("Art", "Treppe"),
+        ("Art", "corridor"),
+    )
