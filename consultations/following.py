@@ -15,7 +15,6 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import (
     Column,
     Index,
@@ -355,6 +354,9 @@ def of_account(session: Session, municipality_id: int, person_id: int) -> list[S
 
 def clean_address(address: str) -> str:
     """An e-mail address as it is kept. Raises Refusal EMAIL_INVALID ("email")."""
+    # With it come the tables of all scripts that a host name can be written in.
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         valid = validate_email(
             address.strip()[: ADDRESS_LIMIT + 1], check_deliverability=False, test_environment=True

@@ -16,16 +16,17 @@ from datetime import date, datetime, time
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babel import Locale, localedata
 from babel.dates import format_date, format_datetime, format_time
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
 
 from consultations.deadlines import LEGAL_TIME
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 
@@ -43,8 +44,12 @@ for _name in ("de_DE", "en_GB", "de", "en_001", "en", "root"):
         localedata.load(_name).pop(_part, None)
 
 
-def catalogue(language: str) -> Catalog:
+def catalogue(language: str) -> "Catalog":
     """All messages of a language in one catalogue. Raises ValueError where two rooms translate differently."""
+    # Only where no catalogue was compiled before.
+    from babel.messages.catalog import Catalog
+    from babel.messages.pofile import read_po
+
     merged = Catalog(locale=language)
     for path in sorted((LOCALE_FOLDER / language).glob("*.po")):
         with path.open("rb") as file:
@@ -98,6 +103,8 @@ def _compiled(language: str) -> bytes:
 
 
 def _compile(language: str) -> bytes:
+    from babel.messages.mofile import write_mo
+
     compiled = BytesIO()
     write_mo(compiled, catalogue(language))
     return compiled.getvalue()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
-from email_validator import EmailNotValidError, validate_email
 
 from consultations.text import header_safe
 from participation import i18n
@@ -160,6 +159,8 @@ def build(message: Message, smtp: SmtpSettings, *, now: datetime) -> "EmailMessa
 
 def _address(address: str, name: str = "") -> "Address":
     from email.headerregistry import Address
+
+    from email_validator import EmailNotValidError, validate_email
 
     try:
         valid = validate_email(address, check_deliverability=False, test_environment=True)

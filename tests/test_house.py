@@ -409,7 +409,7 @@ def test_no_town_is_named_in_code_or_templates() -> None:
 NOT_AT_THE_START = HEAVY | {
     *("numpy", "shapely", "PIL", "lxml", "pypdf", "typst", "puremagic", "holidays", "icalendar"),
     *("alembic", "authlib", "cryptography", "httpx2", "aiosmtplib", "typer", "rich"),
-    *("email.policy", "limits", "sqlalchemy.dialects.postgresql"),
+    *("email.policy", "email_validator", "babel.messages", "limits", "sqlalchemy.dialects.postgresql"),
 }
 """What a server on SQLite loads when somebody first needs it, and not before."""
 
