@@ -314,8 +314,11 @@ def test_templates_that_were_compiled_before_are_not_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = web.environment.__wrapped__
-    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert fresh("de").bytecode_cache is None
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    assert i18n.compiled_beside(tmp_path, "templates") == tmp_path / "__pycache__"
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
     fresh("de").get_template("base.html")
     again = fresh("en")
@@ -330,6 +333,7 @@ def test_a_catalogue_that_was_compiled_before_is_not_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = i18n.translations.__wrapped__
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
     said = fresh("de").gettext("This page could not be made.")
     monkeypatch.setattr(i18n, "catalogue", lambda language: pytest.fail("compiled again"))
