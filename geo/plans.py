@@ -136,6 +136,10 @@ def _in_mercator(wkb: bytes) -> "np.ndarray[Any, Any]":
     return np.asarray(shapely.transform(shapes, mercator_of_metres().transform, interleaved=False))
 
 
+#: More pins than this stay where they belong: there is no room for them to lie apart.
+_MOST_APART = 100
+
+
 def _apart(pins: Sequence[Pin], view: View) -> Iterator[tuple[Pin, float, float]]:
     """The pins within a window and where they are drawn, in pixels: where they belong, or, where an earlier one would be
     covered, beside it, so that each can be read and hit."""
@@ -145,12 +149,13 @@ def _apart(pins: Sequence[Pin], view: View) -> Iterator[tuple[Pin, float, float]
         if not (0 <= x <= view.width and 0 <= y <= view.height):
             continue
         radius = _radius(pin)
-        for turn in range(1, 400):
-            if all(math.hypot(x - left, y - top) > radius + other + 2 for left, top, other in taken):
-                break
-            away = 4 * math.sqrt(turn)
-            x, y = middle_x + math.cos(turn * 2.4) * away, middle_y + math.sin(turn * 2.4) * away
-        taken.append((x, y, radius))
+        if len(pins) <= _MOST_APART:
+            for turn in range(1, 400):
+                if all(math.hypot(x - left, y - top) > radius + other + 2 for left, top, other in taken):
+                    break
+                away = 4 * math.sqrt(turn)
+                x, y = middle_x + math.cos(turn * 2.4) * away, middle_y + math.sin(turn * 2.4) * away
+            taken.append((x, y, radius))
         yield pin, x, y
 
 
