@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from pyproj import Transformer
 
-_DOUBLE: Final = struct.Struct("<Bd")
+_DOUBLE: Final = struct.Struct("<3sd")
 
 EXTENT: Final = 4096
 """Units along the edge of a tile."""
@@ -486,7 +486,7 @@ def _layer(
             _field(1, name.encode()),
             *pieces,
             *(_field(3, field.encode()) for field in fields),
-            *(b"\x22" + _varint(len(value)) + value for value in known),
+            *known,
             b"\x28" + _varint(EXTENT),
         )
     )
@@ -564,14 +564,12 @@ def _numbered(column: "np.ndarray[Any, Any]", known: dict[bytes, int]) -> "np.nd
 
 
 def _value(value: Any) -> bytes:
-    """An attribute as the message Value; what is neither number nor truth value is text."""
-    if type(value) is float:  # most of them
-        return _DOUBLE.pack(0x19, value)
+    """An attribute as a layer's field of the message Value; what is neither number nor truth value is text."""
+    if isinstance(value, float):  # most of them
+        return _DOUBLE.pack(b"\x22\x09\x19", value)
     if isinstance(value, bool):
-        return b"\x38\x01" if value else b"\x38\x00"
+        return _field(4, b"\x38\x01" if value else b"\x38\x00")
     if isinstance(value, int):
-        return b"\x28" + _varint(value) if value >= 0 else b"\x30" + _varint(-2 * value - 1)
-    if isinstance(value, float):
-        return _DOUBLE.pack(0x19, value)
+        return _field(4, b"\x28" + _varint(value) if value >= 0 else b"\x30" + _varint(-2 * value - 1))
     text = str(value).encode()
-    return b"\x0a" + _varint(len(text)) + text
+    return _field(4, b"\x0a" + _varint(len(text)) + text)
