@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from participation.database import unit_of_work
 from tests.browser.test_journeys import access_code, fine, look_up, press
@@ -29,6 +29,10 @@ def test_a_survey_asks_only_what_is_to_be_asked(
     town: Town, new_page: NewPage, fine: Callable[[Page], None], clock: Clock
 ) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True).first
+
     page.goto("/beteiligungen/ideen")
     page.get_by_role("link", name="Umfrage beantworten").first.click()
     loud = page.get_by_role("group", name="2. Wie laut ist es?")
@@ -42,17 +46,17 @@ def test_a_survey_asks_only_what_is_to_be_asked(
     loud.get_by_label("5 (sehr laut)").check()
     page.get_by_label("Was noch?").fill("Mehr Licht")
     # A pin on the map, by keyboard; it can be taken away and set anew.
-    press(page, "Auf der Karte wählen")
+    button("Auf der Karte wählen").click()
     expect(page.locator(".d-map__canvas")).to_be_focused()
     page.keyboard.press("Enter")
     chosen = page.locator("[data-chosen]")
     expect(chosen).to_contain_text("° Nord")
     fine(page)
-    press(page, "Markierung entfernen")
+    button("Markierung entfernen").click()
     expect(chosen).to_be_hidden()
     page.keyboard.press("Enter")
-    press(page, "Karte schließen")
-    expect(page.get_by_role("button", name="Auf der Karte wählen")).to_be_focused()
+    button("Karte schließen").click()
+    expect(button("Auf der Karte wählen")).to_be_focused()
     page.get_by_role("group", name="Linde").get_by_label("3").check()
     press(page, "Antworten absenden")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Antworten sind da")
