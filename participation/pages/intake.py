@@ -40,7 +40,7 @@ from consultations import (
     surveys,
 )
 from consultations.channels import Entry
-from consultations.cocreation import Naming
+from consultations.cocreation import Naming, is_own_section
 from consultations.contributions import TITLE_LIMIT, Contribution, Kind, Submission
 from consultations.deadlines import PhaseState
 from consultations.documents import documents_of
@@ -53,6 +53,7 @@ from consultations.permissions import Permission, reach
 from consultations.phases import Phase, phase_of, phases_of, phases_of_all
 from consultations.procedures import Procedure, ProcedureState
 from consultations.refusals import Code, Refusal
+from consultations.wording import Passage
 from participation import letters, receipts
 from participation.messages import STATUS
 from participation.pages.fields import (
@@ -75,6 +76,8 @@ from participation.pages.uploads import (
     waiting_files,
 )
 from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
+from participation.pages.writing import Asked as Section
+from participation.pages.writing import passages, sections_asked
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -185,6 +188,8 @@ class Counter:
     names: tuple[str, ...]
     #: To whom the phases keep proposals and comments, and why.
     who: WhoMay
+    #: What the phase asks a proposal for beside what it says.
+    sections: tuple[Section, ...]
     #: Surveys that sheets may have come in for: words and address.
     surveys: tuple[tuple[str, str], ...]
 
@@ -254,22 +259,28 @@ async def enter(visit: Visit) -> Response:
 
 def _show_empty(visit: Visit) -> Response:
     procedure = _procedure(visit)
-    form = visit.form(IntakeForm, token=drafts.new_secret(), received_on=visit.today)
+    form = visit.form(_form_for(visit), token=drafts.new_secret(), received_on=visit.today)
     return _draw(visit, procedure, form, [])
+
+
+def _form_for(visit: Visit) -> type[IntakeForm]:
+    """The form with a field for each section that a proposal is asked for, on a slip as on the screen."""
+    sections = sections_asked(visit, _procedure(visit))
+    return type("SlipForm", (IntakeForm,), {each.key: TextAreaField(each.label) for each in sections})
 
 
 async def _take(visit: Visit) -> Response:
     """Keep what came before anything else, then do what was asked for."""
     token = token_of(visit)
-    await visit.in_thread(lambda: _procedure(visit))
+    kind = await visit.in_thread(partial(_form_for, visit))
     limits = Limits(max_bytes=visit.house.settings.import_limit_mb * MB, types=STAFF_TYPES)
     fresh, refused = await take_in(visit, "files", limits)
     errors = list(refused)
-    form = visit.form(IntakeForm)
+    form = visit.form(kind)
     form.token.data = token
     status = 422
     try:
-        done, problem = await visit.in_thread(partial(_keep, visit, token, fresh), write=True)
+        done, problem = await visit.in_thread(partial(_keep, visit, form, token, fresh), write=True)
         fresh = []
         if problem is not None:
             errors.append((visit.explain(problem), "files"))
@@ -291,7 +302,9 @@ async def _take(visit: Visit) -> Response:
     )
 
 
-_FIELDS = frozenset(IntakeForm()._fields) - {"files", "token"}
+def _fields(form: IntakeForm) -> frozenset[str]:
+    """What is typed into it: what a draft keeps, and where a refusal is said."""
+    return frozenset(form._fields) - {"files", "token"}
 
 
 def _put_to_field(visit: Visit, form: IntakeForm, refusal: Refusal) -> list[tuple[str, str | None]]:
@@ -301,7 +314,7 @@ def _put_to_field(visit: Visit, form: IntakeForm, refusal: Refusal) -> list[tupl
         name = (
             "received_on"  # The moment has two fields here; the time is what is wrong on the day itself only.
         )
-    if name not in _FIELDS:
+    if name not in _fields(form):
         return [(visit.explain(refusal), name)]
     field = form[name]
     field.errors = [*field.errors, visit.explain(refusal)]
@@ -317,7 +330,9 @@ def _redraw(
     )
 
 
-def _keep(visit: Visit, token: str, fresh: list[dict[str, Any]]) -> tuple[int | None, Refusal | None]:
+def _keep(
+    visit: Visit, form: IntakeForm, token: str, fresh: list[dict[str, Any]]
+) -> tuple[int | None, Refusal | None]:
     """Write what came into the draft; the contribution if it already became one, and why not all files were taken.
 
     What is longer than a draft holds stays on the page, where it is named; nothing else has to wait for it.
@@ -325,7 +340,7 @@ def _keep(visit: Visit, token: str, fresh: list[dict[str, Any]]) -> tuple[int | 
     data = {
         name: value
         for name, value in visit.form_data.items()
-        if isinstance(value, str) and name in _FIELDS and drafts.holds(name, value)
+        if isinstance(value, str) and name in _fields(form) and drafts.holds(name, value)
     }
     draft = draft_of(visit, token, _procedure(visit), "intake", data)
     if draft.contribution_id is not None:
@@ -402,6 +417,7 @@ def _submission(
         key=draft.key,
         title=form.title.data or "",
         text=form.text.data or "",
+        passages=_passages(visit, procedure, form) if kind is Kind.PROPOSAL else (),
         person=PersonInput(
             name=form.name.data or "",
             street=form.street.data or "",
@@ -435,6 +451,11 @@ def _submission(
         phase=phase_of(visit.session, asked[0].phase_id) if asked else None,
         due_on=asked[0].due_on if asked else None,
     )
+
+
+def _passages(visit: Visit, procedure: Procedure, form: IntakeForm) -> tuple[Passage, ...]:
+    own = [each for each in sections_asked(visit, procedure) if is_own_section(each.key)]
+    return passages(visit, own, form.data)
 
 
 def _draw(
@@ -491,6 +512,7 @@ def _draw(
         errors=errors,
         names=names_asked(visit, phases, kinds),
         who=who_may(visit, phases, *kinds, at_counter=True),
+        sections=sections_asked(visit, procedure) if Kind.PROPOSAL in kinds else (),
         surveys=tuple(
             (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
             for each in surveys.of_procedure(visit.session, procedure.id)

@@ -3,7 +3,7 @@
 Every page is drawn from the draft's data, never from what was just sent: so what is shown is what is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -467,20 +467,24 @@ def own_sections(visit: Visit, procedure: Procedure, kept: Kept) -> tuple[Asked,
 
 
 def passages_of(visit: Visit, kept: Kept) -> tuple[Passage, ...]:
-    """The named sections of a proposal; none where only its text was written, unless the phase has sections of its own: what
-    is left empty there can then be filled in later."""
-    own = own_sections(visit, procedure_of(visit), kept)
-    if not is_new_proposal(kept) or not (
-        own or any(str(kept.data.get(key, "")).strip() for key in ("why", "whom", "cost"))
-    ):
+    """The named sections of a proposal, see `passages`; none of what becomes no proposal of its own."""
+    if not is_new_proposal(kept):
         return ()
-    words = {"what": "text", "why": "why", "whom": "whom", "cost": "cost"}
+    return passages(visit, own_sections(visit, procedure_of(visit), kept), kept.data)
+
+
+def passages(visit: Visit, own: Sequence[Asked], words: Mapping[str, Any]) -> tuple[Passage, ...]:
+    """The named sections of a proposal from the words of its fields; none where only its text was written, unless the phase
+    has sections of its own: what is left empty there can then be filled in later."""
+    if not own and not any(str(words.get(key) or "").strip() for key in HINTS):
+        return ()
+    fields = {"what": "text", **{key: key for key in HINTS}}
     return (
         *(
-            Passage(key, visit.gettext(SECTIONS[key]), str(kept.data.get(name, "")))
-            for key, name in words.items()
+            Passage(key, visit.gettext(SECTIONS[key]), str(words.get(name) or ""))
+            for key, name in fields.items()
         ),
-        *(Passage(each.key, each.label, str(kept.data.get(each.key, ""))) for each in own),
+        *(Passage(each.key, each.label, str(words.get(each.key) or "")) for each in own),
     )
 
 

@@ -1096,6 +1096,25 @@ def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and
             "Pflege",
         ]
 
+    # On a slip as on the screen: the counter asks for the same, keeps it, and the public reads it by the same names.
+    counter = f"/verwaltung/eingang/{town.procedure.id}"
+    slip = fields(clara.get(counter))
+    assert set(keys) <= set(slip)
+    slip |= {"kind": "proposal", "channel": "letter", "title": "Linden"}
+    slip |= {
+        "text": "Linden am Platz.",
+        keys[0]: "Vor der Schule.",
+        "why": "Es ist heiß.",
+        "wants_publication": "y",
+    }
+    again = clara.post(counter, data=slip | {"do": "keep"})
+    assert fields(again)[keys[0]].strip() == "Vor der Schule."
+    assert clara.post(counter, data=fields(again) | {"do": "send"}).status_code == 303
+    publish_everything(engine, town)
+    told = words(client.get(f"{HERE}/vorschlaege/ID-0002"))
+    assert "Warum? Es ist heiß." in told
+    assert "Schatten Vor der Schule." in told
+
     # Written in: no button takes them away, names may still change, and what was handed in keeps its own.
     shown = paula.get(desk)
     assert not html.fromstring(shown.content).xpath(
