@@ -15,7 +15,7 @@ from sqlalchemy import Index, and_, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import journal
-from consultations.contributions import Contribution
+from consultations.contributions import Contribution, PublicationState
 from consultations.permissions import Actor, Permission, may
 from consultations.places import Layer
 from consultations.refusals import Code, Refusal
@@ -79,8 +79,8 @@ def about(session: Session, layer: Layer) -> list[tuple[Contribution, LayerLink 
 
 
 def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 50) -> list[tuple[int, int]]:
-    """The newest contributions about one object of the delivery in force, by its number there: the id of each, and that of
-    the procedure that has it."""
+    """The newest published contributions about one object of the delivery in force, by its number there: the id of each, and
+    that of the procedure that has it. A place that was hidden is not told by what lies there."""
     thing = cast(Any, Contribution.thing)
     as_handed_in = and_(
         col(LayerLink.contribution_id).is_(None),
@@ -97,6 +97,8 @@ def about_object(session: Session, layer: Layer, feature: int, *, limit: int = 5
         .join(LayerLink, col(LayerLink.contribution_id) == col(Contribution.id), isouter=True)
         .where(
             Contribution.municipality_id == layer.municipality_id,
+            Contribution.publication == PublicationState.PUBLISHED.value,
+            col(Contribution.place_hidden).is_(False),
             thing["layer"].as_integer() == layer.series,
             or_(as_handed_in, as_held),
         )

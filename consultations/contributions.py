@@ -626,13 +626,18 @@ def writers_asked(phases: Sequence[Phase], kind: Kind, now: datetime) -> Writers
     return cocreation.writers_of(_facts_for(phases, kind, now))
 
 
-def _facts_for(phases: Sequence[Phase], kind: Kind, now: datetime) -> Mapping[str, Any]:
-    """The facts of the phase that this kind belongs to now; none for a statement, which is everybody's."""
+def phase_asking(phases: Sequence[Phase], kind: Kind, at: datetime) -> Phase | None:
+    """The phase that this kind belongs to if it is received at a moment; None for a statement, which is everybody's."""
     opens = Opens(kind.value)
     inviting = [each for each in phases if each.track != Track.AGENCIES.value and opens.value in each.opens]
     if kind is Kind.STATEMENT or not inviting:
-        return {}
-    return (phase_for(inviting, opens, now) or _nearest(inviting, now)).facts
+        return None
+    return phase_for(inviting, opens, at) or _nearest(inviting, at)
+
+
+def _facts_for(phases: Sequence[Phase], kind: Kind, now: datetime) -> Mapping[str, Any]:
+    phase = phase_asking(phases, kind, now)
+    return phase.facts if phase else {}
 
 
 def _leave_receipt_notice(

@@ -70,8 +70,8 @@ def static_plan_svg(
     """A plan as one `<svg role="group">` to stand within a page: base map, pictures, tints, plan areas (WKB, EPSG:25832),
     pins.
 
-    Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; none covers
-    another, and those outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
+    Pins are links with names, in the given order, so they work with the keyboard and without JavaScript; of up to a hundred
+    none covers another, and those outside the window are left out. The same arguments give the same text. `identifier` has to be unique on the page, a word of letters, digits and hyphens.
     `new_window`: where pins lead opens in a window of its own (links of an SVG do not ask the page's `<base>`).
     """
     if not re.fullmatch(r"[A-Za-z][\w-]*", identifier):
@@ -154,7 +154,8 @@ def _apart(pins: Sequence[Pin], view: View) -> Iterator[tuple[Pin, float, float]
                 if all(math.hypot(x - left, y - top) > radius + other + 2 for left, top, other in taken):
                     break
                 away = 4 * math.sqrt(turn)
-                x, y = middle_x + math.cos(turn * 2.4) * away, middle_y + math.sin(turn * 2.4) * away
+                x = min(max(middle_x + math.cos(turn * 2.4) * away, radius), view.width - radius)
+                y = min(max(middle_y + math.sin(turn * 2.4) * away, radius), view.height - radius)
             taken.append((x, y, radius))
         yield pin, x, y
 

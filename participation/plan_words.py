@@ -46,7 +46,7 @@ SIGN_WORDS: Mapping[str, str] = {
 }
 
 #: Where a parcel's number in the land register stands (ALKIS: `flurstnr`).
-_PARCEL_NUMBERS = ("flurstnr", "flurstueck", "flurstuecksnummer", "flstnr")
+_PARCEL_NUMBERS = ("flurstnr", "flurstuecksnummer", "flstnr")
 
 #: Where OpenStreetMap and what is made of it say of what kind a way is, and its kinds in words.
 _WAYS = ("highway", "fclass")
@@ -103,7 +103,7 @@ ATTRIBUTE_WORDS: Mapping[str, str] = {
     "pflanzjahr": N_("Year of planting"),
     "strasse": N_("Street"),
     "hausnummer": N_("House number"),
-    **dict.fromkeys(_PARCEL_NUMBERS, N_("Parcel")),
+    **dict.fromkeys(("flurstueck", *_PARCEL_NUMBERS), N_("Parcel")),
     **dict.fromkeys(_WAYS, N_("Kind")),
     "gemarkung": N_("Cadastral district"),
 }

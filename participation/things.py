@@ -78,7 +78,7 @@ def read_choice(text: str) -> Choice | None:
             int(sent[name]) if sent.get(name) is not None else None for name in ("v", "s", "l", "f")
         )
         choice = Choice(str(sent.get("b", ""))[:120], variant, storey, point, layer, feature)
-    except (ValueError, TypeError, AttributeError, IndexError, KeyError):
+    except (ValueError, OverflowError, TypeError, AttributeError, IndexError, KeyError):
         return None
     if point is not None and not all(math.isfinite(each) and abs(each) < 1e8 for each in point):
         return None

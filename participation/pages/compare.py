@@ -2,7 +2,7 @@
 a ready-made day if wanted, and tables that say the differences in words. Of an area, what its parts plan too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,7 @@ class _Sun:
     towards: tuple[float, float, float]
 
 
-@page("/beteiligungen/{slug}/vergleich", name="compare", may=Permission.READ_PUBLIC, shared=True)
+@page("/beteiligungen/{slug}/vergleich", name="compare", may=Permission.READ_PUBLIC, shared=True, long=True)
 def compare(visit: Visit) -> Response:
     """Compare today with a variant, or two variants (`links`, `rechts`: "heute" or the id of a variant; the same for each
     part, as `links-teil-7`), with the shadow of a day (`schatten`, one of the ready-made, and `uhr`, a full hour)."""
@@ -173,6 +173,13 @@ def compare(visit: Visit) -> Response:
     form = _form_of(visit, left, right, with_shadow=scape is not None)
     sun, shadow, no_shadow = _sun_asked(visit, form, scape)
     sides = [_side(visit, procedure, scape, *each, sun) for each in ((left, LEFT), (right, RIGHT))]
+    if sides[0].title == sides[1].title:
+        sides = [
+            replace(side, title=visit.gettext(words, what=side.title))
+            for side, words in zip(
+                sides, (N_("On the left: %(what)s"), N_("On the right: %(what)s")), strict=True
+            )
+        ]
     several = len(groups) > 1
     own_url = visit.url("compare", slug=procedure.slug)
     return visit.render(

@@ -24,7 +24,7 @@ from wtforms import (
     TimeField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from consultations import (
     agency_answers,
@@ -77,7 +77,7 @@ from participation.pages.uploads import (
 )
 from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
 from participation.pages.writing import Asked as Section
-from participation.pages.writing import passages, sections_asked
+from participation.pages.writing import passages, sections_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -138,9 +138,11 @@ NAMES: dict[Naming, str] = {
 }
 
 
-def names_asked(visit: Visit, phases: Sequence[Phase], kinds: Sequence[Kind]) -> tuple[str, ...]:
-    """Which name the phases of today ask of each kind, in words."""
-    asked = {kind: contributions.naming_asked(phases, kind, visit.now) for kind in kinds}
+def names_asked(
+    visit: Visit, phases: Sequence[Phase], kinds: Sequence[Kind], received_at: datetime
+) -> tuple[str, ...]:
+    """Which name the phases of that moment ask of each kind, in words."""
+    asked = {kind: contributions.naming_asked(phases, kind, received_at) for kind in kinds}
     return tuple(
         visit.gettext(NAMES[naming]) % {"kind": visit.gettext(KINDS[kind])}
         for kind, naming in asked.items()
@@ -265,7 +267,8 @@ def _show_empty(visit: Visit) -> Response:
 
 def _form_for(visit: Visit) -> type[IntakeForm]:
     """The form with a field for each section that a proposal is asked for, on a slip as on the screen."""
-    sections = sections_asked(visit, _procedure(visit))
+    procedure = _procedure(visit)
+    sections = _sections(visit, phases_of(visit.session, procedure.id or 0), visit.form(IntakeForm))
     return type("SlipForm", (IntakeForm,), {each.key: TextAreaField(each.label) for each in sections})
 
 
@@ -286,6 +289,7 @@ async def _take(visit: Visit) -> Response:
             errors.append((visit.explain(problem), "files"))
         if done is None and str(visit.form_data.get("do", "send")) == "send":
             form.validate()
+            _say_what_has_no_place(visit, form)
             for each in await visit.in_thread(partial(_wrong, visit, form, token)):
                 errors += _put_to_field(visit, form, each)
             if not errors and not form.errors:
@@ -300,6 +304,18 @@ async def _take(visit: Visit) -> Response:
     return await visit.in_thread(
         partial(_redraw, visit, form, token, errors, status if errors or form.errors else 200)
     )
+
+
+def _say_what_has_no_place(visit: Visit, form: IntakeForm) -> None:
+    """Words in a section of proposals have no place in anything else: they are asked for where they count."""
+    if form.kind.data == Kind.PROPOSAL.value:
+        return
+    for name in form._fields.keys() - IntakeForm()._fields.keys():
+        if str(form[name].data or "").strip():
+            problem = visit.gettext(
+                "Only proposals have this section. Please put the words into “What it says”."
+            )
+            form[name].errors = [*form[name].errors, problem]
 
 
 def _fields(form: IntakeForm) -> frozenset[str]:
@@ -445,7 +461,7 @@ def _submission(
         # What came over the counter is evidence, every page of it; the public reads what the moderator shows.
         attachments=tuple(attached(each, is_original=True) for each in draft.files),
         written_on=form.written_on.data,
-        received_at=moment_of(visit, form, form.received_at.data),
+        received_at=_came_at(visit, form),
         wants_letter=form.wants_letter.data,
         declares=declared(form.data),
         phase=phase_of(visit.session, asked[0].phase_id) if asked else None,
@@ -453,8 +469,18 @@ def _submission(
     )
 
 
+def _sections(visit: Visit, phases: Sequence[Phase], form: IntakeForm) -> tuple[Section, ...]:
+    """What the phase in which it came asks a proposal for; that may be over when it is typed."""
+    return sections_of(visit, contributions.phase_asking(phases, Kind.PROPOSAL, _came_at(visit, form)))
+
+
+def _came_at(visit: Visit, form: IntakeForm) -> datetime:
+    return moment_of(visit, form, form.received_at.data)
+
+
 def _passages(visit: Visit, procedure: Procedure, form: IntakeForm) -> tuple[Passage, ...]:
-    own = [each for each in sections_asked(visit, procedure) if is_own_section(each.key)]
+    phases = phases_of(visit.session, procedure.id or 0)
+    own = [each for each in _sections(visit, phases, form) if is_own_section(each.key)]
     return passages(visit, own, form.data)
 
 
@@ -510,9 +536,13 @@ def _draw(
         ),
         limit_mb=visit.house.settings.import_limit_mb,
         errors=errors,
-        names=names_asked(visit, phases, kinds),
-        who=who_may(visit, phases, *kinds, at_counter=True),
-        sections=sections_asked(visit, procedure) if Kind.PROPOSAL in kinds else (),
+        names=names_asked(visit, phases, kinds, _came_at(visit, form)),
+        who=who_may(visit, phases, *kinds, at_counter=True, received_at=_came_at(visit, form)),
+        sections=tuple(
+            each
+            for each in (_sections(visit, phases, form) if Kind.PROPOSAL in kinds else ())
+            if each.key in form._fields  # the day may be another one since the form was drawn
+        ),
         surveys=tuple(
             (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
             for each in surveys.of_procedure(visit.session, procedure.id)
@@ -587,8 +617,8 @@ class AgainForm(Form):
     """Why a receipt is printed again with its access code."""
 
     why = StringField(
-        N_("Who asked for it, and how did you know who they are?"),
-        [InputRequired(N_("Please note why it is printed again.")), Length(max=received.WHY_LIMIT)],
+        N_("Why, and how did you make sure that it is them? Please no names and no numbers of documents."),
+        [DataRequired(N_("Please note why it is printed again.")), Length(max=received.WHY_LIMIT)],
     )
 
 

@@ -107,6 +107,8 @@ def at(
         each for each in laid_on(visit, procedure) if each.layer.role in LINES and is_on(each.layer, chosen)
     ]
     for laid in sorted(on, key=lambda each: LINES.index(each.layer.role)):
+        if len(found) >= AT_A_PLACE:
+            break
         layer = laid.layer
         path = local_copy(visit, layer)
         if path is None:

@@ -148,7 +148,7 @@ def _show(
         words,
         visit.url("amendment_intake", id=proposal.contribution_id),
         visit.url("support_entry", id=proposal.contribution_id),
-        " ".join(names_asked(visit, phases, (Kind.COMMENT,))),
-        who_may(visit, phases, Kind.COMMENT, at_counter=True),
+        " ".join(names_asked(visit, phases, (Kind.COMMENT,), moment_of(visit, form))),
+        who_may(visit, phases, Kind.COMMENT, at_counter=True, received_at=moment_of(visit, form)),
     )
     return visit.render("intake/amendment.html", content, form=form, status=status)

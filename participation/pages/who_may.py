@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from wtforms import BooleanField, Form
 
 from consultations import contributions
-from consultations.cocreation import Limits, Writers
 from consultations.contributions import Kind
 from consultations.phases import Phase
 from participation.web import Visit
@@ -46,18 +46,23 @@ class WhoMay:
     sign_in_url: str = ""
 
 
-def who_may(visit: Visit, phases: Sequence[Phase], *kinds: Kind, at_counter: bool = False) -> WhoMay:
-    """Who may hand these kinds in now; what the counter enters needs no account."""
-    found = [contributions.writers_asked(phases, kind, visit.now) for kind in kinds]
-    asking = next((each for each in found if each.limits.asked), Writers())
-    limits = asking.limits if asking.limits.asked else Limits()
+def who_may(
+    visit: Visit,
+    phases: Sequence[Phase],
+    *kinds: Kind,
+    at_counter: bool = False,
+    received_at: datetime | None = None,
+) -> WhoMay:
+    """Who may hand these kinds in now, or could when something was received; what the counter enters needs no account."""
+    found = [contributions.writers_asked(phases, kind, received_at or visit.now) for kind in kinds]
+    asking = [each.limits for each in found if each.limits.asked]
     needs_account = visit.by.person_id is None and any(each.needs_account for each in found)
     here = visit.request.url
     return WhoMay(
         asked=tuple(name for name in DECLARED if any(name in each.limits.asked for each in found)),
-        minimum_age=limits.minimum_age,
-        ground=limits.ground,
-        contact=limits.contact,
+        minimum_age=max((each.minimum_age or 0 for each in asking if "age" in each.asked), default=None),
+        ground=" ".join(dict.fromkeys(each.ground for each in asking)),
+        contact=", ".join(dict.fromkeys(each.contact for each in asking)),
         sign_in_url=visit.url("sign_in", next=f"{here.path}?{here.query}".rstrip("?"))
         if needs_account and not at_counter
         else "",

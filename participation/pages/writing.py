@@ -441,8 +441,13 @@ HINTS: Mapping[str, str] = {
 
 
 def sections_asked(visit: Visit, procedure: Procedure) -> tuple[Asked, ...]:
-    """The sections beside `text` that the running phase asks a proposal for: the usual ones, then its own."""
+    """What the running phase asks a proposal for, see `sections_of`."""
     phase = proposing.phase_that_opens(phases_here(visit, procedure), Opening.PROPOSE, visit.now)
+    return sections_of(visit, phase)
+
+
+def sections_of(visit: Visit, phase: Phase | None) -> tuple[Asked, ...]:
+    """The sections beside `text` that a phase asks a proposal for: the usual ones, then its own."""
     sections = proposing.arrangement_of(phase).sections
     usual = {each.key for each in sections} & HINTS.keys()
     return (

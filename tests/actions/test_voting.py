@@ -632,10 +632,20 @@ def test_a_vote_from_before_that_had_two_ways_is_one_with_codes(session: Session
     session.add(vote)
     session.flush()
     step = importlib.import_module("participation.migrations.versions.0031_one_way_to_vote")
-    with Operations.context(MigrationContext.configure(session.connection())):
-        step.upgrade()
-    session.refresh(vote)
-    assert vote.ways == [Way.CODE.value]
+
+    def migrated() -> list[str]:
+        with Operations.context(MigrationContext.configure(session.connection())):
+            step.upgrade()
+        session.refresh(vote)
+        return vote.ways
+
+    has_voted = VoteRoll(vote_id=vote.id or 0, party="somebody")
+    session.add(has_voted)
+    session.flush()
+    assert migrated() == [Way.CODE.value, Way.ACCOUNT.value], "what was promised to whoever votes already"
+    session.delete(has_voted)
+    session.flush()
+    assert migrated() == [Way.CODE.value]
     refused(
         Code.NOT_OPENED,
         lambda: voting.cast(session, vote, Voter("account", Way.ACCOUNT), {1: 1}, once="a", now=NOW),

@@ -135,7 +135,8 @@ def test_a_letter_gets_the_same_receipt_as_everybody(
     assert again.headers["content-type"] == "application/pdf"
     assert not has_code(again, row)
     assert "enthält den Zugangscode nicht" in text_of(again)
-    assert clerk.post(late, data={"why": " "}).status_code == 422
+    unsaid = clerk.post(late, data={"why": " "})
+    assert (unsaid.status_code, "Bitte vermerken Sie" in unsaid.text) == (422, True), "the form again"
     printed = clerk.post(late, data={"why": "War mit Ausweis hier."})
     assert has_code(printed, row)
     assert printed.headers["cache-control"] == "no-store"

@@ -219,7 +219,7 @@ def test_shadows_in_an_area_are_those_of_all_that_is_chosen_of_its_parts(quarter
     assert checked == ["heute", str(hoch["id"])]
     assert high["areas"][0] in page
     assert "Mit dem, was oben gewählt ist" in page
-    (everything,) = found_in(page, "//nav//a[text()='Von jeder die erste Variante']/@href")
+    (everything,) = found_in(page, "//nav//a[text()='Die erste Variante jeder Beteiligung']/@href")
     assert both["chosen"] in quarter.client.get(everything).text
     (today,) = found_in(page, "//nav//a[text()='Alles so wie heute']/@href")
     assert "Oben ist nichts gewählt" in quarter.client.get(today).text

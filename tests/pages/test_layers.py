@@ -308,6 +308,7 @@ def test_an_object_is_found_by_click_and_list_and_a_statement_is_about_it(
     assert shapely.from_wkb(made.geometry).area == pytest.approx(400)
     assert client.get(f"{MAP}/ebenen/{layer.id}/4711").status_code == 404
     assert things.read_choice('{"l": -1, "f": 0}') is None
+    assert things.read_choice('{"v": Infinity, "b": "x"}') is None
     assert things.find(house, session, town.procedure, things.Choice(layer=4711, feature=0)) is None
 
 
@@ -336,6 +337,13 @@ def test_contributions_stay_with_their_objects_when_a_layer_is_replaced_or_wait_
     on_object = paula.get(there)
     assert by_id.reference in "".join(html.fromstring(on_object.content).xpath("//main//a/@href"))
     assert by_shape.reference not in on_object.text, "another object's"
+    by_id.place_hidden = True
+    session.add(by_id)
+    session.commit()
+    assert by_id.reference not in paula.get(there).text, (
+        "what lies there would tell the place that was hidden"
+    )
+    by_id.place_hidden = False
     session.commit()
     url = f"/verwaltung/ebenen/{old.id}/ersetzen"
     assert "4 Beiträge beziehen sich" in words(paula.get(url))

@@ -1109,6 +1109,8 @@ def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and
     }
     again = clara.post(counter, data=slip | {"do": "keep"})
     assert fields(again)[keys[0]].strip() == "Vor der Schule."
+    elsewhere = clara.post(counter, data=fields(again) | {"kind": "comment", "do": "send"})
+    assert (elsewhere.status_code, "Diesen Abschnitt haben nur Vorschläge" in words(elsewhere)) == (422, True)
     assert clara.post(counter, data=fields(again) | {"do": "send"}).status_code == 303
     publish_everything(engine, town)
     told = words(client.get(f"{HERE}/vorschlaege/ID-0002"))
@@ -1126,3 +1128,10 @@ def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and
     assert paula.post(desk, data=sent(shown, **{"own-0-label": "Schatten und Sonne"})).status_code == 303
     assert "Schatten und Sonne" in words(client.get(f"{HERE}/stellungnahme?kind=proposal"))
     assert "Schatten Am Ufer." in words(client.get(THERE))
+
+    # A slip that came in time is typed when the phase is over: into the same sections.
+    with unit_of_work(engine, write=True) as session:
+        (phase,) = phases_of(session, town.procedure.id or 0)
+        phase.ends_on = NOW.date() - timedelta(days=1)
+        session.add(phase)
+    assert set(keys) <= set(fields(clara.get(counter)))

@@ -1,7 +1,6 @@
 """A vote that could be cast with a code and with an account is one with codes: whoever had both would have had two votes.
 
-Ballots that were cast with an account meanwhile stay: nothing leads from them to whoever cast them. Votes that were counted keep
-what was said of them.
+A vote in which somebody has voted already stays as it was promised; so does what was said of one that was counted.
 """
 
 import json
@@ -21,8 +20,10 @@ def upgrade() -> None:
     vote = sa.table(
         "vote", sa.column("id", sa.BigInteger), sa.column("state", sa.String), sa.column("ways", kept)
     )
+    roll = sa.table("vote_roll", sa.column("vote_id", sa.BigInteger))
+    has_begun = sa.exists().where(roll.c.vote_id == vote.c.id)
     rows = op.get_bind().execute(
-        sa.select(vote.c.id, vote.c.ways).where(vote.c.state.in_(("draft", "ready")))
+        sa.select(vote.c.id, vote.c.ways).where(vote.c.state.in_(("draft", "ready")), ~has_begun)
     )
     for number, ways in rows.fetchall():
         said = json.loads(ways) if isinstance(ways, str) else ways
