@@ -272,7 +272,7 @@ def test_a_planner_asks_and_is_not_let_below_the_law(planner: TestClient, engine
         assert ways == {NoticeWay.MAIL.value, NoticeWay.LETTER.value}
         one = session.exec(select(Invitation).where(Invitation.organisation_id == water)).one()
     detail = f"{page}/{one.id}"
-    assert "§4(2)" in planner.get(detail).text
+    assert "§\u00a04 Abs. 2" in planner.get(detail).text
     for sent in (
         {"do": "due", "due-due_on": "2027-03-18", "due-reason": "kürzer"},
         {"do": "remove", "remove-reason": ""},
