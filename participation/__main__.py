@@ -100,7 +100,8 @@ def demo(
     settings = town.prepare(data, port=port, fresh=fresh, samples=samples)
     print(town.welcome(port), flush=True)
     _export(settings)
-    process.become("127.0.0.1", port)
+    # In this process, which has loaded nearly everything by now: to load it anew would take two seconds.
+    process.main("127.0.0.1", port, workers=1)
 
 
 def _export(settings: Settings) -> None:
