@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
-from consultations import ballots, journal, voting, voting_codes
+from consultations import ballots, voting, voting_codes
 from consultations.ballots import (
     Ballot,
     BatchState,
@@ -62,16 +62,7 @@ def _require(by: Actor, vote: Vote) -> None:
 def _note(
     session: Session, vote: Vote, row: PaperBatch, verb: str, *, by: Actor, now: datetime, **facts: Any
 ) -> None:
-    journal.append(
-        session,
-        municipality_id=vote.municipality_id,
-        verb=verb,
-        by=by,
-        at=now,
-        procedure_id=vote.procedure_id,
-        subject=f"vote:{vote.id}",
-        facts={"batch": row.number, **facts},
-    )
+    ballots.note(session, vote, verb, by=by, now=now, batch=row.number, **facts)
 
 
 def open_batch(
