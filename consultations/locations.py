@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Integer, TextClause, and_, func, l
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, SQLModel, col
 
-from consultations.tables import BigKey
+from consultations.tables import BigKey, one_of
 from geo.geometry import CELL_ZOOM
 
 #: Zoom levels (web mercator tiles) for which counts are kept.
@@ -77,17 +77,28 @@ def level_for(zoom: int, finer: int = 2) -> int:
 
 
 def clusters(
-    session: Session, procedure_id: int, level: int, ranges: Sequence[tuple[int, int]], *, limit: int = 2000
+    session: Session,
+    procedure_ids: Sequence[int],
+    level: int,
+    ranges: Sequence[tuple[int, int]],
+    *,
+    limit: int = 2000,
 ) -> list[Cluster]:
-    """The occupied cells of a level within the given half-open ranges of full-depth cells."""
+    """The occupied cells of a level within the given half-open ranges of full-depth cells; of several procedures what they
+    have in a cell together. One query."""
     shift = 2 * (CELL_ZOOM - level)
     cell = col(MapCell.cell)
     # Each range names the whole key, because only then is every one of them looked up in the index.
-    here = (col(MapCell.procedure_id) == procedure_id, col(MapCell.level) == level)
+    here = (one_of(col(MapCell.procedure_id), procedure_ids), col(MapCell.level) == level)
     within = or_(*(and_(*here, cell >= low >> shift, cell <= high - 1 >> shift) for low, high in ranges))
-    columns = select_columns(MapCell.cell, MapCell.count, MapCell.sum_lon, MapCell.sum_lat)  # type: ignore[call-overload]
-    rows = session.execute(columns.where(within, MapCell.count > 0).order_by(cell).limit(limit)).all()
-    return [Cluster(key, count, lon / count, lat / count) for key, count, lon, lat in rows]
+    kept = (col(MapCell.count), col(MapCell.sum_lon), col(MapCell.sum_lat))
+    alone = len(procedure_ids) == 1
+    question = select_columns(cell, *(kept if alone else map(func.sum, kept))).where(
+        within, col(MapCell.count) > 0
+    )
+    question = question if alone else question.group_by(cell)
+    rows = session.execute(question.order_by(cell).limit(limit)).all()
+    return [Cluster(key, int(count), lon / int(count), lat / int(count)) for key, count, lon, lat in rows]
 
 
 class Located(Protocol):

@@ -21,9 +21,10 @@ from sqlmodel import Session, col, select
 
 from consultations import search
 from consultations.contributions import Contribution, Kind
-from consultations.phases import phases_of
+from consultations.phases import phases_of_all
 from consultations.proposals import BUCKETS, Proposal
 from consultations.search import Among, Scope, SearchEntry
+from consultations.tables import one_of
 from consultations.text import stems
 from geo.geometry import cell as cell_of
 from geo.geometry import covering_ranges
@@ -54,6 +55,8 @@ class Wanted:
     language: str = ""
     topic: str = ""
     near: tuple[float, float] | None = None
+    #: Of these consultations, too: parts of the one that is asked for, by their keys.
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ _KEY = "proposal.contribution_id"
 
 def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any]:
     conditions: list[Any] = [
-        col(Proposal.procedure_id) == procedure_id,
+        one_of(col(Proposal.procedure_id), (procedure_id, *wanted.parts)),
         col(Proposal.is_listed).is_(True),
     ]
     for name in ("district", "authoring", "channel", "language", "topic"):
@@ -81,20 +84,21 @@ def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any
     if wanted.near is not None:
         conditions += _near(*wanted.near)
     if wanted.words.strip():
-        among = Among(procedure_id, Kind.PROPOSAL.value)
+        # The index knows one consultation at a time; of several, all that it finds is looked at.
+        among = None if wanted.parts else Among(procedure_id, Kind.PROPOSAL.value)
         found = search.matching(session, wanted.words, Scope.PUBLIC, among=among, of=_KEY)
-        conditions.append(_either(found, _named(procedure_id, wanted.words)))
+        conditions.append(_either(found, _named((procedure_id, *wanted.parts), wanted.words)))
     return conditions
 
 
-def _named(procedure_id: int, typed: str) -> ColumnElement[bool] | None:
+def _named(procedure_ids: Sequence[int], typed: str) -> ColumnElement[bool] | None:
     """That it has the reference that was typed; None where that is none."""
     _, _, number = typed.strip().rpartition("-")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         return None
     return col(Proposal.contribution_id).in_(
         select(Contribution.id).where(
-            Contribution.procedure_id == procedure_id,
+            one_of(col(Contribution.procedure_id), procedure_ids),
             Contribution.entry_number == int(number),
             Contribution.reference == typed.strip().upper(),
         )
@@ -163,7 +167,8 @@ def listed(
         return Listed((), 0, None)
     if order is Order.CHANCE:
         return _by_chance(session, conditions, found, total, seed, after, limit)
-    return _sorted(session, procedure_id, conditions, total, order, after, limit, origin)
+    keys = (procedure_id, *wanted.parts)
+    return _sorted(session, keys, conditions, total, order, after, limit, origin)
 
 
 @dataclass(frozen=True)
@@ -253,7 +258,7 @@ def _drawn(seed: str, shuffle: int) -> int:
 
 def _sorted(
     session: Session,
-    procedure_id: int,
+    procedure_ids: Sequence[int],
     conditions: list[Any],
     total: int,
     order: Order,
@@ -274,7 +279,8 @@ def _sorted(
     else:
         ends = {
             phase.id: phase.ends_on.toordinal()
-            for phase in phases_of(session, procedure_id)
+            for phases in phases_of_all(session, procedure_ids).values()
+            for phase in phases
             if phase.ends_on is not None
         }
         value, descends = (
@@ -336,13 +342,14 @@ class Facets:
     topics: tuple[str, ...]
 
 
-def facets(session: Session, procedure_id: int) -> Facets:
-    """The districts, channels, languages, states and topics among the proposals of a consultation; one query."""
+def facets(session: Session, procedure_id: int, parts: Sequence[int] = ()) -> Facets:
+    """The districts, channels, languages, states and topics among the proposals of a consultation and of parts of it; one
+    query."""
     rows = session.exec(
         select(
             *(getattr(Proposal, name) for name in ("district", "channel", "language", "authoring", "topic"))
         )
-        .where(Proposal.procedure_id == procedure_id, col(Proposal.is_listed).is_(True))
+        .where(one_of(col(Proposal.procedure_id), (procedure_id, *parts)), col(Proposal.is_listed).is_(True))
         .distinct()
     ).all()
     columns = [tuple(sorted({str(row[at]) for row in rows} - {""})) for at in range(5)]

@@ -37,6 +37,7 @@ from consultations.locations import Cluster
 from consultations.moderation import Redaction
 from consultations.people import Organisation, OrganisationKind, Person
 from consultations.search import Scope
+from consultations.tables import one_of
 from geo.geometry import (
     CELL_ZOOM,
     cell,
@@ -94,6 +95,8 @@ class Wanted:
     around: Around | None = None
     #: Only proposals, and of these what their own list is narrowed to.
     proposals: proposal_lists.Wanted | None = None
+    #: Of these consultations, too: parts of the one that is asked for, by their keys.
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class Entry:
     thing: dict[str, Any] = field(default_factory=dict)
     #: The later version that is shown, if it is not what was handed in.
     version: int | None = None
+    #: The consultation that it was handed in to.
+    procedure_id: int = 0
 
     @property
     def heading(self) -> str:
@@ -167,6 +172,7 @@ _Parent = aliased(Contribution)
 _Spot = aliased(Contribution)
 _COLUMNS: tuple[Any, ...] = (
     Contribution.id,
+    Contribution.procedure_id,
     Contribution.reference,
     Contribution.kind,
     Contribution.received_at,
@@ -247,12 +253,13 @@ def _entry(row: Row[Any]) -> Entry:
         elevation=None if row.place_hidden else row.elevation,
         thing={} if row.place_hidden else row.thing,
         version=row.shows_version,
+        procedure_id=row.procedure_id,
     )
 
 
-def _public(procedure_id: int) -> list[ColumnElement[bool]]:
+def _public(*procedure_ids: int) -> list[ColumnElement[bool]]:
     return [
-        col(Contribution.procedure_id) == procedure_id,
+        one_of(col(Contribution.procedure_id), procedure_ids),
         col(Contribution.publication) == PublicationState.PUBLISHED.value,
     ]
 
@@ -265,7 +272,7 @@ def _on_the_map() -> ColumnElement[bool]:
 def _conditions(
     session: Session, procedure_id: int, wanted: Wanted
 ) -> list[ColumnElement[bool] | TextClause]:
-    return [*_public(procedure_id), *_narrowing(session, procedure_id, wanted)]
+    return [*_public(procedure_id, *wanted.parts), *_narrowing(session, procedure_id, wanted)]
 
 
 def _narrowing(session: Session, procedure_id: int, wanted: Wanted) -> list[ColumnElement[bool] | TextClause]:
@@ -286,7 +293,8 @@ def _narrowing(session: Session, procedure_id: int, wanted: Wanted) -> list[Colu
             session,
             wanted.words,
             Scope.PUBLIC,
-            among=search.Among(procedure_id, wanted.kind),
+            # The index knows one consultation at a time; of several, all that it finds is looked at.
+            among=None if wanted.parts else search.Among(procedure_id, wanted.kind),
             language=wanted.language,
         )
         found.append(exact if matching is None else or_(exact, matching))
@@ -349,7 +357,7 @@ def listed(
     before: Key | None = None,
     limit: int = 24,
 ) -> ListPage:
-    """The published contributions of a procedure, `limit` of them, after or before a key.
+    """The published contributions of a procedure (and of `wanted.parts`), `limit` of them, after or before a key.
 
     With `wanted.around` distances are measured from the contribution's point to the place. Two queries.
     Raises ValueError for the order NEAREST without a place.
@@ -412,7 +420,9 @@ def _listed_around(
         start = max(stop - limit, 0)
     chosen = keys[start:stop]
     ids = [key.id for key in chosen]
-    rows = session.execute(_entries(*_public(procedure_id), col(Contribution.id).in_(ids))).all()
+    rows = session.execute(
+        _entries(*_public(procedure_id, *wanted.parts), col(Contribution.id).in_(ids))
+    ).all()
     by_id = {row.id: _entry(row) for row in rows}
     entries = [by_id[number] for number in ids]
     return _page(entries, chosen, len(keys), has_before=start > 0, has_after=stop < len(keys))
@@ -436,7 +446,8 @@ def _keys_around(
     west, south, east, north = _degrees_around(place.bounds, around.metres)
     rows = session.execute(
         select(Contribution.id, Contribution.received_at, Contribution.lon, Contribution.lat).where(  # type: ignore[call-overload]
-            *_narrowing(session, procedure_id, wanted), *_within(procedure_id, west, south, east, north)
+            *_narrowing(session, procedure_id, wanted),
+            *_within((procedure_id, *wanted.parts), west, south, east, north),
         )
     ).all()
     if not rows:
@@ -462,7 +473,7 @@ def _degrees_around(bounds: Iterable[float], metres: float) -> tuple[float, floa
 
 
 def _within(
-    procedure_id: int, west: float, south: float, east: float, north: float
+    procedure_ids: Sequence[int], west: float, south: float, east: float, north: float
 ) -> list[ColumnElement[bool]]:
     """Conditions for published points within a box in degrees.
 
@@ -471,7 +482,7 @@ def _within(
     """
     ranges = (
         select(_Spot.id).where(  # type: ignore[call-overload]
-            col(_Spot.procedure_id) == procedure_id,
+            one_of(col(_Spot.procedure_id), procedure_ids),
             col(_Spot.publication) == PublicationState.PUBLISHED.value,
             col(_Spot.cell) >= low,
             col(_Spot.cell) < high,
@@ -509,7 +520,8 @@ def in_view(
     *,
     single: int = SINGLE,
 ) -> InView:
-    """What lies within west, south, east, north (degrees) at a zoom of the map; at most two queries.
+    """What lies within west, south, east, north (degrees) at a zoom of the map, of a procedure and of `wanted.parts`; at most
+    two queries.
 
     At most `single` contributions are told apart, and of these only those that do not cover each other.
     """
@@ -520,13 +532,14 @@ def in_view(
         conditions = [*_conditions(session, procedure_id, wanted), _on_the_map()]
         found = locations.grouped(session, Contribution, conditions, level, ranges)
     else:
-        found = locations.clusters(session, procedure_id, level, ranges)
+        found = locations.clusters(session, (procedure_id, *wanted.parts), level, ranges)
     found = [cluster for cluster in found if west <= cluster.lon <= east and south <= cluster.lat <= north]
     total = sum(cluster.count for cluster in found)
     if not total or total > single:
         return InView(total, (), tuple(found), is_exact=not total)
     question = _entries(
-        *_narrowing(session, procedure_id, wanted), *_within(procedure_id, west, south, east, north)
+        *_narrowing(session, procedure_id, wanted),
+        *_within((procedure_id, *wanted.parts), west, south, east, north),
     )
     rows = session.execute(question.order_by(col(Contribution.id)).limit(single + 1)).all()
     if len(rows) > single:
@@ -573,9 +586,13 @@ def _level(bounds: tuple[float, float, float, float], zoom: int) -> int:
 # --- one contribution ------------------------------------------------------------------------------
 
 
-def one(session: Session, procedure_id: int, reference: str) -> Entry | Withheld | None:
-    """The contribution with this reference number: as the public reads it, that it is withheld, or None."""
-    row = session.execute(_entries(*_public(procedure_id), col(Contribution.reference) == reference)).first()
+def one(
+    session: Session, procedure_id: int, reference: str, *, parts: Sequence[int] = ()
+) -> Entry | Withheld | None:
+    """The contribution with this reference number: as the public reads it, that it is withheld, or None. `parts`: what is
+    published of these procedures, too."""
+    public = _public(procedure_id, *parts)
+    row = session.execute(_entries(*public, col(Contribution.reference) == reference)).first()
     if row is not None:
         return _entry(row)
     hidden = session.execute(
@@ -700,9 +717,11 @@ def _by_ids() -> Select[Any]:
 # --- everything ------------------------------------------------------------------------------------
 
 
-def everything(session: Session, procedure_id: int, *, after_id: int = 0, limit: int = 500) -> list[Entry]:
-    """All published contributions in the order of their ids, in batches; for open data."""
-    question = _entries(*_public(procedure_id), col(Contribution.id) > after_id)
+def everything(
+    session: Session, procedure_id: int, *, parts: Sequence[int] = (), after_id: int = 0, limit: int = 500
+) -> list[Entry]:
+    """All published contributions of a procedure and of parts of it in the order of their ids, in batches; for open data."""
+    question = _entries(*_public(procedure_id, *parts), col(Contribution.id) > after_id)
     rows = session.execute(question.order_by(col(Contribution.id)).limit(limit)).all()
     return [_entry(row) for row in rows]
 

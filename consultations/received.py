@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, text
+from sqlalchemy import ColumnElement, bindparam, func, or_, text
 from sqlmodel import Session, col, select
 
 from consultations import journal, places, procedures, search
@@ -22,6 +22,7 @@ from consultations.phases import Phase
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from consultations.search import Scope
+from consultations.tables import one_of
 from consultations.text import normalise
 
 
@@ -103,34 +104,35 @@ def submitter_of(session: Session, contribution: Contribution) -> tuple[Person |
     return person, organisation
 
 
-def published_count(session: Session, procedure_id: int) -> int:
-    """How many contributions of a procedure the public can read."""
+def published_count(session: Session, *procedure_ids: int) -> int:
+    """How many contributions of procedures the public can read."""
     return session.exec(
         select(func.count()).where(
-            Contribution.procedure_id == procedure_id,
+            one_of(col(Contribution.procedure_id), procedure_ids),
             Contribution.publication == PublicationState.PUBLISHED.value,
         )
     ).one()
 
 
-def topics_of(session: Session, procedure_id: int) -> tuple[str, ...]:
-    """The topics that published contributions of a procedure name, in alphabetical order."""
-    found = session.connection().execute(_TOPICS, {"procedure": procedure_id}).scalars()
+def topics_of(session: Session, *procedure_ids: int) -> tuple[str, ...]:
+    """The topics that published contributions of procedures name, in alphabetical order; one query."""
+    found = session.connection().execute(_TOPICS, {"procedures": procedure_ids}).scalars()
     return tuple(sorted(found, key=str.casefold))
 
 
 # From one topic to the next in the index: as many steps as there are topics, however many contributions.
 _TOPICS = text(
-    "WITH RECURSIVE known (name) AS ("
-    " SELECT min(topic) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND topic != ''"
-    " UNION ALL SELECT ("
+    "WITH RECURSIVE known (procedure_id, name) AS ("
+    " SELECT procedure.id, (SELECT min(topic) FROM contribution"
+    " WHERE procedure_id = procedure.id AND publication = 'published' AND topic != '')"
+    " FROM procedure WHERE procedure.id IN :procedures"
+    " UNION ALL SELECT known.procedure_id, ("
     " SELECT min(contribution.topic) FROM contribution"
-    " WHERE procedure_id = :procedure AND publication = 'published' AND contribution.topic != ''"
+    " WHERE contribution.procedure_id = known.procedure_id AND publication = 'published' AND contribution.topic != ''"
     " AND contribution.topic > known.name)"
     " FROM known WHERE known.name IS NOT NULL"
-    ") SELECT name FROM known WHERE name IS NOT NULL"
-)
+    ") SELECT DISTINCT name FROM known WHERE name IS NOT NULL"
+).bindparams(bindparam("procedures", expanding=True))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import Mapped, make_transient_to_detached
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -38,6 +38,12 @@ SQLModel.metadata.naming_convention = {
 metadata: MetaData = SQLModel.metadata
 # Rows are never checked by pydantic; what it would need for that is made for those few that are asked (`model_dump`).
 SQLModel.model_config["defer_build"] = True
+
+
+def one_of(column: Mapped[int], keys: Sequence[int]) -> ColumnElement[bool]:
+    """That a column has one of these keys. One alone is asked for as itself: of a list of one, databases make no use of the
+    order of their index."""
+    return column == keys[0] if len(keys) == 1 else column.in_(keys)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

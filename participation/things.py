@@ -127,12 +127,14 @@ def find(house: House, session: Session, procedure: Procedure, choice: Choice) -
     return replace(on_building, thing=thing)
 
 
-def lowest_part_around(parts: Sequence[Part], found: Found) -> Part | None:
-    """The lowest part, and of several the smallest, in whose plan area a thing lies, or the greater half of it; withdrawn
-    ones take nothing."""
+def lowest_part_around(parts: Sequence[Part], wkb: bytes) -> Part | None:
+    """The lowest part, and of several the smallest, in whose plan area something lies (WKB, EPSG:25832), or the greater half
+    of it; withdrawn ones take nothing."""
+    if not parts:
+        return None
     import shapely
 
-    shape = shapely.from_wkb(found.located.wkb)
+    shape = shapely.from_wkb(wkb)
     around = []
     for part in nesting.shown(parts):
         if part.procedure.plan_area is None:

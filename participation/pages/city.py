@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from consultations import nesting, phases, places, published, variants
+from consultations import places, published, variants
 from consultations.permissions import Permission
 from consultations.places import LayerRole
 from consultations.procedures import Procedure, localised
@@ -25,11 +25,12 @@ from consultations.variants import FIGURES, Group, Variant, Viewpoint
 from geo.geometry import metres_of, tile_of
 from participation import cityscape, i18n, sun_hours, things
 from participation.cityscape import Building, Cityscape
+from participation.pages.belonging import takes_anything
 from participation.pages.contributions_list import KINDS, open_procedure
 from participation.pages.map_ground import FOR_EVER, BaseMap, base_map, compressed, local_copy
-from participation.pages.maps import takes_something, ways_of
 from participation.pages.shown_variants import field_of, groups_here, titled
 from participation.pages.sunlight import SPECIAL_DAYS, WINDS
+from participation.pages.with_parts import whole_of
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -133,15 +134,6 @@ def scape_of(visit: Visit, procedure: Procedure) -> Cityscape:
     return scape
 
 
-def takes_comments(visit: Visit, procedure: Procedure) -> bool:
-    """Whether something can be handed in about what is in the picture, to this consultation or one of its parts."""
-    if ways_of(visit, procedure):
-        return True
-    parts = [part.procedure for part in nesting.parts(visit.session, procedure.id or 0)]
-    of_parts = phases.phases_of_all(visit.session, [each.id or 0 for each in parts]) if parts else {}
-    return any(takes_something(visit, each, of_parts[each.id or 0]) for each in parts)
-
-
 @page("/beteiligungen/{slug}/3d", name="city", may=Permission.READ_PUBLIC, shared=True)
 def city(visit: Visit) -> Response:
     """A plan in three dimensions: the words at once, the picture when it is asked for."""
@@ -180,7 +172,7 @@ def city(visit: Visit) -> Response:
             data=tuple(data.items()),
             preload=(data["three"], *_asked_for_later(visit, data["three"])),
             shadow_url=visit.url("sunlight", slug=slug),
-            comment_url=visit.url("city_comment", slug=slug) if takes_comments(visit, procedure) else "",
+            comment_url=visit.url("city_comment", slug=slug) if takes_anything(visit, procedure) else "",
             map_url=visit.url("hearing_map", slug=slug),
             attribution=scape.attribution,
         ),
@@ -352,7 +344,7 @@ def city_scene(visit: Visit) -> Response:
         "pins": _pins(visit, procedure, scape),
         "days": _days(visit, scape),
         "shadow": visit.url("sunlight_feed", slug=procedure.slug),
-        "comment": visit.url("city_comment", slug=procedure.slug) if takes_comments(visit, procedure) else "",
+        "comment": visit.url("city_comment", slug=procedure.slug) if takes_anything(visit, procedure) else "",
     }
     return Response(
         json.dumps(scene, ensure_ascii=False, separators=(",", ":")), media_type="application/json; charset=utf-8"
@@ -434,8 +426,10 @@ def _trees_in(
 
 
 def _pins(visit: Visit, procedure: Procedure, scape: Cityscape) -> list[dict[str, Any]]:
-    """The newest published contributions with a place in the scene, each at its height."""
-    page_of = published.listed(visit.session, procedure.id or 0, Wanted(has_place=True), limit=PINS)
+    """The newest published contributions with a place in the scene, of the consultation and its parts, each at its height."""
+    whole = whole_of(visit, procedure)
+    wanted = Wanted(has_place=True, parts=whole.keys_of_parts)
+    page_of = published.listed(visit.session, whole.key, wanted, limit=PINS)
     found = []
     for entry in page_of.entries:
         if entry.lon is None or entry.lat is None:
@@ -454,7 +448,10 @@ def _pins(visit: Visit, procedure: Procedure, scape: Cityscape) -> list[dict[str
                 "title": entry.heading,
                 "kind": visit.gettext(KINDS[entry.kind]),
                 "where": things.in_words(entry.thing, entry.elevation, visit.language) or entry.place_words,
-                "url": visit.url("published_contribution", slug=procedure.slug, reference=entry.reference),
+                "part": whole.part(visit, entry),
+                "url": visit.url(
+                    "published_contribution", slug=whole.owner(entry).slug, reference=entry.reference
+                ),
             }
         )
     return found

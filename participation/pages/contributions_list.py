@@ -28,6 +28,7 @@ from participation import overview, things
 from participation.database import unit_of_work
 from participation.pages.moderation import REASONS
 from participation.pages.place_words import where_in_words
+from participation.pages.with_parts import Whole, whole_of
 from participation.web import PAGES, Visit, page
 
 #: Marks a message for the catalogues.
@@ -100,13 +101,13 @@ class ListForm(FilterForm):
     )
 
 
-def filled(form: FilterForm, visit: Visit, procedure: Procedure, *, literal: bool = False) -> Wanted:
-    """The topics of the procedure into the form, and what the form asks for as a question; what there is not is left out,
-    unless it is `literal`: then nothing fits it."""
-    topics = received.topics_of(visit.session, procedure.id or 0)
+def filled(form: FilterForm, visit: Visit, whole: Whole, *, literal: bool = False) -> Wanted:
+    """The topics of the consultation and its parts into the form, and what the form asks for as a question; what there is not
+    is left out, unless it is `literal`: then nothing fits it."""
+    topics = received.topics_of(visit.session, whole.key, *whole.keys_of_parts)
     form.thema.choices = [
         SelectChoice("", N_("All")),
-        *(SelectChoice(name, subject_in(procedure, name, visit.language)) for name in topics),
+        *(SelectChoice(name, whole.subject(visit, name)) for name in topics),
     ]
     kind, topic = (form.art.data or "")[:200], (form.thema.data or "")[:200]
     return Wanted(
@@ -114,6 +115,7 @@ def filled(form: FilterForm, visit: Visit, procedure: Procedure, *, literal: boo
         topic=topic if literal or topic in topics else "",
         words=(form.q.data or "").strip()[:200],
         language=visit.language if visit.language == "en" else "de",
+        parts=whole.keys_of_parts,
     )
 
 
@@ -161,6 +163,8 @@ class Card:
     author: str
     place: str
     topic: str
+    #: The part that it was handed in to, in words; empty for the consultation of the page.
+    part: str
     map_url: str
     is_redacted: bool
     answers_to: str
@@ -170,7 +174,7 @@ class Card:
 
 def cards_of(
     visit: Visit,
-    procedure: Procedure,
+    whole: Whole,
     entries: tuple[Entry, ...] | list[Entry],
     *,
     to: str = "published_contribution",
@@ -184,16 +188,16 @@ def cards_of(
     counts = published.answer_counts(visit.session, [entry.id for entry in entries])
     has_map = "hearing_map" in PAGES
 
-    def address(reference: str) -> str:
-        return visit.url("published_contribution", slug=procedure.slug, reference=reference)
+    def page_of(entry: Entry) -> str:
+        return visit.url(to, slug=whole.owner(entry).slug, reference=entry.reference)
 
-    def page_of(reference: str) -> str:
-        return visit.url(to, slug=procedure.slug, reference=reference)
+    def page_of_answered(entry: Entry) -> str:
+        return visit.url("published_contribution", slug=whole.owner(entry).slug, reference=entry.answers_to)
 
     return [
         Card(
             reference=entry.reference,
-            url=page_of(entry.reference),
+            url=page_of(entry),
             title=entry.heading,
             text=published.shortened(entry.text, EXCERPT),
             foreign=entry.language if entry.language != visit.language else "",
@@ -204,15 +208,16 @@ def cards_of(
             place=(things.in_words(entry.thing, entry.elevation, visit.language) if entry.thing else "")
             or words.get(entry.id, "")
             or entry.place_words,
-            topic=subject_in(procedure, entry.topic, visit.language),
+            topic=subject_in(whole.owner(entry), entry.topic, visit.language),
+            part=whole.part(visit, entry),
             map_url=(
-                visit.url("hearing_map", slug=procedure.slug, beitrag=entry.reference)
+                visit.url("hearing_map", slug=whole.procedure.slug, beitrag=entry.reference)
                 if has_map and entry.lon is not None
                 else ""
             ),
             is_redacted=entry.is_redacted,
             answers_to=entry.answers_to,
-            answers_to_url=address(entry.answers_to) if entry.answers_to else "",
+            answers_to_url=page_of_answered(entry) if entry.answers_to else "",
             comments=counts.get(entry.id, 0),
         )
         for entry in entries
@@ -239,6 +244,8 @@ class ContributionsPage:
     cards: tuple[Card, ...]
     total: int
     everything: int
+    #: Whether what was said about parts is among them.
+    has_parts: bool
     previous_url: str
     next_url: str
     map_url: str
@@ -251,9 +258,10 @@ class ContributionsPage:
 def contributions_list(visit: Visit) -> Response:
     """All published contributions: by words, kind, topic, district, near a place; page by page."""
     procedure = open_procedure(visit)
-    procedure_id = procedure.id or 0
+    whole = whole_of(visit, procedure)
+    procedure_id = whole.key
     form = visit.form(ListForm)
-    wanted = filled(form, visit, procedure)
+    wanted = filled(form, visit, whole)
     districts = places.names(visit.session, visit.municipality_id, PlaceKind.DISTRICT)
     form.stadtteil.choices = [
         SelectChoice("", N_("Whole town")),
@@ -298,9 +306,10 @@ def contributions_list(visit: Visit) -> Response:
                 for place in here.choices
             ),
             near=here.name,
-            cards=tuple(cards_of(visit, procedure, shown.entries)),
+            cards=tuple(cards_of(visit, whole, shown.entries)),
             total=shown.total,
-            everything=received.published_count(visit.session, procedure_id),
+            everything=received.published_count(visit.session, procedure_id, *whole.keys_of_parts),
+            has_parts=bool(whole.parts),
             previous_url=address(vor=shown.before) if shown.before else "",
             next_url=address(nach=shown.after) if shown.after else "",
             map_url=visit.url(
@@ -443,7 +452,7 @@ def published_contribution(visit: Visit) -> Response:
             ),
         )
     answers = published.answers_to(visit.session, procedure.id or 0, found.id)
-    cards = cards_of(visit, procedure, [found, *answers])
+    cards = cards_of(visit, Whole(procedure), [found, *answers])
     files, others = published.enclosures(visit.session, found.id)
     phases = phases_of(visit.session, procedure.id or 0)
     may_comment = overview.is_open(phases, Opens.COMMENT, visit.now)
@@ -556,7 +565,8 @@ def contributions_feed(visit: Visit) -> Response:
     Readers ask for years: when nothing has the topic any more, nothing fits it.
     """
     procedure = open_procedure(visit)
-    wanted = filled(visit.form(FilterForm), visit, procedure, literal=True)
+    whole = whole_of(visit, procedure)
+    wanted = filled(visit.form(FilterForm), visit, whole, literal=True)
     narrowed = {"slug": procedure.slug, **asked_for(wanted)}
     title = localised(procedure, visit.language, "title")
     atom = feedgenerator.Atom1Feed(
@@ -569,7 +579,8 @@ def contributions_feed(visit: Visit) -> Response:
     )
     newest = published.listed(visit.session, procedure.id or 0, wanted, limit=IN_FEED)
     for entry in newest.entries:
-        address = visit.absolute("published_contribution", slug=procedure.slug, reference=entry.reference)
+        owner = whole.owner(entry)
+        address = visit.absolute("published_contribution", slug=owner.slug, reference=entry.reference)
         atom.add_item(
             title=entry.heading,
             link=address,
@@ -577,24 +588,25 @@ def contributions_feed(visit: Visit) -> Response:
             pubdate=entry.received_at,
             updateddate=entry.received_at,
             unique_id=address,
-            categories=[subject_in(procedure, entry.topic, visit.language)] if entry.topic else (),
+            categories=[subject_in(owner, entry.topic, visit.language)] if entry.topic else (),
         )
     return Response(atom.writeString("utf-8"), media_type="application/atom+xml; charset=utf-8")
 
 
-def _batches(visit: Visit, procedure_id: int) -> Iterator[list[Entry]]:
+def _batches(visit: Visit, whole: Whole) -> Iterator[list[Entry]]:
     """All public contributions, batch by batch, in units of work of their own: the visit's ends before the file does."""
     last = 0
     while True:
         with unit_of_work(visit.house.engine) as session:
-            batch = published.everything(session, procedure_id, after_id=last)
+            batch = published.everything(session, whole.key, parts=whole.keys_of_parts, after_id=last)
         if not batch:
             return
         last = batch[-1].id
         yield batch
 
 
-def _properties(visit: Visit, slug: str, entry: Entry) -> dict[str, object]:
+def _properties(visit: Visit, whole: Whole, entry: Entry) -> dict[str, object]:
+    slug = whole.owner(entry).slug
     address = visit.absolute("published_contribution", slug=slug, reference=entry.reference)
     return {
         "reference": entry.reference,
@@ -607,6 +619,7 @@ def _properties(visit: Visit, slug: str, entry: Entry) -> dict[str, object]:
         "redacted": entry.is_redacted,
         "answers_to": entry.answers_to,
         "url": address,
+        "consultation": slug,
     }
 
 
@@ -621,17 +634,17 @@ def _download(pieces: Iterator[str], filename: str, media_type: str) -> Response
 def contributions_geojson(visit: Visit) -> Response:
     """All public contributions as GeoJSON (RFC 7946), those without a place with a null geometry."""
     procedure = open_procedure(visit)
-    slug, procedure_id = procedure.slug, procedure.id or 0
+    slug, whole = procedure.slug, whole_of(visit, procedure)
     visit.base  # noqa: B018  (read once, while the visit's session is open)
 
     def pieces() -> Iterator[str]:
         yield '{"type":"FeatureCollection","features":['
         comma = ""
-        for batch in _batches(visit, procedure_id):
+        for batch in _batches(visit, whole):
             shapes = published.outlines(batch)
             for entry in batch:
                 geometry = shapes.get(entry.id) or _point(entry)
-                properties = json.dumps(_properties(visit, slug, entry), ensure_ascii=False)
+                properties = json.dumps(_properties(visit, whole, entry), ensure_ascii=False)
                 yield f'{comma}\n{{"type":"Feature","id":{entry.id},"geometry":{geometry},"properties":{properties}}}'
                 comma = ","
         yield "\n]}\n"
@@ -649,16 +662,16 @@ def _point(entry: Entry) -> str:
 def contributions_csv(visit: Visit) -> Response:
     """All public contributions as a table (UTF-8, semicolons, as German spreadsheets read it); runs no formula."""
     procedure = open_procedure(visit)
-    slug, procedure_id = procedure.slug, procedure.id or 0
+    slug, whole = procedure.slug, whole_of(visit, procedure)
     visit.base  # noqa: B018  (read once, while the visit's session is open)
 
     def pieces() -> Iterator[str]:
         columns: list[str] = []
-        for batch in _batches(visit, procedure_id):
+        for batch in _batches(visit, whole):
             buffer = io.StringIO()
             writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
             for entry in batch:
-                row = _properties(visit, slug, entry) | {"lon": entry.lon, "lat": entry.lat}
+                row = _properties(visit, whole, entry) | {"lon": entry.lon, "lat": entry.lat}
                 if not columns:
                     columns = list(row)
                     buffer.write("\ufeff")  # without it, spreadsheets take UTF-8 for Windows-1252

@@ -24,6 +24,7 @@ from participation.pages.map_layers import overlays_of
 from participation.pages.map_plan import Plan, plan_of, view_of
 from participation.pages.proposals_list import IN_FRAME, PARAMETERS, ListForm, asked_of, known_of
 from participation.pages.seen_through import title_of
+from participation.pages.with_parts import whole_of
 from participation.security import content_security_policy
 from participation.settings import LANGUAGES
 from participation.web import Visit, page, path_for
@@ -90,7 +91,8 @@ def proposals_embed(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     _speak(visit)
     search = _search_asked(visit)
-    asked = asked_of(visit, procedure, visit.form(ListForm, sent=FormData(search)))
+    whole = whole_of(visit, procedure)
+    asked = asked_of(visit, whole, visit.form(ListForm, sent=FormData(search)))
     found = proposal_lists.listed(
         visit.session,
         procedure.id or 0,
@@ -105,9 +107,9 @@ def proposals_embed(visit: Visit) -> Response:
             entry.heading,
             entry.text[:200],
             entry.language,
-            visit.absolute("proposal", slug=procedure.slug, reference=entry.reference),
+            visit.absolute("proposal", slug=whole.owner(entry).slug, reference=entry.reference),
         )
-        for entry in published.by_ids(visit.session, procedure.id or 0, found.ids)
+        for entry in published.by_ids_of_several(visit.session, (whole.key, *whole.keys_of_parts), found.ids)
     )
     framed = ListFrame(
         title_of(visit, procedure),
@@ -139,7 +141,8 @@ def map_embed(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     _speak(visit)
     slug, layers = procedure.slug, choice_asked(visit)
-    shown = narrowed(visit, procedure, framed=True)
+    whole = whole_of(visit, procedure)
+    shown = narrowed(visit, whole, framed=True)
     filters, everything = shown.filters, replace(shown.wanted, has_place=True)
     ground = base_map(visit, procedure, NOTHING)
     overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
@@ -158,7 +161,7 @@ def map_embed(visit: Visit) -> Response:
         canvas_of(visit, ground, procedure, data, only_ours=True),
         plan_of(
             visit,
-            procedure,
+            whole,
             {"slug": slug, **filters, "ansicht": "plan"},
             everything,
             view_of(visit, procedure),

@@ -34,8 +34,7 @@ from participation import cityscape, i18n, identity
 from participation.identity import COOKIE
 from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
-from participation.pages.map_plan import Way
-from participation.pages.maps import ways_of
+from participation.pages.map_plan import Way, ways_of
 from participation.pages.planning_forms import Head, day_field, head_of, planned
 from participation.pages.shown_variants import groups_here
 from participation.web import Visit, page, row_number

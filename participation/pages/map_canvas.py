@@ -188,6 +188,11 @@ _WORDS: Mapping[str, str] = {
     "crossing": N_("The outline crosses itself. Please remove the last point and set it elsewhere."),
     "line": N_("Line drawn. What do you want to say about it?"),
     "area": N_("Area drawn. What do you want to say about it?"),
+    "belongs": N_("This belongs to"),
+    "nothing": N_("Nothing can be handed in here at the moment."),
+    "unknown": N_(
+        "It cannot be found out at the moment where what you say about this place goes. Please choose it again."
+    ),
     "drawing": N_(
         "Drawing: click on the map, or move it with the arrow keys and press Enter to set a point in its middle."
     ),

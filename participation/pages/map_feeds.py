@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from consultations import journal, published
 from consultations.permissions import Permission
-from consultations.procedures import Procedure, localised
+from consultations.procedures import localised
 from consultations.published import Entry, InView
 from participation import things
 from participation.pages.contributions_list import KINDS, open_procedure
 from participation.pages.map_filters import narrowed
 from participation.pages.map_ground import Bounds, compressed
+from participation.pages.with_parts import Whole, whole_of
 from participation.web import Visit, page
 
 EXCERPT = 160
@@ -23,7 +24,7 @@ VERTICES = 3000
 
 @page("/beteiligungen/{slug}/karte.json", name="hearing_map_feed", may=Permission.READ_PUBLIC)
 def hearing_map_feed(visit: Visit) -> Response:
-    """What lies in a view (`bbox=west,south,east,north` in degrees, `zoom`): single contributions or clusters.
+    """What lies in a view, of the consultation and its parts (`bbox=west,south,east,north` in degrees, `zoom`): single contributions or clusters.
 
     The ETag is the journal's revision with what was asked, so a browser that has it is told so before anything is
     looked up. Answers 400 with `{"error": {"field", "message"}}` for what is no view.
@@ -42,9 +43,10 @@ def hearing_map_feed(visit: Visit) -> Response:
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if etag in visit.request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    wanted = narrowed(visit, procedure).wanted
+    whole = whole_of(visit, procedure)
+    wanted = narrowed(visit, whole).wanted
     shown = published.in_view(visit.session, procedure.id or 0, wanted, bounds, zoom)
-    body = gzip.compress(_feed(visit, procedure, shown, zoom).encode(), 5, mtime=0)
+    body = gzip.compress(_feed(visit, whole, shown, zoom).encode(), 5, mtime=0)
     return compressed(visit, body, "application/json; charset=utf-8", headers)
 
 
@@ -73,11 +75,11 @@ def _asked_view(visit: Visit) -> tuple[Bounds, int]:
     return (west, south, east, north), int(zoom)
 
 
-def _feed(visit: Visit, procedure: Procedure, shown: InView, zoom: int) -> str:
+def _feed(visit: Visit, whole: Whole, shown: InView, zoom: int) -> str:
     resolution = 156_543 / 2**zoom * 0.66  # metres of a pixel in the middle of Germany
     shapes = published.outlines(shown.entries, tolerance=resolution, vertices=VERTICES)
     entries = [
-        feed_entry(visit, procedure, entry)
+        feed_entry(visit, whole, entry)
         | ({"shape": json.loads(shapes[entry.id])} if entry.id in shapes else {})
         for entry in shown.entries
     ]
@@ -86,17 +88,18 @@ def _feed(visit: Visit, procedure: Procedure, shown: InView, zoom: int) -> str:
     return json.dumps(feed, ensure_ascii=False, separators=(",", ":"))
 
 
-def feed_entry(visit: Visit, procedure: Procedure, entry: Entry) -> dict[str, object]:
+def feed_entry(visit: Visit, whole: Whole, entry: Entry) -> dict[str, object]:
     where = (
         things.in_words(entry.thing, entry.elevation, visit.language) if entry.thing else entry.place_words
     )
     return {
         "ref": entry.reference,
-        "url": visit.url("published_contribution", slug=procedure.slug, reference=entry.reference),
+        "url": visit.url("published_contribution", slug=whole.owner(entry).slug, reference=entry.reference),
         "kind": visit.gettext(KINDS[entry.kind]),
         "title": entry.heading,
         "text": published.shortened(entry.text, EXCERPT) if entry.title else "",
         **({"where": where} if where else {}),
+        **({"part": part} if (part := whole.part(visit, entry)) else {}),
         "lon": round(entry.lon or 0.0, 6),
         "lat": round(entry.lat or 0.0, 6),
     }

@@ -13,6 +13,7 @@ from consultations.procedures import Procedure
 from consultations.published import Wanted
 from participation.pages.contributions_list import FilterForm, asked_for, filled
 from participation.pages.proposals_list import IN_FRAME, PARAMETERS, ListForm, asked_of, in_frame
+from participation.pages.with_parts import Whole
 from participation.web import Visit
 
 #: What narrows a map, by the names that the address of a frame has for it.
@@ -39,7 +40,7 @@ class Narrowed:
         return {name: value for name, value in self.filters.items() if name != "art"}
 
 
-def narrowed(visit: Visit, procedure: Procedure, *, framed: bool = False) -> Narrowed:
+def narrowed(visit: Visit, whole: Whole, *, framed: bool = False) -> Narrowed:
     """What the address asks of the map. `framed`: it is the address of a frame, where `sprache` is the frame's own language."""
     asked = visit.request.query_params
     if framed:
@@ -47,10 +48,10 @@ def narrowed(visit: Visit, procedure: Procedure, *, framed: bool = False) -> Nar
         form = visit.form(MapForm, sent=FormData({**own, "sprache": own[IN_FRAME["sprache"]]}))
     else:
         form = visit.form(MapForm)
-    wanted = filled(form, visit, procedure)
+    wanted = filled(form, visit, whole)
     if wanted.kind != Kind.PROPOSAL.value:
         return Narrowed(form, wanted, {name: value for name, value in asked_for(wanted).items() if value})
-    said = asked_of(visit, procedure, form)
+    said = asked_of(visit, whole, form)
     found = {name: getattr(said.wanted, of) for of, name in PARAMETERS.items() if of != "near"}
     filters = {"art": wanted.kind, **found, "nahe": said.near if said.place else ""}
     return Narrowed(

@@ -29,6 +29,7 @@ from participation.pages.map_ground import (
     layers_on,
     sources_at,
 )
+from participation.pages.with_parts import Whole
 from participation.web import PAGES, Visit, page
 
 #: Marks a message for the catalogues.
@@ -92,7 +93,8 @@ class Chosen:
     name: str
     lon: float
     lat: float
-    ways: tuple[Way, ...]
+    #: Who takes what is said about it: `belonging.Taken`.
+    taken: Any
     #: What lies there: lines of `map_things.ObjectLine`.
     objects: tuple[Any, ...] = ()
 
@@ -105,6 +107,8 @@ class PlanPin:
     title: str
     url: str
     kind: str
+    #: The part that it was handed in to, in words; empty for the consultation of the page.
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def spelled(view: View) -> str:
 
 def plan_of(
     visit: Visit,
-    procedure: Procedure,
+    whole: Whole,
     own: Mapping[str, object],
     wanted: Wanted,
     view: View,
@@ -158,9 +162,9 @@ def plan_of(
     *,
     new_window: bool = False,
 ) -> Plan:
-    asked = visit.request.query_params
+    asked, procedure = visit.request.query_params, whole.procedure
     shown = published.in_view(
-        visit.session, procedure.id or 0, wanted, view.bounds, round(view.zoom), single=PLAN_PINS
+        visit.session, whole.key, wanted, view.bounds, round(view.zoom), single=PLAN_PINS
     )
     here = {**own, "platz": asked.get("platz", ""), "ort": asked.get("ort", "")}
 
@@ -170,7 +174,7 @@ def plan_of(
             + "#plan"
         )
 
-    pins, listed = _pins(visit, procedure, view, shown, at)
+    pins, listed = _pins(visit, whole, view, shown, at)
     if chosen is not None:
         pins.append(Pin(chosen.lon, chosen.lat, "#chosen", chosen.name, "★"))
     chooses = "waehlen" in asked and can_choose
@@ -233,7 +237,7 @@ def _service_pictures(visit: Visit, procedure: Procedure, view: View) -> list[Pi
 
 
 def _pins(
-    visit: Visit, procedure: Procedure, view: View, shown: InView, at: Callable[..., str]
+    visit: Visit, whole: Whole, view: View, shown: InView, at: Callable[..., str]
 ) -> tuple[list[Pin], list[PlanPin]]:
     """Single contributions numbered from 1, clusters with how many they are; the list below says the same."""
     pins: list[Pin] = []
@@ -241,9 +245,10 @@ def _pins(
     for number, entry in enumerate(shown.entries, start=1):
         if entry.lon is None or entry.lat is None:
             continue
-        url = visit.url("published_contribution", slug=procedure.slug, reference=entry.reference)
+        slug, part = whole.owner(entry).slug, whole.part(visit, entry)
+        url = visit.url("published_contribution", slug=slug, reference=entry.reference)
         pins.append(Pin(entry.lon, entry.lat, url, f"{number}: {entry.heading}", str(number)))
-        listed.append(PlanPin(str(number), entry.heading, url, visit.gettext(KINDS[entry.kind])))
+        listed.append(PlanPin(str(number), entry.heading, url, visit.gettext(KINDS[entry.kind]), part))
     for cluster in shown.clusters:
         closer = View(cluster.lon, cluster.lat, min(view.zoom + 2, 19), *PLAN_SIZE)
         label = visit.ngettext(

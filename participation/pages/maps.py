@@ -4,8 +4,9 @@ Without JavaScript the same page holds a plan as SVG whose pins are links, moved
 picture on which a click chooses a place.
 """
 
+import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from starlette.responses import Response
@@ -17,8 +18,10 @@ from consultations.permissions import Permission
 from consultations.places import Place
 from consultations.procedures import Procedure, localised
 from consultations.published import Entry
+from geo.geometry import GeometryProblem, Located, read_geojson_geometry
 from geo.views import View
 from participation.pages import map_things
+from participation.pages.belonging import Taken, taken_at, takes_anything
 from participation.pages.contributions_list import PLACES_SHOWN, open_procedure, read_position
 from participation.pages.map_canvas import Canvas, canvas_of, script_words, styles
 from participation.pages.map_feeds import feed_entry
@@ -30,14 +33,20 @@ from participation.pages.map_filters import (
     list_around,
     narrowed,
 )
-from participation.pages.map_ground import NOTHING, base_map, choice_asked, in_degrees, spelled_choice
+from participation.pages.map_ground import (
+    NOTHING,
+    base_map,
+    choice_asked,
+    compressed,
+    in_degrees,
+    spelled_choice,
+)
 from participation.pages.map_layers import LegendLine, legend_of, overlays_of
-from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, Way, plan_of, spelled, view_of
-from participation.pages.map_plan import takes_something as takes_something
-from participation.pages.map_plan import ways_of as ways_of
+from participation.pages.map_plan import PLAN_SIZE, Chosen, Plan, plan_of, spelled, view_of, ways_of
 from participation.pages.map_things import ObjectLine
 from participation.pages.place_words import kind_and_district, where_in_words
 from participation.pages.shown_variants import groups_here
+from participation.pages.with_parts import Whole, whole_of
 from participation.web import Visit, page
 
 #: Marks a message for the catalogues.
@@ -67,9 +76,12 @@ class MapPage:
     choices: tuple[tuple[str, str, str], ...]
     note: str
     chosen: Chosen | None
-    ways: tuple[Way, ...]
+    #: Whether something can be handed in about a place, here or to a part.
+    takes: bool
     is_filtered: bool
     total: int
+    #: Whether what was said about parts is among it.
+    has_parts: bool
     #: What the map is narrowed to: name and value as an address carries them.
     kept: tuple[tuple[str, str], ...]
     #: Of proposals: how many their list has, with a place or without.
@@ -92,7 +104,8 @@ def hearing_map(visit: Visit) -> Response:
     """
     procedure = open_procedure(visit)
     asked = visit.request.query_params
-    said = narrowed(visit, procedure)
+    whole = whole_of(visit, procedure)
+    said = narrowed(visit, whole)
     form, wanted, filters = said.form, said.wanted, said.filters
     is_plan = asked.get("ansicht") == "plan"
     layers = choice_asked(visit)
@@ -105,11 +118,11 @@ def hearing_map(visit: Visit) -> Response:
     view = view_of(visit, procedure)
     if "ort.x" in asked:
         return _clicked(visit, own, view)
-    ways = ways_of(visit, procedure)
+    takes = takes_anything(visit, procedure)
     place_form = visit.form(PlaceForm)
     found, note = _places_found(visit, place_form)
-    chosen, where, problem = _chosen(visit, procedure, ways)
-    focus = _focus(visit, procedure)
+    chosen, where, problem = _chosen(visit, procedure)
+    focus = _focus(visit, whole)
     if where is not None:
         view = where
     elif focus is not None and focus.lon is not None and focus.lat is not None and "mitte" not in asked:
@@ -118,11 +131,11 @@ def hearing_map(visit: Visit) -> Response:
     plan = canvas = None
     if is_plan:
         ground = base_map(visit, procedure, layers)
-        plan = plan_of(visit, procedure, own, wanted, view, ground, chosen, bool(ways))
+        plan = plan_of(visit, whole, own, wanted, view, ground, chosen, takes)
     else:
         # What can be switched lies over the base map, tile by tile: see static/js/map.js.
         ground = base_map(visit, procedure, NOTHING)
-        data = _data(visit, procedure, said, ways, chosen, focus)
+        data = _data(visit, whole, said, takes, chosen, focus)
         overlays = [asdict(each) for each in overlays_of(visit, procedure, layers)]
         data["overlays"] = json.dumps(overlays, ensure_ascii=False)
         if chosen or focus or "mitte" in asked:
@@ -149,9 +162,10 @@ def hearing_map(visit: Visit) -> Response:
             ),
             note=note or problem,
             chosen=chosen,
-            ways=ways,
+            takes=takes,
             is_filtered=any(filters.values()),
             total=everything,
+            has_parts=bool(whole.parts),
             kept=tuple(filters.items()),
             in_list=in_list,
             list_url=list_address(visit, procedure, said),
@@ -186,26 +200,31 @@ def _counted(visit: Visit, procedure: Procedure, shown: Narrowed) -> tuple[int |
 
 def _data(
     visit: Visit,
-    procedure: Procedure,
+    whole: Whole,
     shown: Narrowed,
-    ways: Sequence[Way],
+    takes: bool,
     chosen: Chosen | None,
     focus: Entry | None,
 ) -> dict[str, str]:
     """What the script needs to know, as `data-*` attributes."""
-    slug = procedure.slug
+    procedure, slug = whole.procedure, whole.procedure.slug
     data = {
         "feed": visit.url("hearing_map_feed", slug=slug, **shown.filters),
         "list": list_around(visit, procedure, shown),
-        "ways": json.dumps([[way.text, way.url] for way in ways], ensure_ascii=False),
         "words": script_words(visit),
         "draw": visit.static("js/map-draw.js"),
         "objects": visit.url("map_objects", slug=slug),
     }
+    if takes and whole.parts:
+        # Who takes what is said depends on the place.
+        data["taken"] = visit.url("map_taken", slug=slug)
+    else:
+        ways = ways_of(visit, procedure)
+        data["ways"] = json.dumps([[way.text, way.url] for way in ways], ensure_ascii=False)
     if procedure.plan_area:
         data["plan-area"] = visit.url("plan_area", slug=slug, v=procedure.version)
     if focus:
-        data["focus"] = json.dumps(feed_entry(visit, procedure, focus), ensure_ascii=False)
+        data["focus"] = json.dumps(feed_entry(visit, whole, focus), ensure_ascii=False)
     if chosen:
         data["chosen"] = f"{chosen.lon:.7f},{chosen.lat:.7f}"
     return data
@@ -235,9 +254,7 @@ def _places_found(visit: Visit, form: PlaceForm) -> tuple[list[Place], str]:
     return found, ""
 
 
-def _chosen(
-    visit: Visit, procedure: Procedure, ways: Sequence[Way]
-) -> tuple[Chosen | None, View | None, str]:
+def _chosen(visit: Visit, procedure: Procedure) -> tuple[Chosen | None, View | None, str]:
     """The place in the address, the view that shows it, and what is wrong with it."""
     asked = visit.request.query_params
     number = asked.get("platz", "")
@@ -247,9 +264,9 @@ def _chosen(
             return None, None, visit.gettext("This place is no longer on our list. Please choose it again.")
         box = in_degrees((place.min_x, place.min_y, place.max_x, place.max_y))
         view = View.around(box, *PLAN_SIZE, max_zoom=17)
-        with_place = tuple(Way(way.text, f"{way.url}&place_id={place.id}") for way in ways)
+        taken = taken_at(visit, procedure, place.geometry, {"place_id": place.id})
         objects = _objects(visit, procedure, place.lon, place.lat)
-        return Chosen(place.name, place.lon, place.lat, with_place, objects), view, ""
+        return Chosen(place.name, place.lon, place.lat, taken, objects), view, ""
     if not asked.get("ort"):
         return None, None, ""
     position = read_position(asked["ort"])
@@ -261,12 +278,36 @@ def _chosen(
         return None, None, visit.gettext("This place lies outside Germany.")
     spot = whereabouts.of(visit.session, visit.municipality_id, [(located.lon, located.lat)])[0]
     name = where_in_words(visit, spot) or visit.gettext("the chosen point")
-    with_point = tuple(
-        Way(way.text, f"{way.url}&lon={located.lon:.6f}&lat={located.lat:.6f}") for way in ways
-    )
+    taken = taken_at(visit, procedure, located.wkb, _spelled(located))
     view = view_of(visit, procedure) if "mitte" in asked else View(located.lon, located.lat, 17, *PLAN_SIZE)
     objects = _objects(visit, procedure, located.lon, located.lat)
-    return Chosen(name, located.lon, located.lat, with_point, objects), view, ""
+    return Chosen(name, located.lon, located.lat, taken, objects), view, ""
+
+
+def _spelled(located: Located) -> dict[str, object]:
+    """A point as the address of a form carries it."""
+    return {"lon": f"{located.lon:.6f}", "lat": f"{located.lat:.6f}"}
+
+
+@page("/beteiligungen/{slug}/karte/gehoert.json", name="map_taken", may=Permission.READ_PUBLIC)
+def map_taken(visit: Visit) -> Response:
+    """Who takes what is said about a place, for the map's script: of a point (`ort`, "lon,lat") or of a drawing (`geometry`,
+    GeoJSON in degrees)."""
+    procedure = open_procedure(visit)
+    asked = visit.request.query_params
+    drawn = asked.get("geometry", "")
+    position = read_position(asked.get("ort", ""))
+    try:
+        located = read_geojson_geometry(drawn) if drawn else nearby.position(*position) if position else None
+    except (ValueError, GeometryProblem):
+        located = None
+    taken = Taken()
+    if located is not None:
+        place = {"geometry": drawn} if drawn else _spelled(located)
+        taken = taken_at(visit, procedure, located.wkb, place)
+    body = json.dumps(asdict(taken), ensure_ascii=False)
+    headers = {"Cache-Control": "no-cache"}
+    return compressed(visit, gzip.compress(body.encode(), 6, mtime=0), "application/json", headers)
 
 
 def _objects(visit: Visit, procedure: Procedure, lon: float, lat: float) -> tuple[ObjectLine, ...]:
@@ -274,8 +315,10 @@ def _objects(visit: Visit, procedure: Procedure, lon: float, lat: float) -> tupl
     return tuple(map_things.at(visit, procedure, lon, lat, map_things.read_zoom(visit), choice_asked(visit)))
 
 
-def _focus(visit: Visit, procedure: Procedure) -> Entry | None:
+def _focus(visit: Visit, whole: Whole) -> Entry | None:
     """The contribution that the list asked to show."""
     reference = visit.request.query_params.get("beitrag", "")
-    found = published.one(visit.session, procedure.id or 0, reference) if reference else None
+    if not reference:
+        return None
+    found = published.one(visit.session, whole.key, reference, parts=whole.keys_of_parts)
     return found if isinstance(found, Entry) else None

@@ -28,6 +28,7 @@ from participation.pages.proposal_talk import ArgumentsShown, SaidRow, arguments
 from participation.pages.proposals_list import seed_of
 from participation.pages.seen_through import Through, through_of
 from participation.pages.support import COOKIE
+from participation.pages.with_parts import Whole
 from participation.search_words import STATES
 from participation.web import Visit, page
 
@@ -189,7 +190,7 @@ def proposal_page(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     proposal, row = proposal_of(visit, procedure)
     (entry,) = published.by_ids(visit.session, procedure.id or 0, [proposal.contribution_id])
-    (card,) = cards_of(visit, procedure, [entry], to="proposal")
+    (card,) = cards_of(visit, Whole(procedure), [entry], to="proposal")
     shown = proposing.shown(visit.session, row)
     versions = [
         each

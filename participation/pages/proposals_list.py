@@ -24,10 +24,11 @@ from consultations.cocreation import Opening
 from consultations.contributions import Kind
 from consultations.permissions import Permission
 from consultations.phases import phases_of
-from consultations.procedures import Procedure, localised, subject_in
+from consultations.procedures import localised
 from consultations.proposal_lists import Order, Wanted
 from participation import security
 from participation.pages.contributions_list import Card, cards_of, open_procedure
+from participation.pages.with_parts import Whole, whole_of
 from participation.search_words import STATES
 from participation.security import Action, check_rate
 from participation.web import Visit, page
@@ -77,6 +78,8 @@ class ListPage:
     slug: str
     cards: tuple[Card, ...]
     total: int
+    #: Whether those of parts are among them.
+    has_parts: bool
     is_filtered: bool
     next_url: str
     first_url: str
@@ -121,14 +124,16 @@ class Asked:
     near: str
 
 
-def asked_of(visit: Visit, procedure: Procedure, form: ListForm, *, literal: bool = False) -> Asked:
+def asked_of(visit: Visit, whole: Whole, form: ListForm, *, literal: bool = False) -> Asked:
     """Read what is asked, as far as the list offers it; the form is given its choices. `literal`: also what it does not
     offer, which nothing fits."""
-    procedure_id = procedure.id or 0
     offered = visit.once_per_change(
-        "facets of proposals", procedure_id, make=lambda: proposal_lists.facets(visit.session, procedure_id)
+        "facets of proposals",
+        whole.key,
+        whole.keys_of_parts,
+        make=lambda: proposal_lists.facets(visit.session, whole.key, whole.keys_of_parts),
     )
-    _choices(form.thema, offered.topics, lambda name: subject_in(procedure, name, visit.language))
+    _choices(form.thema, offered.topics, lambda name: whole.subject(visit, name))
     _choices(form.stadtteil, offered.districts, lambda name: name)
     _choices(form.stand, offered.states, lambda name: STATES[name])
     _choices(form.weg, offered.channels, lambda name: channels.by_key(name).label)
@@ -145,6 +150,7 @@ def asked_of(visit: Visit, procedure: Procedure, form: ListForm, *, literal: boo
         channel=read(form.weg.data, offered.channels),
         language=read(form.sprache.data, offered.languages),
         topic=read(form.thema.data, offered.topics),
+        parts=whole.keys_of_parts,
     )
     return Asked(wanted, place, near)
 
@@ -179,7 +185,8 @@ def list_page(visit: Visit) -> Response:
     procedure = open_procedure(visit)
     procedure_id = procedure.id or 0
     form = visit.form(ListForm)
-    said = asked_of(visit, procedure, form)
+    whole = whole_of(visit, procedure)
+    said = asked_of(visit, whole, form)
     asked, asked_near, place = visit.request.query_params, said.near, said.place
     order = Order(form.sortierung.data) if form.sortierung.data in set(Order) else Order.CHANCE
     told = None if asked_near else nearby.typed_position(form.lon.data or "", form.lat.data or "")
@@ -207,7 +214,7 @@ def list_page(visit: Visit) -> Response:
         known=known_of(visit, procedure_id, wanted),
     )
     following = f"{deal}~{found.next}" if found.next and order is Order.CHANCE else found.next
-    entries = published.by_ids(visit.session, procedure_id, found.ids)
+    entries = published.by_ids_of_several(visit.session, (procedure_id, *whole.keys_of_parts), found.ids)
     filters = {name: str(asked[name]) for name in (*form._fields, "ort") if asked.get(name)}
     here = {"slug": procedure.slug}
     search = {name: filters[name] for name in PARAMETERS.values() if name in filters}
@@ -218,7 +225,8 @@ def list_page(visit: Visit) -> Response:
         ListPage(
             hearing_title=localised(procedure, visit.language, "title"),
             slug=procedure.slug,
-            cards=tuple(cards_of(visit, procedure, entries, to="proposal")),
+            cards=tuple(cards_of(visit, whole, entries, to="proposal")),
+            has_parts=bool(whole.parts),
             total=found.total,
             is_filtered=any(
                 value for name, value in filters.items() if name not in ("sortierung", "lon", "lat", "ort")

@@ -588,7 +588,9 @@ function City(THREE, told) {
     showPicked(text, told.comment && [words.comment, `${told.comment}?${new URLSearchParams({ was: JSON.stringify(choice) })}`]);
   }
 
-  function showPin({ kind, title, where, url }) { showPicked(`${kind}: ${title}${where ? ` – ${where}` : ""}`, [title, url]); }
+  function showPin({ kind, title, where, part: of, url }) {
+    showPicked([`${kind}: ${title}`, where, of].filter(Boolean).join(" – "), [title, url]);
+  }
 
   function showPicked(text, way) {
     const panel = part("picked");

@@ -78,8 +78,8 @@ export function start({ L, map, container, shape, words, say, number, pointer, c
       : { type: "LineString", coordinates: ring };
     const at = area ? line.getBounds().getCenter() : points[Math.floor(points.length / 2)];
     end(false);
-    say(area ? words.area : words.line);
-    offer(at, area ? words.area : words.line, { geometry: JSON.stringify(geometry) }, true);
+    const drawn = area ? words.area : words.line;
+    offer(at, drawn, { geometry: JSON.stringify(geometry) }, true, drawn);
   }
 
   const acts = {

@@ -11,6 +11,7 @@ const map = window.digilogMaps[container.id];
 const settings = container.dataset;
 const words = JSON.parse(settings.words);
 const ways = JSON.parse(settings.ways || "[]");
+const takes = ways.length > 0 || Boolean(settings.taken); // whether something can be handed in about a place
 const status = document.querySelector("[data-map-status]");
 const chosenPanel = document.getElementById("chosen");
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -138,6 +139,7 @@ function contributionPopup(entry) {
   const content = element("div");
   content.append(element("p", "m-popup__kind", `${entry.kind} ${entry.ref}`));
   content.append(element("p", "m-popup__title", entry.title));
+  if (entry.part) content.append(element("p", "m-popup__text", entry.part));
   if (entry.where) content.append(element("p", "m-popup__text", entry.where));
   if (entry.text) content.append(element("p", "m-popup__text", entry.text));
   content.append(link(words.read, entry.url, "m-popup__link"));
@@ -360,38 +362,79 @@ function showPin(lat, lon) {
   pin = L.marker([lat, lon], { icon, keyboard: false, interactive: false, zIndexOffset: 1000 }).addTo(map);
 }
 
-/** Addresses of what can be done, with a place added. */
-function waysWith(parameters) {
-  return ways.map(([text, url]) => {
-    const address = new URL(url, location.href);
-    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
-    return [text, address.pathname + address.search];
-  });
+let asking = null;
+
+/** Who takes what is said about a place, and what can be done there (`participation.pages.belonging.Taken`): where parts may
+ *  take it, the server says so. Null where another place was chosen meanwhile. */
+async function takenAt(parameters) {
+  asking?.abort();
+  if (!settings.taken) {
+    const withPlace = ways.map(([text, url]) => {
+      const address = new URL(url, location.href);
+      for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+      return { text, url: address.pathname + address.search };
+    });
+    return { ways: withPlace, ways_of_whole: [] };
+  }
+  asking = new AbortController();
+  const { signal } = asking;
+  const { geometry, lon, lat } = parameters;
+  const address = new URL(settings.taken, location.href);
+  address.searchParams.set(...(geometry ? ["geometry", geometry] : ["ort", `${lon},${lat}`]));
+  try {
+    const answer = await fetch(address, { signal });
+    if (!answer.ok) throw new Error(`taken: ${answer.status}`);
+    return await answer.json();
+  } catch {
+    return signal.aborted ? null : { goes: words.unknown, ways: [], ways_of_whole: [] };
+  }
 }
 
-/** What can be done at a place: as a popup beside it, and in the panel above the map, which is part of the page. */
-export function offer(at, name, parameters, focus) {
-  const offers = waysWith(parameters);
-  chosenPanel.querySelector("[data-chosen-name]").textContent = name;
-  chosenPanel.querySelector("[data-chosen-ways]").replaceChildren(...offers.map(([text, url]) => {
+/** Who takes it, in words: with a link to the part that it belongs to. */
+function belongs(taken) {
+  const said = element("p");
+  if (taken.part) said.append(`${words.belongs} `, link(taken.part, taken.part_url), ". ");
+  said.append(taken.goes);
+  return said;
+}
+
+function listOf(offers, className, linkOf) {
+  const list = element("ul", className);
+  for (const each of offers) {
     const item = element("li");
-    const action = link("", url, "kern-btn kern-btn--primary");
-    action.append(element("span", "kern-label", text));
-    item.append(action);
-    return item;
-  }));
-  chosenPanel.hidden = false;
-  const content = element("div");
-  content.append(element("p", "m-popup__title", words.place));
-  const list = element("ul", "m-popup__ways");
-  for (const [text, url] of offers) {
-    const item = element("li");
-    item.append(link(text, url, "m-popup__link"));
+    item.append(linkOf(each));
     list.append(item);
   }
-  if (offers.length) content.append(list);
+  return list;
+}
+
+/** What can be done at a place: as a popup beside it, and in the panel below the map, which is part of the page. The popup's
+ *  content, and what is said with it; null where another place was chosen meanwhile. */
+export async function offer(at, name, parameters, focus, said) {
+  const taken = await takenAt(parameters);
+  if (!taken) return null;
+  const plain = (way) => link(way.text, way.url, "m-popup__link");
+  const large = (way) => {
+    const action = link("", way.url, "kern-btn kern-btn--primary");
+    action.append(element("span", "kern-label", way.text));
+    return action;
+  };
+  /** The same in two sizes: template `maps/_taken.html` for where no script runs. */
+  const told = (look, className) => [
+    ...(taken.part || taken.goes ? [belongs(taken)] : []),
+    ...(taken.ways.length ? [listOf(taken.ways, className, look)] : []),
+    ...(takes && !taken.ways.length && !taken.goes ? [element("p", "", words.nothing)] : []),
+    ...(taken.whole ? [element("p", "", taken.whole), listOf(taken.ways_of_whole, "m-popup__ways", plain)] : []),
+  ];
+  chosenPanel.querySelector("[data-chosen-name]").textContent = name;
+  if (takes) chosenPanel.querySelector("[data-chosen-taken]").replaceChildren(...told(large, "d-buttons m-ways"));
+  chosenPanel.hidden = false;
+  const content = element("div");
+  content.append(element("p", "m-popup__title", words.place), ...told(plain, "m-popup__ways"));
   openPopup(at, content, words.place, container, focus);
-  return content;
+  const sentence = taken.part ? `${belongs(taken).textContent} ${said}` : said;
+  if (takes) say(sentence);
+  return { content, said: sentence };
 }
 
 // ---- what is here ---------------------------------------------------------------------------------------------------
@@ -400,7 +443,7 @@ const objectsList = chosenPanel?.querySelector("[data-chosen-objects]");
 let looking = null;
 
 /** The objects at a place, in words: in the popup the names, in the panel of the page what they say. */
-async function tellObjects(lon, lat, content) {
+async function tellObjects(lon, lat, content, said) {
   looking?.abort();
   looking = new AbortController();
   objectsList.replaceChildren();
@@ -435,24 +478,23 @@ async function tellObjects(lon, lat, content) {
   content.append(list);
   popup?.update();
   const count = found.length === 1 ? words.oneHere : words.manyHere.replace("{}", number(found.length));
-  say(ways.length ? `${count}. ${words.chosen}` : count);
+  say(takes ? `${count}. ${said}` : count);
 }
 
-function choose(latlng, byKeyboard) {
+async function choose(latlng, byKeyboard) {
   const at = latlng.wrap();
   const [lon, lat] = [at.lng.toFixed(6), at.lat.toFixed(6)];
   showPin(at.lat, at.lng);
   const short = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 5 });
   const name = words.spelled.replace("{lat}", short(at.lat)).replace("{lon}", short(at.lng));
-  const content = offer(at, name, { lon, lat }, byKeyboard);
-  if (ways.length) say(words.chosen);
-  if (settings.objects) tellObjects(lon, lat, content);
+  const offered = await offer(at, name, { lon, lat }, byKeyboard, words.chosen);
+  if (offered && settings.objects) tellObjects(lon, lat, offered.content, offered.said);
 }
 
 /** Who takes clicks and Enter on the map: choosing a place, or drawing. */
 export const pointer = { take: choose };
 
-if (ways.length || settings.objects) {
+if (takes || settings.objects) {
   map.on("click", (event) => pointer.take(event.latlng, false));
   container.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target !== container) return;
@@ -463,7 +505,7 @@ if (ways.length || settings.objects) {
 }
 
 const tools = document.querySelector("[data-map-tools]");
-if (ways.length && tools) {
+if (takes && tools) {
   tools.hidden = false;
   tools.addEventListener("click", async (event) => {
     const shape = event.target.closest("[data-draw]")?.dataset.draw;

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,17 @@ import shapely
 from sqlalchemy import Engine, event
 from sqlmodel import Session
 
-from consultations import contributions, locations, moderation, places, published, whereabouts
+from consultations import (
+    contributions,
+    locations,
+    moderation,
+    places,
+    procedures,
+    published,
+    publishing,
+    received,
+    whereabouts,
+)
 from consultations.contributions import Contribution
 from consultations.moderation import Action, Decision, Reason
 from consultations.people import OrganisationKind, PersonInput
@@ -85,7 +96,7 @@ def test_clusters_are_what_counting_by_hand_gives(session: Session, town: Town) 
     public = published._public(own)
     for level in locations.LEVELS:
         expected = counted(those, level)
-        kept = locations.clusters(session, own, level, EVERYWHERE)
+        kept = locations.clusters(session, [own], level, EVERYWHERE)
         fresh = locations.grouped(session, Contribution, public, level, EVERYWHERE)
         for found in (kept, fresh):
             assert {each.cell: each.count for each in found} == {key: one[0] for key, one in expected.items()}
@@ -103,7 +114,7 @@ def test_clusters_of_a_part_are_those_whose_cells_meet_it(session: Session, town
         for key, one in counted(those, level).items()
         if any(low >> shift <= key <= (high - 1) >> shift for low, high in ranges)
     }
-    kept = locations.clusters(session, town.procedure.id or 0, level, ranges)
+    kept = locations.clusters(session, [town.procedure.id or 0], level, ranges)
     fresh = locations.grouped(session, Contribution, published._public(town.procedure.id or 0), level, ranges)
     assert {each.cell: each.count for each in kept} == meets
     assert {each.cell: each.count for each in fresh} == meets
@@ -117,7 +128,7 @@ def test_what_is_no_longer_public_is_counted_out(session: Session, town: Town) -
     contributions.withdraw(session, first, by=town.clerk, now=NOW)
     moderation.decide(session, second, Decision(Action.WITHHOLD, Reason.INSULT), by=town.moderator, now=NOW)
     for level in locations.LEVELS:
-        assert [each.count for each in locations.clusters(session, own, level, EVERYWHERE)] == [1]
+        assert [each.count for each in locations.clusters(session, [own], level, EVERYWHERE)] == [1]
     moderation.undo(session, second, by=town.moderator, now=NOW)
     contributions.retract(session, third, by=town.clerk, now=NOW)
     shown = published.in_view(session, own, Wanted(), (LON - 1, LAT - 1, LON + 1, LAT + 1), 12)
@@ -168,6 +179,65 @@ def test_filters_narrow_view_and_list_alike(session: Session, town: Town) -> Non
         assert listed.total == len(expected)
         on_map = {each.reference for each in those if fits(each) and each.lon is not None}
         assert published.in_view(session, own, wanted, world, 9).total == len(on_map)
+
+
+def test_with_its_parts_a_consultation_shows_what_each_of_them_shows_and_of_no_other(
+    session: Session, town: Town
+) -> None:
+    those: dict[int, list[Contribution]] = {}
+    for number, title in enumerate(("", "Teil eins", "Teil zwei", "Ein anderer")):
+        made = town.procedure
+        if number:
+            facts = cast.consultation(key=f"T-{number}", title=title)
+            made = procedures.create(
+                session, facts, municipality_id=town.id, template_key="informal_dialogue",
+                by=town.planner, now=NOW,
+            )  # fmt: skip
+            publishing.publish(session, made, by=town.planner, now=NOW)
+            cast.adopt(session, made)
+        shown = Town(town.municipality, town.staff, made, keys=1000 * number)
+        those[made.id or 0] = scattered(session, shown, 24, seed=number)
+    own, first, second, _other = those
+    wanted = Wanted(parts=(first, second))
+    asked = [each for key in (own, first, second) for each in those[key]]
+    world = (LON - 2, LAT - 2, LON + 2, LAT + 2)
+    for level in locations.LEVELS:
+        found = locations.clusters(session, [own, first, second], level, EVERYWHERE)
+        expected = counted(asked, level)
+        assert {each.cell: each.count for each in found} == {key: one[0] for key, one in expected.items()}
+        for each in found:
+            assert (each.lon, each.lat) == pytest.approx(expected[each.cell][1:], abs=1e-9)
+    for narrowed, fits in (
+        (wanted, lambda each: True),
+        (replace(wanted, words="baum"), lambda each: "Bäume" in each.text),
+        (replace(wanted, topic="Grün"), lambda each: each.category == "Grün"),
+        (replace(wanted, words=those[second][3].reference), lambda each: each is those[second][3]),
+    ):
+        fitting = [each for each in asked if fits(each)]
+        listed = published.listed(session, own, narrowed, limit=200)
+        assert {each.id: each.procedure_id for each in listed.entries} == {
+            each.id: each.procedure_id for each in fitting
+        }
+        assert listed.total == published.how_many(session, own, narrowed) == len(fitting)
+        located = [each for each in fitting if each.lon is not None]
+        shown_there = published.in_view(session, own, narrowed, world, 9)
+        assert shown_there.total == len(located)
+        close = published.in_view(session, own, narrowed, world, 22)
+        assert {each.id for each in close.entries} <= {each.id for each in located}
+        assert len(close.entries) + sum(each.count for each in close.clusters) == len(located)
+    around = Around(from_lonlat(LON, LAT).wkb, 300.0)
+    near = published.listed(session, own, replace(wanted, around=around), order=Order.NEAREST, limit=200)
+    assert {each.procedure_id for each in near.entries} == {own, first, second}
+    assert published.everything(session, own, parts=(first, second)) == [
+        each
+        for each in published.everything(session, own, parts=tuple(those)[1:])
+        if each.procedure_id != _other
+    ]
+    reference = those[first][0].reference
+    assert published.one(session, own, reference) is None
+    assert isinstance(published.one(session, own, reference, parts=(first,)), Entry)
+    assert received.topics_of(session, own, first, second) == ("Grün", "Verkehr")
+    assert received.published_count(session, own, first, second) == len(asked)
 
 
 # --- the list --------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def found_by_public(session: Session, words: str) -> list[int | None]:
 def on_map(session: Session, town: cast.Town) -> int:
     assert town.procedure.id is not None
     return sum(
-        cluster.count for cluster in locations.clusters(session, town.procedure.id, 10, [(0, 1 << 48)])
+        cluster.count for cluster in locations.clusters(session, [town.procedure.id or 0], 10, [(0, 1 << 48)])
     )
 
 

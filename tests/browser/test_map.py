@@ -15,7 +15,7 @@ import pytest
 import shapely
 from PIL import Image
 from playwright.sync_api import Page, expect
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from consultations import moderation, places, procedures, publishing
 from consultations.contributions import Contribution, Kind
@@ -248,6 +248,71 @@ def test_a_line_is_drawn_by_clicks_and_taken_back(hearing: Procedure, page: Page
     geometry = json.loads(query(page.url)["geometry"])
     assert geometry["type"] == "LineString"
     assert len(geometry["coordinates"]) == 2
+
+
+def part_of(session: Session, town: Town, area: Procedure) -> Procedure:
+    """A part of the dialogue: the half of its plan area that lies to the east."""
+    phase = PhaseInput(PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.COMMENT,))
+    facts = cast.consultation(key="DI-2", title="Radweg am Bach", phases=(phase,), part_of_id=area.id)
+    made = procedures.create(
+        session,
+        facts,
+        municipality_id=town.id,
+        template_key="informal_dialogue",
+        by=town.planner,
+        now=NOW,
+    )
+    publishing.publish(session, made, by=town.planner, now=NOW)
+    x, y = metres_of(LON, LAT)
+    half = from_metres(shapely.box(x + 20, y - 300, x + 400, y + 300))
+    procedures.set_plan_area(session, made, half, by=town.planner, now=NOW, note="Plangebiet")
+    return made
+
+
+def test_what_is_said_about_a_place_on_the_map_of_an_area_lands_at_the_part_that_it_lies_in(
+    live_server: LiveServer, new_page: NewPage, axe: Axe
+) -> None:
+    with Session(live_server.engine.execution_options(writes=True), expire_on_commit=False) as session:
+        town = cast.found(session)
+        part = part_of(session, town, dialogue(session, town))
+        session.commit()
+    page = new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    middle = f"{MAP}?mitte={LON},{LAT}&zoom=17"
+    open_map(page, middle)
+    click_at(page, 0.8, 0.3)
+    popup, status = page.get_by_role("dialog", name="Gewählter Ort"), page.locator("[data-map-status]")
+    expect(popup).to_contain_text("Das gehört zu Radweg am Bach. Was Sie sagen, kommt dort an.")
+    expect(status).to_contain_text("Das gehört zu Radweg am Bach.")
+    expect(popup.get_by_role("link", name="Zu diesem Ort etwas sagen (Radfahren)")).to_be_visible()
+    expect(page.locator("#chosen")).to_contain_text("Das gehört zu Radweg am Bach.")
+    axe(page)
+    # To the west of it lies no part; in it again by keyboard, from the middle of the map.
+    open_map(page, middle)
+    click_at(page, 0.2, 0.3)
+    expect(popup.get_by_role("link")).to_have_count(2)
+    open_map(page, middle)
+    canvas = page.locator(".d-map__canvas")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)  # the map glides
+    canvas.press("Enter")
+    link = popup.get_by_role("link", name="Zu diesem Ort etwas sagen", exact=True)
+    expect(link).to_be_visible()
+    go(link)
+    page.locator("[name=title]").fill("Zu schmal")
+    page.locator("[name=text]").fill("Bitte breiter.")
+    while page.get_by_role("button", name="Weiter", exact=True).count():
+        public = page.locator("[name=publish][value=yes]")
+        if public.count():
+            public.check()
+        go(page.get_by_role("button", name="Weiter", exact=True))
+    go(page.get_by_role("button", name="Absenden", exact=True))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("erhalten")
+    with Session(live_server.engine) as session:
+        said = session.exec(select(Contribution)).one()
+    assert said.procedure_id == part.id
+    assert said.lon == pytest.approx(LON + 0.0009, abs=0.0002)
+    assert said.lat == pytest.approx(LAT, abs=0.0001)
 
 
 def test_a_drawing_that_crosses_itself_is_not_finished(hearing: Procedure, page: Page) -> None:

@@ -185,6 +185,7 @@ TABLE: dict[str, Rule] = {
     "layer_data": open_to(EVERYBODY, layer="layer", ending="ending"),
     "hearing_map": open_to(EVERYBODY, slug="slug"),
     "map_objects": open_to(EVERYBODY, slug="slug"),
+    "map_taken": open_to(EVERYBODY, slug="slug"),
     "map_object": open_to(EVERYBODY, slug="slug", layer="layer", number="zero"),
     "hearing_map_feed": open_to(EVERYBODY, slug="slug"),
     "map_layer": open_to(EVERYBODY, slug="slug", layer="layer"),

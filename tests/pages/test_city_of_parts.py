@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import geopandas
 import pytest
@@ -22,11 +23,11 @@ from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from consultations.phases import Opens, PhaseInput, PhaseKind
-from consultations.places import Layer, LayerRole
+from consultations.places import Layer, LayerRole, PlaceInput, PlaceKind
 from consultations.procedures import Procedure
 from consultations.variants import Variant, VariantInput
 from geo.city import Volume, city_of
-from geo.geometry import metres_of, read_geojson_geometry
+from geo.geometry import from_lonlat, metres_of, read_geojson_geometry
 from geo.readers.apart import read_here
 from participation import cityscape, jobs, layers_import, scenes, sun_hours, things
 from participation.app import create_app
@@ -50,6 +51,12 @@ ADDRESSES = (
     "vergleich",
     "karte",
     "karte/objekte.json",
+    "karte/gehoert.json",
+    "karte.json",
+    "karte?ansicht=plan",
+    "karte?art=proposal",
+    "beitraege",
+    "vorschlaege",
 )
 MOMENT = {"tag": "2027-03-21", "uhr": "15:00"}
 
@@ -58,6 +65,11 @@ def square(west: float, east: float) -> Any:
     """A plan area from one longitude to another."""
     ring = [[west, 48.30], [east, 48.30], [east, 48.3015], [west, 48.3015], [west, 48.30]]
     return read_geojson_geometry({"type": "Polygon", "coordinates": [ring]})
+
+
+def forms(page: str) -> list[str]:
+    """To whom the forms lead that take what is said about a thing, the first one first."""
+    return re.findall(r'href="/beteiligungen/([^/"]+)/stellungnahme\?[^"]*thing=', page)
 
 
 def found_in(page: str, path: str) -> list[str]:
@@ -345,13 +357,15 @@ def test_the_map_of_an_area_holds_the_layers_of_its_parts_and_objects_belong_to_
     shown = quarter.get(asked)
     assert "Das gehört zu" in shown
     assert "Bachweg" in found_in(shown, "//main//a/text()")
-    (form,) = re.findall(r'href="(/beteiligungen/[^"]*/stellungnahme[^"]*thing=[^"]*)"', shown)
+    form, whole = found_in(shown, "//main//a/@href[contains(., 'thing=')]")
     assert form.startswith("/beteiligungen/bachweg/")
-    assert "Rosenbeet (Beete)" in quarter.client.get(form.replace("&amp;", "&")).text
+    assert whole.startswith("/beteiligungen/bachquartier/"), "if it is about more than the part"
+    for each in (form, whole):
+        assert "Rosenbeet (Beete)" in quarter.client.get(each).text
     # A street of the town goes to the part that has the greater half of it, else to the area.
     for number, (owner, words) in enumerate((("bachweg", True), ("bachquartier", False))):
         shown = quarter.get(f"bachquartier/karte/ebenen/{numbers['Wege']}/{number}")
-        assert set(re.findall(r'href="/beteiligungen/([^/"]+)/stellungnahme\?[^"]*thing=', shown)) == {owner}
+        assert forms(shown)[0] == owner
         assert ("Das gehört zu" in shown) is words
     for hidden in (f"{numbers['Skizze']}", f"{numbers['Skizze']}/0"):
         assert quarter.client.get(f"/beteiligungen/bachquartier/karte/ebenen/{hidden}").status_code == 404
@@ -371,25 +385,190 @@ def test_the_map_of_an_area_holds_the_layers_of_its_parts_and_objects_belong_to_
     assert said in found_in(quarter.get(asked), "//main//a/@href")
 
 
+def test_the_map_and_the_lists_of_an_area_show_what_was_published_of_its_parts(quarter: Quarter) -> None:
+    def say(session: Session, slug: str, title: str, lon: float, *, shown: bool = True) -> str:
+        to = procedures.by_slug(session, quarter.town.id, slug)
+        assert to is not None
+        made = quarter.town.hand_in(
+            session, "Ein Satz dazu.", procedure=to, kind=Kind.PROPOSAL, title=title, pseudonym="Rosa",
+            located=from_lonlat(lon, 48.3006), wants_publication=True,
+        )  # fmt: skip
+        if shown:
+            moderation.decide(session, made, Decision(Action.PUBLISH), by=quarter.town.moderator, now=NOW)
+        return made.reference
+
+    with unit_of_work(quarter.app.state.house.engine, write=True) as session:
+        gone = _consultation(
+            session, quarter.town, "G-5", "Bald vorbei", (10.6985, 10.6995), part_of=quarter.area_id
+        )
+        publishing.publish(session, gone, by=quarter.town.planner, now=NOW)
+        area = say(session, "bachquartier", "Für das Ganze", 10.6991)
+        part = say(session, "bachweg", "Am Weg", 10.7027)
+        say(session, "bachweg", "Noch ungelesen", 10.7029, shown=False)
+        say(session, "bald-vorbei", "Damit vorbei", 10.6989)
+        publishing.withdraw(session, gone, by=quarter.town.planner, now=NOW, note="Vorbei")
+    bounds = {"bbox": "10.69,48.29,10.71,48.31", "zoom": "19"}
+    feed = quarter.json("bachquartier/karte.json", **bounds)
+    told = {each["title"]: (each["url"], each.get("part", "")) for each in feed["entries"]}
+    assert told["Für das Ganze"] == (f"/beteiligungen/bachquartier/beitraege/{area}", "")
+    assert told["Am Weg"] == (f"/beteiligungen/bachweg/beitraege/{part}", "Teil: Bachweg")
+    own = quarter.json("bachweg/karte.json", **bounds)
+    assert "part" not in own["entries"][0]
+    assert feed["total"] == own["total"] + 1, "the one of the area itself"
+    far = quarter.json("bachquartier/karte.json", bbox="10,48,11,49", zoom="9")
+    assert sum(each[2] for each in far["clusters"]) + len(far["entries"]) == far["total"] == feed["total"]
+    # The list of equal rank, the plan without JavaScript, a frame elsewhere, the picture, the list of proposals.
+    plan = {"ansicht": "plan", "mitte": "10.701,48.3007", "zoom": "17"}
+    for address, asked in (
+        ("beitraege", {}),
+        ("karte", plan),
+        ("karte", plan | {"art": "proposal"}),
+        ("karte/einbetten", {}),
+        ("vorschlaege", {}),
+    ):
+        page = quarter.get(f"bachquartier/{address}", **asked)
+        links = found_in(page, "//a[.//text() = 'Am Weg' or text() = 'Am Weg']/@href")
+        assert any("/beteiligungen/bachweg/" in each and each.endswith(part) for each in links), address
+        assert "Teil: Bachweg" in page, address
+        for hidden in ("Noch ungelesen", "Damit vorbei"):
+            assert hidden not in page, (address, hidden)
+    (there,) = [
+        each for each in quarter.json("bachquartier/3d/szene.json")["pins"] if each["title"] == "Am Weg"
+    ]
+    assert (there["part"], there["url"]) == ("Teil: Bachweg", f"/beteiligungen/bachweg/beitraege/{part}")
+    # From the list to the map of the area and back to the contribution; as a feed and as open data.
+    (on_map,) = found_in(quarter.get("bachquartier/beitraege"), f"//a/@href[contains(., 'beitrag={part}')]")
+    assert on_map.startswith("/beteiligungen/bachquartier/karte?")
+    (focus,) = found_in(quarter.client.get(on_map).text, "//@data-focus")
+    assert json.loads(focus)["part"] == "Teil: Bachweg"
+    for address in ("beitraege.atom", "beitraege.csv", "beitraege.geojson"):
+        data = quarter.get(f"bachquartier/{address}")
+        assert f"/beteiligungen/bachweg/beitraege/{part}" in data, address
+        assert "Damit vorbei" not in data, address
+    listed = quarter.get("bachquartier/beitraege")
+    assert "Was zu ihren Teilen gesagt wurde, ist dabei." in listed
+    assert "Was zu ihren Teilen gesagt wurde" not in quarter.get("bachweg/beitraege")
+    assert f"{feed['total']} Beiträge" in listed
+
+
+def owners(ways: list[dict[str, str]]) -> set[str]:
+    """Whose forms these lead to."""
+    return {each["url"].removeprefix("/beteiligungen/").partition("/")[0] for each in ways}
+
+
+def test_a_place_chosen_on_the_map_of_an_area_goes_to_the_part_that_it_lies_in_or_to_the_area_if_wanted(
+    quarter: Quarter,
+) -> None:
+    def taken(**asked: str) -> Any:
+        return quarter.json("bachquartier/karte/gehoert.json", **asked)
+
+    def drawn(kind: str, coordinates: Any) -> Any:
+        return taken(geometry=json.dumps({"type": kind, "coordinates": coordinates}))
+
+    there = taken(ort="10.7028,48.3007")
+    assert (there["part"], there["part_url"]) == ("Bachweg", "/beteiligungen/bachweg")
+    assert there["goes"] == "Was Sie sagen, kommt dort an."
+    assert owners(there["ways"]) == {"bachweg"}
+    assert all(
+        "lon=10.702800&lat=48.300700" in each["url"] for each in there["ways"] + there["ways_of_whole"]
+    )
+    assert there["whole"] == "Geht es um mehr als diesen Teil? Dann sagen Sie es zu „Bachquartier“:"
+    assert owners(there["ways_of_whole"]) == {"bachquartier"}
+    assert [each["text"] for each in there["ways_of_whole"]] == [
+        f"{each['text']} (Bachquartier)" for each in there["ways"]
+    ]
+    # Where a draft and a withdrawn part lie, and where none does.
+    beside = taken(ort="10.699,48.3007")
+    assert (beside["part"], beside["goes"], beside["whole"], beside["ways_of_whole"]) == ("", "", "", [])
+    assert owners(beside["ways"]) == {"bachquartier"}
+    # The greater part of a drawing decides.
+    for kind, ends, owner in (
+        ("LineString", (10.7012, 10.7025), "wohnen-am-muehlbach"),
+        ("LineString", (10.6987, 10.7005), "bachquartier"),
+        ("Polygon", (10.7019, 10.7034), "bachweg"),
+        ("Polygon", (10.699, 10.7034), "bachquartier"),
+    ):
+        west, east = ends
+        ring = [[west, 48.3002], [east, 48.3002], [east, 48.3006], [west, 48.3006], [west, 48.3002]]
+        found = drawn(kind, [ring] if kind == "Polygon" else ring[:2])
+        assert owners(found["ways"]) == {owner}, (kind, ends)
+        assert "geometry=%7B%22type" in found["ways"][0]["url"]
+    for nonsense in ({"ort": "2,10"}, {"ort": "hier"}, {"geometry": "{}"}, {}):
+        assert taken(**nonsense)["ways"] == []
+    # The page knows whether to ask; a part itself need not.
+    assert found_in(quarter.get("bachquartier/karte"), "//@data-taken | //@data-ways") == [
+        "/beteiligungen/bachquartier/karte/gehoert.json"
+    ]
+    assert len(found_in(quarter.get("bachweg/karte"), "//@data-ways")) == 1
+    # Without JavaScript: a click on the picture, and a street by its name.
+    clicked = quarter.get(
+        "bachquartier/karte",
+        ansicht="plan",
+        waehlen="1",
+        mitte="10.7028,48.3007",
+        zoom="18",
+        **{"ort.x": 480, "ort.y": 300},
+    )
+    with unit_of_work(quarter.app.state.house.engine, write=True) as session:
+        street = PlaceInput(
+            PlaceKind.STREET,
+            "Bachgasse",
+            read_geojson_geometry(
+                {"type": "LineString", "coordinates": [[10.7022, 48.3007], [10.7034, 48.3007]]}
+            ),
+        )
+        streets = Layer(
+            municipality_id=quarter.town.id,
+            role="streets",
+            title="Straßen",
+            is_visible=False,
+            imported_at=NOW,
+        )
+        places.add_layer(session, streets, [street], by=SYSTEM, now=NOW)
+    (named,) = found_in(
+        quarter.get("bachquartier/karte", suche="Bachgasse"), "//main//a[.='Bachgasse']/@href"
+    )
+    for shown, sent in ((clicked, "lon"), (quarter.client.get(named).text, "place_id")):
+        assert "Das gehört zu" in shown
+        found = found_in(shown, f"//*[@id='chosen']//a/@href[contains(., '{sent}=')]")
+        assert owners([{"url": each} for each in found]) == {"bachweg", "bachquartier"}
+        (form,) = [each for each in found if "/bachweg/" in each]
+        (value,) = found_in(quarter.client.get(form).text, f"//input[@name='{sent}']/@value")
+        assert value
+
+
+def test_on_the_map_of_an_area_that_takes_nothing_itself_its_parts_still_do(quarter: Quarter) -> None:
+    def become(state: str) -> None:
+        with unit_of_work(quarter.app.state.house.engine, write=True) as session:
+            session.get_one(Procedure, quarter.area_id).state = state
+
+    become("concluded")
+    page = quarter.get("bachquartier/karte", anew="1")
+    assert len(found_in(page, "//@data-taken")) == len(found_in(page, "//button[@data-draw='line']")) == 1
+    there = quarter.json("bachquartier/karte/gehoert.json", ort="10.7028,48.3007")
+    assert (owners(there["ways"]), there["whole"]) == ({"bachweg"}, "")
+    assert quarter.json("bachquartier/karte/gehoert.json", ort="10.699,48.3007")["ways"] == []
+    shown = quarter.get("bachquartier/karte", ansicht="plan", ort="10.699,48.3007")
+    assert "Zurzeit kann hier nichts eingereicht werden." in shown
+    become("published")
+
+
 def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter) -> None:
     def at(east: float) -> str:
         x, y = metres_of(*AT)
         return Choice("", None, None, (x + east, y - 20, 495.0)).text
 
-    def ways(page: str) -> set[str]:
-        return set(re.findall(r'href="/beteiligungen/([^/"]+)/stellungnahme\?[^"]*thing=', page))
-
     # A planned building to whoever plans it; a point to the part in whose area it lies; anything else to the area.
     planned = quarter.get("bachquartier/3d/gebaeude", haus=f"{quarter.rows['Block G-1']}:P0", stock="2")
     assert "am Haus Block (geplant), 2. Stock" in planned
-    assert ways(planned) == {"bachweg"}
+    assert forms(planned) == ["bachweg", "bachquartier"], "to the part, or to the whole"
     assert '<optgroup label="Block G-1 (Bachweg)">' in planned
     assert "Block G-2" not in planned
     in_mill = quarter.get("bachquartier/3d/gebaeude", was=at(0))
-    assert ways(in_mill) == {"wohnen-am-muehlbach"}
+    assert forms(in_mill) == ["wohnen-am-muehlbach", "bachquartier"]
     assert "Das gehört zu" in in_mill
     beside = quarter.get("bachquartier/3d/gebaeude", was=at(-150))
-    assert ways(beside) == {"bachquartier"}, "a draft and a withdrawn part take nothing"
+    assert forms(beside) == ["bachquartier"], "a draft and a withdrawn part take nothing"
     assert "Das gehört zu" not in beside
     # The form of the part knows the thing.
     (form,) = re.findall(r'href="(/beteiligungen/bachweg/stellungnahme[^"]*)"', planned)
@@ -399,7 +578,7 @@ def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter)
         weg = session.get_one(Procedure, session.get_one(Variant, quarter.rows["Block G-1"]).procedure_id)
         publishing.conclude(session, weg, by=quarter.town.planner, now=NOW, note="Fertig")
     over = quarter.get("bachquartier/3d/gebaeude", haus=f"{quarter.rows['Block G-1']}:P0")
-    assert ways(over) == {"bachquartier"}
+    assert forms(over) == ["bachquartier"]
     assert "Dort können Sie zurzeit nichts einreichen; was Sie hier sagen, geht an „Bachquartier“." in over
     (form,) = re.findall(r'href="(/beteiligungen/bachquartier/stellungnahme[^"]*thing=[^"]*)"', over)
     assert "am Haus Block (geplant)" in quarter.client.get(form.replace("&amp;", "&")).text
@@ -423,10 +602,18 @@ def test_the_worker_makes_what_parts_add_to_the_picture_and_pages_ask_no_more_fo
 
     def cost() -> dict[str, int]:
         found = {}
-        for number, address in enumerate(ADDRESSES):
+        for number, full in enumerate(ADDRESSES):
+            address, _, asked_for = full.partition("?")
             with counted(house.engine) as asked:
-                quarter.get(f"bachquartier/{address}", anew=f"{len(quarter.rows)}-{number}")
-            found[address] = len(asked)
+                quarter.get(
+                    f"bachquartier/{address}",
+                    **dict(parse_qsl(asked_for)),
+                    anew=f"{len(quarter.rows)}-{number}",
+                    ort="10.7028,48.3007",
+                    bbox="10.69,48.29,10.71,48.31",
+                    zoom="18",
+                )
+            found[full] = len(asked)
         return found
 
     few = cost()
