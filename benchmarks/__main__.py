@@ -68,9 +68,7 @@ def _city(folder: Path, quick: bool) -> Iterator[Result]:
     yield from city.reading_citygml(
         folder / "gml", buildings=3_000 if quick else 26_000, rounds=7 if quick else 5
     )
-    yield from city.windows(
-        folder / "windows", buildings=30_000 if quick else 330_000, times=8 if quick else 24
-    )
+    yield from city.windows(folder / "windows", buildings=30_000 if quick else 330_000, times=24)
 
 
 def _scene(folder: Path, quick: bool) -> Iterator[Result]:

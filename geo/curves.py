@@ -60,25 +60,28 @@ class Curve:
 
         terms = np.empty((10, len(points)))
         terms[0] = 1
-        x, y, xx, yy = terms[1], terms[2], terms[3], terms[5]
-        terms[1:3] = ((points - self._middle) / self._half).T
-        np.multiply(x, x, out=xx)
-        np.multiply(x, y, out=terms[4])
-        np.multiply(y, y, out=yy)
-        np.multiply(xx, x, out=terms[6])
-        np.multiply(xx, y, out=terms[7])
-        np.multiply(x, yy, out=terms[8])
-        np.multiply(yy, y, out=terms[9])
+        np.divide((points - self._middle).T, self._half, out=terms[1:3])
+        x, y = terms[1], terms[2]
+        np.multiply(terms[1:3], x, out=terms[3:5])
+        np.multiply(y, y, out=terms[5])
+        np.multiply(terms[3:6], x, out=terms[6:9])
+        np.multiply(terms[5], y, out=terms[9])
         return terms
 
-    def covers(self, points: "np.ndarray[Any, Any]") -> bool:
-        """Whether all of these points lie where it is fitted."""
-        return bool(abs(points - self._middle).max() <= self._half)
+    def __call__(self, points: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """Points projected."""
+        found: np.ndarray[Any, Any] = self._terms(points).T @ self._weights
+        found += self._origin
+        return found
 
-    def __call__(
-        self, points: "np.ndarray[Any, Any]", factor: Any = 1.0, shift: Any = 0.0
-    ) -> "np.ndarray[Any, Any]":
-        """Points projected, then times `factor` and moved by `shift` (numbers, or one for x and one for y)."""
-        found: np.ndarray[Any, Any] = self._terms(points).T @ (self._weights * factor)
+    def within(
+        self, points: "np.ndarray[Any, Any]", factor: "np.ndarray[Any, Any]", shift: "np.ndarray[Any, Any]"
+    ) -> "np.ndarray[Any, Any] | None":
+        """Points projected, then times `factor` and moved by `shift` (for x and for y); None if one lies where it is not
+        fitted."""
+        terms = self._terms(points)
+        if not (abs(terms[1:3]) <= 1).all():
+            return None
+        found: np.ndarray[Any, Any] = terms.T @ (self._weights * factor)
         found += self._origin * factor + shift
         return found

@@ -23,6 +23,8 @@ _DOUBLE: Final = struct.Struct("<3sd")
 
 EXTENT: Final = 4096
 """Units along the edge of a tile."""
+_FEW: Final = 4000
+"""Room for more costs more than the reading of a tile of some hundred features."""
 BUFFER: Final = 80
 """Units that features reach over the edge, so that outlines are not drawn along it."""
 MAX_FEATURES: Final = 20_000
@@ -43,14 +45,13 @@ def vector_tile(
     """
     import pyogrio.raw
 
-    meta, fids, wkb, values = pyogrio.raw.read(
-        str(path),
-        layer=table,
-        columns=list(columns),
-        bbox=tile_box(z, x, y),
-        return_fids=True,
-        max_features=MAX_FEATURES,
-    )
+    box = tile_box(z, x, y)
+    for most in (_FEW, MAX_FEATURES):
+        meta, fids, wkb, values = pyogrio.raw.read(
+            str(path), layer=table, columns=list(columns), bbox=box, return_fids=True, max_features=most
+        )
+        if len(fids) < most:
+            break
     return encode(wkb, fids, [str(each) for each in meta["fields"]], values, z, x, y, name)
 
 
@@ -87,22 +88,30 @@ def encode(
 
     if not len(wkb):
         return b""
-    bodies = [body or _NOTHING for body in wkb.tolist()]
-    heads = np.frombuffer(b"".join([body[:5] for body in bodies]), dtype=np.uint8).reshape(-1, 5)
-    if (heads[:, 0] != 1).any() or heads[:, 2:].any():  # not as our own files have them
+    bodies = wkb.tolist()
+    if None in bodies:
+        bodies = [body or _NOTHING for body in bodies]
+    heads = [body[:5] for body in bodies]
+    different = set(heads)
+    if any(head[0] != 1 or any(head[2:]) for head in different):  # not as our own files have them
         bodies = shapely.to_wkb(shapely.force_2d(shapely.from_wkb(wkb)), byte_order=1).tolist()
-        heads = np.frombuffer(b"".join([body[:5] for body in bodies]), dtype=np.uint8).reshape(-1, 5)
-    kinds = heads[:, 1]
+        heads = [body[:5] for body in bodies]
+        different = set(heads)
     on_tile = _OnTile(z, x, y)
     found: list[_Drawn] = []
     for kind in (_POINT, _LINE, _POLYGON):
-        index = np.flatnonzero((kinds == kind) | (kinds == kind + 3))
-        if len(index):
-            chosen = bodies if len(index) == len(bodies) else [bodies[each] for each in index.tolist()]
-            drawn = _geometries(chosen, kind, on_tile)
+        wanted = {head for head in different if head[1] in (kind, kind + 3)}
+        if wanted == different:
+            drawn = _geometries(bodies, kind, on_tile)
+        elif wanted:
+            index = [number for number, head in enumerate(heads) if head in wanted]
+            drawn = _geometries([bodies[each] for each in index], kind, on_tile)
             if drawn is not None:
-                drawn.features = index[drawn.features]
-                found.append(drawn)
+                drawn.features = np.array(index)[drawn.features]
+        else:
+            continue
+        if drawn is not None:
+            found.append(drawn)
     return _layer(name, fields, fids, values, found)
 
 
@@ -142,9 +151,11 @@ class _OnTile:
 
         scale = self._scale
         curve = self._curve
-        if curve is not None and curve.off * scale <= _CLOSE and curve.covers(points):
-            factor = np.array((scale, -scale))
-            return curve(points, factor, np.array((-self._west * scale, self._north * scale)))
+        if curve is not None and curve.off * scale <= _CLOSE:
+            shift = np.array((-self._west * scale, self._north * scale))
+            found = curve.within(points, np.array((scale, -scale)), shift)
+            if found is not None:
+                return found
 
         def exact(metres: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
             return (_mercator(metres) - (self._west, self._north)) * (scale, -scale)
@@ -190,7 +201,7 @@ class _Rings:
 
     def only(self, kept: "np.ndarray[Any, Any]") -> "_Rings":
         """Without those that are not marked."""
-        points = self.points.compress(kept.repeat(self.lengths), axis=0)
+        points = _as_two(_as_one(self.points).compress(kept.repeat(self.lengths)), self.points.dtype.type)
         return _Rings(points, self.lengths[kept], self.owner[kept], self.outer[kept])
 
 
@@ -213,17 +224,21 @@ def _geometries(bodies: Sequence[bytes], kind: int, on_tile: _OnTile) -> _Drawn 
         return None
     rings.points = on_tile(rings.points)
     rings = _inside(rings) if kind == _POINT else _clipped(rings, bodies, kind)
+    if not len(rings.points):
+        return None
     rings.points = np.rint(rings.points).astype(np.int64)
-    if kind != _POINT:
-        rings = _without_repeats(rings, closed=kind == _POLYGON)
     if kind == _POLYGON:
         rings = _turned(rings)
+    elif kind == _LINE:
+        rings = _without_repeats(rings)
     return _commands(rings, kind) if len(rings.points) else None
 
 
 #: A polygon of one ring, and one such polygon alone in a multipolygon: most buildings and parcels are.
 _ONE_RING: Final = bytes.fromhex("010300000001000000")
 _ONE_OF_ONE: Final = bytes.fromhex("010600000001000000") + _ONE_RING
+#: Octets before their points: the number of points takes four more.
+_BEFORE_ONE, _BEFORE_ONE_OF_ONE = len(_ONE_RING) + 4, len(_ONE_OF_ONE) + 4
 
 
 def _flat(bodies: Sequence[bytes], kind: int) -> _Rings:
@@ -232,41 +247,63 @@ def _flat(bodies: Sequence[bytes], kind: int) -> _Rings:
 
     if kind != _POLYGON:
         return _taken_apart(bodies, kind)
-    octets = np.fromiter(map(len, bodies), dtype=np.int64, count=len(bodies))
-    joined = np.frombuffer(b"".join(bodies), dtype=np.uint8)
-    places = (octets.cumsum() - octets)[:, None] + np.arange(len(_ONE_OF_ONE))
-    heads = joined[np.minimum(places, len(joined) - 1)]
-    is_one = (heads[:, : len(_ONE_RING)] == np.frombuffer(_ONE_RING, dtype=np.uint8)).all(axis=1)
-    is_one_of_one = (heads == np.frombuffer(_ONE_OF_ONE, dtype=np.uint8)).all(axis=1)
-    # The number of points takes four octets more.
-    before = np.where(is_one, len(_ONE_RING) + 4, np.where(is_one_of_one, len(_ONE_OF_ONE) + 4, octets))
-    octets -= before
-    is_point = np.tile([False, True], len(bodies)).repeat(np.column_stack((before, octets)).ravel())
-    points = joined.compress(is_point).view("<f8").reshape(-1, 2)
-    is_simple = octets > 0
-    owner = np.flatnonzero(is_simple)
-    rings = _Rings(points, octets[owner] // 16, owner, np.ones(len(owner), dtype=bool))
-    others = np.flatnonzero(~is_simple)
-    if not len(others):
+    if {body[:9] for body in bodies} == {_ONE_RING}:
+        pieces = [body[_BEFORE_ONE:] for body in bodies]
+    else:
+        pieces = [
+            body[_BEFORE_ONE:]
+            if body[:9] == _ONE_RING
+            else body[_BEFORE_ONE_OF_ONE:]
+            if body[:18] == _ONE_OF_ONE
+            else b""
+            for body in bodies
+        ]
+    lengths = np.array(list(map(len, pieces))) >> 4
+    points = np.frombuffer(b"".join(pieces), dtype="<f8").reshape(-1, 2)
+    if lengths.all():
+        return _Rings(points, lengths, np.arange(len(bodies)), np.ones(len(bodies), dtype=bool))
+    owner = np.flatnonzero(lengths)
+    rings = _Rings(points, lengths[owner], owner, np.ones(len(owner), dtype=bool))
+    # An empty shape has no more than its kind and a nought.
+    others = [each for each in np.flatnonzero(lengths == 0).tolist() if len(bodies[each]) > 9]
+    if not others:
         return rings
-    more = _taken_apart([bodies[each] for each in others.tolist()], kind)
-    more.owner = others[more.owner]
+    more = _taken_apart([bodies[each] for each in others], kind)
+    more.owner = np.array(others)[more.owner]
     return _together(rings, more)
 
 
-def _together(one: _Rings, other: _Rings) -> _Rings:
-    """Both, in the order of whose they are."""
+def _together(one: _Rings, other: _Rings, gone: "np.ndarray[Any, Any] | None" = None) -> _Rings:
+    """Both, in the order of whose they are; without those of `one` that are marked as gone."""
     import numpy as np
 
-    lengths = np.concatenate((one.lengths, other.lengths))
     owner = np.concatenate((one.owner, other.owner))
-    order = np.argsort(owner, kind="stable")
+    count = len(owner)
+    if gone is not None:
+        owner[: len(gone)][gone] = np.iinfo(owner.dtype).max
+        count -= int(np.count_nonzero(gone))
+    order = owner.argsort(kind="stable")[:count]
+    lengths = np.concatenate((one.lengths, other.lengths))
     starts = (lengths.cumsum() - lengths)[order]
     lengths = lengths[order]
     ends = lengths.cumsum()
-    source = np.arange(int(ends[-1]) if len(ends) else 0) + (starts - ends + lengths).repeat(lengths)
-    points = np.concatenate((one.points, other.points))[source]
-    return _Rings(points, lengths, owner[order], np.concatenate((one.outer, other.outer))[order])
+    source = np.arange(int(ends[-1]) if count else 0) + (starts - ends + lengths).repeat(lengths)
+    points = _as_one(np.concatenate((one.points, other.points)))[source]
+    outer = np.concatenate((one.outer, other.outer))[order]
+    return _Rings(_as_two(points, np.float64), lengths, owner[order], outer)
+
+
+def _as_one(points: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """x and y of each point as one number, whatever it means: numpy moves these faster than rows."""
+    import numpy as np
+
+    found: np.ndarray[Any, Any] = points.view(np.complex128)[:, 0]
+    return found
+
+
+def _as_two(points: "np.ndarray[Any, Any]", kind: "type[np.generic]") -> "np.ndarray[Any, Any]":
+    found: np.ndarray[Any, Any] = points.view(kind).reshape(-1, 2)
+    return found
 
 
 def _taken_apart(bodies: "Sequence[bytes] | np.ndarray[Any, Any]", kind: int) -> _Rings:
@@ -310,83 +347,83 @@ def _clipped(rings: _Rings, bodies: Sequence[bytes], kind: int) -> _Rings:
     import numpy as np
     import shapely
 
-    starts, points = rings.starts(), rings.points
-    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
-    crossing = ((low < -BUFFER) | (high > EXTENT + BUFFER)).any(axis=1)
-    if not crossing.any():
+    is_far = np.abs(rings.points - EXTENT / 2) > EXTENT / 2 + BUFFER
+    far = np.flatnonzero(is_far) >> 1
+    if not len(far):
         return rings
     is_cut = np.zeros(len(bodies), dtype=bool)
-    is_cut[rings.owner[crossing]] = True
+    is_cut[rings.owner[rings.starts().searchsorted(far, side="right") - 1]] = True
     of_cut = is_cut[rings.owner]
     cut = np.flatnonzero(is_cut)
     shapes = shapely.from_wkb(np.array([bodies[each] for each in cut.tolist()], dtype=object))
-    local = shapely.set_coordinates(shapes, rings.only(of_cut).points)
+    points = _as_one(rings.points).compress(of_cut.repeat(rings.lengths))
+    local = shapely.set_coordinates(shapes, _as_two(points, np.float64))
     local = shapely.clip_by_rect(local, -BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
-    more = _taken_apart(local, kind)
+    more = _flat(shapely.to_wkb(local, byte_order=1).tolist(), kind)
     more.owner = cut[more.owner]
-    return _together(rings.only(~of_cut), more)
+    return _together(rings, more, of_cut)
 
 
-def _without_repeats(rings: _Rings, *, closed: bool) -> _Rings:
-    """Without points that fell on the one before, and without lines and rings of which too little is left."""
+def _without_repeats(lines: _Rings) -> _Rings:
+    """Without points that fell on the one before, and without lines of which only a point is left."""
     import numpy as np
 
-    points = rings.points
-    if not len(points):
-        return rings
-    starts = rings.starts()
-    keep = np.empty(len(points), dtype=bool)
-    x, y = points.T
-    keep[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1])
+    points, starts = lines.points, lines.starts()
+    keep = np.ones(len(points), dtype=bool)
+    keep[1:] = (points[1:] != points[:-1]).any(axis=1)
     keep[starts] = True
-    if closed:  # the last point is the first one; the command to close says so
-        keep[starts + rings.lengths - 1] = False
     lengths = np.add.reduceat(keep, starts, dtype=np.int64)
-    points = points.compress(keep, axis=0)
-    rings = _Rings(points, lengths, rings.owner, rings.outer)
-    least = 3 if closed else 2
-    if closed:  # what went round the start may have left the first point at the end
-        if not lengths.all():
-            rings = rings.only(lengths > 0)
-            points, lengths = rings.points, rings.lengths
-            if not len(points):
-                return rings
-        starts = rings.starts()
-        ends = starts + lengths - 1
-        again = (points[starts] == points[ends]).all(axis=1) & (lengths > 1)
-        if again.any():
-            keep = np.ones(len(points), dtype=bool)
-            keep[ends[again]] = False
-            rings = _Rings(points[keep], lengths - again, rings.owner, rings.outer)
-    enough = rings.lengths >= least
-    return rings if enough.all() else rings.only(enough)
+    lines = _Rings(points[keep], lengths, lines.owner, lines.outer)
+    return lines.only(lengths > 1)
 
 
 def _turned(rings: _Rings) -> _Rings:
-    """Outer rings with positive area (y downwards), inner ones with negative; those without area go, holes with them."""
+    """Outer rings with positive area (y downwards), inner ones with negative, none with its first point again at the end or
+    with a point that fell on the next one; those without area go, holes with them."""
     import numpy as np
 
-    points, lengths, outer = rings.points, rings.lengths, rings.outer
-    if not len(points):
-        return rings
-    starts = rings.starts()
-    x, y = points[:, 0], points[:, 1]
-    following = np.arange(1, len(points) + 1)
-    following[starts + lengths - 1] = starts
-    areas = np.add.reduceat(x * y[following] - x[following] * y, starts)
-    wrong = (areas > 0) != outer
+    areas = _areas(rings)
+    if not areas.all():
+        polygon = rings.outer.cumsum()
+        gone = np.zeros(int(polygon[-1]) + 1, dtype=bool)
+        gone[polygon[rings.outer & (areas == 0)]] = True
+        left = (areas != 0) & ~gone[polygon]
+        rings, areas = rings.only(left), areas[left]
+        if not len(areas):
+            return rings
+    lengths = rings.lengths
+    ends = lengths.cumsum() - 1
+    starts = ends - lengths + 1
+    points = _as_one(rings.points)
+    wrong = (areas > 0) != rings.outer
     if wrong.any():
-        # The other way round, beginning with the same point.
         index = np.arange(len(points))
-        turned = (2 * starts + lengths).repeat(lengths) - index
-        turned[starts] = starts
-        rings.points = points[np.where(wrong.repeat(lengths), turned, index)]
-    if areas.all():
-        return rings
-    polygon = outer.cumsum()
-    gone = np.zeros(int(polygon[-1]) + 1, dtype=bool)
-    gone[polygon[outer & (areas == 0)]] = True
-    return rings.only((areas != 0) & ~gone[polygon])
+        turned = (starts + ends).repeat(lengths) - index
+        points = points[turned if wrong.all() else np.where(wrong.repeat(lengths), turned, index)]
+    x, y = _as_two(points, np.int64).T
+    keep = np.empty(len(points), dtype=bool)
+    keep[:-1] = ((x[1:] ^ x[:-1]) | (y[1:] ^ y[:-1])) != 0
+    keep[ends] = False
+    left_over = _as_two(points.compress(keep), np.int64)
+    if len(left_over) == len(points) - len(lengths):
+        lengths = lengths - 1
+    else:
+        lengths = np.add.reduceat(keep, starts, dtype=np.int64)
+    return _Rings(left_over, lengths, rings.owner, rings.outer)
+
+
+def _areas(rings: _Rings) -> "np.ndarray[Any, Any]":
+    """Twice the area of each ring, by the surveyor's formula."""
+    import numpy as np
+
+    x, y = rings.points.T
+    found = np.empty(len(x), dtype=np.int64)
+    found[:-1] = x[:-1] * y[1:]
+    found[:-1] -= x[1:] * y[:-1]
+    ends = rings.lengths.cumsum()
+    found[ends - 1] = 0  # from one ring to the next
+    areas: np.ndarray[Any, Any] = np.add.reduceat(found, ends - rings.lengths)
+    return areas
 
 
 def _commands(rings: _Rings, kind: int) -> _Drawn:
@@ -397,28 +434,28 @@ def _commands(rings: _Rings, kind: int) -> _Drawn:
     starts = rings.starts()
     of_shape = np.ones(len(owner), dtype=bool)
     of_shape[1:] = owner[1:] != owner[:-1]
-    first_points = starts[of_shape]
     steps = np.empty_like(points)
     steps[1:] = points[1:] - points[:-1]
+    first_points = starts[of_shape]
     steps[first_points] = points[first_points]
     zigzag = (steps << 1) ^ (steps >> 63)
     # How many numbers stand before and after the steps of each ring.
     close = 1 if kind == _POLYGON else 0
-    extra = (1 if kind == _POINT else 2) + close
-    sizes = 2 * lengths + extra
+    sizes = 2 * lengths + ((1 if kind == _POINT else 2) + close)
     ends = sizes.cumsum()
     firsts = ends - sizes
-    numbers = np.empty(int(ends[-1]), dtype=np.int64)
-    place = 2 * np.arange(len(points)) + (firsts - 2 * starts + (1 if kind == _POINT else 2)).repeat(lengths)
+    is_step = np.ones(int(ends[-1]), dtype=bool)
+    numbers = np.empty(len(is_step), dtype=np.int64)
     if kind == _POINT:
-        numbers[firsts] = (lengths << 3) | 1
-    else:
-        place[starts] -= 1  # LineTo stands between the first point and the others
-        numbers[firsts] = (1 << 3) | 1
-        numbers[firsts + 3] = ((lengths - 1) << 3) | 2
+        commands: list[tuple[Any, Any]] = [(firsts, (lengths << 3) | 1)]
+    else:  # LineTo stands between the first point and the others
+        commands = [(firsts, (1 << 3) | 1), (firsts + 3, (lengths << 3) - (8 - 2))]
         if close:
-            numbers[ends - 1] = 15
-    numbers[place], numbers[place + 1] = zigzag[:, 0], zigzag[:, 1]
+            commands.append((ends - 1, 15))
+    for place, command in commands:
+        numbers[place] = command
+        is_step[place] = False
+    numbers[is_step] = zigzag.ravel()
     body, octets = _varints(numbers)
     return _Drawn(kind, owner[of_shape], body, np.add.reduceat(octets, firsts[of_shape]))
 
@@ -428,7 +465,12 @@ def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, A
     import numpy as np
 
     most = max((int(numbers.max(initial=0)).bit_length() + 6) // 7, 1)
-    width = next(size for size in (1, 2, 4, 8) if size >= most)
+    if most <= 2:
+        is_there = np.ones((len(numbers), 2), dtype=bool)
+        is_there[:, 1] = numbers > 0x7F
+        octets = _pairs_of_octets()[numbers]
+        return octets.view(np.uint8).compress(is_there.ravel()).tobytes(), is_there[:, 1] + 1
+    width = 4 if most <= 4 else 8
     words = numbers.astype(f"<u{width}")
     octets = words & 0x7F
     lengths = np.ones(len(numbers), dtype=np.int64)
@@ -440,9 +482,16 @@ def _varints(numbers: "np.ndarray[Any, Any]") -> "tuple[bytes, np.ndarray[Any, A
         octets |= (words & (0x7F << (7 * index))) << index
         octets |= more.astype(words.dtype) << (8 * index - 1)
         lengths += more
-    if most == 1:
-        return octets.tobytes(), lengths
     return octets.view(np.uint8).compress(is_there.ravel()).tobytes(), lengths
+
+
+@lru_cache(maxsize=1)
+def _pairs_of_octets() -> "np.ndarray[Any, Any]":
+    """What `_varints` makes of numbers below 2^14."""
+    import numpy as np
+
+    numbers = np.arange(1 << 14, dtype="<u2")
+    return numbers & 0x7F | (numbers > 0x7F).astype("<u2") << 7 | numbers >> 7 << 8
 
 
 # ---------------------------------------------------------------------------------------------------- messages
@@ -500,33 +549,39 @@ def _features(drawn: _Drawn, fids: "np.ndarray[Any, Any]", values: "Sequence[np.
 
     # A row of numbers for what stands before the commands of each feature; all of them are written as numbers of
     # variable length, and what a feature has not is left out.
-    count, first = len(fids), 6
-    numbers = np.empty((count, first + 2 * len(values) + 4), dtype=np.int64)
-    is_there = np.ones(numbers.shape, dtype=bool)
-    octets_of_tags = np.zeros(count, dtype=np.int64)
+    count, length = len(fids), drawn.lengths
+    tags = [number for column in range(len(values)) for number in (column, 0)]
+    numbers = np.array([(0x12, 0, 0x08, 0, 0x12, 0, *tags, 0x18, drawn.kind, 0x22, 0)]).repeat(count, axis=0)
+    octets_of_tags: Any = 0
+    is_there = None
     for column, value in enumerate(values):
-        place = first + 2 * column
-        numbers[:, place], numbers[:, place + 1] = column, value
-        has_value = value >= 0
-        is_there[:, place] = is_there[:, place + 1] = has_value
-        octets_of_tags += (_octets(column) + _octets(value)) * has_value
-    is_there[:, 4] = is_there[:, 5] = octets_of_tags > 0
-    length = drawn.lengths
-    octets = (
-        (1 + _octets(fids))
-        + (1 + _octets(octets_of_tags) + octets_of_tags) * (octets_of_tags > 0)
-        + (2 + 1 + _octets(length) + length)
-    )
-    row = (0x12, octets, 0x08, fids, 0x12, octets_of_tags), (0x18, drawn.kind, 0x22, length)
-    for place, value in (*enumerate(row[0]), *enumerate(row[1], start=numbers.shape[1] - 4)):
-        numbers[:, place] = value
-    heads, _ = _varints(numbers.ravel().compress(is_there.ravel()))
+        place = 6 + 2 * column
+        numbers[:, place + 1] = value
+        octets = _octets(value) + len(_varint(column))
+        if value.min() < 0:
+            is_there = np.ones(numbers.shape, dtype=bool) if is_there is None else is_there
+            has_value = value >= 0
+            is_there[:, place] = is_there[:, place + 1] = has_value
+            octets *= has_value
+        octets_of_tags += octets
+    octets = (1 + _octets(fids)) + (2 + 1 + _octets(length) + length)
+    if is_there is not None or not values:
+        has_tags = octets_of_tags > np.zeros(count)
+        is_there = np.ones(numbers.shape, dtype=bool) if is_there is None else is_there
+        is_there[:, 4] = is_there[:, 5] = has_tags
+        octets += (1 + _octets(octets_of_tags) + octets_of_tags) * has_tags
+    else:
+        octets += 1 + _octets(octets_of_tags) + octets_of_tags
+    numbers[:, 1], numbers[:, 3], numbers[:, 5], numbers[:, -1] = octets, fids, octets_of_tags, length
+    in_order = numbers.ravel()
+    heads, _ = _varints(in_order if is_there is None else in_order.compress(is_there.ravel()))
     # Heads and commands in turn.
-    runs = np.column_stack((octets + 1 + _octets(octets) - length, length)).ravel()
-    is_command = np.tile([False, True], count).repeat(runs)
+    runs = np.empty((count, 2), dtype=np.int64)
+    runs[:, 0], runs[:, 1] = octets + 1 + _octets(octets) - length, length
+    is_command = np.tile([False, True], count).repeat(runs.ravel())
     out = np.empty(len(is_command), dtype=np.uint8)
-    out[np.flatnonzero(is_command)] = np.frombuffer(drawn.commands, dtype=np.uint8)
-    out[np.flatnonzero(~is_command)] = np.frombuffer(heads, dtype=np.uint8)
+    out[is_command] = np.frombuffer(drawn.commands, dtype=np.uint8)
+    out[~is_command] = np.frombuffer(heads, dtype=np.uint8)
     return out.tobytes()
 
 
@@ -546,21 +601,14 @@ def _numbered(column: "np.ndarray[Any, Any]", known: dict[bytes, int]) -> "np.nd
     """For each value of a column its number among all values of the layer, -1 for a missing one."""
     import numpy as np
 
-    if column.dtype.kind in "iuf":
-        distinct, place = np.unique(column, return_inverse=True)
-        keys = distinct.tolist()
-    else:
-        # True and 1 are one key, but not one value.
-        values = [(bool, value) if type(value) is bool else value for value in column.tolist()]
-        by_key = {key: number for number, key in enumerate(dict.fromkeys(values))}
-        place = np.fromiter(map(by_key.__getitem__, values), dtype=np.int64, count=len(values))
-        keys = [key[1] if type(key) is tuple else key for key in by_key]
-    numbers = [
-        known.setdefault(_value(value), len(known)) if value is not None and value == value else -1
-        for value in keys
-    ]
-    found: np.ndarray[Any, Any] = np.array(numbers, dtype=np.int64)[place]
-    return found
+    keys = values = column.tolist()
+    if column.dtype.kind == "O":  # True and 1 are one key, but not one value
+        keys = [(bool, value) if type(value) is bool else value for value in values]
+    by_key = {
+        key: known.setdefault(_value(value), len(known)) if value is not None and value == value else -1
+        for key, value in dict(zip(keys, values, strict=True)).items()
+    }
+    return np.array([by_key[key] for key in keys])
 
 
 def _value(value: Any) -> bytes:

@@ -9,6 +9,7 @@ import mapbox_vector_tile
 import pyogrio
 import pytest
 import shapely
+import shapely.affinity
 
 from geo.geometry import degrees_of, tile_of
 from geo.layers import write_normalised
@@ -129,6 +130,60 @@ def test_points_lines_and_scripts_arrive_as_they_are(tmp_path: Path) -> None:
     line = shapely.geometry.shape(found["Weg"]["geometry"])
     assert math.isclose(line.bounds[0], -80)
     assert math.isclose(line.bounds[2], EXTENT + 80)
+
+
+def test_what_is_less_than_a_unit_goes_and_what_is_left_stays_a_ring(tmp_path: Path) -> None:
+    def house(*more: tuple[float, float], yard: float = 0) -> shapely.Polygon:
+        # One point more within a millimetre of the first, of others, and of the last.
+        ring = [
+            (0.0, 0.0),
+            (0.001, 0.0),
+            (20.0, 0.0),
+            *more,
+            (20.0, 10.0),
+            (0.0, 10.0),
+            (0.0, 0.001),
+            (0.0, 0.0),
+        ]
+        hole = [(4, 4), (4, 4 + yard), (4 + yard, 4)] if yard else None
+        return shapely.affinity.translate(shapely.Polygon(ring, [hole] if hole else None), X0, Y0)
+
+    shapes = [
+        house(), house((20.0, 0.001)).reverse(), house(yard=0.001), house(yard=4),
+        shapely.MultiPolygon([house(), shapely.box(X0 + 30, Y0, X0 + 30.001, Y0 + 0.001)]),
+        shapely.box(X0, Y0, X0 + 0.001, Y0 + 0.001),
+    ]  # fmt: skip
+    path = tmp_path / "houses.fgb"
+    write_normalised(geopandas.GeoDataFrame({"nr": range(6)}, geometry=shapes, crs=25832), path)
+    found = decoded(vector_tile(path, 16, *tile_of(*degrees_of(X0, Y0), 16), name="houses", columns=("nr",)))
+    rings = {
+        name: [
+            len(ring.coords) - 1
+            for polygon in getattr(shape, "geoms", (shape,))
+            for ring in (polygon.exterior, *polygon.interiors)
+        ]
+        for name, (shape, _) in found.items()
+    }
+    assert rings == {"0": [4], "1": [4], "2": [4], "3": [4, 3], "4": [4]}
+    assert all(shape.is_valid for shape, _ in found.values())
+
+
+def test_thousands_in_one_tile_are_all_there_and_nothing_is_said_of_what_is_missing(tmp_path: Path) -> None:
+    count = 4200
+    frame = geopandas.GeoDataFrame(
+        {"nr": range(count), "height": [n / 7 if n % 3 else math.nan for n in range(count)]},
+        geometry=[shapely.Point(X0 + n % 70, Y0 + n // 70) for n in range(count)],
+        crs=25832,
+    )
+    path = tmp_path / "trees.fgb"
+    write_normalised(frame, path)
+    found = decoded(
+        vector_tile(path, 14, *tile_of(*degrees_of(X0, Y0), 14), name="houses", columns=("nr", "height"))
+    )
+    assert len(found) == count
+    for name, (_, said) in found.items():
+        number = int(name)
+        assert said == {"nr": number, **({"height": number / 7} if number % 3 else {})}
 
 
 def test_where_nothing_is_there_is_nothing(path: Path) -> None:
