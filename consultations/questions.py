@@ -66,8 +66,13 @@ class Option:
     label: str
     translations: Mapping[str, str] = field(default_factory=dict)
 
-    def said(self, language: str) -> str:
-        return self.translations.get(language) or self.label
+    def said(self, language: str, name: str = "label") -> str:
+        """Its words in a language; in the first one where they are not translated. It has a `label` only."""
+        return self.translations.get(language) or str(getattr(self, name))
+
+    def is_translated(self, language: str, name: str = "label") -> bool:
+        """Whether `said` gives words in that language, and not in the first one."""
+        return bool(self.translations.get(language))
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,10 @@ class Question:
     def said(self, language: str, name: str = "label") -> str:
         """Its words in a language; in the first one where they are not translated."""
         return self.translations.get(language, {}).get(name) or str(getattr(self, name))
+
+    def is_translated(self, language: str, name: str = "label") -> bool:
+        """Whether `said` gives words in that language, and not in the first one."""
+        return bool(self.translations.get(language, {}).get(name))
 
     @property
     def choices(self) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ from participation.pages.uploads import (
     waiting_files,
 )
 from participation.pages.who_may import DeclareFields, WhoMay, declared, who_may
+from participation.pages.writing import HINTS, passages, sections_of
 from participation.pages.writing import Asked as Section
-from participation.pages.writing import passages, sections_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -266,10 +266,15 @@ def _show_empty(visit: Visit) -> Response:
 
 
 def _form_for(visit: Visit) -> type[IntakeForm]:
-    """The form with a field for each section that a proposal is asked for, on a slip as on the screen."""
-    procedure = _procedure(visit)
-    sections = _sections(visit, phases_of(visit.session, procedure.id or 0), visit.form(IntakeForm))
-    return type("SlipForm", (IntakeForm,), {each.key: TextAreaField(each.label) for each in sections})
+    """The form with a field for each section that a proposal is asked for, on a slip as on the screen.
+
+    Whoever changes the day changes the phase: words that were typed into a section of another one keep their field.
+    """
+    phases = phases_of(visit.session, _procedure(visit).id or 0)
+    asked = _sections(visit, phases, visit.form(IntakeForm))
+    others = dict.fromkeys(each for phase in phases for each in sections_of(visit, phase))
+    typed = [each for each in others if str(visit.form_data.get(each.key) or "").strip()]
+    return type("SlipForm", (IntakeForm,), {each.key: TextAreaField(each.label) for each in (*asked, *typed)})
 
 
 async def _take(visit: Visit) -> Response:
@@ -289,7 +294,7 @@ async def _take(visit: Visit) -> Response:
             errors.append((visit.explain(problem), "files"))
         if done is None and str(visit.form_data.get("do", "send")) == "send":
             form.validate()
-            _say_what_has_no_place(visit, form)
+            await visit.in_thread(partial(_say_what_has_no_place, visit, form))
             for each in await visit.in_thread(partial(_wrong, visit, form, token)):
                 errors += _put_to_field(visit, form, each)
             if not errors and not form.errors:
@@ -307,15 +312,24 @@ async def _take(visit: Visit) -> Response:
 
 
 def _say_what_has_no_place(visit: Visit, form: IntakeForm) -> None:
-    """Words in a section of proposals have no place in anything else: they are asked for where they count."""
+    """Words in a section of proposals have no place in anything else, nor in a phase that does not ask for it: they are
+    asked for where they count."""
     if form.kind.data == Kind.PROPOSAL.value:
-        return
-    for name in form._fields.keys() - IntakeForm()._fields.keys():
+        phases = phases_of(visit.session, _procedure(visit).id or 0)
+        taken = HINTS.keys() | {each.key for each in _sections(visit, phases, form)}
+        problem = visit.gettext(
+            "The phase of that day does not ask for this section. Please put the words into “What it says”."
+        )
+    else:
+        taken = set()
+        problem = visit.gettext("Only proposals have this section. Please put the words into “What it says”.")
+    for name in _names_of_sections(form) - taken:
         if str(form[name].data or "").strip():
-            problem = visit.gettext(
-                "Only proposals have this section. Please put the words into “What it says”."
-            )
             form[name].errors = [*form[name].errors, problem]
+
+
+def _names_of_sections(form: IntakeForm) -> set[str]:
+    return set(form._fields) - set(IntakeForm()._fields)
 
 
 def _fields(form: IntakeForm) -> frozenset[str]:
@@ -474,6 +488,15 @@ def _sections(visit: Visit, phases: Sequence[Phase], form: IntakeForm) -> tuple[
     return sections_of(visit, contributions.phase_asking(phases, Kind.PROPOSAL, _came_at(visit, form)))
 
 
+def _sections_shown(visit: Visit, phases: Sequence[Phase], form: IntakeForm) -> tuple[Section, ...]:
+    """Those that the form has a field for: asked for, or with words in them from before another day was typed."""
+    asked = _sections(visit, phases, form)
+    others = (each for phase in phases for each in sections_of(visit, phase))
+    by_key = {each.key: each for each in (*others, *asked)}
+    order = dict.fromkeys([*(each.key for each in asked), *by_key])
+    return tuple(by_key[key] for key in order if key in _names_of_sections(form))
+
+
 def _came_at(visit: Visit, form: IntakeForm) -> datetime:
     return moment_of(visit, form, form.received_at.data)
 
@@ -538,11 +561,7 @@ def _draw(
         errors=errors,
         names=names_asked(visit, phases, kinds, _came_at(visit, form)),
         who=who_may(visit, phases, *kinds, at_counter=True, received_at=_came_at(visit, form)),
-        sections=tuple(
-            each
-            for each in (_sections(visit, phases, form) if Kind.PROPOSAL in kinds else ())
-            if each.key in form._fields  # the day may be another one since the form was drawn
-        ),
+        sections=_sections_shown(visit, phases, form) if Kind.PROPOSAL in kinds else (),
         surveys=tuple(
             (f"{each.title} ({procedure.key}-U{each.number})", visit.url("survey_intake", id=each.id))
             for each in surveys.of_procedure(visit.session, procedure.id)

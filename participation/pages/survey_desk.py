@@ -42,7 +42,6 @@ from participation.pages.survey_forms import (
 )
 from participation.pages.survey_places import SurveyMap
 from participation.pages.survey_results import ResultsPage, rows_of
-from participation.pages.surveys import language_of
 from participation.web import Visit, page, row_number
 
 #: Marks a message for the catalogues.
@@ -73,7 +72,6 @@ def answers(visit: Visit) -> Response:
             hearing_title=localised(procedure, visit.language, "title"),
             hearing_url=visit.url("planning_survey", **here),
             title=survey.said(visit.language),
-            language=language_of(visit, survey),
             is_over=surveys.standing(survey, procedure, phase, visit.now) is Standing.OVER,
             end_reason=survey.end_reason,
             answered=found.answered,

@@ -3,9 +3,10 @@
 What is asked only of some is on the page for everybody, with the words for whom; a script hides it as long as it is not asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from starlette.datastructures import FormData
 from wtforms import Field, Form, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
@@ -38,8 +39,6 @@ class Asked:
     is_required: bool
     only: str
     values: str
-    #: In which language it stands, where that is not the reader's.
-    language: str
     #: What stands on paper: the options, or the steps; of a matrix the statements, and beside each of them the steps.
     options: tuple[str, ...]
     steps: tuple[str, ...]
@@ -57,15 +56,14 @@ def asked(
         Asked(
             name=name_of(question),
             kind=question.kind.value,
-            label=f"{numbers[question.key]}. {question.said(visit.language)}",
-            hint=" ".join(_hints(visit, question, numbers, by_key)),
+            label=Markup("{}. {}").format(numbers[question.key], marked(visit, question)),
+            hint=Markup(" ").join(_hints(visit, question, numbers, by_key)),
             fields=questions.names_of(question),
             is_required=question.is_required,
             only=name_of(by_key[question.only.question]) if question.only else "",
             values=" ".join(question.only.answers) if question.only else "",
-            language="" if _is_said(question, visit.language) else overview.ENTERED_IN,
-            options=tuple(label for _, label in choices_of(visit, question)),
-            steps=tuple(label for _, label in steps_of(visit, question))
+            options=tuple(label for _, label in choices_of(visit, question, marked)),
+            steps=tuple(label for _, label in steps_of(visit, question, marked))
             if question.kind is QuestionKind.MATRIX
             else (),
             place=(places or {}).get(name_of(question), PlaceShown()),
@@ -74,8 +72,21 @@ def asked(
     )
 
 
-def _is_said(question: Question, language: str) -> bool:
-    return language == overview.ENTERED_IN or bool(question.translations.get(language, {}).get("label"))
+#: How words of a question or an option come before their reader: `plain`, or `marked` for a page.
+Saying = Callable[[Visit, Question | Option, str], str]
+
+
+def plain(visit: Visit, of: Question | Option, name: str = "label") -> str:
+    """A planner's words in the reader's language, or as they were entered."""
+    return of.said(visit.language, name)
+
+
+def marked(visit: Visit, of: Question | Option, name: str = "label") -> str:
+    """The same for a page: what nobody translated is marked with its language, so that it is read out in it (WCAG 3.1.2)."""
+    words = plain(visit, of, name)
+    if not words or visit.language == overview.ENTERED_IN or of.is_translated(visit.language, name):
+        return words
+    return Markup('<span lang="{}">{}</span>').format(overview.ENTERED_IN, words)
 
 
 def _hints(
@@ -94,7 +105,7 @@ def _hints(
             )
         )
     if question.hint:
-        found.append(question.said(visit.language, "hint"))
+        found.append(marked(visit, question, "hint"))
     least, most = question.at_least, question.at_most
     if question.kind is QuestionKind.RANKING:
         found.append(visit.gettext("Place 1 is what matters most to you. What you leave out gets no place."))
@@ -114,17 +125,21 @@ def _hints(
     return found
 
 
-def choices_of(visit: Visit, question: Question) -> list[tuple[str, str]]:
+def choices_of(visit: Visit, question: Question, say: Saying = plain) -> list[tuple[str, str]]:
     """What can be chosen, by key, in the reader's language; of a matrix its statements."""
     if question.kind is QuestionKind.SCALE:
-        return steps_of(visit, question)
-    return [(option.key, option.said(visit.language)) for option in question.options]
+        return steps_of(visit, question, say)
+    return [(option.key, say(visit, option, "label")) for option in question.options]
 
 
-def steps_of(visit: Visit, question: Question) -> list[tuple[str, str]]:
+def steps_of(visit: Visit, question: Question, say: Saying = plain) -> list[tuple[str, str]]:
     """The steps of a scale, by key, with what its ends mean."""
-    ends = {1: question.said(visit.language, "low"), question.steps: question.said(visit.language, "high")}
-    return [(step, f"{step} ({ends[int(step)]})" if ends.get(int(step)) else step) for step in question.scale]
+    ends = {"1": say(visit, question, "low"), str(question.steps): say(visit, question, "high")}
+    return [
+        # What is marked makes marked words of the whole.
+        (step, type(ends[step])("{} ({})").format(step, ends[step]) if ends.get(step) else step)
+        for step in question.scale
+    ]
 
 
 def said_to(visit: Visit, question: Question, answers: Answers) -> str:
@@ -184,25 +199,25 @@ def form_of(visit: Visit, asks: Sequence[Question], typed: Typed | None = None) 
 
 
 def _fields(visit: Visit, question: Question) -> dict[str, Field]:
-    label, name = question.said(visit.language), name_of(question)
-    choices = [SelectChoice(key, words) for key, words in choices_of(visit, question)]
+    label, name = marked(visit, question), name_of(question)
+    choices = [SelectChoice(key, words) for key, words in choices_of(visit, question, marked)]
     if question.kind is QuestionKind.RANKING:
         places = [SelectChoice("", visit.gettext("no place"))] + [
             SelectChoice(str(place), str(place)) for place in range(1, len(question.options) + 1)
         ]
         return {
             name_of(question, option.key): SelectField(
-                _of(option, visit.language), choices=places, default="", validate_choice=False
+                marked(visit, option), choices=places, default="", validate_choice=False
             )
             for option in question.options
         }
     if question.kind is QuestionKind.MATRIX:
-        steps = [SelectChoice(key, words) for key, words in steps_of(visit, question)]
+        steps = [SelectChoice(key, words) for key, words in steps_of(visit, question, marked)]
         if not question.is_required:
             steps.append(SelectChoice("", visit.gettext("I leave this out")))
         return {
             name_of(question, option.key): RadioField(
-                _of(option, visit.language), choices=steps, default="", validate_choice=False
+                marked(visit, option), choices=steps, default="", validate_choice=False
             )
             for option in question.options
         }
@@ -221,10 +236,6 @@ def _fields(visit: Visit, question: Question) -> dict[str, Field]:
             )
         }
     return {name: (TextAreaField if question.kind is QuestionKind.TEXT else StringField)(label)}
-
-
-def _of(option: Option, language: str) -> str:
-    return option.said(language)
 
 
 def typed_in(visit: Visit, asks: Sequence[Question]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from consultations import survey_results, surveys
@@ -22,9 +23,9 @@ from consultations.surveys import Standing, Survey
 from consultations.text import spreadsheet_safe
 from participation.pages import survey_places
 from participation.pages.hearings import procedure_of
-from participation.pages.survey_forms import choices_of, steps_of
+from participation.pages.survey_forms import choices_of, marked, steps_of
 from participation.pages.survey_places import PinsPlan
-from participation.pages.surveys import language_of, survey_of
+from participation.pages.surveys import survey_of
 from participation.web import Visit, page
 
 #: How many of the words said to one question a page shows; all stand in the data.
@@ -82,12 +83,11 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultsPage:
-    """What a survey came to, for everybody or (`for_staff`) for people at work. `language`: of the survey's own words."""
+    """What a survey came to, for everybody or (`for_staff`) for people at work."""
 
     hearing_title: str
     hearing_url: str
     title: str
-    language: str
     is_over: bool
     end_reason: str
     answered: int
@@ -122,7 +122,7 @@ def _mean(visit: Visit, mean: float | None) -> str:
 
 def _row(visit: Visit, procedure: Procedure, number: int, result: Result, words: Words) -> ResultRow:
     question = result.question
-    labels = dict(choices_of(visit, question))
+    labels = dict(choices_of(visit, question, marked))
     most = max((count.points for count in result.counts), default=0)
     is_ranking = question.kind is QuestionKind.RANKING
     bars = [
@@ -147,7 +147,7 @@ def _row(visit: Visit, procedure: Procedure, number: int, result: Result, words:
     listed = words.shown[:WORDS_SHOWN]
     is_place = question.kind is QuestionKind.PLACE
     return ResultRow(
-        label=f"{number}. {question.said(visit.language)}",
+        label=Markup("{}. {}").format(number, marked(visit, question)),
         kind=question.kind.value,
         asked=result.asked,
         answered=result.answered,
@@ -155,7 +155,7 @@ def _row(visit: Visit, procedure: Procedure, number: int, result: Result, words:
         mean=_mean(visit, result.mean),
         steps=question.steps,
         words=tuple(_said(visit, listed) if is_place else (said.words for said in listed)),
-        scale=tuple(label for _, label in steps_of(visit, question)) if result.statements else (),
+        scale=tuple(label for _, label in steps_of(visit, question, marked)) if result.statements else (),
         statements=tuple(
             StatementRow(
                 labels[each.key],
@@ -214,7 +214,6 @@ def results(visit: Visit) -> Response:
             hearing_title=localised(procedure, visit.language, "title"),
             hearing_url=visit.url("hearing", slug=procedure.slug),
             title=survey.said(visit.language),
-            language=language_of(visit, survey),
             is_over=stands is Standing.OVER,
             end_reason=survey.end_reason,
             answered=found.answered,

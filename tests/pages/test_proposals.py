@@ -1135,3 +1135,25 @@ def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and
         phase.ends_on = NOW.date() - timedelta(days=1)
         session.add(phase)
     assert set(keys) <= set(fields(clara.get(counter)))
+
+    # A day typed over brings another phase's sections, and takes no word away.
+    with unit_of_work(engine, write=True) as session:
+        next_one = Phase(
+            procedure_id=town.procedure.id or 0, kind=PhaseKind.CO_CREATION.value, opens=["proposal"]
+        )
+        next_one.starts_on, next_one.ends_on = NOW.date(), ENDS
+        session.add(next_one)
+    assert not set(keys) & set(fields(clara.get(counter))), "today asks for none"
+    yesterday = f"{NOW.date() - timedelta(days=1)}"
+    slip |= {"token": drafts.new_secret(), "title": "Ulmen", "written_on": "", "received_on": yesterday}
+    early = clara.post(counter, data=slip | {"do": "keep"})
+    assert set(keys) <= set(fields(early))
+    over = clara.post(counter, data=fields(early) | {"received_on": f"{NOW.date()}", "do": "send"})
+    assert (over.status_code, fields(over)[keys[0]].strip(), keys[1] in fields(over)) == (
+        422,
+        "Vor der Schule.",
+        False,
+    )
+    assert "Die Phase dieses Tages fragt nicht nach diesem Abschnitt" in words(over)
+    moved = fields(over) | {"text": "Linden am Platz. Vor der Schule.", keys[0]: ""}
+    assert clara.post(counter, data=moved | {"do": "send"}).status_code == 303

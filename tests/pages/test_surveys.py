@@ -167,6 +167,20 @@ def test_a_survey_is_answered_changed_and_withdrawn_without_an_account(
     assert other.get("/umfrage/antwort").headers["location"] == "/beitrag"
 
 
+@once
+def test_what_nobody_translated_is_read_out_in_its_language_and_nothing_else_is(
+    town: Town, client: TestClient
+) -> None:
+    for here in (f"/en{HERE}", f"/en{HERE}/formular"):
+        shown = tree_of(client.get(here))
+        german = {each.text_content().strip() for each in shown.xpath("//main//*[@lang='de']")}
+        assert {"Wie laut ist es?", "leise", "Linde", "Wie finden Sie …?", "schlecht"} <= german, here
+        assert not [
+            words for words in german if "optional" in words or "Do you live" in words or "choose" in words
+        ], here
+        assert "&lt;span" not in client.get(here).text
+
+
 def test_what_it_came_to_is_public_once_it_is_over(
     town: Town, client: TestClient, engine: Engine, clock: Clock
 ) -> None:
@@ -192,6 +206,10 @@ def test_what_it_came_to_is_public_once_it_is_over(
     assert "████ 1 =1+1" in text
     assert "Wort 0" not in text
     assert "2 Texte muss die Moderation noch lesen" in text
+    spoken = tree_of(client.get(f"/en{HERE}/ergebnis"))
+    german = {each.text for each in spoken.xpath("//main//table//*[@lang='de']")}
+    assert "Linde" in german
+    assert spoken.xpath("//h2[starts-with(., '1.')]/span") == []
     assert "beendet, mit Ergebnis" in client.get("/beteiligungen/ideen").text
     lines = list(csv.DictReader(io.StringIO(client.get(f"{HERE}/ergebnis.csv").text.lstrip("\ufeff"))))
     first = next(line for line in lines if line["answer"] == "Ja")
