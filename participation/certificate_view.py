@@ -178,6 +178,10 @@ class _Words:
     def said(self, both: Mapping[str, str]) -> str:
         return both["de"] if self.language == "de" else both["en"]
 
+    def cited(self, rule: Mapping[str, str]) -> str:
+        """The section that a step rests on, as lawyers write it; the record keeps it as the rules name it."""
+        return i18n.cited(rule["source"], self.language)
+
     def procedure(self) -> Section:
         _, procedure, phase = self._, self.content["procedure"], self.content["phase"]
         facts = [
@@ -216,9 +220,9 @@ class _Words:
                 facts.append((label, day_words(computed[key]["day"], self.language)))
         facts.append((_("Law applied"), ", ".join(computed["law_versions"])))
         facts.append((_("Deadline engine, version"), computed["engine_version"]))
-        steps = tuple((self.said(step), step["source"]) for step in computed["steps"])
+        steps = tuple((self.said(step), self.cited(step)) for step in computed["steps"])
         findings = tuple(
-            (f"{self._severity(each['severity'])} {self.said(each)}", each["source"])
+            (f"{self._severity(each['severity'])} {self.said(each)}", self.cited(each))
             for each in computed["findings"]
         )
         return Section(
@@ -397,7 +401,7 @@ class _Words:
         steps: tuple[tuple[str, str], ...] = ()
         if known["judgement"]:
             judged = known["judgement"]
-            steps = tuple((self.said(each), each["source"]) for each in judged["steps"] + judged["findings"])
+            steps = tuple((self.said(each), self.cited(each)) for each in judged["steps"] + judged["findings"])
         return Section(
             "availability",
             heading,

@@ -172,6 +172,7 @@ def _receipt(outgoing: Outgoing) -> Message:
         outgoing.municipality,
         base=outgoing.base,
         language=notice.language,
+        with_code=True,
         is_amendment=outgoing.is_amendment,
     )
     heading = letters.receipt_heading(receipt.kind, notice.language, is_amendment=outgoing.is_amendment)

@@ -14,15 +14,15 @@ def receipt_of(
     *,
     base: str,
     language: str,
+    with_code: bool,
     as_letter: bool = False,
     is_amendment: bool = False,
-    with_code: bool = True,
 ) -> ReceiptContext:
     """The receipt of a contribution in a language.
 
-    `base` is the public address of the town (`web.public_address`); `as_letter` puts the submitter's address where
-    a window envelope shows it; `is_amendment`: it is headed as one (`amendments.is_one`);
-    `with_code`: it has the access code, with which one acts in the person's place.
+    `base` is the public address of the town (`web.public_address`); `with_code`: it has the access code, with which one
+    acts in the person's place; `as_letter` puts the submitter's address where a window envelope shows it; `is_amendment`: it
+    is headed as one (`amendments.is_one`).
     """
     contribution, person, phase = record.contribution, record.person, record.phase
     ended = contribution.due_on or ((phase.effective_end or phase.ends_on) if phase else None)

@@ -636,7 +636,9 @@ def receipt(visit: Visit) -> Response:
     if not 0 <= number < len(answers):
         visit.not_found()
     record = received.record_of(visit.session, answers[number][1])
-    shown = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
+    shown = receipts.receipt_of(
+        record, visit.municipality_row, base=visit.base, language=visit.language, with_code=True
+    )
     return Response(
         letters.receipt_pdf(shown), headers=serving_headers(f"{shown.reference}.pdf", "application/pdf")
     )

@@ -86,6 +86,7 @@ def _receipt(visit: Visit, record: Record) -> ReceiptContext:
         visit.municipality_row,
         base=base,
         language=visit.language,
+        with_code=True,
         is_amendment=amendments.is_one(visit.session, record.contribution),
     )
 

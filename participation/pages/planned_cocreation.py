@@ -94,7 +94,7 @@ class ArrangementForm(SectionForm):
         ],
     )
     audience = SelectField(
-        N_("Who may support, and answer surveys?"),
+        N_("Who may support, vote and answer surveys?"),
         choices=[
             SelectChoice(Audience.EVERYBODY.value, N_("Everybody")),
             SelectChoice(Audience.SIGNED_IN.value, N_("Who has an account")),

@@ -246,7 +246,9 @@ def show(visit: Visit) -> Response:
     record = received.record_of(visit.session, _load(visit))
     row = record.contribution
     assert row.id is not None
-    context = receipts.receipt_of(record, visit.municipality_row, base=visit.base, language=visit.language)
+    context = receipts.receipt_of(
+        record, visit.municipality_row, base=visit.base, language=visit.language, with_code=False
+    )
     past = journal.about(visit.session, f"contribution:{row.id}")
     additions = contributions.supplements_to(visit.session, row.id)
     thing_words, thing_url = _thing(visit, record)

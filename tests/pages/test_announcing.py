@@ -92,7 +92,7 @@ def test_a_planner_mends_gives_reasons_and_releases(
 
     preview = paula.get(f"{way}/bekanntmachung")
     assert "⟦FEHLT: Arten umweltbezogener Informationen" in words(preview)
-    assert "BauGB §3(2) S.4 no. 2" in words(preview)
+    assert "§ 3 Abs. 2 Satz 4 Nr. 2 BauGB" in words(preview)
     assert announced(paula, way).status_code == 303
 
     acts = f"{way}/bekanntmachungsakte"

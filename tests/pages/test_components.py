@@ -295,6 +295,12 @@ def test_style_sheets_load_nothing_from_elsewhere(path: Path) -> None:
             assert (path.parent / found).is_file()
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "static" / "css").glob("*.css")), ids=lambda path: path.name)
+def test_a_list_without_bullets_is_still_read_out_as_one(path: Path) -> None:
+    """Safari with VoiceOver takes `none` for "no list"; an empty sign looks the same and leaves it one."""
+    assert not re.findall(r"list-style(?:-type)?:[^;}]*\bnone\b", path.read_text(encoding="utf-8"))
+
+
 def test_the_style_sheet_knows_every_class_that_components_use() -> None:
     known = set(re.findall(r"\.(d-[\w-]+)", (ROOT / "static/css/digilog.css").read_text(encoding="utf-8")))
     components = [path for path in TEMPLATES if path.parent.name == "components"] + [

@@ -298,7 +298,7 @@ def test_the_certificate_on_paper_is_tagged_and_says_the_same(
         "Veröffentlichungsnachweis",
         "Vorläufig: Die Frist läuft noch",
         "Dienstag, 2. März 2027",
-        "BauGB §3(2) S.1",
+        "§ 3 Abs. 2 Satz 1 BauGB",
         "Berichtigung zu Nr. 1",
         "49, nicht 45",
         "Rathaus, Zimmer 12",
