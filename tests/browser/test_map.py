@@ -173,6 +173,7 @@ def test_tab_goes_through_the_map_and_out_again(hearing: Procedure, page: Page) 
             break
     assert names[-1] == "Strecke zeichnen"
     assert "Vorschlag: Radweg fehlt" in names
+    assert page.locator(".d-map__canvas").evaluate("map => (map.scrollTop = 50, map.scrollTop)") == 0
     page.get_by_role("link", name="Karte überspringen").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#map-after")).to_be_focused()
