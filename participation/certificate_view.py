@@ -401,7 +401,9 @@ class _Words:
         steps: tuple[tuple[str, str], ...] = ()
         if known["judgement"]:
             judged = known["judgement"]
-            steps = tuple((self.said(each), self.cited(each)) for each in judged["steps"] + judged["findings"])
+            steps = tuple(
+                (self.said(each), self.cited(each)) for each in judged["steps"] + judged["findings"]
+            )
         return Section(
             "availability",
             heading,
