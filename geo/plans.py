@@ -81,9 +81,11 @@ def static_plan_svg(
     body = [ground, *map(_picture, pictures), *(_tint(tint, view, colour) for tint in tints)]
     body += [*(_area(wkb, view.box, view.resolution, colour) for wkb in areas), words]
     opens = ' target="_blank" rel="noopener"' if new_window else ""
+    # Pins have to be hit: a style sheet does not make such a plan smaller (static/css/map.css).
+    look = "d-plan d-plan--pins" if pins else "d-plan"
     body += [_pin(pin, x, y, colour, opens) for pin, x, y in _apart(pins, view)]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="d-plan" role="group" aria-labelledby="{identifier}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{look}" role="group" aria-labelledby="{identifier}" '
         f'viewBox="0 0 {view.width} {view.height}" width="{view.width}" height="{view.height}">'
         f'<title id="{identifier}">{escape(title)}</title>{"".join(body)}</svg>'
     )

@@ -432,6 +432,41 @@ def test_without_javascript_a_plan_with_links_takes_its_place(
     expect(page.get_by_role("heading", level=1)).to_have_text("Radweg fehlt")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_small_screen_the_pins_of_the_plan_can_be_hit_and_what_was_asked_for_is_in_sight(
+    hearing: Procedure, new_page: NewPage, axe: Axe, scheme: str
+) -> None:
+    page = new_page(java_script_enabled=False, viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page.goto(f"{MAP}?ansicht=plan&ort={LON},{LAT}&mitte={LON},{LAT}&zoom=17")
+    pins = [each.bounding_box() for each in page.locator(".d-plan__pin circle").all()]
+    assert len(pins) > 3
+    boxes = [each for each in pins if each is not None]
+    assert min(min(each["width"], each["height"]) for each in boxes) >= 24
+    for number, one in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            across = (one["x"] + one["width"] / 2) - (other["x"] + other["width"] / 2)
+            down = (one["y"] + one["height"] / 2) - (other["y"] + other["height"] / 2)
+            assert (across**2 + down**2) ** 0.5 >= (one["width"] + other["width"]) / 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    middle = page.locator(".d-plan__pin[href='#chosen'] circle").bounding_box()
+    assert middle is not None
+    assert abs(middle["x"] + middle["width"] / 2 - 180) < 40
+    axe(page)
+    # It moves freely, also back to where it began.
+    frame = page.locator(".m-plan__frame")
+    page.wait_for_timeout(400)
+    frame.hover()
+    page.mouse.wheel(-900, 0)
+    page.wait_for_timeout(400)
+    assert frame.evaluate("each => each.scrollLeft") == 0
+    go(page.get_by_role("link", name="Einen Ort im Plan wählen"))
+    page.wait_for_timeout(400)
+    assert (
+        abs(page.locator(".m-plan__scroll").evaluate("each => each.scrollLeft + each.clientWidth / 2") - 480)
+        < 4
+    )
+
+
 def test_without_javascript_a_click_on_the_plan_chooses_a_place(
     hearing: Procedure, new_page: NewPage, axe: Axe
 ) -> None:
