@@ -48,8 +48,10 @@ class JournalEntry(SQLModel, table=True):
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value in one canonical spelling (sorted keys, no spaces, UTF-8)."""
-    spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(spelled.encode()).hexdigest()
+    return hashlib.sha256(_SPELLING.encode(value).encode()).hexdigest()
+
+
+_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def _entry_hash(entry: Any) -> str:

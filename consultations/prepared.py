@@ -6,13 +6,13 @@ connection and the transaction.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
@@ -30,7 +30,11 @@ class _Spelled:
     places: tuple[tuple[str, _Converter], ...]
     #: Values that are part of the statement itself.
     fixed: Mapping[str, Any]
-    by_name: bool
+
+    def fitting(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in order of their places, as the driver wants them."""
+        given = {**self.fixed, **values} if self.fixed else values
+        return [given[name] if convert is None else convert(given[name]) for name, convert in self.places]
 
 
 class Prepared:
@@ -47,51 +51,73 @@ class Prepared:
 
     def ask(self, session: Session, /, **values: Any) -> Any:
         """Run it and return the driver's cursor. Raises the errors that SQLAlchemy raises."""
-        connection = session.connection()
-        dialect = connection.dialect
-        spelled = self._spelled.get(dialect.name) or self._spell(dialect)
-        given = {**spelled.fixed, **values} if spelled.fixed else values
-        fitting = [
-            given[name] if convert is None else convert(given[name]) for name, convert in spelled.places
-        ]
-        told: Any = fitting
-        if spelled.by_name:
-            told = {name: value for (name, _), value in zip(spelled.places, fitting, strict=True)}
-        cursor = connection.connection.cursor()
-        for listener in connection.dispatch.before_cursor_execute:
-            # Whoever counts what SQLAlchemy sends sees this too.
-            listener(connection, cursor, spelled.sql, told, None, False)
-        try:
-            cursor.execute(spelled.sql, told)
-        except _driver_error(dialect) as problem:
-            raise as_usual(problem, dialect, spelled.sql) from problem
-        return cursor
+        connection = _connection(session)
+        spelled = self._spelled_for(connection.dialect)
+        return _sent(connection, spelled.sql, spelled.fitting(values))
 
     def run(self, session: Session, /, **values: Any) -> None:
         """Run it for what it changes; within `at_once` together with all the others at the end of the block."""
-        waiting = session.info.get(_WAITING)
+        waiting: list[tuple[str, list[Any]]] | None = session.info.get(_WAITING)
         if waiting is None:
             self.ask(session, **values)
         else:
-            waiting.append((self, values))
+            spelled = self._spelled_for(session.get_bind().dialect)
+            waiting.append((spelled.sql, spelled.fitting(values)))
+
+    def _spelled_for(self, dialect: Dialect) -> _Spelled:
+        return self._spelled.get(dialect.name) or self._spell(dialect)
 
     def _spell(self, dialect: Dialect) -> _Spelled:
         compiled = self._clause.compile(
-            dialect=dialect, column_keys=None if self._columns is None else list(self._columns)
+            dialect=_by_number(dialect), column_keys=None if self._columns is None else list(self._columns)
         )
         assert isinstance(compiled, SQLCompiler)
-        order = compiled.positiontup if compiled.positional else list(compiled.binds)
-        spelled = _Spelled(
+        spelled = self._spelled[dialect.name] = _Spelled(
             str(compiled),
             tuple(
                 (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-                for name in order or ()
+                for name in compiled.positiontup or ()
             ),
             {name: bind.value for name, bind in compiled.binds.items() if not bind.required},
-            not compiled.positional,
         )
-        self._spelled[dialect.name] = spelled
         return spelled
+
+
+@cache
+def _by_number(dialect: Dialect) -> Dialect:
+    """How a database's statements are spelled with places by their number: `?` on SQLite, `$1` on PostgreSQL."""
+    if dialect.positional:
+        return dialect
+    spelling: type[Any] = type(dialect)
+    by_number: Dialect = spelling(paramstyle="numeric_dollar")
+    return by_number
+
+
+def _connection(session: Session) -> Connection:
+    """`session.connection()`, which is looked up once in a transaction: it takes longer than the whole way to SQLite."""
+    transaction = session.get_nested_transaction() or session.get_transaction()
+    known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
+    if known is not None and transaction is not None and known[0] is transaction and transaction.is_active:
+        return known[1]
+    connection = session.connection()
+    session.info[_CONNECTION] = (session.get_nested_transaction() or session.get_transaction(), connection)
+    return connection
+
+
+def _sent(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
+    """Run a statement; the driver's cursor. Raises the errors that SQLAlchemy raises."""
+    dialect = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    # psycopg reads through a statement for its places each time it is sent, unless they are by number already.
+    cursor = driver.cursor() if dialect.positional else dialect.loaded_dbapi.RawCursor(driver)
+    for listener in connection.dispatch.before_cursor_execute:
+        # Whoever counts what SQLAlchemy sends sees this too.
+        listener(connection, cursor, sql, values, None, False)
+    try:
+        cursor.execute(sql, values)
+    except _driver_error(dialect) as problem:
+        raise as_usual(problem, dialect, sql) from problem
+    return cursor
 
 
 @contextmanager
@@ -123,63 +149,41 @@ def at_once(session: Session) -> Iterator[None]:
     if session.get_bind().dialect.name != "postgresql":
         yield
         return
-    waiting: list[tuple[Prepared, Mapping[str, Any]]] = []
+    waiting: list[tuple[str, list[Any]]] = []
     session.info[_WAITING] = waiting
     try:
         yield
     finally:
         del session.info[_WAITING]
     if waiting:
-        values = {
-            f"{_prefix(number)}{name}": value
-            for number, (_, given) in enumerate(waiting)
-            for name, value in given.items()
-        }
-        _all_of(tuple(each for each, _ in waiting)).ask(session, **values)
-
-
-class _AllOf(Prepared):
-    """Several statements that change something, as one."""
-
-    def __init__(self, parts: tuple[Prepared, ...]) -> None:
-        super().__init__(parts[0]._clause)
-        self._parts = parts
-
-    def _spell(self, dialect: Dialect) -> _Spelled:
-        spelled = [part._spelled.get(dialect.name) or part._spell(dialect) for part in self._parts]
-        texts = [_NAMED.sub(rf"%({_prefix(number)}\1)s", each.sql) for number, each in enumerate(spelled)]
-        *before, last = texts
-        parts = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(before))
-        whole = self._spelled[dialect.name] = _Spelled(
-            f"WITH {parts} {last}" if parts else last,
-            tuple(
-                (f"{_prefix(number)}{name}", convert)
-                for number, each in enumerate(spelled)
-                for name, convert in each.places
-            ),
-            {
-                f"{_prefix(number)}{name}": value
-                for number, each in enumerate(spelled)
-                for name, value in each.fixed.items()
-            },
-            by_name=True,
+        _sent(
+            _connection(session),
+            _all_of(tuple(sql for sql, _ in waiting), tuple(len(values) for _, values in waiting)),
+            [value for _, values in waiting for value in values],
         )
-        return whole
-
-
-#: A place for a value, as psycopg wants it.
-_NAMED = re.compile(r"%\((\w+)\)s")
-#: Under which name a session keeps what waits for the end of `at_once`.
-_WAITING = "rows that wait"
-
-
-def _prefix(number: int) -> str:
-    return f"p{number}_"
 
 
 @lru_cache(maxsize=256)
-def _all_of(parts: tuple[Prepared, ...]) -> _AllOf:
-    return _AllOf(parts)
+def _all_of(statements: tuple[str, ...], places: tuple[int, ...]) -> str:
+    """Several statements that change something as one, with so many places for values in each."""
+    taken, numbered = 0, []
+    for sql, number in zip(statements, places, strict=True):
+        numbered.append(_PLACE.sub(partial(_moved, taken), sql))
+        taken += number
+    *before, last = numbered
+    parts = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(before))
+    return f"WITH {parts} {last}" if parts else last
+
+
+def _moved(by: int, place: re.Match[str]) -> str:
+    return f"${int(place[1]) + by}"
+
+
+#: A place for a value, as PostgreSQL wants it.
+_PLACE = re.compile(r"\$(\d+)")
+#: Under which names a session keeps what waits for the end of `at_once`, and the connection of its transaction.
+_WAITING = "rows that wait"
+_CONNECTION = "connection of the transaction"
 
 
 def _driver_error(dialect: Dialect) -> type[Exception]:

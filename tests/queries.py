@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, event
 
 
@@ -51,9 +52,12 @@ def rows_read(engine: Engine) -> Iterator[list[int]]:
         for connection in watched:
             connection.set_progress_handler(None, 0)
     with engine.connect() as again:
+        driver: Any = again.connection.driver_connection
         for statement, parameters in asked:
-            explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
-            [plan] = again.exec_driver_sql(explained, parameters).scalar_one()
+            # With places by number where `consultations.prepared` sent it.
+            cursor = psycopg.RawCursor(driver) if isinstance(parameters, list) else driver.cursor()
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", parameters)
+            [([plan],)] = cursor.fetchall()
             read.append(_rows(plan["Plan"]))
 
 
