@@ -8,7 +8,6 @@ import hashlib
 import logging
 import re
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +19,7 @@ from consultations.refusals import Refusal
 from geo.geometry import tile_bounds
 from geo.views import mercator
 from participation import cached
+from participation.asking import Unanswered, answer_to
 from participation.house import House
 from participation.inspections import Inspections
 from participation.settings import Settings
@@ -209,28 +209,19 @@ def _kept(house: House, path: Path) -> Picture | None:
 
 
 def _fetch(url: str) -> bytes | None:
-    """A picture from a service, or None. Proxies of the environment are not used, redirects not followed, and who sends
-    octet by octet is not waited for."""
-    import httpx2
-
-    content = bytearray()
-    give_up = time.monotonic() + SECONDS
+    """A picture from a service, or None."""
     try:
-        with (
-            httpx2.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client,
-            client.stream("GET", url, headers={"User-Agent": "digilog-map"}) as answer,
-        ):
-            if answer.status_code != 200:
-                log.warning("a map service answered %s: %s", answer.status_code, url)
+        with answer_to(url, headers={"User-Agent": "digilog-map"}, pause=SECONDS, seconds=SECONDS) as answer:
+            if answer.status != 200:
+                log.warning("a map service answered %s: %s", answer.status, url)
                 return None
-            for chunk in answer.iter_bytes():
-                content += chunk
-                if len(content) > MOST_OCTETS or time.monotonic() > give_up:
-                    return None
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
+            content = answer.read(MOST_OCTETS + 1)
+            if len(content) < min(int(answer.headers.get("content-length", 0)), MOST_OCTETS + 1):
+                return None  # it broke off
+    except Unanswered as problem:
         log.warning("a map service does not answer (%s): %s", problem, url)
         return None
-    return bytes(content) if media_type_of(bytes(content)) else None
+    return content if len(content) <= MOST_OCTETS and media_type_of(content) else None
 
 
 _counting = threading.Lock()

@@ -6,17 +6,12 @@ six hours; in between its first 64 kB and its size are compared, so that a hundr
 """
 
 import hashlib
-import http.client
 import logging
-import ssl
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from consultations import availability, frozen, municipalities, notices, people
 from consultations.frozen import Frozen
@@ -26,6 +21,7 @@ from consultations.permissions import SYSTEM, Role
 from consultations.phases import Phase
 from consultations.procedures import Procedure
 from participation import jobs
+from participation.asking import Unanswered, answer_to
 from participation.database import unit_of_work
 from participation.house import House
 from participation.jobs import Job
@@ -35,12 +31,15 @@ log = logging.getLogger(__name__)
 
 KIND = "probe"
 #: How long an answer may keep a probe waiting, and the second try after a failure: a server that is just starting
-#: refuses connections for a moment.
+#: refuses connections for a moment. A large one has longer, at so many octets per second: slower is out of reach.
 SECONDS = 20.0
+SLOWEST = 250_000
 SECOND_TRY_AFTER = 3.0
 #: How much of a large document is read between two whole readings, in octets, and how long that may go on.
 BEGINNING = 65_536
 WHOLE_EVERY = timedelta(hours=6)
+#: Octets after which the page of a consultation is there, whatever still comes.
+PAGE_OCTETS = 5_000_000
 #: The pause while something fails, so that the end of an outage is known to the minute.
 PAUSE_IN_OUTAGE = timedelta(minutes=1)
 
@@ -55,6 +54,8 @@ class Target:
     host: str
     path: str
     sha256: str = ""
+    #: In octets, of a frozen version.
+    size: int = 0
 
 
 def targets(watched: Sequence[tuple[Procedure, Frozen]], hosts: dict[int, str]) -> list[Target]:
@@ -67,7 +68,7 @@ def targets(watched: Sequence[tuple[Procedure, Frozen]], hosts: dict[int, str]) 
         version = each.version
         path = path_for("document", id=version.document_id, number=version.number, filename=version.filename)
         found[(phase_id, version.id)] = Target(
-            procedure.id or 0, phase_id, version.id, host, path, each.row.sha256
+            procedure.id or 0, phase_id, version.id, host, path, each.row.sha256, version.size
         )
     return list(found.values())
 
@@ -86,9 +87,7 @@ _READ: dict[tuple[str, str], Read] = {}
 
 
 class Prober:
-    """Fetches one target after the other, each over a connection of its own. Proxies of the environment are not used.
-
-    By the standard library's client: another one would be 5 MB in every process that does jobs.
+    """Fetches one target after the other, each over a connection of its own.
 
     `now`: the moment of the round; `known`: what whole readings found before.
     """
@@ -111,15 +110,6 @@ class Prober:
                 self._given_up.add(target.host)
         return found
 
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
-
-    def _connection(self, scheme: str, server: str) -> http.client.HTTPConnection:
-        if scheme == "https":
-            return http.client.HTTPSConnection(server, timeout=SECONDS, context=self._trusted)
-        return http.client.HTTPConnection(server, timeout=SECONDS)
-
     def _fetch(self, target: Target) -> str:
         base = self._address.replace("{host}", target.host)
         headers = {"User-Agent": "digilog-probe"}
@@ -129,28 +119,26 @@ class Prober:
         known = self._known.pop(key, None) if target.sha256 else None
         if known and self._now - known.at >= WHOLE_EVERY:
             known = None
+        # Of what is frozen one octet more than there is to it, so that more of it is seen.
+        most = target.size + 1 if target.sha256 else PAGE_OCTETS
         whole, beginning, size = hashlib.sha256(), hashlib.sha256(), 0
-        server = urlsplit(base)
+        patience = {"pause": SECONDS, "seconds": SECONDS + target.size / SLOWEST}
         try:
-            with closing(self._connection(server.scheme, server.netloc)) as connection:
-                connection.request("GET", server.path + target.path, headers=headers)
-                answer = connection.getresponse()
+            with answer_to(base + target.path, headers=headers, **patience) as answer:
                 if answer.status != 200:
                     return f"status_{answer.status}"
                 told = int(answer.headers.get("content-length", -1))
-                while chunk := answer.read(BEGINNING):
+                while size < most and (chunk := answer.read(min(BEGINNING, most - size))):
                     beginning.update(chunk[: max(0, BEGINNING - size)])
                     size += len(chunk)
                     if known and size >= BEGINNING:
                         break
                     whole.update(chunk)
                 else:
-                    if size < told:
+                    if size < min(told, most):
                         return "unreachable"  # it broke off
-        except TimeoutError:
-            return "timeout"
-        except (http.client.HTTPException, OSError, ValueError):
-            return "unreachable"
+        except Unanswered as problem:
+            return "timeout" if problem.is_late else "unreachable"
         if not target.sha256:
             return ""
         if known and size >= BEGINNING:
