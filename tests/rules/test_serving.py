@@ -1,4 +1,4 @@
-"""Processes that share a listening socket: whoever has fewer connections open lets the next one in."""
+"""Processes that share a listening socket: whoever has less to do lets the next one in."""
 
 import asyncio
 import errno
@@ -6,13 +6,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import pytest
+import uvicorn
 
-from participation.serving import Door, Loop
+from participation.serving import LONGEST, Door, Loop
 
-#: So long that a busy machine is none the wiser: what one more connection costs in patience (seconds).
+#: So long that a busy machine is none the wiser: what one more request costs in patience (seconds).
 PATIENCE = 0.06
 
 
@@ -23,6 +25,20 @@ class _Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.transport.write(data)
+
+
+class _Request(_Echo):
+    """One that is worked on for as long as its connection is open."""
+
+    def __init__(self, tasks: set[object]) -> None:
+        self.tasks = tasks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.tasks.add(self)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self.tasks.discard(self)
 
 
 @pytest.fixture
@@ -65,7 +81,8 @@ def _call(at: socket.socket) -> socket.socket:
 
 def test_two_share_what_comes_and_who_has_lost_one_takes_the_next(listening: socket.socket) -> None:
     def make(loop: Loop) -> Door:
-        return Door(loop, _Echo, listening, backlog=50, patience=PATIENCE, longest=1.0)
+        requests = partial(_Request, set())
+        return Door(loop, requests, listening, backlog=50, patience=PATIENCE, longest=1.0)
 
     with _beside(make) as one, _beside(make) as other:
         came = [_call(listening) for _ in range(8)]
@@ -78,6 +95,45 @@ def test_two_share_what_comes_and_who_has_lost_one_takes_the_next(listening: soc
         assert one.inside() + other.inside() == 2
         for each in again:
             each.close()
+
+
+def test_nobody_waits_for_connections_at_rest_as_for_requests(listening: socket.socket) -> None:
+    """uvicorn itself, as a process serves with it."""
+    asked, answer, requests = asyncio.Event(), asyncio.Event(), []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        requests.append(scope)
+        if len(requests) == 40:
+            asked.set()
+        await answer.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def run() -> None:
+        server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="error"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        listening.listen()
+        came = [await asyncio.open_connection(*listening.getsockname()) for _ in range(40)]
+        for _reader, writer in came:
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(asked.wait(), 10)
+        (door,) = cast(list[Door], server.servers)
+        assert (door.inside(), door.at_work()) == (40, 40)
+        assert door.seconds() == pytest.approx(LONGEST + LONGEST / 10)
+        answer.set()
+        for reader, _writer in came:
+            await reader.readuntil(b"\r\n\r\n")
+        await asyncio.gather(*server.server_state.tasks)
+        await asyncio.sleep(0)
+        assert (door.inside(), door.at_work()) == (40, 0)
+        assert door.seconds() == pytest.approx(LONGEST / 10)
+        for _reader, writer in came:
+            writer.close()
+        server.should_exit = True
+        await serving
+
+    with closing(Loop()) as loop:
+        loop.run_until_complete(run())
 
 
 def test_a_closed_door_lets_nobody_in_and_who_is_inside_stays(listening: socket.socket) -> None:
