@@ -75,16 +75,21 @@ class House:
     facts: OrderedDict[tuple[object, ...], object] = field(default_factory=OrderedDict)
     fact_octets_kept: int = 0
     _facts_guard: threading.Lock = field(default_factory=threading.Lock)
+    _limiter: Limiter | None = None
+    _limiter_guard: threading.Lock = field(default_factory=threading.Lock)
     inspections: Inspections = field(default_factory=Inspections)
     #: How far long jobs of this process are, in per cent by job id.
     progress: dict[int, int] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def limiter(self) -> Limiter:
-        """Counts tries, see participation/security.py."""
-        from participation import tries
+        """Counts tries, see participation/security.py; one for all threads, of which two may be the first."""
+        with self._limiter_guard:
+            if self._limiter is None:
+                from participation import tries
 
-        return tries.limiter(self.settings, self.engine, self.clock)
+                self._limiter = tries.limiter(self.settings, self.engine, self.clock)
+            return self._limiter
 
     @cached_property
     def link_key(self) -> bytes:

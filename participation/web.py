@@ -710,8 +710,13 @@ def _with_cookies(visit: Visit, response: Response) -> Response:
 
 
 @contextmanager
-def _visit(house: House, request: Request, token: str, form: FormData, *, write: bool) -> Iterator[Visit]:
-    """A visit within its unit of work. Raises Refusal NOT_FOUND if no municipality answers under the host."""
+def _visit(
+    house: House, request: Request, token: str, form: FormData, *, write: bool, actor: Actor | None = None
+) -> Iterator[Visit]:
+    """A visit within its unit of work, by whom the token stands for unless that is known already (`actor`).
+
+    Raises Refusal NOT_FOUND if no municipality answers under the host.
+    """
     with unit_of_work(house.engine, write=write, brief=True) as session:
         municipality = municipalities.by_host(session, host_of(request))
         if municipality is None and house.settings.default_municipality:
@@ -719,7 +724,9 @@ def _visit(house: House, request: Request, token: str, form: FormData, *, write:
         if municipality is None:
             raise Refusal(Code.NOT_FOUND)
         now = request.scope["now"]
-        actor = identity.actor_of_token(session, token, now=now) if token else PUBLIC
+        if actor is None:
+            actor = identity.actor_of_token(session, token, now=now) if token else PUBLIC
+        request.scope["actor"] = actor
         yield Visit(request, house, session, municipality, actor, form)
 
 
@@ -757,10 +764,12 @@ def error_page(house: House, request: Request, status: int, message: str) -> Res
     """An error page; plain text where no municipality answers under the host, or not even this page can be made."""
     request.scope.setdefault("route_name", "")
     request.scope.setdefault("now", house.clock())
-    # Who lost the way is still signed in; where the server is in trouble, nothing more is asked of it.
+    # Who lost the way is still signed in; where the server is in trouble, nothing more is asked of it. A page that said
+    # no has asked already.
     token = request.cookies.get(identity.COOKIE, "") if status < 500 else ""
+    actor = request.scope.get("actor") if token else None
     try:
-        with _visit(house, request, token, FormData(), write=False) as visit:
+        with _visit(house, request, token, FormData(), write=False, actor=actor) as visit:
             # Asked by name: a list of all templates would read every folder of them for each page that is not found.
             own = environment(visit.language).select_template([f"errors/{status}.html", "errors/error.html"])
             response = visit.render(str(own.name), ErrorPage(status, message), status=status)

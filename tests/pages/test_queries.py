@@ -148,3 +148,13 @@ def signed_in(engine: Engine, actor: Actor, client: TestClient) -> TestClient:
     with unit_of_work(engine, write=True) as session:
         client.cookies.set(COOKIE, identity.sign_in(session, actor.person_id, now=NOW))
     return client
+
+
+def test_a_page_that_says_no_asks_once_who_is_there(
+    app: Starlette, engine: Engine, town: Town, new_client: Callable[..., TestClient]
+) -> None:
+    clerk = signed_in(engine, town.clerk, new_client())
+    with counted(app.state.house.engine) as statements:
+        said = clerk.get("/verwaltung/personal")
+    assert (said.status_code, "Clara" in said.text) == (403, True)
+    assert sum("FROM sign_in" in each for each in statements) == 1

@@ -2,15 +2,20 @@
 
 import gzip
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from consultations.proposal_lists import Hits
 from participation import house as rooms
 from participation.cityscape import Cityscape
+from participation.database import make_engine
 from participation.house import House
+from participation.settings import Settings
 
 
 def test_searches_for_ever_other_words_fill_no_more_memory_than_there_is_for_them(
@@ -44,3 +49,22 @@ def test_of_what_visitors_let_count_of_a_scene_the_older_half_goes(tmp_path: Pat
     left = sorted(each.name for each in tmp_path.iterdir())
     assert left == ["ground-1.gz", "hours-2.gz", "hours-3.gz", "hours-4.gz", "hours-5.gz"]
     assert gzip.decompress(scape.keep("hours-5.gz", lambda: b"made twice", most=4)) == b"counted"
+
+
+def test_two_threads_that_count_first_count_with_the_same_limiter(tmp_path: Path) -> None:
+    """Of two limiters, each would let everybody try as often as is allowed altogether."""
+    nothing: Any = None
+    engine = make_engine(f"sqlite:///{tmp_path / 'digilog.sqlite'}")
+    settings = Settings(
+        data_dir=tmp_path, secret=SecretStr("a secret that only this test knows"), shared_limits=True
+    )
+    house = House(settings, engine, nothing, nothing)
+    together = threading.Barrier(8)
+
+    def first() -> int:
+        together.wait(10)
+        return id(house.limiter)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {each.result() for each in [pool.submit(first) for _ in range(8)]} == {id(house.limiter)}
+    engine.dispose()
