@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from consultations import places, procedures, variants
+from consultations import nesting, places, procedures, variants
 from consultations.deadlines import LEGAL_TIME
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure
@@ -42,6 +42,7 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
         wanted = _wanted(session)
         groups = _groups(session, wanted)
         grounds = places.in_force(session, sun_hours.OPEN_GROUND)
+        parts = nesting.all_parts(session)
         session.expunge_all()
     folder = cityscape.scenes(house)
     scenes = {
@@ -59,7 +60,7 @@ def make_scenes(house: House, job: Job) -> dict[str, Any]:
                 for variant in group.rows:
                     cityscape.variant_glb(house, scape, variant)
     if not missing:
-        counted = _count_sun(house, scenes.values(), groups, grounds)
+        counted = _count_sun(house, scenes.values(), groups, grounds, parts)
         if counted:
             _clear(folder, set(scenes), house.clock())
             return {"made": made, "counted": counted, "waiting": 1}
@@ -73,6 +74,7 @@ def _count_sun(
     scenes: Iterable[tuple[Procedure, Mapping[LayerRole, Layer]]],
     groups: Mapping[int, Sequence[Group]],
     grounds: Sequence[Layer],
+    parts: Sequence[Procedure],
 ) -> int:
     """Count the hours of sun of the ready-made days for one plan that lacks some: how many days that were."""
     year = house.clock().astimezone(LEGAL_TIME).year
@@ -81,7 +83,10 @@ def _count_sun(
         scape = cityscape.scape_of(house, procedure, layers) if built else None
         if scape is None:
             continue
-        counted = sun_hours.count_ahead(scape, built, _layers_for(procedure, grounds), house, year)
+        shown = nesting.shown(nesting.below(parts, procedure.id or 0))
+        here = sun_hours.grounds(procedure, [part.procedure.id or 0 for part in shown], grounds)
+        spaces = sun_hours.open_spaces(house, procedure, here, scape)
+        counted = sun_hours.count_ahead(scape, built, spaces, year)
         if counted:
             return counted
     return 0

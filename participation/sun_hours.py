@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from consultations.deadlines import LEGAL_TIME
 from consultations.places import Layer, LayerRole
+from consultations.procedures import Procedure
 from consultations.variants import Group, Variant
 from participation import cityscape, layer_files
 from participation.cityscape import Built, Cityscape
@@ -34,6 +35,8 @@ STEP = 0.25
 OPEN_GROUND = (LayerRole.GREEN, LayerRole.PLAN)
 
 Plans = tuple[Built, ...]
+Space = tuple[str, int, bytes]
+"""What open ground is called, the key of the part whose layer has it (0: the consultation itself, or the town), and WKB."""
 
 
 def plans_of(house: House, groups: Sequence[Group], chosen: Sequence[Variant] | None = None) -> Plans:
@@ -79,11 +82,10 @@ def full_hours(scape: Cityscape, day: date) -> range:
     return range(math.ceil(earliest / 60), latest // 60 + 1)
 
 
-def count_ahead(scape: Cityscape, built: Plans, layers: Iterable[Layer], house: House, year: int) -> int:
+def count_ahead(scape: Cityscape, built: Plans, spaces: tuple[Space, ...], year: int) -> int:
     """Count the ready-made days of a year, and say how many had not been counted before."""
     if not built:
         return 0
-    spaces = open_spaces(house, layers, scape)
     counted = 0
     for month, number in DAYS:
         day = date(year, month, number)
@@ -122,23 +124,36 @@ def _course_name(built: Plans, day: date, hours: tuple[int, ...]) -> str:
     return f"course-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
 
 
-Space = tuple[str, bytes]
+def grounds(procedure: Procedure, parts: Iterable[int], layers: Iterable[Layer]) -> list[Layer]:
+    """Those of some layers that may have open ground in the picture of a consultation, always in the same order: its own, those
+    of its parts (by their keys, in the order in which they are shown), the town's."""
+    order = {key: number for number, key in enumerate((procedure.id, *parts, None))}
+    found = [
+        each
+        for each in layers
+        if each.role in OPEN_GROUND
+        and each.municipality_id == procedure.municipality_id
+        and each.procedure_id in order
+    ]
+    return sorted(found, key=lambda each: (order[each.procedure_id], each.position, each.id or 0))
 
 
-def open_spaces(house: House, layers: Iterable[Layer], scape: Cityscape) -> tuple[Space, ...]:
-    """Named green and open areas near the plan, and those that it lays down itself, of its layers and then of the town's:
-    names and WKB."""
-    found: list[Space] = []
+def open_spaces(
+    house: House, procedure: Procedure, layers: Sequence[Layer], scape: Cityscape
+) -> tuple[Space, ...]:
+    """Named green and open areas near the plan, and those that it or a part of it lays down, of some `grounds`."""
+    found: dict[tuple[str, int], bytes] = {}
     for layer in layers:
-        if layer.role in OPEN_GROUND and layer.is_visible:
-            path = layer_files.local_copy(house, layer)
-            if path is not None:
-                found += _spaces_in(path, layer.normalised_sha256, scape.box, scape.area)
-    return tuple(dict(found).items())
+        path = layer_files.local_copy(house, layer) if layer.is_visible else None
+        if path is not None:
+            part = 0 if layer.procedure_id in (None, procedure.id) else layer.procedure_id or 0
+            for name, wkb in _spaces_in(path, layer.normalised_sha256, scape.box, scape.area):
+                found[name, part] = wkb
+    return tuple((*named, wkb) for named, wkb in found.items())
 
 
 @lru_cache(maxsize=32)
-def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> tuple[Space, ...]:
+def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> tuple[tuple[str, bytes], ...]:
     import shapely
     from pyogrio import raw
 
@@ -167,7 +182,7 @@ def _spaces_in(path: Path, digest: str, box: tuple[float, ...], area: bytes) -> 
     return tuple(found)
 
 
-Hours = tuple[tuple[str, float | None, float, tuple[float, ...]], ...]
+Hours = tuple[tuple[str, int, float | None, float, tuple[float, ...]], ...]
 
 
 @lru_cache(maxsize=32)
@@ -186,7 +201,7 @@ def hours_of(
             )
         )
     )
-    return tuple((what, facing, now, tuple(then)) for what, facing, now, then in rows)
+    return tuple((what, part, facing, now, tuple(then)) for what, part, facing, now, then in rows)
 
 
 def _hours_name(built: Plans, spaces: tuple[Space, ...], day: date) -> str:
@@ -200,7 +215,8 @@ def _count_hours(
     spaces: tuple[Space, ...],
     day: date,
 ) -> Hours:
-    """What, the bearing it faces (None: open ground), its hours of sun on the day now, and with each variant.
+    """What, of which part (`Space`), the bearing it faces (None: open ground), its hours of sun on the day now, and with each
+    variant.
 
     Windows of the ground floor, and a grid of points on open ground, looked at every quarter of an hour.
     """
@@ -218,14 +234,14 @@ def _count_hours(
     windows = [
         each for each in shadows.windows(now) if shapely.dwithin(around, shapely.Point(each.at[:2]), 90)
     ]
-    groups: list[tuple[str, float | None, Any]] = [
-        (label, each.facing, slice(number, number + 1))
+    groups: list[tuple[str, int, float | None, Any]] = [
+        (label, 0, each.facing, slice(number, number + 1))
         for number, (each, label) in enumerate(zip(windows, _labels(now, windows), strict=True))
     ]
     points = list(windows)
-    for name, wkb in spaces:
+    for name, part, wkb in spaces:
         grid = shadows.grid_on(shapely.from_wkb(wkb), scape.ground.at)
-        groups.append((name, None, slice(len(points), len(points) + len(grid))))
+        groups.append((name, part, None, slice(len(points), len(points) + len(grid))))
         points += grid
     was = shadows.hours_of_sun(now, points, suns, STEP, scape.slope)
     becomes = [
@@ -234,7 +250,7 @@ def _count_hours(
     ]
     gone = [set(replaces) for replaces, _ in plans]
     found = []
-    for number, (name, facing, where) in enumerate(groups):
+    for number, (name, part, facing, where) in enumerate(groups):
         if where.stop == where.start:
             continue
         before = float(np.mean(was[where]))
@@ -244,7 +260,7 @@ def _count_hours(
             else float(np.mean(hours[where]))
             for hours, replaced in zip(becomes, gone, strict=True)
         )
-        found.append((name, facing, before, after))
+        found.append((name, part, facing, before, after))
     return tuple(found)
 
 

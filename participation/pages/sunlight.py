@@ -29,7 +29,7 @@ from participation import cityscape, i18n, sun_hours
 from participation.cityscape import Built, Cityscape
 from participation.pages.contributions_list import open_procedure
 from participation.pages.map_canvas import Canvas, canvas_of, colours_url
-from participation.pages.map_ground import base_map, in_degrees, sources_at
+from participation.pages.map_ground import base_map, in_degrees, layers_on, sources_at
 from participation.pages.shown_variants import (
     OWN,
     TODAY,
@@ -41,6 +41,7 @@ from participation.pages.shown_variants import (
     legend_of,
     titled,
 )
+from participation.pages.with_parts import whole_of
 from participation.web import Visit, page
 
 if TYPE_CHECKING:
@@ -480,15 +481,18 @@ def _losses(visit: Visit, procedure: Procedure, scape: Cityscape, asked: _Asked)
     built = sun_hours.plans_of(visit.house, asked.groups, asked.chosen.rows)
     if not built:
         return ()
-    own = places.layers_of(visit.session, visit.municipality_id, procedure.id)
-    towns = places.layers_of(visit.session, visit.municipality_id)
-    spaces = sun_hours.open_spaces(visit.house, (*own, *towns), scape)
+    whole = whole_of(visit, procedure)
+    grounds = sun_hours.grounds(procedure, whole.parts, layers_on(visit, procedure))
+    spaces = sun_hours.open_spaces(visit.house, procedure, grounds, scape)
     found = sun_hours.hours_of(scape, built, spaces, asked.moment.date())
     rows = []
-    for what, facing, now, then in found:
+    for what, part, facing, now, then in found:
         if max(now - each for each in then) < WORTH_TELLING:
             continue
         words = what
+        if part in whole.parts:
+            title = localised(whole.parts[part], visit.language, "title")
+            words = visit.gettext("%(place)s (%(part)s)", place=what, part=title)
         if facing is not None:
             words = visit.gettext(
                 "%(house)s, side facing %(wind)s",

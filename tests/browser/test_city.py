@@ -278,7 +278,12 @@ def test_a_building_is_chosen_with_the_mouse_and_the_movable_map_shows_its_shado
     page.goto(f"/beteiligungen/{town.procedure.slug}/beitraege")
     expect(page.locator("main")).to_contain_text("an der Südseite des Hauses Neubau (geplant)")
     page.goto(f"/beteiligungen/{town.procedure.slug}/schatten?variante={scape.variants[0].id}")
-    page.get_by_role("button", name="Auf einer beweglichen Karte").click()
+    switch = page.get_by_role("button", name="Auf einer beweglichen Karte")
+    above, below = page.locator("[data-sun-picture]").bounding_box(), switch.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert below["y"] - (above["y"] + above["height"]) >= 8, "the button keeps clear of the picture"
+    switch.click()
     live = page.locator("[data-sun-map]")
     expect(live).to_have_attribute("data-shown", re.compile("[34]"))
     expect(live.locator("path.c-cast--shade-new")).to_have_count(1)

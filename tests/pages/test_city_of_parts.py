@@ -586,9 +586,18 @@ def test_what_is_said_goes_to_the_part_that_a_thing_belongs_to(quarter: Quarter)
 
 
 def test_the_worker_makes_what_parts_add_to_the_picture_and_pages_ask_no_more_for_more_parts(
-    quarter: Quarter,
+    quarter: Quarter, tmp_path: Path
 ) -> None:
     house = quarter.app.state.house
+    north = shapely.box(10.7022, 48.30078, 10.7027, 48.30093)
+    with unit_of_work(house.engine, write=True) as session:
+        for title, owner in (
+            ("Rosengarten", "bachweg"),
+            ("Geheimgarten", "noch-geheim"),
+            ("Festwiese", "zurueckgezogen"),
+        ):
+            lawn = _layer(session, quarter, tmp_path, f"Grün {title}", {title: north}, owner)
+            lawn.role = LayerRole.GREEN.value
     work, job = jobs.KINDS[scenes.KIND], Job(kind=scenes.KIND, run_at=NOW, created_at=NOW)
     while any(work(house, job).values()):
         pass
@@ -598,7 +607,19 @@ def test_the_worker_makes_what_parts_add_to_the_picture_and_pages_ask_no_more_fo
     assert key is not None
     folder = cityscape.scenes(house) / key
     assert len(list(folder.glob("variant-*.glb.gz"))) == 3
-    assert len(list(folder.glob("hours-*.json.gz"))) >= len(sun_hours.DAYS)
+    counted_ahead = {each.name for each in folder.glob("hours-*.json.gz")}
+    assert len(counted_ahead) >= len(sun_hours.DAYS)
+    # Open ground of public parts loses sun, too; the page reads what the worker has counted.
+    page = quarter.get("bachquartier/schatten", **MOMENT)
+    lost = [
+        each
+        for each in found_in(page, "//section[@aria-labelledby='lost-heading']//tbody//tr/*[1]//text()")
+        if each
+    ]
+    assert "Rosengarten (Bachweg)" in lost
+    assert not {"Geheimgarten", "Festwiese"} & {each.partition(" (")[0] for each in lost}
+    assert "Rosengarten (" not in quarter.get("bachweg/schatten", **MOMENT), "there it is its own"
+    assert {each.name for each in folder.glob("hours-*.json.gz")} == counted_ahead
 
     def cost() -> dict[str, int]:
         found = {}
