@@ -30,11 +30,9 @@ from participation.web import path_for
 log = logging.getLogger(__name__)
 
 KIND = "probe"
-#: How long an answer may keep a probe waiting, and the second try after a failure: a server that is just starting
-#: refuses connections for a moment. A large one has longer, at so many octets per second: slower is out of reach.
+#: How long an answer may keep a probe waiting. A large one has longer, at so many octets per second: slower is out of reach.
 SECONDS = 20.0
 SLOWEST = 250_000
-SECOND_TRY_AFTER = 3.0
 #: How much of a large document is read between two whole readings, in octets, and how long that may go on.
 BEGINNING = 65_536
 WHOLE_EVERY = timedelta(hours=6)
@@ -89,11 +87,14 @@ _READ: dict[tuple[str, str], Read] = {}
 class Prober:
     """Fetches one target after the other, each over a connection of its own.
 
-    `now`: the moment of the round; `known`: what whole readings found before.
+    `now`: the moment of the round; `known`: what whole readings found before; `again_after`: seconds until the second try, for a
+    server that is just starting refuses connections for a moment.
     """
 
-    def __init__(self, address: str, now: datetime, known: dict[tuple[str, str], Read]) -> None:
-        self._now, self._known = now, known
+    def __init__(
+        self, address: str, now: datetime, known: dict[tuple[str, str], Read], *, again_after: float
+    ) -> None:
+        self._now, self._known, self._again_after = now, known, again_after
         self._address = address.rstrip("/")
         self._given_up: set[str] = set()
 
@@ -104,7 +105,7 @@ class Prober:
         """
         found = self._fetch(target)
         if found and target.host not in self._given_up:
-            threading.Event().wait(SECOND_TRY_AFTER)
+            threading.Event().wait(self._again_after)
             found = self._fetch(target)
             if found == "unreachable":
                 self._given_up.add(target.host)
@@ -174,7 +175,7 @@ def probe(house: House, job: Job) -> dict[str, Any]:
         }
         wanted = targets(watched, hosts)
     failed: set[tuple[int, int]] = set()
-    prober = Prober(house.settings.probe_url, now, _READ)
+    prober = Prober(house.settings.probe_url, now, _READ, again_after=house.settings.probe_again_after)
     for at, target in enumerate(wanted):
         problem = prober.problem(target)
         _keep(house, target, problem)

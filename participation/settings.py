@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     probe_minutes: int = Field(
         default=5, ge=1, le=14, description="Minutes between two probes of the documents that lie open."
     )
+    probe_again_after: float = Field(
+        default=3.0,
+        ge=0,
+        le=30,
+        description="Seconds until what a probe did not find is tried a second time, before it counts as not found.",
+    )
     submissions_per_minute: int = Field(
         default=60,
         ge=1,

@@ -28,7 +28,10 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
     posted = {"smtp_host": "127.0.0.1", "smtp_tls": "none", "mail_from": "plan@auenfurt.example"}
     own = live_server.settings.model_copy(update={**posted, "smtp_port": mail_server.port})
     house: House = create_app(
-        own.model_copy(update={"probe_url": f"http://127.0.0.1:{live_server.port}"}), clock=clock
+        own.model_copy(
+            update={"probe_url": f"http://127.0.0.1:{live_server.port}", "probe_again_after": 0.1}
+        ),
+        clock=clock,
     ).state.house
     with unit_of_work(house.engine, write=True) as session:
         town = cast.found(session)
@@ -108,6 +111,8 @@ def test_probes_find_what_a_visitor_would_find_and_come_round_again(
     assert round_of_probes() == ["", "", "altered"]
     place.write_bytes(large)
 
-    house.settings = own.model_copy(update={"probe_url": f"http://127.0.0.1:{servers.free_port()}"})
+    house.settings = house.settings.model_copy(
+        update={"probe_url": f"http://127.0.0.1:{servers.free_port()}"}
+    )
     assert round_of_probes() == ["unreachable", "unreachable", "unreachable"]
     house.close()

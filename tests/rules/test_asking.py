@@ -101,7 +101,7 @@ def test_a_probe_reads_no_more_of_a_document_than_there_is_and_of_a_page_only_so
                 sent[-1] += 100_000
 
     known: dict[tuple[str, str], Read] = {}
-    prober = Prober(server(endless), NOW, known)
+    prober = Prober(server(endless), NOW, known, again_after=0)
     assert prober._fetch(Target(1, 1, 7, "localhost", "/plan.pdf", "0" * 64, 500_000)) == "altered"
     assert prober._fetch(Target(1, 1, None, "localhost", "/")) == ""
     assert known == {}
