@@ -5,7 +5,7 @@ newer delivery is in force, this remembers beside it which object of that one is
 loose, until a planner has decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -203,6 +203,32 @@ def loose_counts(session: Session, series: tuple[int, ...]) -> dict[int, int]:
         .group_by(col(LayerLink.series))
     ).all()
     return {int(number): int(count) for number, count in rows}
+
+
+def concerns(session: Session, series: int, procedure_ids: Sequence[int]) -> bool:
+    """Whether something said in one of these consultations holds, or held, on to an object of a layer that was replaced."""
+    question = (
+        select(LayerLink.contribution_id)
+        .join(Contribution, col(Contribution.id) == col(LayerLink.contribution_id))
+        .where(LayerLink.series == series, col(Contribution.procedure_id).in_(procedure_ids))
+    )
+    return session.exec(question.limit(1)).first() is not None
+
+
+def loose_elsewhere(session: Session, series: int, procedure_ids: Sequence[int]) -> dict[int, int]:
+    """How many contributions wait for a decision in other consultations than these, by consultation; one query."""
+    rows = session.exec(
+        select(Contribution.procedure_id, func.count())
+        .join(LayerLink, col(Contribution.id) == col(LayerLink.contribution_id))
+        .where(
+            LayerLink.series == series,
+            LayerLink.state == LinkState.LOOSE.value,
+            col(Contribution.procedure_id).not_in(procedure_ids),
+        )
+        .group_by(col(Contribution.procedure_id))
+        .order_by(col(Contribution.procedure_id))
+    ).all()
+    return {int(key): int(count) for key, count in rows}
 
 
 def loose_of(

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from consultations import attached, places
+from consultations import attached, places, procedures
 from consultations.attached import LayerLink, Target
 from consultations.contributions import Contribution
-from consultations.permissions import Permission, reach
+from consultations.permissions import Permission, may, reach
 from consultations.places import Layer, LayerRole
+from consultations.procedures import PUBLIC_STATES, localised
 from consultations.refusals import Code, Refusal
 from geo import features
 from geo.features import Feature
@@ -47,12 +48,23 @@ class LooseLine:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Contributions that others decide about: how many, and the consultation whose planners they are."""
+
+    count: int
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
 class LinksPage:
     """The contributions of a layer that wait for a decision."""
 
     layer_title: str
+    #: Where the layer is looked after; empty for who does not plan the consultation that it belongs to.
     layer_url: str
     lines: tuple[LooseLine, ...]
+    elsewhere: tuple[Elsewhere, ...]
     done: bool
     error: str
 
@@ -80,8 +92,9 @@ def layer_links(visit: Visit) -> Response:
     waiting = attached.loose_of(visit.session, layer.series or 0, mine, limit=SHOWN)
     shown = LinksPage(
         layer.title,
-        visit.url("layer", layer=layer.id),
+        visit.url("layer", layer=layer.id) if _looks_after(visit, layer) else "",
         tuple(_line(visit, layer, link, contribution) for link, contribution in waiting),
+        _elsewhere(visit, layer, mine),
         visit.request.query_params.get("done") == "saved" and not visit.is_post,
         error,
     )
@@ -89,16 +102,40 @@ def layer_links(visit: Visit) -> Response:
 
 
 def _layer(visit: Visit) -> Layer:
-    """The delivery in force of the layer in the address; of a town's layer for whoever plans any consultation."""
+    """The delivery in force of the layer in the address: for whoever plans the consultation that it belongs to, or one in which
+    something was said about its objects, such as the area of a part; of a town's layer for whoever plans any consultation."""
     asked = places.layer_by_id(visit.session, visit.municipality_id, visit.request.path_params["layer"])
     layer = places.newest_of(visit.session, visit.municipality_id, asked.series or 0) if asked else None
     if layer is None:
         visit.not_found()
-    if layer.procedure_id is not None:
-        mine = reach(visit.by, Permission.PLAN, visit.municipality_id)
-        if mine is not None and layer.procedure_id not in mine:
-            raise Refusal(Code.NOT_ALLOWED)
+    mine = reach(visit.by, Permission.PLAN, visit.municipality_id)
+    if layer.procedure_id is None or mine is None or layer.procedure_id in mine:
+        return layer
+    if not attached.concerns(visit.session, layer.series or 0, mine):
+        raise Refusal(Code.NOT_ALLOWED)
     return layer
+
+
+def _looks_after(visit: Visit, layer: Layer) -> bool:
+    """Whether the visitor may change the layer itself."""
+    needed = Permission.IMPORT if layer.procedure_id is None else Permission.PLAN
+    of = visit.municipality_id
+    return bool(may(visit.by, needed, municipality_id=of, procedure_id=layer.procedure_id))
+
+
+def _elsewhere(visit: Visit, layer: Layer, mine: tuple[int, ...] | None) -> tuple[Elsewhere, ...]:
+    """What waits for the planners of other consultations; nothing for who plans all of them."""
+    if mine is None:
+        return ()
+    counts = attached.loose_elsewhere(visit.session, layer.series or 0, mine)
+    return tuple(
+        Elsewhere(
+            counts[row.id or 0],
+            localised(row, visit.language, "title"),
+            visit.url("hearing", slug=row.slug) if row.state in PUBLIC_STATES else "",
+        )
+        for row in procedures.by_ids(visit.session, counts)
+    )
 
 
 def _decide(visit: Visit, layer: Layer) -> None:

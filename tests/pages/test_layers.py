@@ -6,6 +6,7 @@ import shutil
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from sqlmodel import Session, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import attached, journal, moderation, places
+from consultations import attached, journal, moderation, places, procedures, publishing
 from consultations.attached import LayerLink
 from consultations.contributions import Contribution
 from consultations.moderation import Action, Decision
+from consultations.permissions import Role
 from consultations.places import Layer
 from geo.geometry import degrees_of, metres_of, tile_of
 from participation import identity, jobs, map_services, things
@@ -397,6 +399,85 @@ def test_contributions_stay_with_their_objects_when_a_layer_is_replaced_or_wait_
     refused = take_in(paula, house, f"/verwaltung/ebenen/{layer_id}/ersetzen", b"\x00" * 50)
     assert "keine Kartendatei" in words(paula.get(refused))
     assert the_layer(session, town).id == layer_id, "a broken file leaves the layer standing"
+
+
+def test_about_a_parts_layer_everybody_decides_for_their_own_consultation_and_is_told_who_does_for_the_others(
+    paula: TestClient, house: House, session: Session, town: Town, tmp_path: Path, new_client: NewClient
+) -> None:
+    area, other = (
+        procedures.create(
+            session, cast.consultation(key=key, title=title), municipality_id=town.id,
+            template_key="development_plan", by=town.planner, now=NOW,
+        )
+        for key, title in (("A-1", "Bachquartier"), ("A-2", "Ganz woanders"))
+    )  # fmt: skip
+    publishing.publish(session, area, by=town.planner, now=NOW)
+    cast.adopt(session, area)
+    part = session.merge(town.procedure)
+    below = replace(procedures.as_it_stands(part), part_of_id=area.id)
+    procedures.change(session, part, below, by=town.planner, now=NOW, note="Gehört dazu")
+    session.commit()
+    layers = f"/verwaltung/planung/{part.id}/ebenen"
+    take_in(paula, house, layers, packed(beds(["A", "B", "C"]), tmp_path), note="Beete")
+    (old,) = places.layers_of(fresh(session), town.id, part.id)
+    session.commit()
+    to_part = [about(session, town, house, old, "A")]
+    town.procedure = area
+    to_area = [about(session, town, house, old, name) for name in "BC"]
+    of_part, *of_area = ((each.id or 0, each.reference) for each in (*to_part, *to_area))
+    session.commit()
+    take_in(
+        paula,
+        house,
+        f"/verwaltung/ebenen/{old.id}/ersetzen",
+        packed(beds(["Neu"], shift=900), tmp_path),
+        note="Neu",
+    )
+
+    fresh(session)
+    staff = {
+        name: cast.employ(session, town.municipality, Role.PLANNER, name, procedure_id=plans.id).person_id
+        or 0
+        for name, plans in (("Anna", area), ("Peter", part), ("Olga", other))
+    }
+    (layer,) = places.layers_of(session, town.id, part.id)
+    session.commit()
+    itself = f"/verwaltung/ebenen/{layer.id}"
+    here = f"{itself}/zuordnen"
+    session.commit()
+
+    def planner(name: str) -> TestClient:
+        client = new_client()
+        with unit_of_work(house.engine, write=True) as work:
+            client.cookies.set(COOKIE, identity.sign_in(work, staff[name], now=NOW))
+        return client
+
+    # Who plans the area alone decides about what was said there, from the register on; the layer itself is not theirs.
+    anna = planner("Anna")
+    entry = anna.get(f"/verwaltung/eingangsbuch/{of_area[0][0]}")
+    assert here in html.fromstring(entry.content).xpath("//main//a/@href")
+    page = anna.get(here)
+    assert [reference in words(page) for _, reference in (*of_area, of_part)] == [True, True, False]
+    assert (
+        "1 Beitrag wartet, über den andere entscheiden: wer diese Beteiligung plant. Wohnen am Mühlbach"
+        in words(page)
+    )
+    assert not html.fromstring(page.content).xpath(f"//a[@href='{itself}']")
+    assert anna.get(itself).status_code == 403
+    assert anna.post(here, data={"contribution": of_part[0], "object": "gone"}).status_code == 403
+    for each, _ in of_area:
+        assert anna.post(here, data={"contribution": each, "object": "gone"}).status_code == 303
+    done = anna.get(here)
+    assert done.status_code == 200, "also once nothing of theirs waits any more"
+    assert "Nichts zu entscheiden" not in words(done)
+    # Who plans the part alone: the same the other way round; whoever plans neither is not let in.
+    peter = planner("Peter")
+    page = peter.get(here)
+    assert of_part[1] in words(page)
+    assert "über den andere entscheiden" not in words(page)
+    assert html.fromstring(page.content).xpath(f"//a[@href='{itself}']")
+    assert planner("Olga").get(here).status_code == 403
+    assert "andere entscheiden" not in words(paula.get(here)), "who plans all of them decides about all"
 
 
 # --- services --------------------------------------------------------------------------------------
