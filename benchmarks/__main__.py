@@ -30,15 +30,18 @@ def _pages(folder: Path, quick: bool) -> Iterator[Result]:
 def _submit(folder: Path, quick: bool) -> Iterator[Result]:
     rounds, times, each = (4, 25, 10) if quick else (12, 50, 25)
     place = _sqlite(folder, "submit")
-    yield from submitting.durable(place, "SQLite", rounds=rounds, times=times)
+    bare = _sqlite(folder, "bare")
+    yield from submitting.durable(place, bare, "SQLite", rounds=rounds, times=times)
     yield from submitting.at_once(place, "SQLite", rounds=rounds // 2, seconds=1)
     yield from submitting.by_web(place, "SQLite", each=each)
     with postgresql_cluster() as server:
         place = settle(new_database(server, "submit"), folder / "postgresql")
-        yield from submitting.durable(place, "PostgreSQL", rounds=rounds, times=times)
+        bare = settle(new_database(server, "bare"), folder / "bare-postgresql")
+        yield from submitting.durable(place, bare, "PostgreSQL", rounds=rounds, times=times)
         yield from submitting.at_once(place, "PostgreSQL", rounds=rounds // 2, seconds=1)
         yield from submitting.by_web(place, "PostgreSQL", each=each)
-        place.engine.dispose()
+        for used in (place, bare):
+            used.engine.dispose()
 
 
 def _reading(folder: Path, quick: bool) -> Iterator[Result]:

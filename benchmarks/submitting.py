@@ -4,13 +4,15 @@ import itertools
 import sqlite3
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import psycopg
+from psycopg.types.json import Jsonb
 
 from benchmarks.measuring import Better, Result, Work, in_turns, milliseconds
 from benchmarks.town import HOST, TEXT, Place, served
@@ -65,8 +67,7 @@ def sqlite_rows(place: Place, table: str = "raw") -> Iterator[Work]:
 
 def postgresql_rows(place: Place, table: str = "raw") -> Iterator[Work]:
     """One raw row after the other in the same database, each durable."""
-    dsn = place.settings.database_url.replace("postgresql+psycopg:", "postgresql:")
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(_dsn(place)) as connection:
         connection.execute(_RAW.format(table, " GENERATED ALWAYS AS IDENTITY"))
         connection.commit()
 
@@ -79,12 +80,94 @@ def postgresql_rows(place: Place, table: str = "raw") -> Iterator[Work]:
         yield work
 
 
-def durable(place: Place, kind: str, *, rounds: int, times: int) -> Iterator[Result]:
-    """`submit` with its commit as a ratio to a raw durable row of the same database."""
-    for raw in (sqlite_rows if kind == "SQLite" else postgresql_rows)(place):
-        floor, subject = in_turns([raw, submitting(place)], rounds=rounds, times=times)
+def _dsn(place: Place) -> str:
+    return place.settings.database_url.replace("postgresql+psycopg:", "postgresql:")
+
+
+#: The rows of a statement with a name and an address, in the order in which they name each other.
+PARTS = ("person", "contribution", "receipt", "search_entry", "notice", "journal_entry")
+_COUNTED = ("id", "contribution_id", "submitter_id", "entry_number", "sequence")
+_DRAWN = ("access_code", "submission_key")
+
+
+def bare_rows(place: Place) -> Iterator[Work]:
+    """What `submit` writes, by the driver alone: the same rows into the same tables with all their indexes, one commit.
+
+    Nothing is asked before, checked, put together or sealed, so this is what is left if our code took no time at all. In a
+    database of its own, because it counts by itself.
+    """
+    submitting(place)()
+    with place.engine.connect() as connection:
+        patterns = [
+            dict(connection.exec_driver_sql(f"SELECT * FROM {part}").mappings().all()[-1]) for part in PARTS
+        ]
+    numbers = itertools.count(1)
+
+    def rows() -> list[list[Any]]:
+        more = next(numbers)
+        return [[_another(name, value, more) for name, value in row.items()] for row in patterns]
+
+    yield from (_by_sqlite3 if place.engine.dialect.name == "sqlite" else _by_psycopg)(place, patterns, rows)
+
+
+def _another(name: str, value: Any, more: int) -> Any:
+    """A value of the pattern as the so-manyth statement after it has it."""
+    if name in _DRAWN:
+        return f"{more:08}"
+    if name in _COUNTED and value is not None:
+        return value + more
+    return Jsonb(value) if isinstance(value, dict) else value
+
+
+def _by_sqlite3(
+    place: Place, patterns: list[dict[str, Any]], rows: Callable[[], list[list[Any]]]
+) -> Iterator[Work]:
+    statements = [
+        f"INSERT INTO {part} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+        for part, row in zip(PARTS, patterns, strict=True)
+    ]
+    with closing(sqlite3.connect(place.engine.url.database or "", isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+        def work() -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement, row in zip(statements, rows(), strict=True):
+                connection.execute(statement, row)
+            connection.execute("COMMIT")
+
+        yield work
+
+
+def _by_psycopg(
+    place: Place, patterns: list[dict[str, Any]], rows: Callable[[], list[list[Any]]]
+) -> Iterator[Work]:
+    places = itertools.count(1)
+    *before, last = (
+        f"INSERT INTO {part} ({', '.join(row)}) VALUES ({', '.join(f'${next(places)}' for _ in row)})"
+        for part, row in zip(PARTS, patterns, strict=True)
+    )
+    statement = f"WITH {', '.join(f'{PARTS[at]}_ AS ({each})' for at, each in enumerate(before))} {last}"
+    with psycopg.connect(_dsn(place), cursor_factory=psycopg.RawCursor) as connection:
+
+        def work() -> None:
+            connection.execute(statement, [value for row in rows() for value in row])
+            connection.commit()
+
+        yield work
+
+
+def durable(place: Place, other: Place, kind: str, *, rounds: int, times: int) -> Iterator[Result]:
+    """`submit` with its commit as a ratio to a raw durable row of the same database, and to its own rows without our code
+    (in the database of the `other` place)."""
+    for raw, bare in zip(
+        (sqlite_rows if kind == "SQLite" else postgresql_rows)(place), bare_rows(other), strict=True
+    ):
+        floor, subject, rows = in_turns([raw, submitting(place), bare], rounds=rounds, times=times)
         told = f"{milliseconds(subject)} beside {milliseconds(floor)}"
         yield Result(f"handing in, {kind}: raw durable rows", floor / subject, 0.3, detail=told)
+        told = f"{milliseconds(rows)} beside {milliseconds(floor)}; with ours {milliseconds(subject)}"
+        yield Result(f"its {len(PARTS)} rows without our code, {kind}", floor / rows, detail=told)
 
 
 def at_once(place: Place, kind: str, *, rounds: int, seconds: float) -> Iterator[Result]:

@@ -33,7 +33,7 @@ from consultations.documents import Document
 from consultations.notices import Notice
 from consultations.people import Person, PersonInput
 from consultations.permissions import Actor, Permission, may
-from consultations.phases import Opens, Phase, Track, phase_for, phases_as_read
+from consultations.phases import Opens, Phase, Track, phase_for, phases_asked
 from consultations.prepared import Prepared, at_once, together
 from consultations.procedures import Procedure, ProcedureState, subject_names
 from consultations.refusals import Code, Refusal
@@ -328,23 +328,18 @@ def submit(
     assert procedure.id is not None
     _check_channel(submission, procedure, by)
     received_at = submission.received_at or now
-    try:
-        submission, phase = _checked(session, submission, procedure, now, by)
-    except Refusal:
-        # What was taken in once stays taken in, whatever has been closed since.
-        earlier = by_key(session, procedure.id, submission.key)
-        if earlier:
-            return earlier
-        raise
     with together(session):
-        # Only now does nobody else hand in; somebody may have sent the same form at the same moment.
+        # From now on nobody else hands in; somebody may have sent the same form at the same moment.
         journal.hold(session, procedure.municipality_id)
         answer = _BEFORE.ask(
             session, procedure=procedure.id, submission=submission.key, wanted=procedure.municipality_id
         )
+        phases = phases_asked(session, procedure.id)
     sent_before, last_number, *end, key, person_key, notice_key = answer.fetchone()
     if sent_before is not None:
+        # What was taken in once stays taken in, whatever has been closed since.
         return session.get_one(Contribution, sent_before)
+    submission, phase = _checked(session, submission, procedure, phases(), now, by)
     number = (last_number or 0) + 1
     organisation_id = people.organisation_of(
         session, submission.person, municipality_id=procedure.municipality_id, now=now
@@ -390,18 +385,24 @@ def check(
     session: Session, submission: Submission, *, procedure: Procedure, by: Actor, now: datetime
 ) -> None:
     """Raise what `submit` would raise; nothing is written, so that nobody has to wait for it."""
+    assert procedure.id is not None
     _check_channel(submission, procedure, by)
-    _checked(session, submission, procedure, now, by)
+    _checked(session, submission, procedure, phases_asked(session, procedure.id)(), now, by)
 
 
 def _checked(
-    session: Session, submission: Submission, procedure: Procedure, now: datetime, by: Actor
+    session: Session,
+    submission: Submission,
+    procedure: Procedure,
+    phases: Sequence[Phase],
+    now: datetime,
+    by: Actor,
 ) -> tuple[Submission, Phase | None]:
     """As it is stored, and the phase it belongs to."""
     received_at = submission.received_at or now
     submission = _normalised(submission)
     _check_content(session, submission, procedure, received_at, now)
-    phase = _phase(session, submission, procedure, received_at)
+    phase = _phase(phases, submission, procedure, received_at)
     _check_person(submission, phase, by)
     return submission, phase
 
@@ -582,11 +583,9 @@ def _check_content(
 
 
 def _phase(
-    session: Session, submission: Submission, procedure: Procedure, received_at: datetime
+    phases: Sequence[Phase], submission: Submission, procedure: Procedure, received_at: datetime
 ) -> Phase | None:
     """The phase it belongs to at the moment of its receipt; whatever channel it came by."""
-    assert procedure.id is not None
-    phases = phases_as_read(session, procedure.id)
     if submission.phase is not None:
         if submission.phase.procedure_id != procedure.id:
             raise Refusal(Code.UNKNOWN_REFERENCE)

@@ -3,7 +3,7 @@
 Nobody else asks about dates. What became of a phase after it had begun (`Course`) is kept with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -281,9 +281,11 @@ def phase_of(session: Session, phase_id: int) -> Phase | None:
     return session.get(Phase, phase_id)
 
 
-def phases_as_read(session: Session, procedure_id: int) -> list[Phase]:
-    """The phases in their order, to look at and not to change: for what is handed in often."""
-    return read_objects(session, Phase, _PHASES_AS_READ, wanted=procedure_id)
+def phases_asked(session: Session, procedure_id: int) -> Callable[[], list[Phase]]:
+    """Ask for the phases in their order, to look at and not to change: for what is handed in often. Call what comes back
+    for them, after `prepared.together`."""
+    answer = _PHASES_AS_READ.ask(session, wanted=procedure_id)
+    return lambda: read_objects(session, Phase, answer)
 
 
 _phases = SQLModel.metadata.tables["phase"]

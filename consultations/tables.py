@@ -185,12 +185,12 @@ def _kept(session: Session, table: type[TableT], values: Mapping[str, Any]) -> T
     return made
 
 
-def read_objects(session: Session, table: type[TableT], question: Prepared, **values: Any) -> list[TableT]:
+def read_objects(session: Session, table: type[TableT], answer: Any) -> list[TableT]:
     """Whole rows of a table as objects that no session keeps: to look at, never to change.
 
-    `question` selects all columns in their order. A fifth of the work of reading them into the session.
+    `answer` to a question (`Prepared.ask`) that selects all columns in their order. A fifth of the work of reading them
+    into the session.
     """
-    answer = question.ask(session, **values)
     return [_object(table, _read(session, table, answer, row)) for row in answer.fetchall()]
 
 
