@@ -18,9 +18,8 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Mapped, make_transient_to_detached
-from sqlalchemy.orm.attributes import manager_of_class
-from sqlalchemy.orm.util import identity_key
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm.attributes import instance_state, manager_of_class
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session, SQLModel
@@ -178,11 +177,16 @@ def _object(table: type[TableT], values: Mapping[str, Any]) -> TableT:
 
 
 def _kept(session: Session, table: type[TableT], values: Mapping[str, Any]) -> TableT:
-    """An object of these values as if the session had read it."""
+    """An object of these values, of all columns, as if the session had read it."""
     made = _object(table, values)
-    make_transient_to_detached(made)
+    instance_state(made).key = _key(table, values)
     session.add(made)
     return made
+
+
+def _key(table: type[SQLModel], values: Mapping[str, Any]) -> Any:
+    """Under which a session keeps a row."""
+    return manager_of_class(table).mapper.identity_key_from_primary_key((values["id"],))
 
 
 def read_objects(session: Session, table: type[TableT], answer: Any) -> list[TableT]:
@@ -204,7 +208,7 @@ def find_object(session: Session, table: type[TableT], question: Prepared, **val
     if row is None:
         return None
     read = _read(session, table, answer, row)
-    known: TableT | None = session.identity_map.get(identity_key(table, read["id"]))
+    known: TableT | None = session.identity_map.get(_key(table, read))
     return _kept(session, table, read) if known is None else known
 
 

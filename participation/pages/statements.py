@@ -476,8 +476,9 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
         ]
         if not kept.files and not str(kept.data.get("text", "")).strip():
             found.append((visit.explain(Refusal(Code.EMPTY_CONTRIBUTION)), "text"))
-    if step != WORDS:
-        found += [*_who_missing(visit, kept), *_name_missing(visit, kept)]
+    if step != WORDS and not _is_everybodys(kept):
+        procedure = procedure_of(visit)
+        found += [*_who_missing(visit, procedure, kept), *_name_missing(visit, procedure, kept)]
     form = form_of(visit, step, kept)
     if not form.validate():
         found += [(visit.gettext(message), each.id) for each in form for message in each.errors]
@@ -486,11 +487,14 @@ def _problems(visit: Visit, kept: Kept, step: str) -> list[tuple[str, str | None
     return found
 
 
-def _who_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
-    """What of themselves somebody has not said to whom the phase would be open; a formal statement is everybody's."""
-    if kept.kind is Kind.COMMENT and kept.data.get("formal") == "yes":
-        return []
-    who, said = who_asked(visit, procedure_of(visit), kept), declared(kept.data)
+def _is_everybodys(kept: Kept) -> bool:
+    """Whether this is a formal statement, or is to be one: of that no phase asks who somebody is (R-3.2)."""
+    return kept.kind is Kind.STATEMENT or (kept.kind is Kind.COMMENT and kept.data.get("formal") == "yes")
+
+
+def _who_missing(visit: Visit, procedure: Procedure, kept: Kept) -> list[tuple[str, str | None]]:
+    """What of themselves somebody has not said to whom the phase would be open."""
+    who, said = who_asked(visit, procedure, kept), declared(kept.data)
     account: list[tuple[str, str | None]] = (
         [(visit.explain(Refusal(Code.ACCOUNT_REQUIRED)), None)] if who.sign_in_url else []
     )
@@ -499,11 +503,9 @@ def _who_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
     ]
 
 
-def _name_missing(visit: Visit, kept: Kept) -> list[tuple[str, str | None]]:
-    """The name that the phase asks for and nobody has given; of what is to be a formal statement none."""
-    if kept.kind is Kind.COMMENT and kept.data.get("formal") == "yes":
-        return []
-    naming = naming_asked(visit, procedure_of(visit), kept)
+def _name_missing(visit: Visit, procedure: Procedure, kept: Kept) -> list[tuple[str, str | None]]:
+    """The name that the phase asks for and nobody has given."""
+    naming = naming_asked(visit, procedure, kept)
     lacking = naming.lacks(own=str(kept.data.get("name", "")), chosen=str(kept.data.get("pseudonym", "")))
     if not lacking:
         return []
