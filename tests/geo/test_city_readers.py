@@ -5,16 +5,19 @@ import os
 import re
 import signal
 import tracemalloc
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from geo.layers import LayerProblem, LayerRead
 from geo.readers import read_layer
-from geo.readers.citygml import CityGmlFile
+from geo.readers.citygml import CityGmlFile, numbers_of
 from geo.readers.citymodel import Findings, read_buildings, read_surfaces
 from geo.readers.pieces import Pieces, cut
 from tests import servers
@@ -323,6 +326,60 @@ def test_what_a_model_gets_wrong_is_repaired_or_left_out_by_name(tmp_path: Path)
         "no_buildings",
         "Tree",
     )
+
+
+def test_a_face_counts_where_it_stands_whatever_forms_were_there_before(tmp_path: Path) -> None:
+    """What one form comes to is remembered: the same names in the same order may stand for something else."""
+    said, surface = "<gen:a><gen:value>1</gen:value></gen:a>", "bldg:WallSurface>"
+    head, *walls = re.split(f"(?=<{surface})", citygml())
+    head = head.replace("xmlns:bldg", 'xmlns:gen="http://www.opengis.net/citygml/generics/1.0" xmlns:bldg', 1)
+    walls = [wall.replace(f"<{surface}", f"<{surface}{said}", 1) for wall in walls]
+
+    def change(number: int, *changes: tuple[str, str]) -> None:
+        for before, after in changes:
+            assert before in walls[number]
+            walls[number] = walls[number].replace(before, after, 1)
+
+    def points(number: int, end: str, ends: str) -> None:
+        numbers = re.findall(r"srsDimension=.3.>([^<]*)<", walls[number])[0]
+        ring = "".join(f"<gml:pos>{point}{end}" for point in re.findall(r"\S+ \S+ \S+", numbers)) + ends
+        walls[number] = re.sub(r"<gml:posList.*?</gml:posList>", ring, walls[number], count=1)
+
+    # In a value of an attribute; beside its surface; after a reference; as single points; in one point after the other.
+    property_ends = "</bldg:lod2MultiSurface>"
+    change(1, ("</gen:value></gen:a>", ""), (property_ends, f"{property_ends}</gen:value></gen:a>"))
+    change(2, (said, f"{said}</{surface}"), (f"{property_ends}</{surface}", property_ends))
+    change(3, ("<gml:surfaceMember>", '<gml:surfaceMember xlink:href="#no"/>'), ("</gml:surfaceMember>", ""))
+    points(4, "</gml:pos>", "")
+    points(5, "", "</gml:pos>" * 5)
+    report = read(tmp_path, "".join((head, *walls))).report
+    assert report.thematic == {"GroundSurface": 3, "WallSurface": 12, "RoofSurface": 4}
+    assert report.surfaces == {"ground": 3, "wall": 10, "roof": 4}
+    assert {(each.reason, each.count, each.identifiers) for each in report.skipped} == {
+        ("interior", 1, ("haus",)),
+        ("unresolved_link", 1, ("haus",)),
+    }
+
+
+@pytest.mark.parametrize("word", ["1,2", "null", "true", '"7"', "[7]", "[]", "{}", "7],[7", "0x7"])
+def test_what_is_no_number_is_none_in_any_other_language_either(tmp_path: Path, word: str) -> None:
+    text = citygml().replace(f"{X0 + 100} {Y0 + 100} 500.0", f"{X0 + 100} {word} 500.0", 1)
+    problem = refused(tmp_path, text)
+    assert (problem.code, f"“{word}”" in str(problem.facts["detail"])) == ("broken", True)
+
+
+_DECIMALS = st.from_regex(
+    r"\A[+-]?(?:[0-9]{1,25}(?:\.[0-9]{0,25})?|\.[0-9]{1,25})(?:[eE][+-]?[0-9]{1,3})?\Z"
+) | (st.floats(0, 6e6).map("{:.3f}".format) | st.floats(allow_nan=False, allow_infinity=False).map(repr))
+
+
+@given(st.lists(st.lists(_DECIMALS, max_size=6), min_size=1, max_size=6), st.sampled_from([" ", "  ", "\n"]))
+@example([["-0", "1"], ["9" * 400]], " ")
+def test_numbers_are_the_nearest_to_what_is_written(rings: list[list[str]], between: str) -> None:
+    numbers, counts = numbers_of([between.join(ring) for ring in rings])
+    assert counts == [len(ring) for ring in rings]
+    assert numbers is not None
+    assert numbers.tobytes() == array("d", [float(word) for ring in rings for word in ring]).tobytes()
 
 
 def test_a_ring_that_never_ends_costs_its_face_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
