@@ -66,7 +66,7 @@ def _taken(
         if whole
         else "",
         # Two links that say the same would not lead to the same.
-        _at([Way(f"{way.text} ({title})", way.url) for way in whole], place),
+        _at([Way(visit.gettext("%(what)s (for the whole)", what=way.text), way.url) for way in whole], place),
     )
 
 

@@ -284,7 +284,13 @@ def test_what_is_said_about_a_place_on_the_map_of_an_area_lands_at_the_part_that
     popup, status = page.get_by_role("dialog", name="Gewählter Ort"), page.locator("[data-map-status]")
     expect(popup).to_contain_text("Das gehört zu Radweg am Bach. Was Sie sagen, kommt dort an.")
     expect(status).to_contain_text("Das gehört zu Radweg am Bach.")
-    expect(popup.get_by_role("link", name="Zu diesem Ort etwas sagen (Radfahren)")).to_be_visible()
+    expect(popup.get_by_role("link", name="Zu diesem Ort etwas sagen (zum Ganzen)")).to_be_visible()
+    inside, view = popup.bounding_box(), page.locator(".d-map__canvas").bounding_box()
+    assert inside is not None
+    assert view is not None
+    for side, size in (("x", "width"), ("y", "height")):
+        before, after = inside[side] - view[side], view[side] + view[size] - inside[side] - inside[size]
+        assert min(before, after) >= 0, "all of it in sight"
     expect(page.locator("#chosen")).to_contain_text("Das gehört zu Radweg am Bach.")
     axe(page)
     # To the west of it lies no part; in it again by keyboard, from the middle of the map.

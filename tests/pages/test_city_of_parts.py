@@ -475,7 +475,7 @@ def test_a_place_chosen_on_the_map_of_an_area_goes_to_the_part_that_it_lies_in_o
     assert there["whole"] == "Geht es um mehr als diesen Teil? Dann sagen Sie es zu „Bachquartier“:"
     assert owners(there["ways_of_whole"]) == {"bachquartier"}
     assert [each["text"] for each in there["ways_of_whole"]] == [
-        f"{each['text']} (Bachquartier)" for each in there["ways"]
+        f"{each['text']} (zum Ganzen)" for each in there["ways"]
     ]
     # Where a draft and a withdrawn part lie, and where none does.
     beside = taken(ort="10.699,48.3007")
