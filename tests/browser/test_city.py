@@ -26,6 +26,7 @@ from geo.readers.apart import read_here
 from participation import cityscape, identity, layers_import
 from participation.database import unit_of_work
 from tests import cast, scapes
+from tests.browser.steps import until
 from tests.cast import NOW, Town
 from tests.conftest import Axe, NewPage
 from tests.live import Served
@@ -396,7 +397,7 @@ def test_a_touch_table_is_used_by_keyboard_alone_up_to_the_receipt(
     walk("Absenden")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wir haben Ihre Stellungnahme erhalten")
-    page.wait_for_function("() => window.printed")
+    until(page, "window.printed")
     axe(page)
     assert handed_in(live_server).channel == "terminal"
     back = page.locator(".k-back a")

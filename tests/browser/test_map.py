@@ -26,7 +26,7 @@ from consultations.places import Layer, PlaceInput, PlaceKind
 from consultations.procedures import Procedure
 from geo.geometry import from_lonlat, from_metres, metres_of
 from tests import cast
-from tests.browser.steps import go
+from tests.browser.steps import go, until
 from tests.cast import ENDS, NOW, STARTS, Town
 from tests.conftest import Axe, NewPage
 from tests.live import LiveServer
@@ -406,7 +406,7 @@ def test_the_dark_theme_asks_for_dark_tiles_only_and_paper_is_light(hearing: Pro
     assert paper.mean() > 190
     assert paper.std() > 8
     page.goto(f"{MAP}?ansicht=plan")
-    page.wait_for_function("matchMedia('print').matches")  # a new page hears of it a moment later
+    until(page, "matchMedia('print').matches")  # a new page hears of it a moment later
     drawn = page.locator("svg.d-plan").screenshot(animations="disabled")
     plan = np.asarray(Image.open(io.BytesIO(drawn)).convert("L"))
     assert plan.mean() > 190

@@ -44,15 +44,15 @@ class Way:
 
 WAYS = {
     "BauGB": Way(
-        "development_plan", "2027-03-31", datetime(2027, 4, 2, 9, tzinfo=UTC), "BauGB §3(2) S.1",
+        "development_plan", "2027-03-31", datetime(2027, 4, 2, 9, tzinfo=UTC), "§ 3 Abs. 2 Satz 1 BauGB",
         "Stellungnahmen sollen elektronisch übermittelt werden",
     ),
     "VwVfG, new": Way(
-        "plan_approval", "2027-04-12", datetime(2027, 4, 13, 9, tzinfo=UTC), "VwVfG §73(2) S.1",
+        "plan_approval", "2027-04-12", datetime(2027, 4, 13, 9, tzinfo=UTC), "§ 73 Abs. 2 Satz 1 VwVfG",
         "Im Falle der Unzumutbarkeit einer elektronischen Erhebung",
     ),
     "VwVfG, old": Way(
-        "plan_approval_old", "2027-04-14", datetime(2027, 4, 15, 9, tzinfo=UTC), "VwVfG §73(4) (old)",
+        "plan_approval_old", "2027-04-14", datetime(2027, 4, 15, 9, tzinfo=UTC), "§ 73 Abs. 4 VwVfG (",
         "für Stellungnahmen von Vereinigungen gilt dies entsprechend",
     ),
 }  # fmt: skip
