@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 from sqlalchemy import Engine
 
 from consultations.files import FileStore
+from consultations.refusals import Code
 from participation.inspections import Inspections
 from participation.security import Limiter
 from participation.settings import Settings
@@ -78,6 +79,10 @@ class House:
     _limiter: Limiter | None = None
     _limiter_guard: threading.Lock = field(default_factory=threading.Lock)
     inspections: Inspections = field(default_factory=Inspections)
+    #: Who looks at passwords: each costs 64 MB and a core for a moment, and anybody may send any number of them at once.
+    passwords: Inspections = field(
+        default_factory=lambda: Inspections(at_once=2, places=24, full=Code.DATABASE_BUSY)
+    )
     #: How far long jobs of this process are, in per cent by job id.
     progress: dict[int, int] = field(default_factory=dict)
 
@@ -99,6 +104,7 @@ class House:
     def close(self) -> None:
         """Let go of everything that is open; what is asked for afterwards opens it again."""
         self.inspections.close()
+        self.passwords.close()
         site = self.__dict__.pop("_site_connection", None)  # see `shared_pages.house_site`
         if site is not None:
             site.close()

@@ -17,16 +17,19 @@ PLACES = 16
 
 
 class Inspections:
-    """The threads that look at uploads, and the line before them."""
+    """The threads that look at uploads (or do other work that costs much), and the line before them."""
 
-    def __init__(self, *, at_once: int = AT_ONCE, places: int = PLACES) -> None:
+    def __init__(
+        self, *, at_once: int = AT_ONCE, places: int = PLACES, full: Code = Code.UPLOADS_BUSY
+    ) -> None:
+        self._full = full
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="upload")
         self._free = threading.BoundedSemaphore(places)
 
     async def run(self, work: Callable[[], ResultT]) -> ResultT:
-        """Do work in one of the threads. Raises Refusal UPLOADS_BUSY at once where the line is full."""
+        """Do work in one of the threads. Raises Refusal UPLOADS_BUSY (or `full`) at once where the line is full."""
         if not self._free.acquire(blocking=False):
-            raise Refusal(Code.UPLOADS_BUSY)
+            raise Refusal(self._full)
         try:
             done = self._threads.submit(work)
         except BaseException:

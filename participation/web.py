@@ -40,6 +40,7 @@ from geo import loading
 from participation import i18n, identity
 from participation.database import unit_of_work
 from participation.house import House, KeptPage
+from participation.inspections import Inspections
 from participation.messages import STATUS, explain, explain_status
 from participation.sent_forms import FIELD_LIMIT, SMALL_BODY, has_parts, read_form
 from participation.settings import LANGUAGES, ROOT, Settings
@@ -468,11 +469,17 @@ class Visit:
         self.cookies_to_set.append((name, value, max_age))
 
     async def in_thread(
-        self, work: Callable[[], ResultT], *, write: bool = False, hands_in: bool = False
+        self,
+        work: Callable[[], ResultT],
+        *,
+        write: bool = False,
+        hands_in: bool = False,
+        line: Inspections | None = None,
     ) -> ResultT:
         """Run `work` in a worker thread with a unit of work of its own as `visit.session`; for `async` handlers.
 
         What it returns is committed (with `write`), what it raises is rolled back. `hands_in`: many may do so at once.
+        `line`: whose threads do it, for what costs so much that pages must not wait for many of it.
         """
         town = self.municipality_id if hands_in else None
 
@@ -480,7 +487,7 @@ class Visit:
             with unit_of_work(self.house.engine, write=write, brief=True, town=town) as self.session:
                 return work()
 
-        return await run_in_threadpool(run)
+        return await (run_in_threadpool(run) if line is None else line.run(run))
 
     def not_found(self) -> NoReturn:
         """Raises Refusal NOT_FOUND."""

@@ -123,9 +123,11 @@ async def sign_in(visit: Visit) -> Response:
         return found
 
     try:
-        known = await visit.in_thread(check)
+        known = await visit.in_thread(check, line=visit.house.passwords)
     except Refusal as refusal:
         form.form_errors.append(visit.explain(refusal))
+        if refusal.code is Code.DATABASE_BUSY:
+            return _sign_in_page(visit, form, status=503)
         if refusal.code is not Code.TOO_MANY_TRIES:
             return _sign_in_page(visit, form, status=422)
         answer = _sign_in_page(visit, form, status=429)

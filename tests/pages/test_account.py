@@ -1,5 +1,8 @@
 """Signing in and out through the front door: password, invitation, OpenID Connect, and one's list of sessions."""
 
+import asyncio
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -110,6 +113,28 @@ def test_guessing_is_stopped_and_a_right_password_does_not_help_then(client: Tes
     assert 1 <= int(answer.headers["retry-after"]) <= 600
     assert "zu viele Versuche" in text(answer)
     assert client.get("/anmelden").status_code == 200
+
+
+@once
+def test_a_crowd_that_tries_passwords_waits_in_a_line_of_its_own(client: TestClient, town: Town) -> None:
+    """A password costs 64 MB on purpose: hundreds of tries at once took two gigabytes and every thread of the pages."""
+    house, are_done = client.app.state.house, threading.Event()  # type: ignore[attr-defined]
+
+    async def crowd() -> None:
+        await asyncio.gather(*(house.passwords.run(are_done.wait) for _ in range(24)))
+
+    try:
+        others = threading.Thread(target=asyncio.run, args=(crowd(),))
+        others.start()
+        while (answer := sign_in(client)).status_code == 303:
+            time.sleep(0.01)  # they are just coming
+        assert answer.status_code == 503
+        assert "Gerade ist sehr viel los" in text(answer)
+        assert client.get("/impressum").status_code == 200
+    finally:
+        are_done.set()
+        others.join()
+    assert sign_in(client).status_code == 303
 
 
 @once
