@@ -39,6 +39,7 @@ def main(host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
+        http="participation.heads:Protocol",
         # Processes share what comes; one alone takes it as it comes.
         loop="participation.serving:Loop" if workers > 1 and sys.platform != "win32" else "auto",
         log_level="warning",
