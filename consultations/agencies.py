@@ -557,6 +557,21 @@ def works_for(session: Session, municipality_id: int, person_id: int) -> bool:
     )
 
 
+def towns_of(session: Session, person_id: int) -> set[int]:
+    """The towns for whose agencies somebody works, by their own row or by an account that keeps its requests."""
+    return set(
+        session.exec(
+            select(Agency.municipality_id)
+            .join(AgencyClerk, col(AgencyClerk.organisation_id) == Agency.organisation_id)
+            .where(
+                or_(col(AgencyClerk.person_id) == person_id, col(AgencyClerk.account_id) == person_id),
+                col(AgencyClerk.is_active),
+            )
+            .distinct()
+        ).all()
+    )
+
+
 def keep_in_account(session: Session, clerk_id: int, person_id: int, *, by: Actor, now: datetime) -> None:
     """An account shows this clerk's requests from now on; the caller has seen that its owner holds the clerk's link."""
     row = session.get_one(AgencyClerk, clerk_id)

@@ -22,7 +22,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import UniqueConstraint, delete, func
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from consultations import journal, people
+from consultations import agencies, journal, people
 from consultations.municipalities import Municipality
 from consultations.people import Person, RoleAssignment
 from consultations.permissions import PUBLIC, SYSTEM, Actor, Permission, Role, may
@@ -202,21 +202,28 @@ def change_password(
 def may_manage(session: Session, person: Person, by: Actor) -> bool:
     """Whether `by` may invite the person anew or switch their sign-in off.
 
-    Everywhere the person holds a role `by` must be administrator: else the administrator of one town could take over
-    an account that has more rights than they have themselves.
+    Everywhere the person holds a role, or answers for an agency, `by` must be administrator: else the administrator of
+    one town could take over an account that has more rights than they have themselves.
     """
     if by.label == SYSTEM.label and by.person_id is None:
         return True
     if may(by, Permission.OPERATE):
         return True
-    places = session.exec(
-        select(RoleAssignment.municipality_id).where(RoleAssignment.person_id == person.id).distinct()
-    ).all()
+    places = _places_of(session, person)
     if not places:
         return any(grant.role is Role.ADMINISTRATOR and grant.procedure_id is None for grant in by.grants)
     return all(
         place is not None and bool(may(by, Permission.ADMINISTER, municipality_id=place)) for place in places
     )
+
+
+def _places_of(session: Session, person: Person) -> set[int | None]:
+    """The towns in which somebody may do more than everybody: by a role (None: everywhere) or for an agency."""
+    assert person.id is not None
+    by_roles = session.exec(
+        select(RoleAssignment.municipality_id).where(RoleAssignment.person_id == person.id).distinct()
+    ).all()
+    return {*by_roles, *agencies.towns_of(session, person.id)}
 
 
 def _require_manager(session: Session, person: Person, by: Actor) -> None:
@@ -560,17 +567,9 @@ def identity_of_claims(
 def _is_served(session: Session, provider: Provider, person: Person) -> bool:
     if not provider.municipalities:
         return True
-    keys = session.exec(
-        select(Municipality.key)
-        .join(RoleAssignment, col(RoleAssignment.municipality_id) == Municipality.id, isouter=True)
-        .where(RoleAssignment.person_id == person.id)
-    ).all()
-    everywhere = session.exec(
-        select(RoleAssignment).where(
-            RoleAssignment.person_id == person.id, col(RoleAssignment.municipality_id).is_(None)
-        )
-    ).first()
-    return everywhere is None and all(provider.serves(key) for key in keys)
+    places = _places_of(session, person)
+    keys = session.exec(select(Municipality.key).where(col(Municipality.id).in_(places - {None}))).all()
+    return None not in places and all(provider.serves(key) for key in keys)
 
 
 def sign_out_claims(session: Session, claims: Claims, *, now: datetime) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 from starlette.requests import Request
 
-from consultations import municipalities, people
+from consultations import agencies, municipalities, people
 from consultations.journal import JournalEntry
 from consultations.municipalities import Municipality, MunicipalityInput
 from consultations.people import Person
@@ -350,6 +350,40 @@ def test_the_administrator_of_one_town_cannot_take_over_who_works_for_another(
             identity.set_active(session, cast.planner, False, by=admin, now=NOW)
     operator = actor(session, with_role(session, "Olga", Role.OPERATOR, None))
     assert identity.renew_invitation(session, made, by=operator, now=NOW)
+
+
+def test_the_administrator_of_one_town_cannot_take_over_who_answers_for_an_agency_of_another(
+    session: Session, cast: Cast, openid_provider: OpenIdProvider
+) -> None:
+    """They had only to give somebody a role of their own town: the new link chose the password of the account that
+    releases statements to the other town."""
+    wera = Person(name="Wera", email="wera@water.example", created_at=NOW)
+    session.add(wera)
+    session.flush()
+    made = identity.create_password_identity(
+        session, wera, "wera@water.example", PASSWORD, by=SYSTEM, now=NOW
+    )
+    water, _ = agencies.save(
+        session,
+        agencies.AgencyInput("Wasserwirtschaftsamt"),
+        municipality_id=cast.here.id or 0,
+        by=SYSTEM,
+        now=NOW,
+    )
+    clerk = agencies.ClerkInput("Wera", "wera@water.example", agencies.ClerkRole.RELEASES)
+    clerk_id = agencies.add_clerk(session, water, clerk, by=SYSTEM, now=NOW).id
+    agencies.keep_in_account(session, clerk_id, wera.id or 0, by=actor(session, wera), now=NOW)
+
+    people.grant(session, wera, Role.CLERK, municipality_id=cast.there.id, by=cast.stranger, now=NOW)
+    assert not identity.may_manage(session, wera, cast.stranger)
+    with refused(Code.NOT_ALLOWED):
+        identity.renew_invitation(session, made, by=cast.stranger, now=NOW)
+    theirs = provider_at(openid_provider, municipalities=["there"])
+    claims = Claims(openid_provider.url, "wera-1", "wera@water.example")
+    assert identity.identity_of_claims(session, theirs, claims, now=NOW) is None
+
+    agencies.leave_account(session, clerk_id, by=SYSTEM, now=NOW)
+    assert identity.may_manage(session, wera, cast.stranger)
 
 
 def test_an_administrator_cannot_take_over_the_operator_nor_shut_themselves_out(
