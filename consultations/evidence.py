@@ -32,7 +32,7 @@ class Finding:
 def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     """Walk through all evidence and name everything that was tampered with or lost.
 
-    Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
+    Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `version_shown_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
     (sealed in the journal, no longer there); versions of proposals `version_altered`, `version_unlinked`,
     `version_missing`; votes `ballots_altered`; answers to surveys `answer_altered`, `answer_unlinked`, `answer_missing`;
@@ -165,6 +165,13 @@ def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator
             yield Finding(subject, "decision_missing")
         elif sealed != [decision_sha256(each, redactions.get(each.redaction_id)) for each in made]:
             yield Finding(subject, "decision_altered")
+        # What the public reads is what the last decision left: no earlier version, and not what was handed in.
+        elif (
+            made
+            and row.publication == PublicationState.PUBLISHED
+            and row.redaction_id != made[-1].redaction_id
+        ):
+            yield Finding(subject, "version_shown_altered")
         shown = redactions.get(row.redaction_id) if row.redaction_id else None
         if row.publication != _publication_by(past, row) or row.place_hidden != bool(
             shown and shown.hides_place

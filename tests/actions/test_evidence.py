@@ -74,6 +74,8 @@ def test_untouched_evidence_is_clean(session: Session, store: FolderStore, town:
         ("UPDATE moderation_decision SET reason = 'insult'", ["contribution: decision_altered"]),
         ("DELETE FROM moderation_decision", ["contribution: decision_missing"]),
         ("UPDATE contribution SET publication = 'withheld' WHERE id = 2", ["contribution: publication_altered"]),
+        # The public reads again what was blacked out.
+        ("UPDATE contribution SET redaction_id = NULL WHERE id = 2", ["contribution: version_shown_altered"]),
     ],
 )  # fmt: skip
 def test_altered_rows_are_named(
