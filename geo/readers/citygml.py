@@ -12,6 +12,7 @@ import contextlib
 import marshal
 import math
 import re
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
@@ -42,7 +43,7 @@ _KIND_OF: Final[dict[str, Kind]] = {
     "GroundSurface": "ground",
     "ClosureSurface": "closure",
 }
-_BATCH: Final = 1_000
+_BATCH: Final = 300
 """Rings that are parsed together: few enough that what waits is still at hand for the processor."""
 _FORMS: Final = 1_000
 _LONGEST_FORM: Final = 60
@@ -102,6 +103,8 @@ class _Draft:
     parts: "list[_Draft]" = field(default_factory=list)
     rings: int = 0
     """How many the faces of the building and its parts have."""
+    has_untold: bool = False
+    """Whether a face was found of which only a reference may say what it is."""
 
 
 def begins_citygml(file: Delivered) -> bool:
@@ -335,8 +338,14 @@ class _Walk:
             return
         _, _, is_list, thematic, lod, kind = form
         self._findings.thematic[thematic] += 1
-        texts: list[Any] = [self._ring(ring[0]) if is_list else " ".join([each.text or "" for each in ring])]
-        face = Surface(kind, texts)
+        if is_list:
+            numbers = ring[0]
+            text: Any = numbers.text or ""
+            if len(text) > _LONGEST or numbers.get("srsDimension", "3") != "3":
+                text = self._ring(numbers)
+        else:
+            text = " ".join([each.text or "" for each in ring])
+        face = Surface(kind, [text])
         faces = self._draft.faces
         if lod in faces:
             faces[lod].append(face)
@@ -396,6 +405,7 @@ class _Walk:
         elif what != "RoofEdge" and not draft.building.outline:
             into = draft.building.outline
         kind = kind or ""
+        draft.has_untold = draft.has_untold or not kind
         shapes, has_system = self._shapes, bool(self._system or self._first_system)
         turned: set[Element] = set()
         rings: list[Any] = []
@@ -697,7 +707,7 @@ class CityGmlFile:
         if numbers is None or len(numbers) != sum(counts):
             raise self._unreadable(drafts)
         is_whole = all(face.rings for face in faces)
-        bad = not is_whole or any(count % 3 for count in counts)
+        bad = not is_whole or any(count % 3 for count in {*counts})
         ends = [*accumulate(counts, initial=0)]
         if bad:
             arrays = [
@@ -740,9 +750,7 @@ class CityGmlFile:
         kept = others.pop(best)
         if others and (left := sum(map(len, others.values()))):
             self._findings.leave_out("other_lod", building.id, left)
-        if not all(face.kind for face in kept) and (
-            told := {tuple(face.rings) for face in kept if face.kind}
-        ):
+        if draft.has_untold and (told := {tuple(face.rings) for face in kept if face.kind}):
             once = [face for face in kept if face.kind or tuple(face.rings) not in told]
             if len(once) < len(kept):
                 self._findings.leave_out("repeated_face", building.id, len(kept) - len(once))
@@ -773,16 +781,18 @@ def numbers_of(texts: list[str]) -> "tuple[np.ndarray[Any, Any] | None, list[int
     import numpy as np
 
     joined = " ".join(texts)
-    if not any(sign in joined for sign in _JSON_TOO):
-        with contextlib.suppress(ValueError, OverflowError):
+    if not any(sign in joined for sign in _JSON_TOO) and not ("-" in joined and "-0" in joined):
+        with contextlib.suppress(ValueError, OverflowError, struct.error):
             found = from_json(f"[[{'],['.join(texts).replace(' ', ',')}]]")
             counts = [*map(len, found)]
-            return np.fromiter(chain.from_iterable(found), float, sum(counts)), counts
+            numbers: Any = np.empty(sum(counts))
+            struct.pack_into(f"{len(numbers)}d", numbers, 0, *chain.from_iterable(found))
+            return numbers, counts
     return parsed(joined), [len(text.split()) for text in texts]
 
 
-_JSON_TOO: Final = ("e", "n", '"', ",", "[", "{", "-0")
-"""What would be something else in JSON than among numbers of XML: true, false, null, texts, lists; and a whole -0 loses its sign."""
+_JSON_TOO: Final = ("e", "n", '"', ",", "[", "{")
+"""What stands for more than numbers in JSON: true, false, null, texts, lists. And a whole -0 loses its sign there."""
 
 
 def parsed(text: str) -> "np.ndarray[Any, Any] | None":
