@@ -67,6 +67,17 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(
         assert not too_wide, f"{address} is wider than the screen"
 
 
+def test_very_large_text_on_the_smallest_screen_never_scrolls_sideways(new_page: NewPage, town: Town) -> None:
+    page = new_page(viewport={"width": 320, "height": 640})
+    page.goto("/")
+    page.context.add_cookies([{"name": "digilog_display", "value": "system.huge", "url": page.url}])
+    for address in (HERE, f"{HERE}/stellungnahme"):
+        page.goto(address)
+        assert page.locator("html").get_attribute("data-text-size") == "huge"
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 320, f"{address} is {wide} px wide"
+
+
 def test_plans_are_drawn_and_follow_the_chosen_colours_without_javascript(
     new_page: NewPage, town: Town
 ) -> None:
