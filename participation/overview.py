@@ -431,7 +431,7 @@ def deadline(procedure: Procedure, phases: Sequence[Phase], now: datetime, langu
 
 @dataclass(frozen=True)
 class Step:
-    """A phase in the timeline; `state` is done, current or coming."""
+    """A phase in the timeline; `state` is done, current, coming or, of a plan in force, lasting."""
 
     name: str
     begins: date | None
@@ -453,6 +453,32 @@ def formality(phase: Phase) -> str:
     return "informal" if phase.ways or phase.kind == PhaseKind.CO_CREATION.value else ""
 
 
+_MEANINGS: Mapping[str, str] = {
+    PhaseKind.AGENCIES_EARLY: N_("Authorities and neighbouring towns are asked. You need not do anything."),
+    PhaseKind.AGENCIES: N_("Authorities and neighbouring towns are asked. You need not do anything."),
+    PhaseKind.WEIGHING: N_(
+        "Each contribution is read and examined: what goes into the plan, what does not, and why?"
+    ),
+    PhaseKind.RESOLUTION: N_("The council decides on the plan and on what was said about it."),
+    PhaseKind.IN_FORCE: N_("From this day on the plan applies."),
+}
+"""What happens in phases in which citizens are not asked, for people who do not know the words of the law."""
+
+
+def _meaning(phase: Phase, now: datetime, language: str) -> str:
+    """What happens in a phase that is still of interest; empty where its planner says it, or citizens themselves are asked."""
+    if phase.note or phase.state(now) is PhaseState.OVER or phase.kind not in _MEANINGS:
+        return ""
+    return say(_MEANINGS[phase.kind], language)
+
+
+def _step_state(phase: Phase, now: datetime) -> str:
+    state = phase.state(now)
+    if phase.kind == PhaseKind.IN_FORCE.value and state is PhaseState.OPEN:
+        return "lasting"
+    return {PhaseState.COMING: "coming", PhaseState.OPEN: "current", PhaseState.OVER: "done"}[state]
+
+
 def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Step, ...]:
     """The phases in the order of their days, each with where it stands today; those without a day stay behind the one that
     the planner put before them."""
@@ -461,14 +487,15 @@ def timeline(phases: Sequence[Phase], now: datetime, language: str) -> tuple[Ste
         last = days_of(phase, now)[0] or last
         ordered.append((last, phase))
     ordered.sort(key=lambda each: each[0])
-    states = {PhaseState.COMING: "coming", PhaseState.OPEN: "current", PhaseState.OVER: "done"}
     return tuple(
         Step(
             name=phase_name(phase, language),
             begins=days_of(phase, now)[0],
             ends=days_of(phase, now)[1],
-            state=states[phase.state(now)],
-            text=" ".join([phase.note, *_notes(phase, "", language)]).strip(),
+            state=_step_state(phase, now),
+            text=" ".join(
+                [phase.note or _meaning(phase, now, language), *_notes(phase, "", language)]
+            ).strip(),
             formality=formality(phase),
         )
         for _, phase in ordered

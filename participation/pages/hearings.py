@@ -29,7 +29,7 @@ from consultations import (
     voting,
 )
 from consultations.deadlines import PhaseState, local_date
-from consultations.documents import Document, DocumentVersion, documents_of, newest_version
+from consultations.documents import Document, DocumentKind, DocumentVersion, documents_of, newest_version
 from consultations.files import MissingFile, serving_headers
 from consultations.permissions import Permission
 from consultations.phases import Opens, Phase, phases_of, phases_of_all
@@ -177,6 +177,8 @@ class FileLink:
     corrections: tuple[tuple[date, str], ...] = ()
     #: Where one reads what changed since the version before; empty where nothing can be compared.
     comparison_url: str = ""
+    #: Whether it says what became of the contributions.
+    is_result: bool = False
 
 
 @dataclass(frozen=True)
@@ -531,6 +533,7 @@ def _file_link(
             (local_date(version.uploaded_at), version.note) for version in reversed(versions[:at])
         ),
         comparison_url=_comparison_url(visit, versions),
+        is_result=document.kind == DocumentKind.RESULT.value,
     )
 
 

@@ -121,6 +121,7 @@ def attach(
     content: bytes,
     *,
     title: str = "Planzeichnung",
+    kind: DocumentKind = DocumentKind.PLAN_DRAWING,
     filename: str = "Plan Übersicht.pdf",
     media_type: str = "application/pdf",
     words: str = "",
@@ -138,7 +139,7 @@ def attach(
             procedure,
             FileFacts(kept.sha256, filename, media_type, kept.size, 3, words),
             title=title,
-            kind=DocumentKind.PLAN_DRAWING,
+            kind=kind,
             by=town.planner,
             now=now,
             document=document,
@@ -246,8 +247,41 @@ def test_the_timeline_shows_each_phase_with_its_state(client: TestClient, engine
     assert steps == [
         "Frühzeitige Beteiligung abgeschlossen 1. September 2026 bis 30. September 2026 64 Beiträge, 50 % dafür",
         "Veröffentlichung des Entwurfs läuft gerade förmlich (gesetzlich geregelt) 1. Februar 2027 bis 2. März 2027",
-        "Abwägung 100 % kommt noch",
+        "Abwägung 100 % kommt noch Jeder Beitrag wird gelesen und geprüft: Was kommt in den Plan, was nicht, und warum?",
     ]
+
+
+def test_once_it_is_over_the_page_answers_questions_and_leads_to_the_results(
+    client: TestClient, engine: Engine, town: Town, files: FileStore
+) -> None:
+    assert "So können Sie mitmachen" in text(client.get(HERE))
+    attach(
+        engine,
+        town,
+        files,
+        b"%PDF-1",
+        title="Beschluss",
+        kind=DocumentKind.RESULT,
+        words="Das Café ist kleiner.",
+    )
+    past = PhaseInput(PhaseKind.PUBLICATION, starts_on=date(2027, 1, 1), ends_on=date(2027, 2, 1))
+    change(engine, town, phases=(past, PhaseInput(PhaseKind.IN_FORCE, starts_on=date(2027, 2, 10))))
+    with unit_of_work(engine, write=True) as session:
+        publishing.conclude(
+            session, mine(session, town), by=town.planner, now=NOW, note="Das Café ist kleiner."
+        )
+    page = client.get(HERE)
+    ways = text(section(page, "ways"))
+    assert ways.startswith("Fragen und Kontakt")
+    assert "08999 1234-10" in ways
+    assert "Wir schreiben auf" not in ways, "nothing is taken down any more"
+    assert "So können Sie mitmachen" not in text(page)
+    (link,) = tree(page).xpath("//div[contains(@class, 'd-notice')]//a")
+    assert text(link) == "Beschluss"
+    assert "Das Café ist kleiner." in text(client.get(link.get("href")))
+    assert text(section(page, "steps").xpath(".//ol/li")[-1]) == (
+        "Plan in Kraft gilt jetzt ab 10. Februar 2027 Von diesem Tag an gilt der Plan."
+    )
 
 
 def test_published_contributions_are_counted_and_private_ones_are_not(
@@ -261,7 +295,10 @@ def test_published_contributions_are_counted_and_private_ones_are_not(
             )
             if number < 2:
                 contributions.set_publication(session, row, PublicationState.PUBLISHED)
-    assert "2 veröffentlichte Beiträge" in text(client.get(HERE))
+    page = client.get(HERE)
+    assert "2 veröffentlichte Beiträge" in text(page)
+    (heading,) = tree(page).xpath("//nav[@class='d-onpage']//a[@href='#contributions']")
+    assert (text(heading), len(tree(page).xpath("//h2[@id='contributions']"))) == ("Was andere sagen", 1)
 
 
 def test_a_reader_of_english_is_told_which_texts_are_german(
