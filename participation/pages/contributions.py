@@ -76,6 +76,8 @@ class ReceiptPage:
     hearing_url: str
     #: Where the receipt goes by mail; empty if no address was given.
     email: str
+    #: Where one types in the access code.
+    lookup_url: str
 
 
 def _receipt(visit: Visit, record: Record) -> ReceiptContext:
@@ -163,6 +165,7 @@ def receipt(visit: Visit) -> Response:
         pdf_url=visit.url("receipt_pdf", token=token),
         hearing_url=visit.url("hearing", slug=record.procedure.slug),
         email=record.person.email if record.person else "",
+        lookup_url=visit.url("lookup"),
     )
     return visit.render("contributions/receipt.html", content)
 

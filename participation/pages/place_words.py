@@ -21,13 +21,17 @@ PLACE_KINDS: Mapping[str, str] = {
 }
 
 
+#: Up to how far from a street something is at the street itself (metres): nobody measures the width of a street.
+BESIDE = 10
+
+
 def where_in_words(visit: Visit, found: Whereabouts) -> str:
     """ "Innenstadt, 40 m from Färbergasse", as far as it is known."""
     near = ""
     if found.near:
         near = (
             visit.gettext("%(metres)s m from %(name)s", metres=found.metres, name=found.near)
-            if found.metres > 0
+            if found.metres > BESIDE
             else found.near
         )
     return ", ".join(part for part in (found.district, near) if part)

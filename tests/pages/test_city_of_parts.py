@@ -446,11 +446,11 @@ def test_the_map_and_the_lists_of_an_area_show_what_was_published_of_its_parts(q
         assert f"/beteiligungen/bachweg/beitraege/{part}" in data, address
         assert "Damit vorbei" not in data, address
     listed = quarter.get("bachquartier/beitraege")
-    assert "Was zu ihren Teilen gesagt wurde, ist dabei." in listed
-    assert "Was zu ihren Teilen gesagt wurde" not in quarter.get("bachweg/beitraege")
+    assert "Was zu den einzelnen Teilen gesagt wurde, ist dabei." in listed
+    assert "Was zu den einzelnen Teilen gesagt wurde" not in quarter.get("bachweg/beitraege")
     for slug, named in (("bachquartier", True), ("bachweg", False)):
         page = quarter.get(f"{slug}/vorschlaege")
-        assert ("Vorschläge zu ihren Teilen sind dabei" in page) is named
+        assert ("Vorschläge zu den einzelnen Teilen sind dabei" in page) is named
         assert ("Beides meldet nur Vorschläge zum Ganzen" in page) is named
     assert f"{feed['total']} Beiträge" in listed
 

@@ -100,6 +100,7 @@ def test_the_receipt_says_what_when_and_what_comes(
         assert expected in shown
     code = "".join(html.fromstring(answer.content).xpath("//*[@class='d-code__group']/text()"))
     assert code == record.contribution.access_code
+    assert html.fromstring(answer.content).xpath("//div[@class='d-receipt']//a/@href")[0] == "/beitrag"
     assert answer.headers["cache-control"] == "no-store"
     document = client.get(f"{address}/beleg.pdf")
     assert document.headers["content-type"] == "application/pdf"

@@ -296,10 +296,15 @@ def test_the_list_is_narrowed_to_a_place(
     add_layer(session, town, house, tmp_path)
     say(session, town, title="Ganz nah")
     say(session, town, title="Weit weg", located=from_lonlat(LON, LAT + 0.03))
+    x, y = metres_of(LON, LAT)
+    at_it = from_metres(shapely.Point(x, y + 26))
+    say(session, town, title="Auf der Straße", located=at_it)
     near = client.get(f"{LIST}?suche=färbergasse&sortierung=nearest").text
     assert "Ganz nah" in near
     assert "Weit weg" not in near
     assert "30 m bis Färbergasse" in near
+    assert "4 m bis" not in near, "nobody measures the width of a street"
+    assert re.search(r">\s*Färbergasse\s*<", near)
     wider = client.get(f"{LIST}?suche=färbergasse&umkreis=5000&sortierung=nearest").text
     assert wider.index("Ganz nah") < wider.index("Weit weg")
     unknown = client.get(f"{LIST}?suche=Nirgendwo").text

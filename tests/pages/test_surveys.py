@@ -99,6 +99,9 @@ def test_a_survey_is_answered_changed_and_withdrawn_without_an_account(
     assert "Umfrage beantworten" in client.get("/beteiligungen").text
     asked = client.get(HERE)
     assert "informell" in asked.text
+    assert "dann fehlt in der Zählung eine Nummer" in asked.text, (
+        "question 2 waits for an answer to question 1"
+    )
     assert "Do you live by the Mühlbach?" in client.get(f"/en{HERE}").text
     assert client.get(f"{HERE}/ergebnis").status_code == 404, "nobody is steered by numbers"
 

@@ -274,6 +274,7 @@ def test_with_accounts_alone_in_both_languages_and_what_is_said_when_it_does_not
     english = tree_of(client.get(f"/en{there}"))
     assert "Which first?" in english.xpath("string(//h1)")
     assert "Zählweise nach Borda" in words(client.get(there))
+    assert "Sie haben kein Konto? Fragen Sie uns" in words(client.get(there))
 
     ballot = clerk.post(there, data={"do": "start", "way": "account"})
     assert tree_of(ballot).xpath("//select[@name='mark-1']/option/@value") == ["", "1", "2"]
