@@ -579,7 +579,11 @@ def endpoint(page: Page, house: House, *, draws: bool = False) -> Callable[[Requ
             if inspect.iscoroutinefunction(page.handler):
                 response = await _handle_waiting(page, house, request, token, form)
             else:
-                response = await run_in_threadpool(_handle, page, house, request, token, form)
+                # A cookie that anybody can make up is enough for a page of one's own: it stands in the same line.
+                line = house.long_makers if page.long else None
+                response = await anyio.to_thread.run_sync(
+                    _handle, page, house, request, token, form, limiter=line
+                )
         finally:
             await form.close()
         return await _sent_once(page, request, token, response)
@@ -604,9 +608,9 @@ async def _make_shared(
         )
         return response, finished(response) if is_for_all else None
 
-    line = house.long_makers if page.long else house.makers
+    line = house.long_makers if page.long else None if draws else house.makers
     try:
-        response, kept = await anyio.to_thread.run_sync(make, limiter=None if draws else line)
+        response, kept = await anyio.to_thread.run_sync(make, limiter=line)
         if kept is not None:
             house.keep(key, kept)
             return send_kept(request, kept)

@@ -166,7 +166,7 @@ class _Asked:
         return self.chosen.fields() or {OWN: TODAY}
 
 
-@page("/beteiligungen/{slug}/schatten", name="sunlight", may=Permission.READ_PUBLIC, shared=True)
+@page("/beteiligungen/{slug}/schatten", name="sunlight", may=Permission.READ_PUBLIC, shared=True, long=True)
 def sunlight(visit: Visit) -> Response:
     """Sun and shadow of a plan. Understands `variante` (an id, or `heute`), the same for each of its parts (`field_of`),
     `tag` (a day) and `uhr` (a time)."""
@@ -271,7 +271,13 @@ def _columns(visit: Visit, asked: _Asked) -> tuple[str, ...]:
     return tuple(titled(visit, group, row) for group in asked.groups for row in group.rows)
 
 
-@page("/beteiligungen/{slug}/schatten.json", name="sunlight_feed", may=Permission.READ_PUBLIC, shared=True)
+@page(
+    "/beteiligungen/{slug}/schatten.json",
+    name="sunlight_feed",
+    may=Permission.READ_PUBLIC,
+    shared=True,
+    long=True,
+)
 def sunlight_feed(visit: Visit) -> Response:
     """The same moment for the script: the picture, the words, and the shadows as areas in metres from the origin of
     the scene (`before`, `after`, `new`: lists of polygons, each a list of rings of [east, north]).

@@ -1,5 +1,6 @@
 """A plan in three dimensions and its shadows: what pages say without a picture, and what the picture is made of."""
 
+import asyncio
 import base64
 import json
 import re
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import httpx2
 import numpy as np
 import pytest
 import shapely
+from anyio import CapacityLimiter
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from pydantic import SecretStr
@@ -113,6 +116,33 @@ def test_the_page_says_in_words_what_the_picture_shows(place: Place) -> None:
     assert "9 m niedriger" in page
     assert "unsafe" not in place.client.get(f"{place.path}/3d").headers["content-security-policy"]
     assert place.path + "/3d" in place.get()  # the consultation links to it
+
+
+@pytest.mark.parametrize("cookie", ["", f"{identity.COOKIE}=made-up"])
+@pytest.mark.parametrize("path", ["/schatten", "/schatten.json", "/vergleich"])
+def test_what_takes_seconds_to_count_waits_in_a_line_of_its_own(place: Place, path: str, cookie: str) -> None:
+    """Forty shadows of forty days, asked for at once, kept everybody from the server for more than a minute."""
+    app: Any = place.client.app
+
+    async def run() -> int:
+        app.state.house.long_makers = line = CapacityLimiter(0)
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://auenfurt.localhost") as client:
+            asked = client.get(
+                f"{place.path}{path}?tag=2029-05-0{len(path) % 9 + 1}", headers={"cookie": cookie}
+            )
+            long_one = asyncio.create_task(asked)
+            done, _ = await asyncio.wait({long_one}, timeout=0.5)
+            assert not done
+            assert (await client.get("/impressum")).status_code == 200
+            line.total_tokens = 1
+            return (await long_one).status_code
+
+    before = app.state.house.long_makers
+    try:
+        assert asyncio.run(run()) == 200
+    finally:
+        app.state.house.long_makers = before
 
 
 def test_the_scene_holds_every_building_once_and_nothing_from_elsewhere(place: Place) -> None:
