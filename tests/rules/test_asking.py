@@ -1,13 +1,22 @@
 """Other servers that do whatever they like: nobody waits for them for ever."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from participation import asking
 from participation.asking import Unanswered, answer_to
 from participation.probes import PAGE_OCTETS, Prober, Read, Target
 from tests.cast import NOW
@@ -25,8 +34,11 @@ def server() -> Iterator[Callable[[Talk], str]]:
             def answer() -> None:
                 while not is_over.is_set():
                     with suppress(OSError), closing(listening.accept()[0]) as came:
-                        came.recv(1000)
                         talk(came)
+                        # What nobody has read would break the connection off.
+                        came.shutdown(socket.SHUT_WR)
+                        while came.recv(1000):
+                            pass
 
             threading.Thread(target=answer, daemon=True).start()
             return f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -107,3 +119,48 @@ def test_a_probe_reads_no_more_of_a_document_than_there_is_and_of_a_page_only_so
     assert known == {}
     # What waits in the buffers of both sides comes on top.
     assert all(octets < PAGE_OCTETS + 20_000_000 for octets in sent)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Key and certificate of localhost, signed by itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    today = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signed.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+def test_encrypted_it_is_asked_only_if_its_certificate_is_known(
+    server: Callable[[Talk], str], certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    asked: list[bytes] = []
+
+    def talk(came: socket.socket) -> None:
+        with context.wrap_socket(came, server_side=True) as line:
+            asked.append(line.recv(1000))
+            line.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsafe")
+
+    url = server(talk).replace("http://127.0.0.1", "https://localhost") + "/wms?LAYERS=dop"
+    with pytest.raises(Unanswered, match="certificate"):
+        read_all(url, 5)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    asking._trusted.cache_clear()
+    assert read_all(url, 5) == b"safe"
+    asking._trusted.cache_clear()
+    [question] = asked
+    assert question.startswith(b"GET /wms?LAYERS=dop HTTP/1.1\r\n")
+    assert b"Host: localhost:" in question
