@@ -44,7 +44,7 @@ _KIND_OF: Final[dict[str, Kind]] = {
     "ClosureSurface": "closure",
 }
 _BATCH: Final = 300
-"""Rings that are parsed together: few enough that what waits is still at hand for the processor."""
+"""Faces whose rings are parsed together: few enough that what waits is still at hand for the processor."""
 _FORMS: Final = 1_000
 _LONGEST_FORM: Final = 60
 """Forms of boundaries that are remembered, and names of each: what comes after, or is longer, is looked at every time."""
@@ -101,8 +101,8 @@ class _Draft:
     turned: list[Surface] = field(default_factory=list)
     """Faces that are to be seen from the other side."""
     parts: "list[_Draft]" = field(default_factory=list)
-    rings: int = 0
-    """How many the faces of the building and its parts have."""
+    count: int = 0
+    """How many faces were found of the building and its parts."""
     has_untold: bool = False
     """Whether a face was found of which only a reference may say what it is."""
 
@@ -239,6 +239,7 @@ class _Walk:
             raise LayerProblem("broken", feature=identifier, detail="nested too deeply") from None
         if self._links:
             self._link(element)
+        self._whole.count = len(self._areas)
         self.last = identifier
         return self._whole, self._own_system or self._system or self._first_system
 
@@ -352,7 +353,6 @@ class _Walk:
         else:
             faces[lod] = [face]
         self._areas.append((area, face))
-        self._whole.rings += 1
 
     def _form(self, tags: tuple[str, ...]) -> "_Form | None":
         """What an element comes to that has these names, its own and those of all within, in this order, if its first child
@@ -417,7 +417,6 @@ class _Walk:
                     self._links.append((target, kind))
             elif shape == "posList":
                 rings.append(self._ring(each))
-                whole.rings += 1
             elif shape == "LinearRing":
                 start = len(rings)
             elif shape == "area":
@@ -440,10 +439,8 @@ class _Walk:
                     rings[-1] += " " + (each.text or "")
                 else:
                     rings.append(each.text or "")
-                    whole.rings += 1
             elif shape == "coordinates":
                 rings.append((each.text or "").replace(",", " "))
-                whole.rings += 1
             elif each.get("orientation") == "-":  # counts for all that is within
                 turned.update(each.iter())
 
@@ -658,13 +655,13 @@ class CityGmlFile:
     def _whole(self, drafts: Iterator[tuple[_Draft, str]]) -> Iterator[Source]:
         """Buildings with their coordinates, many parsed at once."""
         waiting: list[tuple[_Draft, str]] = []
-        rings = 0
+        count = 0
         for draft, system in drafts:
             waiting.append((draft, system))
-            rings += draft.rings
-            if rings >= _BATCH:
+            count += draft.count
+            if count >= _BATCH:
                 yield from self._finished(waiting)
-                waiting, rings = [], 0
+                waiting, count = [], 0
         yield from self._finished(waiting)
 
     def _drafts(self, file: _Readable, walk: _Walk) -> Iterator[tuple[_Draft, str]]:
