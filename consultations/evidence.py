@@ -35,7 +35,7 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `version_shown_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
     (sealed in the journal, no longer there); versions of proposals `version_altered`, `version_unlinked`,
-    `version_missing`; votes `ballots_altered`; answers to surveys `answer_altered`, `answer_unlinked`, `answer_missing`;
+    `version_missing`; votes `ballots_altered`, `vote_reopened`; answers to surveys `answer_altered`, `answer_unlinked`, `answer_missing`;
     those of `evidence_of_publication`; files `file_missing`, `file_altered`.
     Memory is bounded by `BATCH` rows; every file is read once.
     """
@@ -49,6 +49,8 @@ def examine(session: Session, files: FileStore) -> Iterator[Finding]:
         *survey_answers.examine(session),
         *publication.frozen_documents(session),
         *publication.all_certificates(session),
+        *publication.announcements(session),
+        *publication.official_answers(session),
         *publication.late_decisions(session),
     ):
         yield Finding(subject, problem)
@@ -241,10 +243,20 @@ def _files(session: Session, files: FileStore) -> Iterator[Finding]:
     ).all():
         hashes.setdefault(sha256, f"publication_act:{act_id}")
     for sha256, subject in hashes.items():
-        if not files.exists(sha256):
-            yield Finding(subject, "file_missing")
-        elif not files.verify(sha256):
-            yield Finding(subject, "file_altered")
+        try:
+            problem = (
+                "file_missing"
+                if not files.exists(sha256)
+                else "file_altered"
+                if not files.verify(sha256)
+                else ""
+            )
+        except (
+            ValueError
+        ):  # somebody wrote something else than a hash into the row: all others are still looked at
+            problem = "file_missing"
+        if problem:
+            yield Finding(subject, problem)
 
 
 @dataclass(frozen=True)

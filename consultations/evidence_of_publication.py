@@ -1,12 +1,16 @@
-"""Does the proof of publications still stand? Frozen documents, certificates, decisions about late statements, layers."""
+"""Does what was published still stand? Frozen documents, certificates, announcements, official answers and what became of
+them, decisions about late statements, layers."""
 
+import hashlib
 from collections.abc import Iterator
 
 from sqlmodel import Session, col, select
 
-from consultations import certificates
+from consultations import certificates, evaluation, implementation
+from consultations.announcements import Announcement, PublicationAct
 from consultations.certificates import Certificate
 from consultations.documents import DocumentVersion
+from consultations.evaluation import Answer
 from consultations.frozen import FrozenDocument
 from consultations.implementation import ImplementationEntry
 from consultations.journal import JournalEntry
@@ -96,6 +100,59 @@ def late_decisions(session: Session) -> Iterator[Problem]:
             yield entry.subject, "late_decision_altered"
     for subject, _number in sorted(set(made) - sealed):
         yield subject, "late_decision_altered"
+
+
+def announcements(session: Session) -> Iterator[Problem]:
+    """Acts of publication against the journal, and with those of this website the text that it showed.
+
+    `publication_act_altered`, `publication_act_missing`, `announcement_altered`.
+    """
+    for entry in _entries(session, "publication_act_recorded"):
+        sealed, subject = entry.facts, f"publication_act:{entry.facts['act']}"
+        act = session.get(PublicationAct, int(sealed["act"]))
+        if act is None:
+            yield subject, "publication_act_missing"
+            continue
+        told = (act.announcement_id, act.medium, act.day.isoformat(), act.issue, act.sha256)
+        if told != tuple(sealed[name] for name in ("announcement", "medium", "day", "issue", "sha256")):
+            yield subject, "publication_act_altered"
+        elif act.sha256 and not act.filename:
+            version = session.get_one(Announcement, act.announcement_id)
+            if hashlib.sha256(version.text.encode()).hexdigest() != act.sha256:
+                yield f"announcement:{version.id}", "announcement_altered"
+
+
+def official_answers(session: Session) -> Iterator[Problem]:
+    """Published answers to proposals, and what was told of their way to being built, against what the journal sealed.
+
+    `official_answer_altered` (also: published without an entry), `official_answer_missing`, `implementation_altered`,
+    `implementation_missing`.
+    """
+    sealed: set[tuple[int, int]] = set()
+    for entry in _entries(session, "answer_published"):
+        proposal_id, number = int(entry.subject.partition(":")[2]), int(entry.facts["number"])
+        sealed.add((proposal_id, number))
+        answer = session.exec(
+            select(Answer).where(Answer.proposal_id == proposal_id, Answer.number == number)
+        ).first()
+        if answer is None or answer.published_at is None:
+            yield entry.subject, "official_answer_missing"
+        elif evaluation.seal(answer) != entry.facts["sha256"]:
+            yield entry.subject, "official_answer_altered"
+    for proposal_id, number in session.exec(
+        select(Answer.proposal_id, Answer.number).where(col(Answer.published_at).is_not(None))
+    ):
+        if (proposal_id, number) not in sealed:
+            yield f"proposal:{proposal_id}", "official_answer_altered"
+    for verb in ("implementation_told", "implementation_taken_back"):
+        for entry in _entries(session, verb):
+            told = session.get(ImplementationEntry, int(entry.facts["entry"]))
+            if told is None:
+                yield f"implementation:{entry.facts['entry']}", "implementation_missing"
+            elif any(
+                entry.facts.get(name, value) != value for name, value in implementation.sealed(told).items()
+            ):
+                yield f"implementation:{told.id}", "implementation_altered"
 
 
 def files(session: Session) -> Iterator[tuple[str, str]]:

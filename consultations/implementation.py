@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Column, Index
@@ -291,11 +292,20 @@ def take_back(
 def _note(
     session: Session, proposal: Proposal, row: ImplementationEntry, verb: str, *, by: Actor, now: datetime
 ) -> None:
-    proposals.note(
-        session, proposal, verb, by=by, now=now, entry=row.id, kind=row.kind, state=row.state, amount=row.amount,
-        cancels=row.cancels_id,
-        sha256=journal.digest([row.title, row.words, row.address, row.picture_sha256, row.picture_words]),
-    )  # fmt: skip
+    proposals.note(session, proposal, verb, by=by, now=now, entry=row.id, **sealed(row))
+
+
+def sealed(row: ImplementationEntry) -> dict[str, Any]:
+    """What the journal keeps of an entry: what it says as a digest."""
+    words = [row.title, row.words, row.address, row.picture_sha256, row.picture_words]
+    return {
+        "kind": row.kind,
+        "day": row.day.isoformat() if row.day else None,
+        "state": row.state,
+        "amount": row.amount,
+        "cancels": row.cancels_id,
+        "sha256": journal.digest(words),
+    }
 
 
 # --- reading ----------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from consultations.cocreation import Authoring, Opening
 from consultations.contributions import CODE_ALPHABET, Contribution
 from consultations.counting import FaultKind, Marks, VoteKind
 from consultations.deadlines import PhaseState
+from consultations.journal import JournalEntry
 from consultations.permissions import Actor
 from consultations.phases import Phase
 from consultations.procedures import PUBLIC_STATES, Procedure, ProcedureState
@@ -654,10 +655,18 @@ def published_list(session: Session, vote: Vote) -> bytes:
 
 
 def examine(session: Session) -> Iterator[tuple[str, str]]:
-    """The closed votes whose list of ballots, or count, is no longer what the journal sealed: subject and problem."""
-    for vote in session.exec(
-        select(Vote).where(Vote.state == VoteState.CLOSED.value).order_by(col(Vote.id))
+    """The closed votes whose list of ballots, or count, is no longer what the journal sealed (`ballots_altered`), and those
+    that the journal says were counted, but that are not (`vote_reopened`): subject and problem."""
+    known = session.exec(select(Vote).order_by(col(Vote.id))).all()
+    closed = [vote for vote in known if vote.state == VoteState.CLOSED.value]
+    # Nothing leads back from the count: what was counted and is open again, or gone, was made so by hand.
+    counted = {f"vote:{vote.id}" for vote in closed}
+    for subject in session.exec(
+        select(JournalEntry.subject).where(JournalEntry.verb == "vote_closed").order_by(col(JournalEntry.id))
     ).all():
+        if subject not in counted:
+            yield subject, "vote_reopened"
+    for vote in closed:
         sealed = next(
             (
                 entry.facts

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from consultations import announcements, checks, evidence, filing, journal, procedures, publishing, releases
@@ -280,3 +282,26 @@ def test_proofs_are_held_against_the_store(session: Session, town: Town, tmp_pat
     acts = announcements.acts_of(session, phase.id or 0)
     assert problems[f"publication_act:{acts[0].id}"] == "file_missing"
     assert f"publication_act:{acts[1].id}" not in problems  # the text on this website is its own proof
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("UPDATE announcement SET text = 'Bis gestern.'", "announcement_altered"),
+        ("UPDATE publication_act SET day = '2027-01-09'", "publication_act_altered"),
+        ("UPDATE publication_act SET sha256 = ''", "publication_act_altered"),
+        ("DELETE FROM publication_act", "publication_act_missing"),
+    ],
+)
+def test_verify_finds_announcements_that_were_made_others_by_hand(
+    session: Session, town: Town, tmp_path: Path, tampering: str, found: str
+) -> None:
+    procedure, phase = planned(session, town)
+    announce(session, town, procedure, phase)
+    session.commit()
+    store = FolderStore(tmp_path)
+    told = {"announcement_altered", "publication_act_altered", "publication_act_missing"}
+    assert not told & {each.problem for each in evidence.examine(session, store)}
+    session.connection().execute(text(tampering))
+    session.expire_all()
+    assert found in {each.problem for each in evidence.examine(session, store)}

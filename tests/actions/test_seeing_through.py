@@ -5,16 +5,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
 from consultations import (
     changes,
     digests,
     evaluation,
+    evidence,
     filing,
     following,
     happenings,
@@ -32,6 +34,7 @@ from consultations.cocreation import Evaluation, Outcome
 from consultations.contributions import Contribution, Kind
 from consultations.documents import DocumentKind, FileFacts
 from consultations.evaluation import AnswerInput, Criterion, Grade
+from consultations.files import FolderStore
 from consultations.following import ConsentAct, Rhythm, State, Subscription
 from consultations.implementation import EntryInput, EntryKind, MilestoneState, Picture
 from consultations.moderation import Action, Decision, Reason
@@ -427,6 +430,33 @@ def test_from_the_answer_to_the_built_thing(session: Session, town: Town) -> Non
     assert "Fundamente" not in {news.facts.get("title") for news in told}
     entry = EntryInput(EntryKind.NEWS, title="x")
     refused(Code.NOT_ALLOWED, lambda: implementation.tell(session, key, entry, by=town.clerk, now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("UPDATE proposal_answer SET reason = 'Nein.'", "official_answer_altered"),
+        ("UPDATE proposal_answer SET published_at = NULL", "official_answer_missing"),
+        ("UPDATE proposal_answer SET number = 7", "official_answer_altered"),
+        ("UPDATE implementation_entry SET amount = 30", "implementation_altered"),
+        ("UPDATE implementation_entry SET day = '2028-01-01'", "implementation_altered"),
+        ("UPDATE implementation_entry SET title = 'Nichts'", "implementation_altered"),
+        ("DELETE FROM implementation_entry", "implementation_missing"),
+    ],
+)
+def test_verify_finds_what_the_town_made_of_its_answer_by_hand(
+    session: Session, town: Town, tmp_path: Path, tampering: str, found: str
+) -> None:
+    proposal = propose(session, town)
+    answered(session, town, proposal)
+    entry = EntryInput(EntryKind.MONEY, title="Fundamente", amount=3_000, day=NOW.date())
+    implementation.tell(session, proposal.contribution_id, entry, by=town.planner, now=NOW)
+    session.commit()
+    store = FolderStore(tmp_path)
+    assert list(evidence.examine(session, store)) == []
+    session.connection().execute(text(tampering))
+    session.expire_all()
+    assert found in {each.problem for each in evidence.examine(session, store)}
 
 
 def test_who_waits_for_it_is_told_by_the_way_they_came(session: Session, town: Town) -> None:

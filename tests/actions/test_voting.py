@@ -427,6 +427,11 @@ def test_nobody_sees_a_ballot_before_the_end_and_everybody_can_count_them_afterw
     assert [
         (each.subject, each.problem) for each in evidence.examine(session, store) if "vote" in each.subject
     ] == [(f"vote:{vote.id}", "ballots_altered")]
+    session.connection().execute(text("UPDATE vote SET state = 'ready'"))
+    session.expire_all()
+    assert [
+        (each.subject, each.problem) for each in evidence.examine(session, store) if "vote" in each.subject
+    ] == [(f"vote:{vote.id}", "vote_reopened")]
 
 
 def test_accounts_vote_once_and_say_what_a_limit_asks(session: Session, town: Town) -> None:
