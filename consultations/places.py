@@ -1,5 +1,6 @@
 """Named places and map layers of a municipality: what an address search finds and what a map can show."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -118,6 +119,15 @@ def fold(name: str) -> str:
     lowered = name.casefold().replace("str.", "strasse").replace("-", " ")
     table = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
     return " ".join(lowered.translate(table).split())
+
+
+def in_order(name: str) -> tuple[tuple[str, int], ...]:
+    """Where an address stands in a list: by its folded name, and numbers by their size (3 before 11)."""
+    return tuple(
+        (words, int(number or 0))
+        for words, number in re.findall(r"([^0-9]*)([0-9]*)", fold(name))
+        if words or number
+    )
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def city(visit: Visit) -> Response:
     scape = scape_of(visit, procedure)
     groups, elsewhere = groups_here(visit, procedure)
     named = sorted(
-        {each.label: each for each in scape.made.near if each.label}.values(), key=lambda each: places.fold(each.label)
+        {each.label: each for each in scape.made.near if each.label}.values(), key=lambda each: places.in_order(each.label)
     )  # fmt: skip
     slug = procedure.slug
     data = {

@@ -124,7 +124,7 @@ def _offered(visit: Visit, groups: Sequence[Group], scape: Cityscape) -> _Offere
         if bodies is not None:
             found |= {_value(variant.id, each.id): each for each in cityscape.buildings_in(bodies)}
     named = [each for each in scape.made.near if each.label and not each.parent]
-    return found | {each.id: each for each in sorted(named, key=lambda each: places.fold(each.label))}
+    return found | {each.id: each for each in sorted(named, key=lambda each: places.in_order(each.label))}
 
 
 def _choices(visit: Visit, groups: Sequence[Group], offered: _Offered) -> Sequence[SelectChoice]:

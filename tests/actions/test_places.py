@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from consultations import journal, nearby, places, procedures
-from consultations.places import Layer, LayerRole, Place, PlaceInput, PlaceKind, fold
+from consultations.places import Layer, LayerRole, Place, PlaceInput, PlaceKind, fold, in_order
 from consultations.procedures import Procedure
 from geo.geometry import Located, degrees_of, from_lonlat, metres_of, read_geojson_geometry
 from tests import cast
@@ -74,6 +74,13 @@ def found(session: Session, town: cast.Town, words: str, **how: object) -> list[
 )
 def test_names_are_compared_as_people_type_them(typed: str, folded: str) -> None:
     assert fold(typed) == folded
+
+
+def test_house_numbers_stand_in_the_order_of_numbers() -> None:
+    street = ["Am Anger", "Übergang 2", "Badgasse 2", "Badgasse 11", "Badgasse 2a", "Badgasse 1", "7 Linden"]
+    assert sorted(street, key=in_order) == [
+        "7 Linden", "Am Anger", "Badgasse 1", "Badgasse 2", "Badgasse 2a", "Badgasse 11", "Übergang 2",
+    ]  # fmt: skip
 
 
 def test_beginnings_come_before_middles_and_each_in_alphabetical_order(
