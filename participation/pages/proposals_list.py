@@ -288,7 +288,7 @@ def similar(visit: Visit) -> Response:
     entries = published.by_ids(visit.session, procedure.id or 0, [each.proposal_id for each in found])
     told = [
         {
-            "title": entry.heading,
+            "title": f"{entry.heading} ({entry.reference})",
             "url": visit.url("proposal", slug=procedure.slug, reference=entry.reference),
         }
         for entry in entries

@@ -506,7 +506,10 @@ def _similar(visit: Visit, procedure: Procedure, kept: Kept) -> tuple[tuple[str,
     found = proposal_lists.similar(visit.session, procedure.id or 0, words, place=place)
     entries = published.by_ids(visit.session, procedure.id or 0, [each.proposal_id for each in found])
     return tuple(
-        (entry.heading, visit.url("proposal", slug=procedure.slug, reference=entry.reference))
+        (
+            f"{entry.heading} ({entry.reference})",
+            visit.url("proposal", slug=procedure.slug, reference=entry.reference),
+        )
         for entry in entries
     )
 

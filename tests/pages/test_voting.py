@@ -106,6 +106,8 @@ def test_a_vote_from_the_letter_to_the_result(
     assert "Was zuerst?" in words(client.get(HERE))
     proposal = client.get(f"{HERE}/vorschlaege/ID-0001")
     assert "steht zur Wahl" in words(proposal)
+    assert "Andere Worte hat niemand vorgeschlagen." in words(proposal), "and nobody can any more"
+    assert words(proposal).count("Text steht fest") == 2, "once as a heading, once in its sentence"
     page = client.get(there)
     assert "beratend" in words(page)
     # It can be followed alone: chosen already, named where it is ended, and readable as a feed without an address.
