@@ -243,20 +243,20 @@ def _files(session: Session, files: FileStore) -> Iterator[Finding]:
     ).all():
         hashes.setdefault(sha256, f"publication_act:{act_id}")
     for sha256, subject in hashes.items():
-        try:
-            problem = (
-                "file_missing"
-                if not files.exists(sha256)
-                else "file_altered"
-                if not files.verify(sha256)
-                else ""
-            )
-        except (
-            ValueError
-        ):  # somebody wrote something else than a hash into the row: all others are still looked at
-            problem = "file_missing"
+        problem = _problem_of(files, sha256)
         if problem:
             yield Finding(subject, problem)
+
+
+def _problem_of(files: FileStore, sha256: str) -> str:
+    try:
+        if not files.exists(sha256):
+            return "file_missing"
+        return "" if files.verify(sha256) else "file_altered"
+    except (
+        ValueError
+    ):  # somebody wrote something else than a hash into the row: all others are still looked at
+        return "file_missing"
 
 
 @dataclass(frozen=True)

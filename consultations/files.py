@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -130,10 +131,15 @@ def _disk_full_is_a_refusal() -> Iterator[None]:
 
 
 class FolderStore:
-    """Files in a folder: `ab/abcdef…`, readable by nobody but the server. A `FileStore`."""
+    """Files in a folder: `ab/abcdef…`, readable by nobody but the server. A `FileStore`.
 
-    def __init__(self, path: Path) -> None:
+    `reserve`: octets of the disk that files leave free. Whoever fills it with files from afar keeps nobody from handing in
+    words, which are small and stand on the same disk.
+    """
+
+    def __init__(self, path: Path, *, reserve: int = 0) -> None:
         self._path = path
+        self._reserve = reserve
         self._incoming = path / "incoming"
         with _disk_full_is_a_refusal():
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -143,6 +149,8 @@ class FolderStore:
 
     def put(self, stream: Readable) -> StoredFile:
         with _disk_full_is_a_refusal():
+            if self._reserve and shutil.disk_usage(self._path).free < self._reserve:
+                raise Refusal(Code.DISK_FULL)
             handle, name = tempfile.mkstemp(dir=self._incoming)
             try:
                 with os.fdopen(handle, "wb") as file:

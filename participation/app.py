@@ -173,10 +173,14 @@ class OurFaultMiddleware:
             raise
 
 
+#: Octets of the disk that uploads leave free for what people write.
+DISK_RESERVE = 500_000_000
+
+
 def open_files(settings: Settings) -> FileStore:
     """Where files are kept: an S3-compatible store where one is set, otherwise the data folder."""
     if not settings.files_url:
-        return FolderStore(settings.data_dir / "files")
+        return FolderStore(settings.data_dir / "files", reserve=DISK_RESERVE)
     bucket, _, prefix = settings.files_url.removeprefix("s3://").partition("/")
     return S3Store(
         bucket,

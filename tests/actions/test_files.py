@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,6 +237,16 @@ def test_a_full_disk_is_a_refusal(folder: FolderStore, monkeypatch: pytest.Monke
         folder.put(io.BytesIO(SOME))
     assert refused.value.code == Code.DISK_FULL
     assert list(folder.hashes()) == []
+
+
+def test_files_leave_room_for_words_on_the_disk(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    assert FolderStore(tmp_path / "a", reserve=free // 4).put(io.BytesIO(SOME))
+    full = FolderStore(tmp_path / "b", reserve=free * 4)
+    with pytest.raises(Refusal) as refused:
+        full.put(io.BytesIO(SOME))
+    assert refused.value.code == Code.DISK_FULL
+    assert list(full.hashes()) == []
 
 
 def test_an_s3_service_that_is_down_is_a_refusal() -> None:
