@@ -298,7 +298,7 @@ def test_published_contributions_are_counted_and_private_ones_are_not(
     page = client.get(HERE)
     assert "2 veröffentlichte Beiträge" in text(page)
     (heading,) = tree(page).xpath("//nav[@class='d-onpage']//a[@href='#contributions']")
-    assert (text(heading), len(tree(page).xpath("//h2[@id='contributions']"))) == ("Was andere sagen", 1)
+    assert (text(heading), len(tree(page).xpath("//h2[@id='contributions']"))) == ("Beiträge", 1)
 
 
 def test_a_reader_of_english_is_told_which_texts_are_german(
