@@ -373,7 +373,8 @@ class Visit:
     def alternate(self, language: str) -> str:
         """This page in another language."""
         query = self.request.url.query
-        path = self.request.scope["path_without_language"]
+        # Two slashes at its start (`//example.org`) would be another site's address.
+        path = "/" + self.request.scope["path_without_language"].lstrip("/")
         return language_prefix(language) + quote(path) + (f"?{query}" if query else "")
 
     @cached_property

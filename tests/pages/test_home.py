@@ -176,6 +176,21 @@ def test_what_ends_soonest_stands_first_and_what_has_ended_says_what_became_of_i
     assert "Entwurf" not in said
 
 
+@pytest.mark.parametrize("path", ["//evil.example/x", "/en//evil.example/x", "///evil.example/x"])
+def test_no_link_of_ours_leads_to_a_site_that_the_address_names(
+    client: TestClient, engine: Engine, path: str
+) -> None:
+    """The links to the other language did: the town's own page sent people wherever somebody wanted."""
+    with unit_of_work(engine, write=True) as session:
+        cast.found(session)
+    page = html.fromstring(client.get(f"http://auenfurt.localhost{path}").content)
+    addresses = [
+        str(each) for each in page.xpath("//@href | //@src | //@action | //input[@name='back']/@value")
+    ]
+    assert "/en/evil.example/x" in addresses
+    assert not [each for each in addresses if each.startswith("//")]
+
+
 def test_an_empty_town_is_still_a_friendly_place(client: TestClient, engine: Engine) -> None:
     with unit_of_work(engine, write=True) as session:
         town = cast.found(session)
