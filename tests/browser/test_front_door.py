@@ -76,6 +76,11 @@ def test_very_large_text_on_the_smallest_screen_never_scrolls_sideways(new_page:
         assert page.locator("html").get_attribute("data-text-size") == "huge"
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 320, f"{address} is {wide} px wide"
+    words = page.locator(".d-steps__step--current > span:last-child")
+    lines = words.evaluate(
+        "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight)"
+    )
+    assert lines < 3, "a step of two words takes two lines: no word is broken into pieces"
 
 
 def test_plans_are_drawn_and_follow_the_chosen_colours_without_javascript(
