@@ -15,7 +15,7 @@ from consultations.deadlines import LEGAL_TIME
 from consultations.documents import Document, DocumentVersion
 from consultations.files import FileStore
 from consultations.journal import JournalEntry
-from consultations.moderation import ModerationDecision, Redaction, decision_sha256
+from consultations.moderation import ModerationDecision, Redaction, decision_sha256, public_copies
 from consultations.people import Person
 
 BATCH = 500
@@ -32,7 +32,7 @@ class Finding:
 def examine(session: Session, files: FileStore) -> Iterator[Finding]:
     """Walk through all evidence and name everything that was tampered with or lost.
 
-    Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `version_shown_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
+    Problems: moderation `decision_altered`, `decision_missing`, `publication_altered`, `version_shown_altered`, `public_copy_altered`, `lateness_altered`; journal `altered`, `missing`, `unlinked`; receipt `receipt_missing`, `content_altered`,
     `receipt_altered` (differs from what the journal sealed), `unsealed` (no journal entry), `vanished`
     (sealed in the journal, no longer there); versions of proposals `version_altered`, `version_unlinked`,
     `version_missing`; votes `ballots_altered`, `vote_reopened`; answers to surveys `answer_altered`, `answer_unlinked`, `answer_missing`;
@@ -82,11 +82,7 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
         receipt.contribution_id: receipt
         for receipt in session.exec(select(Receipt).where(col(Receipt.contribution_id).in_(ids))).all()
     }
-    attachments: dict[int, list[Attachment]] = {}
-    for file in session.exec(
-        select(Attachment).where(col(Attachment.contribution_id).in_(ids)).order_by(col(Attachment.position))
-    ).all():
-        attachments.setdefault(file.contribution_id, []).append(file)
+    attachments = _attachments_of(session, ids)
     people = {
         person.id: person
         for person in session.exec(
@@ -134,6 +130,15 @@ def _check_receipts(session: Session, rows: Sequence[Contribution]) -> Iterator[
             yield Finding(subject, "content_altered")
 
 
+def _attachments_of(session: Session, ids: Sequence[int | None]) -> dict[int, list[Attachment]]:
+    found: dict[int, list[Attachment]] = {}
+    for file in session.exec(
+        select(Attachment).where(col(Attachment.contribution_id).in_(ids)).order_by(col(Attachment.position))
+    ).all():
+        found.setdefault(file.contribution_id, []).append(file)
+    return found
+
+
 def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator[Finding]:
     """Decisions on publication and the public versions they made, against what the journal sealed."""
     ids = [row.id for row in rows]
@@ -144,6 +149,7 @@ def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator
         .order_by(col(ModerationDecision.id))
     ).all():
         decisions.setdefault(decision.contribution_id, []).append(decision)
+    files = _attachments_of(session, ids)
     redactions = {
         redaction.id: redaction
         for redaction in session.exec(select(Redaction).where(col(Redaction.contribution_id).in_(ids))).all()
@@ -174,6 +180,9 @@ def _check_decisions(session: Session, rows: Sequence[Contribution]) -> Iterator
             and row.redaction_id != made[-1].redaction_id
         ):
             yield Finding(subject, "version_shown_altered")
+        copies = [entry.facts["copies"] for entry in past if "copies" in entry.facts]
+        if copies and public_copies(files.get(row.id or 0, [])) != copies[-1]:
+            yield Finding(subject, "public_copy_altered")
         shown = redactions.get(row.redaction_id) if row.redaction_id else None
         if row.publication != _publication_by(past, row) or row.place_hidden != bool(
             shown and shown.hides_place

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Index, delete, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from consultations import contributions, happenings, journal, proposals
-from consultations.contributions import Contribution, PublicationState
+from consultations.contributions import Attachment, Contribution, PublicationState
 from consultations.permissions import Actor, Permission, may
 from consultations.refusals import Code, Refusal
 from consultations.tables import BigKey, UtcDateTime
@@ -444,6 +444,17 @@ def _record(
         proposal = proposals.by_contribution(session, contribution.id)
         if proposal is not None:
             happenings.note_first(session, proposal, happenings.Kind.PROPOSED, now=now)
+    is_public = contribution.publication == PublicationState.PUBLISHED.value
+    files = (
+        session.exec(
+            select(Attachment)
+            .where(col(Attachment.contribution_id) == contribution.id)
+            .order_by(col(Attachment.position))
+        ).all()
+        if is_public
+        else ()
+    )
+    copies = public_copies(files)
     journal.append(
         session,
         municipality_id=contribution.municipality_id,
@@ -457,9 +468,18 @@ def _record(
             "reason": row.reason,
             "state": contribution.publication,
             "sha256": decision_sha256(row, session.get(Redaction, redaction_id) if redaction_id else None),
+            # What the public is shown of files is another file than what was handed in, and sealed nowhere else.
+            **({"copies": copies} if copies else {}),
         },
     )
     return row
+
+
+def public_copies(files: Sequence[Attachment]) -> list[list[object]]:
+    """The public copies of a contribution's files, as the journal keeps them: position, hash, type."""
+    return [
+        [each.position, each.public_sha256, each.public_media_type] for each in files if each.public_sha256
+    ]
 
 
 def decision_sha256(row: ModerationDecision, redaction: Redaction | None) -> str:

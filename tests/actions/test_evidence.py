@@ -102,6 +102,33 @@ def test_a_letter_sealed_with_its_day_by_the_clock_on_the_wall_is_untouched(
     assert findings(session, store) == ["contribution: content_altered"]
 
 
+def test_another_file_in_the_place_of_a_public_copy_is_named(
+    session: Session, store: FolderStore, town: cast.Town
+) -> None:
+    """What everybody sees of a picture is a copy of it: no receipt has its hash."""
+    kept, copy, private = (
+        store.put(io.BytesIO(each)) for each in (b"Foto", b"Kopie", b"Brief eines anderen")
+    )
+    file = AttachedFile(
+        kept.sha256,
+        "foto.jpg",
+        "image/jpeg",
+        kept.size,
+        public_sha256=copy.sha256,
+        public_media_type="image/jpeg",
+    )
+    row = town.hand_in(session, "Mit Bild", wants_publication=True, attachments=(file,))
+    moderation.decide(session, row, Decision(Action.PUBLISH), by=town.moderator, now=NOW)
+    session.commit()
+    assert findings(session, store) == []
+    session.connection().execute(
+        text("UPDATE attachment SET public_sha256 = :other WHERE public_sha256 != ''"),
+        {"other": private.sha256},
+    )
+    session.commit()
+    assert findings(session, store) == ["contribution: public_copy_altered"]
+
+
 def test_a_vanished_contribution_is_named(session: Session, store: FolderStore, town: cast.Town) -> None:
     for table in ("moderation_decision", "redaction", "search_entry", "receipt", "contribution"):
         column = "id" if table == "contribution" else "contribution_id"
