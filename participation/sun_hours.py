@@ -205,7 +205,8 @@ def hours_of(
 
 
 def _hours_name(built: Plans, spaces: tuple[Space, ...], day: date) -> str:
-    asked = repr(([each.name for each in built], spaces, day.isoformat())).encode()
+    # What its rows hold is part of the name: files of before tell nothing of parts, and are counted anew.
+    asked = repr((Hours, [each.name for each in built], spaces, day.isoformat())).encode()
     return f"hours-{hashlib.sha256(asked).hexdigest()[:24]}.json.gz"
 
 

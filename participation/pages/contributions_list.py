@@ -672,6 +672,7 @@ def contributions_csv(visit: Visit) -> Response:
             writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
             for entry in batch:
                 row = _properties(visit, whole, entry) | {"lon": entry.lon, "lat": entry.lat}
+                row["consultation"] = row.pop("consultation")  # the last one: programs count columns
                 if not columns:
                     columns = list(row)
                     buffer.write("\ufeff")  # without it, spreadsheets take UTF-8 for Windows-1252

@@ -445,6 +445,9 @@ def test_the_map_and_the_lists_of_an_area_show_what_was_published_of_its_parts(q
         data = quarter.get(f"bachquartier/{address}")
         assert f"/beteiligungen/bachweg/beitraege/{part}" in data, address
         assert "Damit vorbei" not in data, address
+    header, *rows = quarter.get("bachquartier/beitraege.csv").splitlines()
+    assert header.endswith(";url;lon;lat;consultation"), "programs that count columns find the earlier ones"
+    assert any(part in row and row.endswith(";bachweg") for row in rows)
     listed = quarter.get("bachquartier/beitraege")
     assert "Was zu den einzelnen Teilen gesagt wurde, ist dabei." in listed
     assert "Was zu den einzelnen Teilen gesagt wurde" not in quarter.get("bachweg/beitraege")

@@ -1,9 +1,11 @@
 """What a process remembers of a town: how much, and what goes first."""
 
 import gzip
+import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 
 from consultations.proposal_lists import Hits
 from participation import house as rooms
+from participation import sun_hours
 from participation.cityscape import Cityscape
 from participation.database import make_engine
 from participation.house import House
@@ -49,6 +52,18 @@ def test_of_what_visitors_let_count_of_a_scene_the_older_half_goes(tmp_path: Pat
     left = sorted(each.name for each in tmp_path.iterdir())
     assert left == ["ground-1.gz", "hours-2.gz", "hours-3.gz", "hours-4.gz", "hours-5.gz"]
     assert gzip.decompress(scape.keep("hours-5.gz", lambda: b"made twice", most=4)) == b"counted"
+
+
+def test_hours_kept_before_their_rows_told_of_parts_are_counted_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a plan without open ground nothing else has changed: after an update the page met rows of another form."""
+    scape = Cityscape("key", "", tmp_path, (0.0, 0.0, 1.0, 1.0), b"", 0.0, 0.0, has_terrain=False)
+    day = date(2026, 6, 21)
+    earlier = hashlib.sha256(repr(([], (), day.isoformat())).encode()).hexdigest()[:24]
+    scape.keep(f"hours-{earlier}.json.gz", lambda: b'[["Haus 1", 90.0, 5.0, [4.0]]]')
+    monkeypatch.setattr(sun_hours, "_count_hours", lambda *_asked: (("Haus 1", 0, 90.0, 5.0, (4.0,)),))
+    assert sun_hours.hours_of(scape, (), (), day) == (("Haus 1", 0, 90.0, 5.0, (4.0,)),)
 
 
 def test_two_threads_that_count_first_count_with_the_same_limiter(tmp_path: Path) -> None:
