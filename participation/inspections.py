@@ -1,4 +1,5 @@
-"""Uploads are looked at in threads of their own, in a line of bounded length: pages never wait for a slow file."""
+"""Uploads are looked at in threads of their own, in a line of bounded length: pages never wait for a slow
+file; passwords, too, in another such line."""
 
 import asyncio
 import threading

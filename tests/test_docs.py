@@ -47,6 +47,16 @@ def test_every_room_stands_in_the_picture_of_the_house() -> None:
         assert re.search(rf"\b{room}\b", page), room
 
 
+def test_every_room_is_told_in_the_words_it_tells_itself_with() -> None:
+    _, folders = text("architecture.md").split("## Every room")
+    for folder in folders.split("\n**")[1:]:
+        here, *_ = folder.partition("/**")
+        for room, told in re.findall(r"^- `(\w+)` – (.+)$", folder, re.MULTILINE):
+            source = (ROOT / here / f"{room}.py").read_text(encoding="utf-8")
+            first = re.search(r'"""(.+?)(?:\n\n|""")', source, re.DOTALL)
+            assert first and " ".join(first[1].split()) == told, f"{here}/{room}"
+
+
 def test_every_command_stands_in_the_manual() -> None:
     manual = text("operation.md") + text("law.md") + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for command in commands.registered_commands:
