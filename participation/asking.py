@@ -11,7 +11,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+
+#: What stands in an address as it is: signs that part it, and what is spelled with per cent signs already (RFC 3986, 2.2).
+_SPELLED = ":/?#[]@!$&'()*+,;=%"
 
 
 class Unanswered(Exception):
@@ -36,7 +40,7 @@ def answer_to(
         server = urlsplit(url)
         is_safe = server.scheme == "https"
         host, port = server.hostname or "", server.port or (443 if is_safe else 80)
-        path = (server.path or "/") + (f"?{server.query}" if server.query else "")
+        path = quote((server.path or "/") + (f"?{server.query}" if server.query else ""), safe=_SPELLED)
         with ExitStack() as held:
             connection = (http.client.HTTPSConnection if is_safe else http.client.HTTPConnection)(host, port)
             held.enter_context(closing(connection))

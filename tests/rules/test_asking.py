@@ -164,3 +164,19 @@ def test_encrypted_it_is_asked_only_if_its_certificate_is_known(
     [question] = asked
     assert question.startswith(b"GET /wms?LAYERS=dop HTTP/1.1\r\n")
     assert b"Host: localhost:" in question
+
+
+def test_addresses_are_sent_as_planners_write_them_with_umlauts_and_blanks() -> None:
+    """Map services have layers with such names; what is spelled already is not spelled twice."""
+    asked: list[bytes] = []
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+
+        def answer() -> None:
+            with closing(listening.accept()[0]) as came:
+                asked.append(came.recv(1000).partition(b" HTTP")[0])
+                came.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/Straßen/7?layers=Grün und Wege%2CFlüsse"
+        assert read_all(url, 5) == b"ok"
+    assert asked == [b"GET /Stra%C3%9Fen/7?layers=Gr%C3%BCn%20und%20Wege%2CFl%C3%BCsse"]
