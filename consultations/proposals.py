@@ -19,7 +19,7 @@ from consultations import cocreation, journal, places, whereabouts, wording
 from consultations.cocreation import Authoring, Evaluation, RelationKind
 from consultations.permissions import Actor
 from consultations.refusals import Code, Refusal
-from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row
+from consultations.tables import BigKey, Json, UtcDateTime, insert_object, insert_row, one_of
 from consultations.wording import Passage
 
 #: Buckets that proposals are dealt into by chance, so that a list can be shuffled for each visitor through an index.
@@ -553,8 +553,7 @@ def examine(session: Session, *, batch: int = 200) -> Iterator[tuple[str, str]]:
         session.expunge_all()
 
 
-def how_many(session: Session, procedure_id: int) -> int:
-    """How many proposals of a consultation the public can read."""
-    return session.exec(
-        select(func.count()).where(Proposal.procedure_id == procedure_id, col(Proposal.is_listed).is_(True))
-    ).one()
+def how_many(session: Session, *procedure_ids: int) -> int:
+    """How many proposals of consultations the public can read."""
+    here = one_of(col(Proposal.procedure_id), procedure_ids)
+    return session.exec(select(func.count()).where(here, col(Proposal.is_listed).is_(True))).one()

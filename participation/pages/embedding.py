@@ -215,9 +215,10 @@ class EmbeddingPage:
 def embedding(visit: Visit) -> Response:
     """How to show the consultation on one's own website: choose, look at it, copy the words."""
     procedure = open_procedure(visit)
+    whole = whole_of(visit, procedure)
     form = visit.form(EmbeddingForm)
     offered = (
-        dict(FRAMES) if proposals.how_many(visit.session, procedure.id or 0) else {"karte": FRAMES["karte"]}
+        dict(FRAMES) if proposals.how_many(visit.session, whole.key, *whole.keys_of_parts) else {"karte": FRAMES["karte"]}
     )
     what = form.was.data if form.was.data in offered else "karte"
     form.was.data = what

@@ -38,6 +38,7 @@ from consultations.text import plain_paragraphs
 from participation import cityscape, letters, overview
 from participation.overview import Card, Deadline, Difference, Step
 from participation.pages.home import cards_of, typed
+from participation.pages.with_parts import Whole, whole_of
 from participation.web import PAGES, Visit, page, public_address
 
 #: Marks a message for the catalogues.
@@ -273,7 +274,10 @@ class Hearing:
     contact: Contact
     access: tuple[Access, ...]
     links: Links
+    #: How many contributions the public can read, of its parts too.
     published: int
+    #: Whether what was said about parts is counted.
+    counts_parts: bool
     changes: tuple[Change, ...]
     has_more_changes: bool
     is_draft: bool
@@ -299,8 +303,9 @@ def hearing(visit: Visit) -> Response:
     outcome = publishing.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
-    published = received.published_count(visit.session, procedure_id)
     parts, part_phases = _parts(visit, procedure_id)
+    whole = whole_of(visit, procedure) if parts else Whole(procedure)
+    published = received.published_count(visit.session, whole.key, *whole.keys_of_parts)
     return visit.render(
         "hearings/hearing.html",
         Hearing(
@@ -324,8 +329,9 @@ def hearing(visit: Visit) -> Response:
             withdrawn_documents=_files(visit, documents, held, withdrawn=True),
             contact=_contact(visit, procedure),
             access=tuple(_access(visit, option) for option in procedure.access_options),
-            links=_links(visit, procedure, phases, deadline, published, bool(parts)),
+            links=_links(visit, whole, phases, deadline, published, bool(parts)),
             published=published,
+            counts_parts=bool(whole.parts),
             changes=changes[:CHANGES_SHOWN],
             has_more_changes=len(versions) - 1 > CHANGES_SHOWN,
             is_draft=procedure.state == ProcedureState.DRAFT.value,
@@ -581,12 +587,14 @@ def _access(visit: Visit, option: Mapping[str, Any]) -> Access:
 
 def _links(
     visit: Visit,
-    procedure: Procedure,
+    whole: Whole,
     phases: Sequence[Phase],
     deadline: Deadline | None,
     published: int,
     has_parts: bool,
 ) -> Links:
+    procedure = whole.procedure
+
     def address(name: str, when: bool = True, /, **params: object) -> str:
         return visit.url(name, slug=procedure.slug, **params) if when and name in PAGES else ""
 
@@ -610,7 +618,8 @@ def _links(
         embedding=address("embedding", procedure.state in PUBLIC_STATES),
         follow_parts=address("follow", has_parts, teile=1),
         proposals=address(
-            "proposals", bool(published) and bool(proposals.how_many(visit.session, procedure.id or 0))
+            "proposals",
+            bool(published) and bool(proposals.how_many(visit.session, whole.key, *whole.keys_of_parts)),
         ),
         slip=address("slip", taken),
         dates=address("dates", has_parts or any(phase.starts_on for phase in phases)),

@@ -448,6 +448,12 @@ def test_the_map_and_the_lists_of_an_area_show_what_was_published_of_its_parts(q
     header, *rows = quarter.get("bachquartier/beitraege.csv").splitlines()
     assert header.endswith(";url;lon;lat;consultation"), "programs that count columns find the earlier ones"
     assert any(part in row and row.endswith(";bachweg") for row in rows)
+    # The page of the area counts what its list holds, and leads there.
+    own_page, part_page = quarter.get("bachquartier"), quarter.get("bachweg")
+    assert found_in(own_page, "//*[@class='d-figure']/text()") == [str(feed["total"])]
+    assert "Was zu den einzelnen Teilen gesagt wurde, ist dabei." in own_page
+    assert found_in(part_page, "//*[@class='d-figure']/text()") == [str(own["total"])]
+    assert "Was zu den einzelnen Teilen gesagt wurde" not in part_page
     listed = quarter.get("bachquartier/beitraege")
     assert "Was zu den einzelnen Teilen gesagt wurde, ist dabei." in listed
     assert "Was zu den einzelnen Teilen gesagt wurde" not in quarter.get("bachweg/beitraege")
