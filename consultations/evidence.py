@@ -262,9 +262,8 @@ def _problem_of(files: FileStore, sha256: str) -> str:
         if not files.exists(sha256):
             return "file_missing"
         return "" if files.verify(sha256) else "file_altered"
-    except (
-        ValueError
-    ):  # somebody wrote something else than a hash into the row: all others are still looked at
+    except ValueError:
+        # Somebody wrote something else than a hash into the row: all others are still looked at.
         return "file_missing"
 
 

@@ -13,7 +13,6 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from urllib.parse import quote, urlsplit
 
-
 #: What stands in an address as it is: signs that part it, and what is spelled with per cent signs already (RFC 3986, 2.2).
 _SPELLED = ":/?#[]@!$&'()*+,;=%"
 

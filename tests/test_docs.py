@@ -54,7 +54,8 @@ def test_every_room_is_told_in_the_words_it_tells_itself_with() -> None:
         for room, told in re.findall(r"^- `(\w+)` – (.+)$", folder, re.MULTILINE):
             source = (ROOT / here / f"{room}.py").read_text(encoding="utf-8")
             first = re.search(r'"""(.+?)(?:\n\n|""")', source, re.DOTALL)
-            assert first and " ".join(first[1].split()) == told, f"{here}/{room}"
+            assert first, room
+            assert " ".join(first[1].split()) == told, f"{here}/{room}"
 
 
 def test_every_command_stands_in_the_manual() -> None:

@@ -218,7 +218,9 @@ def embedding(visit: Visit) -> Response:
     whole = whole_of(visit, procedure)
     form = visit.form(EmbeddingForm)
     offered = (
-        dict(FRAMES) if proposals.how_many(visit.session, whole.key, *whole.keys_of_parts) else {"karte": FRAMES["karte"]}
+        dict(FRAMES)
+        if proposals.how_many(visit.session, whole.key, *whole.keys_of_parts)
+        else {"karte": FRAMES["karte"]}
     )
     what = form.was.data if form.was.data in offered else "karte"
     form.was.data = what
