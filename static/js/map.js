@@ -434,7 +434,11 @@ export async function offer(at, name, parameters, focus, said) {
   const content = element("div");
   content.append(element("p", "m-popup__title", words.place), ...told(plain, "m-popup__ways"));
   openPopup(at, content, words.place, container, focus);
-  const sentence = taken.part ? `${belongs(taken).textContent} ${said}` : said;
+  const offers = taken.ways.length || taken.ways_of_whole.length;
+  const sentence = [
+    taken.part || taken.goes ? belongs(taken).textContent : "",
+    offers ? said : taken.goes ? "" : words.nothing, // nobody is asked what to say where nobody takes it
+  ].filter(Boolean).join(" ");
   if (takes) say(sentence);
   return { content, said: sentence };
 }

@@ -293,6 +293,14 @@ def test_what_is_said_about_a_place_on_the_map_of_an_area_lands_at_the_part_that
         assert min(before, after) >= 0, "all of it in sight"
     expect(page.locator("#chosen")).to_contain_text("Das gehört zu Radweg am Bach.")
     axe(page)
+    # Where the server does not answer, it is said; nobody is asked what to do there.
+    page.route("**/karte/gehoert.json*", lambda route: route.abort())
+    open_map(page, middle)
+    click_at(page, 0.8, 0.3)
+    expect(status).to_have_text(
+        "Gerade lässt sich nicht feststellen, wohin geht, was Sie zu diesem Ort sagen. Bitte wählen Sie ihn noch einmal."
+    )
+    page.unroute("**/karte/gehoert.json*")
     # To the west of it lies no part; in it again by keyboard, from the middle of the map.
     open_map(page, middle)
     click_at(page, 0.2, 0.3)
