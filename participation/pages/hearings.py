@@ -38,7 +38,7 @@ from consultations.text import plain_paragraphs
 from participation import cityscape, letters, overview
 from participation.overview import Card, Deadline, Difference, Step
 from participation.pages.home import cards_of, typed
-from participation.pages.with_parts import Whole, whole_of
+from participation.pages.with_parts import Whole, whole_with
 from participation.web import PAGES, Visit, page, public_address
 
 #: Marks a message for the catalogues.
@@ -303,8 +303,9 @@ def hearing(visit: Visit) -> Response:
     outcome = publishing.closing_words(visit.session, [procedure_id]).get(procedure_id, "")
     card = overview.card(procedure, phases, visit.now, visit.language, outcome)
     deadline = overview.deadline(procedure, phases, visit.now, visit.language)
-    parts, part_phases = _parts(visit, procedure_id)
-    whole = whole_of(visit, procedure) if parts else Whole(procedure)
+    belonging = nesting.parts(visit.session, procedure_id)
+    parts, part_phases = _parts(visit, belonging)
+    whole = whole_with(procedure, belonging)
     published = received.published_count(visit.session, whole.key, *whole.keys_of_parts)
     return visit.render(
         "hearings/hearing.html",
@@ -408,10 +409,9 @@ def _soonest_first(
 
 
 def _parts(
-    visit: Visit, procedure_id: int
+    visit: Visit, found: Sequence[nesting.Part]
 ) -> tuple[tuple[PartLine, ...], list[tuple[Procedure, list[Phase]]]]:
-    """What belongs to a consultation, as lines and with its phases; three queries, one where nothing does."""
-    found = nesting.parts(visit.session, procedure_id)
+    """What belongs to a consultation, as lines and with its phases; two queries, none where nothing does."""
     if not found:
         return (), []
     ids = [part.procedure.id or 0 for part in found]
@@ -781,7 +781,7 @@ def dates(visit: Visit) -> Response:
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", localised(procedure, visit.language, "title"))
     own = (procedure, phases_of(visit.session, procedure.id or 0))
-    told = [own, *_parts(visit, procedure.id or 0)[1]]
+    told = [own, *_parts(visit, nesting.parts(visit.session, procedure.id or 0))[1]]
     changes = publishing.changed_at(visit.session, [row.id or 0 for row, _ in told])
     for row, phases in told:
         changed = changes.get(row.id or 0, visit.now)

@@ -1,9 +1,10 @@
 """A consultation with the public parts that belong to it: what was said about them stands on its map and in its lists, too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consultations import nesting
+from consultations.nesting import Part
 from consultations.procedures import Procedure, localised, subject_in
 from consultations.published import Entry
 from participation.web import Visit
@@ -43,5 +44,9 @@ class Whole:
 def whole_of(visit: Visit, procedure: Procedure) -> Whole:
     """A consultation with all parts whose plans its map shows (`nesting.shown`): not drafts, not what was withdrawn. One
     query."""
-    shown = nesting.shown(nesting.parts(visit.session, procedure.id or 0))
-    return Whole(procedure, {part.procedure.id or 0: part.procedure for part in shown})
+    return whole_with(procedure, nesting.parts(visit.session, procedure.id or 0))
+
+
+def whole_with(procedure: Procedure, parts: Iterable[Part]) -> Whole:
+    """The same where its parts are known already."""
+    return Whole(procedure, {part.procedure.id or 0: part.procedure for part in nesting.shown(parts)})
