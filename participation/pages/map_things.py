@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 from starlette.responses import Response
 
-from consultations import attached, nesting, published
+from consultations import attached, nesting, published, whereabouts
 from consultations.permissions import Permission
 from consultations.places import Layer, LayerRole
 from consultations.procedures import Procedure, localised
@@ -35,6 +35,7 @@ from participation.pages.map_ground import (
     may_see,
     sources_at,
 )
+from participation.pages.place_words import where_in_words
 from participation.web import Visit, page
 
 #: Kinds of layers whose objects can be pointed at; what stands earlier is named first.
@@ -121,15 +122,17 @@ def at(
 
 @page("/beteiligungen/{slug}/karte/objekte.json", name="map_objects", may=Permission.READ_PUBLIC)
 def map_objects(visit: Visit) -> Response:
-    """What lies at a place, for the map's script: `ort` ("lon,lat"), `zoom`, `ebenen`."""
+    """Where a place is, in words, and what lies there, for the map's script: `ort` ("lon,lat"), `zoom`, `ebenen`."""
     procedure = open_procedure(visit)
     asked = visit.request.query_params
     position = read_position(asked.get("ort", ""))
     found: list[ObjectLine] = []
+    where = ""
     if position is not None:
         found = at(visit, procedure, *position, read_zoom(visit), choice_asked(visit))
+        where = where_in_words(visit, whereabouts.of(visit.session, visit.municipality_id, [position])[0])
     told = [asdict(each) | {"words": each.words[:FEW_WORDS]} for each in found]
-    body = json.dumps({"objects": told}, ensure_ascii=False)
+    body = json.dumps({"where": where, "objects": told}, ensure_ascii=False)
     headers = {"Cache-Control": "no-cache"}
     return compressed(visit, gzip.compress(body.encode(), 6, mtime=0), "application/json", headers)
 

@@ -410,9 +410,11 @@ function listOf(offers, className, linkOf) {
   return list;
 }
 
-/** What can be done at a place: as a popup beside it, and in the panel below the map, which is part of the page. The popup's
- *  content, and what is said with it; null where another place was chosen meanwhile. */
-export async function offer(at, name, parameters, focus, said) {
+const NOTHING = { where: "", objects: [] };
+
+/** What can be done at a place: as a popup beside it, and in the panel below the map, which is part of the page. What is said
+ *  with it; null where another place was chosen meanwhile. `found`: what else is known of the place, see `known`. */
+export async function offer(at, name, parameters, focus, said, found = NOTHING) {
   const taken = await takenAt(parameters);
   if (!taken) return null;
   const plain = (way) => link(way.text, way.url, "m-popup__link");
@@ -432,7 +434,16 @@ export async function offer(at, name, parameters, focus, said) {
   if (takes) chosenPanel.querySelector("[data-chosen-taken]").replaceChildren(...told(large, "d-buttons m-ways"));
   chosenPanel.hidden = false;
   const content = element("div");
-  content.append(element("p", "m-popup__title", words.place), ...told(plain, "m-popup__ways"));
+  content.append(element("p", "m-popup__title", words.place));
+  if (found.where) content.append(element("p", "m-popup__text", found.where));
+  content.append(...told(plain, "m-popup__ways"));
+  if (found.objects.length) {
+    content.append(element("p", "m-popup__title", words.here), listOf(found.objects, "m-popup__ways", (each) => {
+      const named = new DocumentFragment();
+      named.append(link(each.name, each.url, "m-popup__link"), ` ${each.layer}`);
+      return named;
+    }));
+  }
   openPopup(at, content, words.place, container, focus);
   const offers = taken.ways.length || taken.ways_of_whole.length;
   const sentence = [
@@ -440,37 +451,36 @@ export async function offer(at, name, parameters, focus, said) {
     offers ? said : taken.goes ? "" : words.nothing, // nobody is asked what to say where nobody takes it
   ].filter(Boolean).join(" ");
   if (takes) say(sentence);
-  return { content, said: sentence };
+  return sentence;
 }
 
 // ---- what is here ---------------------------------------------------------------------------------------------------
 
 const objectsList = chosenPanel?.querySelector("[data-chosen-objects]");
+/** Milliseconds that a popup waits for what it is to tell of its place: once open it stays as it is, under pointer and focus. */
+const PATIENCE = 500;
 let looking = null;
 
-/** The objects at a place, in words: in the popup the names, in the panel of the page what they say. */
-async function tellObjects(lon, lat, content, said) {
+/** Where a place is, in words, and the objects there; null where another place was chosen meanwhile. */
+async function known(lon, lat) {
   looking?.abort();
   looking = new AbortController();
-  objectsList.replaceChildren();
+  const { signal } = looking;
   const address = new URL(settings.objects, location.href);
   for (const [name, value] of [["ort", `${lon},${lat}`], ["zoom", map.getZoom()], ["ebenen", shownLayers()]]) {
     address.searchParams.set(name, value);
   }
-  let found = [];
   try {
-    const answer = await fetch(address, { signal: looking.signal });
-    if (answer.ok) found = (await answer.json()).objects;
-  } catch (problem) {
-    if (problem.name === "AbortError") return;
+    const answer = await fetch(address, { signal });
+    return answer.ok ? await answer.json() : NOTHING;
+  } catch {
+    return signal.aborted ? null : NOTHING;
   }
-  if (!found.length) return;
-  content.append(element("p", "m-popup__title", words.here));
-  const list = element("ul", "m-popup__ways");
-  for (const each of found) {
-    const item = element("li");
-    item.append(link(each.name, each.url, "m-popup__link"), document.createTextNode(` ${each.layer}`));
-    list.append(item);
+}
+
+/** The objects at a place, in the panel of the page with what they say. */
+function tellObjects(found, said) {
+  objectsList.replaceChildren(...found.map((each) => {
     const entry = element("li", "m-object");
     entry.append(element("h3", "m-object__name", each.name), element("p", "d-muted", each.layer));
     const says = element("dl", "m-object__words");
@@ -479,10 +489,9 @@ async function tellObjects(lon, lat, content, said) {
     const more = link(words.aboutIt, each.url);
     more.setAttribute("aria-label", `${words.aboutIt}: ${each.name}`);
     entry.append(more);
-    objectsList.append(entry);
-  }
-  content.append(list);
-  popup?.update();
+    return entry;
+  }));
+  if (!found.length) return;
   const count = found.length === 1 ? words.oneHere : words.manyHere.replace("{}", number(found.length));
   say(takes ? `${count}. ${said}` : count);
 }
@@ -492,9 +501,13 @@ async function choose(latlng, byKeyboard) {
   const [lon, lat] = [at.lng.toFixed(6), at.lat.toFixed(6)];
   showPin(at.lat, at.lng);
   const short = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 5 });
-  const name = words.spelled.replace("{lat}", short(at.lat)).replace("{lon}", short(at.lng));
-  const offered = await offer(at, name, { lon, lat }, byKeyboard, words.chosen);
-  if (offered && settings.objects) tellObjects(lon, lat, offered.content, offered.said);
+  const spelled = words.spelled.replace("{lat}", short(at.lat)).replace("{lon}", short(at.lng));
+  const asked = settings.objects ? known(lon, lat) : NOTHING;
+  const soon = await Promise.race([asked, new Promise((go) => setTimeout(go, PATIENCE, NOTHING))]);
+  if (!soon || pointer.take !== choose) return;
+  const said = await offer(at, soon.where || spelled, { lon, lat }, byKeyboard, words.chosen, soon);
+  const found = said === null ? null : await asked;
+  if (found) tellObjects(found.objects, said);
 }
 
 /** Who takes clicks and Enter on the map: choosing a place, or drawing. */

@@ -200,8 +200,11 @@ def test_by_keyboard_alone_from_the_map_to_the_form(hearing: Procedure, page: Pa
     page.locator(".d-map__canvas").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    link = page.get_by_role("dialog", name="Gewählter Ort").get_by_role("link").first
+    popup = page.get_by_role("dialog", name="Gewählter Ort")
+    link = popup.get_by_role("link").first
     expect(link).to_be_focused()
+    for told in (popup, page.locator("#chosen")):
+        expect(told).to_contain_text(" m bis Färbergasse")
     page.keyboard.press("Enter")
     page.wait_for_url("**/stellungnahme?**")
     expect(page.locator("input[name=lat]")).to_have_value(query(page.url)["lat"])
