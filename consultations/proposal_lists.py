@@ -84,8 +84,7 @@ def _conditions(session: Session, procedure_id: int, wanted: Wanted) -> list[Any
     if wanted.near is not None:
         conditions += _near(*wanted.near)
     if wanted.words.strip():
-        # The index knows one consultation at a time; of several, all that it finds is looked at.
-        among = None if wanted.parts else Among(procedure_id, Kind.PROPOSAL.value)
+        among = Among(procedure_id, Kind.PROPOSAL.value, wanted.parts)
         found = search.matching(session, wanted.words, Scope.PUBLIC, among=among, of=_KEY)
         conditions.append(_either(found, _named((procedure_id, *wanted.parts), wanted.words)))
     return conditions

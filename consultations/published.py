@@ -293,8 +293,7 @@ def _narrowing(session: Session, procedure_id: int, wanted: Wanted) -> list[Colu
             session,
             wanted.words,
             Scope.PUBLIC,
-            # The index knows one consultation at a time; of several, all that it finds is looked at.
-            among=None if wanted.parts else search.Among(procedure_id, wanted.kind),
+            among=search.Among(procedure_id, wanted.kind, wanted.parts),
             language=wanted.language,
         )
         found.append(exact if matching is None else or_(exact, matching))

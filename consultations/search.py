@@ -28,16 +28,30 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True)
 class Among:
-    """Those contributions that a search is among: of one consultation, and of one kind if that is said."""
+    """Those contributions that a search is among: of one consultation (or also of parts of it), and of one kind if that is
+    said."""
 
     procedure_id: int
     kind: str = ""
+    parts: tuple[int, ...] = ()
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """As they stand among the stems: in characters for private use, which are letters to FTS5, and to nobody else."""
-        named = [f"p{self.procedure_id}", f"k{self.kind}"] if self.kind else [f"p{self.procedure_id}"]
-        return tuple("".join(chr(0xE000 + ord(letter)) for letter in name) for name in named)
+        """As they stand among the stems: of each contribution those of its own consultation and kind."""
+        own = (_mark(f"p{self.procedure_id}"),)
+        return (*own, _mark(f"k{self.kind}")) if self.kind else own
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What FTS5 is asked for them, each of these."""
+        first, *kind = self.marks
+        places = [f'"{first}"', *(f'"{_mark(f"p{part}")}"' for part in self.parts)]
+        return (f"({' OR '.join(places)})", *(f'"{each}"' for each in kind))
+
+
+def _mark(name: str) -> str:
+    """A name in characters for private use, which are letters to FTS5, and to nobody else."""
+    return "".join(chr(0xE000 + ord(letter)) for letter in name)
 
 
 class SearchEntry(SQLModel, table=True):
@@ -138,7 +152,7 @@ def matching(
     if not wanted:
         return None
     if _is_sqlite(session):
-        return _matching_sqlite(wanted, scope, among.marks if among is not None else (), newest, of)
+        return _matching_sqlite(wanted, scope, among.asked if among is not None else (), newest, of)
     spelled = " & ".join(f"'{stem}':*" for stem in wanted)
     return text(
         f"{of} IN (SELECT contribution_id FROM search_entry"
@@ -149,7 +163,7 @@ def matching(
 
 
 def _matching_sqlite(
-    wanted: Sequence[str], scope: Scope, marks: Sequence[str], newest: int | None, of: str
+    wanted: Sequence[str], scope: Scope, among: Sequence[str], newest: int | None, of: str
 ) -> TextClause:
     """What the index holds, and the newest that are not in it yet."""
     few = "" if newest is None else f" ORDER BY rowid DESC LIMIT {newest}"
@@ -164,7 +178,7 @@ def _matching_sqlite(
     ).bindparams(
         bindparam(
             "fts_words",
-            " ".join([*(f'"{mark}"' for mark in marks), *(f'"{stem}"*' for stem in wanted)]),
+            " AND ".join([*among, *(f'"{stem}"*' for stem in wanted)]),
             unique=True,
         ),
         bindparam("fts_scope", scope.value, unique=True),

@@ -67,6 +67,19 @@ def test_a_search_among_some_finds_of_them_what_one_among_all_finds(
         # Of those that are not in the index yet it gives all.
         assert found("bank", among) == of_kind | {rows[5].id}
         assert found("bank", among, newest=1) == {row.id for row in (rows[3], *rows[5:])}
+        # Of several consultations none but theirs, and of these none but of the kind.
+        part = number + 1
+        search.remove(session, rows[0].id or 0, Scope.PUBLIC)
+        search.index(
+            session, rows[0].id or 0, Scope.PUBLIC, "Bank am Mühlbach", among=Among(part, Kind.PROPOSAL.value)
+        )
+        for _ in range(3):  # until the index has it
+            filler = town.hand_in(session, "Brunnen")
+            search.index(session, filler.id or 0, Scope.PUBLIC, "Brunnen", among=Among(number, "comment"))
+        of_both = found("bank", Among(number, Kind.PROPOSAL.value, (part, part + 1)))
+        assert of_both == of_kind
+        assert found("bank mühl", Among(number, Kind.PROPOSAL.value)) == of_kind - {rows[0].id}
+        assert found("bank", Among(part, Kind.PROPOSAL.value)) == {rows[0].id}
         # Nobody finds anything by what marks are made of.
         assert found("pfad", None) == found("kproposal", None) == set()
 
