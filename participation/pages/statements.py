@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from consultations import contributions, discussion, drafts, received
+from consultations import contributions, discussion, drafts, nesting, received
 from consultations.cocreation import is_own_section
 from consultations.contributions import (
     SHORT_LIMIT,
@@ -106,9 +106,10 @@ def statement(visit: Visit) -> Response:
     if hearing.state not in ("open", "late"):
         return _closed(visit, procedure, hearing, kind)
     data = _place_asked(visit)
-    going_on = _draft_for_place(visit, procedure, kind) if data else ""
+    going_on = _draft_for_place(visit, procedure, kind) if data else None
     if going_on:
-        return visit.redirect("statement_step", slug=procedure.slug, token=going_on, step=WORDS, **data)
+        slug, token = going_on
+        return visit.redirect("statement_step", slug=slug, token=token, step=WORDS, **data)
     data |= {"document_id": asked.get("document", ""), "parent_id": asked.get("parent", "")}
     data |= _assumed(kind)
     step = ALL if asked.get("ansicht") == "eine-seite" else WORDS
@@ -121,15 +122,23 @@ def _place_asked(visit: Visit) -> dict[str, str]:
     return {name: asked[name] for name in (*CHOSEN, "place_id") if asked.get(name)}
 
 
-def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> str:
-    """The draft from which somebody went to the map or into the picture in three dimensions, or nothing."""
+def _draft_for_place(visit: Visit, procedure: Procedure, kind: Kind) -> tuple[str, str] | None:
+    """The draft from which somebody went to the map or into the picture in three dimensions: the address of its consultation,
+    and its secret. That may be one that this one is a part of: most places on its map lie in a part, and whoever wrote to the
+    area and then chose such a place finds their words again, not an empty form."""
     token = visit.request.cookies.get(MAP_COOKIE, "")
     if not drafts.is_secret(token):
-        return ""
+        return None
     draft = drafts.find(visit.session, token, municipality_id=visit.municipality_id)
-    fits = draft is not None and (draft.procedure_id, draft.kind) == (procedure.id, kind.value)
-    is_going_on = fits and draft is not None and draft.contribution_id is None and not is_over(visit, draft)
-    return token if is_going_on else ""
+    if (
+        draft is None
+        or draft.kind != kind.value
+        or draft.contribution_id is not None
+        or is_over(visit, draft)
+    ):
+        return None
+    known = {each.id: each.slug for each in (procedure, *nesting.above(visit.session, procedure))}
+    return (known[draft.procedure_id], token) if draft.procedure_id in known else None
 
 
 def _assumed(kind: Kind) -> dict[str, str]:

@@ -18,7 +18,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from consultations import moderation, places, procedures, publishing, variants
+from consultations import drafts, moderation, places, procedures, publishing, variants
 from consultations.contributions import Kind
 from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
@@ -548,6 +548,30 @@ def test_a_place_chosen_on_the_map_of_an_area_goes_to_the_part_that_it_lies_in_o
         (form,) = [each for each in found if "/bachweg/" in each]
         (value,) = found_in(quarter.client.get(form).text, f"//input[@name='{sent}']/@value")
         assert value
+
+
+def test_whoever_writes_to_an_area_and_chooses_a_place_in_a_part_finds_their_words_again(
+    quarter: Quarter,
+) -> None:
+    at = {"ort": "10.7028,48.3007"}
+    (way,) = [
+        each["url"]
+        for each in quarter.json("bachquartier/karte/gehoert.json", **at)["ways"]
+        if "kind=proposal" in each["url"]
+    ]
+    assert owners([{"url": way}]) == {"bachweg"}
+    begun = f"/beteiligungen/bachquartier/stellungnahme/{drafts.new_secret()}/text"
+    typed = {"kind": "proposal", "title": "Bank", "text": "Eine Bank, bitte.", "do": "map"}
+    try:
+        sent = quarter.client.post(begun, data=typed, follow_redirects=False)
+        assert sent.headers["location"].endswith("/bachquartier/karte")
+        back = quarter.client.get(way)
+        assert str(back.url).partition("?")[0].endswith(begun)
+        assert "Eine Bank, bitte." in back.text
+        assert found_in(back.text, "//input[@name='lon']/@value") == ["10.702800"]
+    finally:
+        quarter.client.cookies.clear()
+    assert "Eine Bank, bitte." not in quarter.client.get(way).text
 
 
 def test_on_the_map_of_an_area_that_takes_nothing_itself_its_parts_still_do(quarter: Quarter) -> None:
