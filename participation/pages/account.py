@@ -65,10 +65,12 @@ class ChangePasswordForm(NewPasswordForm):
 
 @dataclass(frozen=True)
 class SignInPage:
-    """The form, and the buttons of providers: label and address each."""
+    """The form, and the buttons of providers: label and address each; `is_to_take_part`: somebody comes from a public page that
+    asks for an account."""
 
     form: SignInForm
     providers: tuple[tuple[str, str], ...]
+    is_to_take_part: bool
 
 
 def _providers(visit: Visit) -> tuple[Provider, ...]:
@@ -81,7 +83,8 @@ def _sign_in_page(visit: Visit, form: SignInForm, *, status: int = 200) -> Respo
         (provider.label, visit.url("openid_begin", provider=provider.key, next=form.next.data))
         for provider in _providers(visit)
     )
-    return visit.render("account/sign_in.html", SignInPage(form, links), status=status)
+    is_to_take_part = (form.next.data or "").startswith(visit.url("hearings") + "/")
+    return visit.render("account/sign_in.html", SignInPage(form, links, is_to_take_part), status=status)
 
 
 def _after_sign_in(visit: Visit, wanted: str | None, person_id: int) -> Response:

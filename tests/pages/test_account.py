@@ -241,6 +241,18 @@ def test_another_site_signs_nobody_in_or_out(client: TestClient, town: Town) -> 
     assert client.get("/konto").status_code == 200
 
 
+def test_whoever_comes_to_take_part_is_not_sent_to_the_administration(client: TestClient, town: Town) -> None:
+    citizens = text(client.get("/anmelden?next=/beteiligungen/am-anger/abstimmung/1"))
+    assert "Anmelden und mitmachen" in citizens
+    assert "ohne Anmeldung" not in citizens
+    for elsewhere in (
+        "/anmelden",
+        "/anmelden?next=/verwaltung",
+        "/anmelden?next=https://evil.example/beteiligungen/x",
+    ):
+        assert "Anmelden und mitmachen" not in text(client.get(elsewhere)), elsewhere
+
+
 def test_english_pages_lead_to_english_pages(client: TestClient, town: Town) -> None:
     assert "Staff sign-in" in text(client.get("/en/anmelden"))
     answer = client.post("/en/anmelden", data={"email": EMAIL, "password": PASSWORD})
