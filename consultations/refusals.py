@@ -191,6 +191,7 @@ class Code(StrEnum):
     TOO_MANY_FOLLOWED = "too_many_followed"
     TOO_MANY_TRIES = "too_many_tries"
     TOO_MANY_UPLOADS = "too_many_uploads"
+    UPLOADS_USED_UP = "uploads_used_up"
     UPLOADS_BUSY = "uploads_busy"
     REFERENCE_REQUIRED = "reference_required"
     UPLOAD_TOO_LARGE = "upload_too_large"

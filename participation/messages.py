@@ -313,6 +313,10 @@ MESSAGES: dict[Code, str] = {
         "Very many files have come in a short time. “%(filename)s” was not taken: please attach it again in a few"
         " minutes. Everything else is kept."
     ),
+    Code.UPLOADS_USED_UP: N_(
+        "So much has come from your internet connection within an hour that “%(filename)s” was not taken. Everything you"
+        " have typed is kept. Please attach it again in an hour, or send it by e-mail or letter, or bring it to our counter."
+    ),
     Code.UPLOADS_BUSY: N_(
         "Very many files are being checked right now. Please attach yours again in a moment. What you have typed is"
         " kept."
@@ -349,6 +353,7 @@ STATUS: dict[Code, int] = {
     Code.VOTED_ALREADY: 409,
     Code.LINK_EXPIRED: 410,
     Code.TOO_MANY_UPLOADS: 429,
+    Code.UPLOADS_USED_UP: 429,
     Code.DATABASE_BUSY: 503,
     Code.UPLOADS_BUSY: 503,
     Code.FILE_STORE_UNREACHABLE: 503,

@@ -224,6 +224,9 @@ class Action(StrEnum):
     UPLOAD = "upload"
     #: Files from one address; very generous, because a library or a school has one address for all.
     UPLOAD_ADDRESS = "upload_address"
+    #: How much comes as files of drafts from one address, in kilobytes (`DIGILOG_UPLOAD_MB_PER_HOUR`): a number of files
+    #: alone, each as large as may be, would fill any disk.
+    UPLOAD_OCTETS = "upload_octets"
     #: Failed sign-ins with one account from one address.
     SIGN_IN = "sign_in"
     #: Failed sign-ins from one address, with whatever account.
@@ -280,13 +283,13 @@ class Limiter:
         """Who tried, as a keyed digest: no list of addresses and accounts comes into being."""
         return hmac.digest(self.secret, "\0".join(key).encode(), "sha256").hex()
 
-    def is_used_up(self, action: Action, *key: str) -> bool:
-        """Whether no further try is left, without counting one."""
-        return not self.strategy.test(self.rates[action], self._key(key))
+    def is_used_up(self, action: Action, *key: str, cost: int = 1) -> bool:
+        """Whether no further try (or `cost` of them) is left, without counting one."""
+        return not self.strategy.test(self.rates[action], self._key(key), cost=cost)
 
-    def count(self, action: Action, *key: str) -> bool:
-        """Count one try; False if it is one too many."""
-        return bool(self.strategy.hit(self.rates[action], self._key(key)))
+    def count(self, action: Action, *key: str, cost: int = 1) -> bool:
+        """Count one try (or `cost` of them); False if it is one too many."""
+        return bool(self.strategy.hit(self.rates[action], self._key(key), cost=cost))
 
     def forget(self, action: Action, *key: str) -> None:
         """Forget the tries, because one has succeeded."""
@@ -343,10 +346,21 @@ def sign_in_succeeded(limiter: Limiter, account: str, address: str) -> None:
 # uploads
 
 
-def check_upload(limiter: Limiter, draft: str, address: str, filename: str) -> None:
-    """Count one file. Raises Refusal TOO_MANY_UPLOADS (`filename`) if it is one too many for its draft or address."""
+def check_upload(limiter: Limiter, draft: str, address: str, filename: str, octets: int) -> None:
+    """Count one file and its octets, before it is kept.
+
+    Raises Refusal TOO_MANY_UPLOADS (`filename`) if it is one too many for its draft or address, UPLOADS_USED_UP
+    (`filename`) if it is larger than what its address has left for this hour; a smaller one may still fit then.
+    """
     if not (limiter.count(Action.UPLOAD, draft) and limiter.count(Action.UPLOAD_ADDRESS, address)):
         raise Refusal(Code.TOO_MANY_UPLOADS, filename=filename)
+    # In kilobytes: the shared table counts in 32 bits.
+    cost = -(-octets // 1000)
+    # Asked first, because what is one too much would be counted as well.
+    if limiter.is_used_up(Action.UPLOAD_OCTETS, address, cost=cost) or not limiter.count(
+        Action.UPLOAD_OCTETS, address, cost=cost
+    ):
+        raise Refusal(Code.UPLOADS_USED_UP, filename=filename)
 
 
 # access codes

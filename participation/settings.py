@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     upload_limit_mb: int = Field(
         default=50, ge=1, le=2000, description="Largest file a citizen may attach, in MB."
     )
+    upload_mb_per_hour: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="Files that visitors may attach from one network address in an hour, in MB together; a library shares "
+        "one address. At least as large as the largest file.",
+    )
     import_limit_mb: int = Field(
         default=500, ge=1, le=20000, description="Largest file staff may upload, in MB."
     )
@@ -162,6 +169,8 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{(self.data_dir / 'digilog.sqlite').absolute()}"
         if self.secret.get_secret_value() and len(self.secret.get_secret_value()) < 32:
             raise ValueError("DIGILOG_SECRET needs at least 32 characters")
+        if self.upload_mb_per_hour < self.upload_limit_mb:
+            raise ValueError("DIGILOG_UPLOAD_MB_PER_HOUR must not be smaller than DIGILOG_UPLOAD_LIMIT_MB")
         if self.smtp_host and not self.mail_from:
             raise ValueError("DIGILOG_MAIL_FROM is needed with DIGILOG_SMTP_HOST")
         return self

@@ -42,7 +42,10 @@ def limiter(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -
     storage: Storage = MemoryStorage()
     if settings.shared_limits:
         storage = TableStorage(_counting_engine(settings, engine), seconds)
-    rates = {Action.SUBMIT: f"{settings.submissions_per_minute} per minute"} | RATES
+    rates = RATES | {
+        Action.SUBMIT: f"{settings.submissions_per_minute} per minute",
+        Action.UPLOAD_OCTETS: f"{settings.upload_mb_per_hour * 1000} per hour",
+    }
     return Limiter(
         {action: parse(rate) for action, rate in rates.items()},
         FixedWindowRateLimiter(storage),

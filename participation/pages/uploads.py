@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from os import SEEK_END
+from typing import Any, BinaryIO
 
 from consultations import drafts
 from consultations.contributions import ATTACHMENTS_LIMIT, AttachedFile
 from consultations.drafts import Draft
-from consultations.files import MB, Limits, Readable, accept_upload
+from consultations.files import MB, Limits, accept_upload
 from consultations.procedures import Procedure
 from consultations.refusals import Code, Refusal
 from participation.settings import Settings
@@ -25,7 +26,7 @@ def body_limit(settings: Settings) -> int:
 #: Before the hash of a file: what the button that takes it away again sends.
 REMOVE = "remove-"
 
-Incoming = tuple[Readable, str]
+Incoming = tuple[BinaryIO, str]
 """Something on its way in, and the name it came under."""
 
 
@@ -34,18 +35,19 @@ async def look_at(
     incoming: Sequence[Incoming],
     limits: Limits,
     *,
-    allow: Callable[[str], None] = lambda filename: None,
+    allow: Callable[[str, int], None] = lambda filename, octets: None,
 ) -> list[dict[str, Any] | Refusal]:
     """Look at what comes in and keep what can be kept: of each what `files.accept_upload` says of it, or why not.
 
-    `allow` is asked before each, and may refuse it. No unit of work is open meanwhile.
+    `allow` is asked before each, with its name and octets, and may refuse it. No unit of work is open meanwhile.
     """
     found: list[dict[str, Any] | Refusal] = []
 
     def work() -> None:
         for stream, filename in incoming:
             try:
-                allow(filename)
+                allow(filename, stream.seek(0, SEEK_END))
+                stream.seek(0)
                 found.append(asdict(accept_upload(visit.house.files, stream, filename, limits=limits)))
             except Refusal as refusal:
                 found.append(refusal)

@@ -353,6 +353,36 @@ def test_knowing_the_password_in_the_end_forgets_the_wrong_tries(limits: Limiter
         security.sign_in_succeeded(limits, "petra@example.org", HOME)
 
 
+def test_files_of_an_address_are_counted_in_octets_whatever_their_drafts(
+    limits: Limiter, clock: Clock
+) -> None:
+    """A thousand new drafts from one address were a thousand times the largest file."""
+    for number in range(40):
+        security.check_upload(limits, f"draft {number}", LIBRARY, "plan.pdf", 50_000_000)
+    with pytest.raises(Refusal, match="uploads_used_up") as refusal:
+        security.check_upload(limits, "another draft", LIBRARY, "photo.jpg", 1)
+    assert refusal.value.facts == {"filename": "photo.jpg"}
+    security.check_upload(limits, "another draft", HOME, "photo.jpg", 50_000_000)
+    clock.passes(minutes=61)
+    security.check_upload(limits, "another draft", LIBRARY, "photo.jpg", 1)
+
+
+def test_what_was_too_large_for_the_rest_of_the_hour_leaves_the_rest_to_smaller_files(
+    limits: Limiter,
+) -> None:
+    for number in range(3):
+        security.check_upload(limits, f"draft {number}", LIBRARY, "scan.tif", 650_000_000)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="uploads_used_up"):
+            security.check_upload(limits, "draft", LIBRARY, "scan.tif", 50_000_001)
+    security.check_upload(limits, "draft", LIBRARY, "scan.tif", 50_000_000)
+
+
+def test_an_hour_takes_at_least_the_largest_file() -> None:
+    with pytest.raises(ValueError, match="DIGILOG_UPLOAD_MB_PER_HOUR"):
+        settings(upload_limit_mb=50, upload_mb_per_hour=49)
+
+
 def guess(limits: Limiter, address: str, times: int, reference: str = "") -> None:
     for _ in range(times):
         security.code_was_wrong(limits, address, reference)

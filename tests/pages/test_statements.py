@@ -744,6 +744,24 @@ def test_files_are_counted_for_each_draft_and_a_library_is_not_locked_out(visito
     assert "c.txt" in neighbour.words, "somebody else at the same address goes on"
 
 
+def test_an_address_whose_hour_is_used_up_keeps_its_words_and_hears_of_the_other_ways(
+    settings: Settings, clock: Clock, town: Town
+) -> None:
+    app = create_app(settings.model_copy(update={"upload_mb_per_hour": 1}), clock=clock)
+    with TestClient(app, base_url="http://auenfurt.localhost", follow_redirects=False) as client:
+        Visitor(client).visit(FORMAL).send("attach", files=[sheet("a.txt", b"a" * 600_000)])
+        neighbour = Visitor(client).visit(FORMAL)
+        neighbour.send("attach", text=WORDS, files=[sheet("b.txt", b"b" * 600_000), sheet("c.txt", b"c")])
+        assert neighbour.answer.status_code == 429
+        (error,) = neighbour.errors()
+        assert "„b.txt“ nicht angenommen" in error
+        assert "per E-Mail oder Brief, oder bringen Sie sie bei uns vorbei" in error
+        assert neighbour.fields()["text"] == WORDS
+        assert "c.txt" in neighbour.words, "what fits is taken"
+        kept = [each.stat().st_size for each in (settings.data_dir / "files").rglob("*") if each.is_file()]
+        assert sorted(kept) == [1, 600_000], "nothing of the refused file is in the store"
+
+
 # --- before, after, and other kinds ----------------------------------------------------------------
 
 
