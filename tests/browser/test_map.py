@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from PIL import Image
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, select
@@ -23,7 +24,7 @@ from consultations.moderation import Action, Decision
 from consultations.permissions import SYSTEM
 from consultations.phases import Opens, PhaseInput, PhaseKind
 from consultations.places import Layer, PlaceInput, PlaceKind
-from consultations.procedures import Procedure
+from consultations.procedures import Procedure, ProcedureInput
 from geo.geometry import from_lonlat, from_metres, metres_of
 from tests import cast
 from tests.browser.steps import go, until
@@ -38,12 +39,10 @@ MAP = "/beteiligungen/radfahren/karte"
 HOSTILE = "<img src=x onerror=\"document.title='ran'\">"
 
 
-def dialogue(session: Session, town: Town) -> Procedure:
-    """A consultation that takes proposals and comments on the map."""
-    phase = PhaseInput(
-        PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
-    )
-    facts = cast.consultation(key="DI-1", title="Radfahren", slug="radfahren", phases=(phase,))
+def published(
+    session: Session, town: Town, facts: ProcedureInput, edges: tuple[float, float, float, float]
+) -> Procedure:
+    """A public dialogue with a plan area: a rectangle, its edges in metres from the middle."""
     made = procedures.create(
         session,
         facts,
@@ -53,10 +52,19 @@ def dialogue(session: Session, town: Town) -> Procedure:
         now=NOW,
     )
     publishing.publish(session, made, by=town.planner, now=NOW)
-    cast.adopt(session, made)
-    x, y = metres_of(LON, LAT)
-    area = from_metres(shapely.box(x - 400, y - 300, x + 400, y + 300))
+    area = from_metres(shapely.affinity.translate(shapely.box(*edges), *metres_of(LON, LAT)))
     procedures.set_plan_area(session, made, area, by=town.planner, now=NOW, note="Plangebiet")
+    return made
+
+
+def dialogue(session: Session, town: Town) -> Procedure:
+    """A consultation that takes proposals and comments on the map."""
+    phase = PhaseInput(
+        PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.PROPOSAL, Opens.COMMENT)
+    )
+    facts = cast.consultation(key="DI-1", title="Radfahren", slug="radfahren", phases=(phase,))
+    made = published(session, town, facts, (-400, -300, 400, 300))
+    cast.adopt(session, made)
     return made
 
 
@@ -258,19 +266,7 @@ def part_of(session: Session, town: Town, area: Procedure) -> Procedure:
     """A part of the dialogue: the half of its plan area that lies to the east."""
     phase = PhaseInput(PhaseKind.CO_CREATION, starts_on=STARTS, ends_on=ENDS, opens=(Opens.COMMENT,))
     facts = cast.consultation(key="DI-2", title="Radweg am Bach", phases=(phase,), part_of_id=area.id)
-    made = procedures.create(
-        session,
-        facts,
-        municipality_id=town.id,
-        template_key="informal_dialogue",
-        by=town.planner,
-        now=NOW,
-    )
-    publishing.publish(session, made, by=town.planner, now=NOW)
-    x, y = metres_of(LON, LAT)
-    half = from_metres(shapely.box(x + 20, y - 300, x + 400, y + 300))
-    procedures.set_plan_area(session, made, half, by=town.planner, now=NOW, note="Plangebiet")
-    return made
+    return published(session, town, facts, (20, -300, 400, 300))
 
 
 def test_what_is_said_about_a_place_on_the_map_of_an_area_lands_at_the_part_that_it_lies_in(
@@ -301,7 +297,7 @@ def test_what_is_said_about_a_place_on_the_map_of_an_area_lands_at_the_part_that
     open_map(page, middle)
     click_at(page, 0.8, 0.3)
     expect(status).to_have_text(
-        "Gerade lässt sich nicht feststellen, wohin geht, was Sie zu diesem Ort sagen. Bitte wählen Sie ihn noch einmal."
+        "Wir können gerade nicht feststellen, bei wem ankommt, was Sie zu diesem Ort sagen. Bitte wählen Sie ihn noch einmal."
     )
     page.unroute("**/karte/gehoert.json*")
     # To the west of it lies no part; in it again by keyboard, from the middle of the map.

@@ -485,7 +485,7 @@ def test_a_place_chosen_on_the_map_of_an_area_goes_to_the_part_that_it_lies_in_o
     assert all(
         "lon=10.702800&lat=48.300700" in each["url"] for each in there["ways"] + there["ways_of_whole"]
     )
-    assert there["whole"] == "Geht es um mehr als diesen Teil? Dann sagen Sie es zu „Bachquartier“:"
+    assert there["whole"] == "Geht es um mehr als diesen Teil? Dann richten Sie es an „Bachquartier“:"
     assert owners(there["ways_of_whole"]) == {"bachquartier"}
     assert [each["text"] for each in there["ways_of_whole"]] == [
         f"{each['text']} (zum Ganzen)" for each in there["ways"]

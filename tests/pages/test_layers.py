@@ -459,7 +459,7 @@ def test_about_a_parts_layer_everybody_decides_for_their_own_consultation_and_is
     page = anna.get(here)
     assert [reference in words(page) for _, reference in (*of_area, of_part)] == [True, True, False]
     assert (
-        "1 Beitrag wartet, über den andere entscheiden: wer diese Beteiligung plant. Wohnen am Mühlbach"
+        "1 Beitrag wartet noch. Darüber entscheidet, wer diese Beteiligung plant: Wohnen am Mühlbach"
         in words(page)
     )
     assert not html.fromstring(page.content).xpath(f"//a[@href='{itself}']")
@@ -474,7 +474,7 @@ def test_about_a_parts_layer_everybody_decides_for_their_own_consultation_and_is
     peter = planner("Peter")
     page = peter.get(here)
     assert of_part[1] in words(page)
-    assert "über den andere entscheiden" not in words(page)
+    assert "Darüber entscheidet" not in words(page)
     assert html.fromstring(page.content).xpath(f"//a[@href='{itself}']")
     assert planner("Olga").get(here).status_code == 403
     assert "andere entscheiden" not in words(paula.get(here)), "who plans all of them decides about all"

@@ -1155,6 +1155,6 @@ def test_a_planner_adds_sections_of_their_own_and_proposals_are_written_read_and
         "Vor der Schule.",
         False,
     )
-    assert "Die Phase dieses Tages fragt nicht nach diesem Abschnitt" in words(over)
+    assert "In der Phase, die an diesem Tag lief, gibt es diesen Abschnitt nicht" in words(over)
     moved = fields(over) | {"text": "Linden am Platz. Vor der Schule.", keys[0]: ""}
     assert clara.post(counter, data=moved | {"do": "send"}).status_code == 303
