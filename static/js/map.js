@@ -115,8 +115,10 @@ let returnTo = null;
 function openPopup(at, content, label, from, focus) {
   returnTo = from;
   // On a small map all of it stays in sight: narrower, and with a bar to scroll by where it says much.
-  const [maxWidth, maxHeight] = [Math.min(300, container.clientWidth - 100), Math.max(120, container.clientHeight - 110)];
-  popup = L.popup({ autoPanPadding: [30, 30], maxWidth, maxHeight, closeButton: true, className: "m-popup" })
+  const [maxWidth, maxHeight] = [Math.min(300, container.clientWidth - 104), Math.max(120, container.clientHeight - 110)];
+  // Beside the buttons for nearer and farther, which would lie on it.
+  const room = { autoPanPaddingTopLeft: [56, 30], autoPanPaddingBottomRight: [8, 30] };
+  popup = L.popup({ ...room, maxWidth, maxHeight, closeButton: true, className: "m-popup" })
     .setLatLng(at).setContent(content);
   popup.openOn(map);
   const box = popup.getElement();
