@@ -52,6 +52,23 @@ def test_no_barriers_however_one_looks(new_page: NewPage, axe: Axe, way: str, ad
 
 
 @pytest.mark.browser
+def test_less_used_filters_fold_on_a_telephone_and_stand_open_on_a_wide_screen(new_page: NewPage) -> None:
+    narrow = new_page(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    narrow.goto("/muster")
+    form = narrow.get_by_role("form", name="Filter")
+    folded, fold = form.get_by_label("Thema"), form.get_by_text("Mehr Filter")
+    assert not folded.is_visible()
+    fold.press("Enter")
+    assert folded.is_visible()
+    wide = new_page(viewport={"width": 1280, "height": 740}, java_script_enabled=False)
+    wide.goto("/muster")
+    form = wide.get_by_role("form", name="Filter")
+    assert not form.get_by_text("Mehr Filter").is_visible()
+    form.get_by_label("Name").press("Tab")
+    assert form.get_by_role("combobox", name="Thema").evaluate("e => e === document.activeElement")
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
 def test_display_settings_need_no_script_and_lead_back(new_page: NewPage, axe: Axe, width: int) -> None:
     page = new_page(viewport={"width": width, "height": 740}, java_script_enabled=False)

@@ -136,6 +136,29 @@ def test_the_error_summary_leads_to_controls_that_exist() -> None:
     assert not tree.xpath("//script")
 
 
+def test_a_filter_says_what_it_narrows_to_also_where_fields_are_folded_and_leads_back() -> None:
+    source = "{{ forms.filter_form('/l', [f.name], order=f.order, more=[f.topic, f.none], reset=reset) }}"
+
+    class Wanted(Sample):
+        order = SelectField("Order", choices=[SelectChoice("x", "X")], default="x")
+        none = SelectField("District", choices=[SelectChoice("", "All")])
+
+    def shown(reset: str = "", **data: str) -> HtmlElement:
+        meta = {"locales": ["de"], "gettext": i18n.translations("de").gettext}
+        return draw(source, f=Wanted(data=data, meta=meta), reset=reset)
+
+    [fold] = shown(topic="b", reset="/all").xpath("//details[not(@open)]")
+    assert words(fold.find("summary")) == "Mehr Filter (1 gesetzt)"
+    assert fold.xpath(".//select/@id") == ["topic"], "a menu with nothing to choose is left out"
+    text = words(shown(topic="b", name="<b>Weg", order="x", reset="/all").xpath("//form/p")[0])
+    assert text == "Gefiltert nach Name: <b>Weg; Thema: " + HOSTILE + " · Filter zurücksetzen"
+    assert shown(topic="b", reset="/all").xpath("//form//a/@href") == ["/all"]
+    bare = shown()
+    assert not bare.xpath("//form/p")
+    assert words(bare.xpath("//summary")[0]) == "Mehr Filter"
+    assert not bare.xpath("//form//a")
+
+
 def test_no_error_summary_without_errors() -> None:
     assert words(draw("{{ forms.error_summary(form) }}", form=sample())) == ""
 
