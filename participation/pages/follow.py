@@ -1,7 +1,7 @@
 """Following a project, district, proposal or search: ask, confirm, change, end with one click; the account; and feeds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ from participation.messages import STATUS
 from participation.pages.contributions_list import open_procedure
 from participation.pages.proposals_list import PARAMETERS, Asked, ListForm, asked_of
 from participation.pages.seen_through import title_of
-from participation.pages.with_parts import Whole
+from participation.pages.with_parts import whole_of
 from participation.security import Action, check_rate
 from participation.web import Visit, page, path_for, row_number
 
@@ -261,7 +261,9 @@ def _search(
     """What the address asks: understood, as it is kept, and as the list's address says it. `literal`: also what there is
     not (any more)."""
     sent = FormData(list(visit.request.query_params.multi_items()))
-    asked = asked_of(visit, Whole(procedure), visit.form(ListForm, sent=sent), literal=literal)
+    asked = asked_of(visit, whole_of(visit, procedure), visit.form(ListForm, sent=sent), literal=literal)
+    # What the list offers because a part has it may be asked for; told of is the consultation itself alone.
+    asked = replace(asked, wanted=replace(asked.wanted, parts=()))
     unknown = asked.near if literal else ""
     facts = saved_searches.facts_of(asked.wanted, asked.place.name if asked.place else unknown)
     return asked, facts, {PARAMETERS[name]: value for name, value in facts.items() if name in PARAMETERS}

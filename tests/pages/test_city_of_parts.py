@@ -464,6 +464,31 @@ def test_the_map_and_the_lists_of_an_area_show_what_was_published_of_its_parts(q
     assert f"{feed['total']} Beiträge" in listed
 
 
+def test_a_search_for_a_topic_of_a_part_is_followed_as_it_stands_in_the_list_of_the_area(
+    quarter: Quarter,
+) -> None:
+    with unit_of_work(quarter.app.state.house.engine, write=True) as session:
+        part = procedures.by_slug(session, quarter.town.id, "bachweg")
+        made = quarter.town.hand_in(
+            session, "Ein Satz.", procedure=part, kind=Kind.PROPOSAL, title="Breiter", pseudonym="Rosa",
+            category="Uferweg", wants_publication=True,
+        )  # fmt: skip
+        moderation.decide(session, made, Decision(Action.PUBLISH), by=quarter.town.moderator, now=NOW)
+    page = quarter.get("bachquartier/vorschlaege", thema="Uferweg")
+    assert "Breiter" in page
+    (follow,) = found_in(page, "//main//a/@href[contains(., 'folgen/suche')]")
+    told = quarter.client.get(follow).text
+    assert "Uferweg" in " ".join(found_in(told, "//main//text()")), (
+        "not everything that is ever proposed here"
+    )
+    assert (
+        "Breiter"
+        not in quarter.client.get(
+            "/beteiligungen/bachquartier/vorschlaege.atom", params={"thema": "Uferweg"}
+        ).text
+    )
+
+
 def owners(ways: list[dict[str, str]]) -> set[str]:
     """Whose forms these lead to."""
     return {each["url"].removeprefix("/beteiligungen/").partition("/")[0] for each in ways}
