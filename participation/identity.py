@@ -5,13 +5,15 @@ listed for their owner, revocable, rotated at sign-in. The cookie holds a random
 that a stolen database opens no session.
 
 Whoever is to work for a town is invited by an administrator and chooses the password alone; nobody else ever sees it.
+An account belongs to the town that made it. Two towns that invite the same address make two accounts: the
+administrators of a town hand over links to its accounts, and nothing that another town gives may hang on such a link.
 With OpenID Connect (Authlib) the account at the town's own provider is linked at the first sign-in, by the verified
 e-mail address that was invited.
 """
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -58,11 +60,17 @@ class Identity(SQLModel, table=True):
     """One way in for one person: a password, or an account at an OpenID provider."""
 
     __tablename__ = "identity"
-    __table_args__ = (UniqueConstraint("kind", "email"), UniqueConstraint("issuer", "subject"))
+    __table_args__ = (
+        UniqueConstraint("kind", "email", "municipality_id"),
+        UniqueConstraint("issuer", "subject", "municipality_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: int = Field(foreign_key="person.id", index=True)
     kind: str
+    #: The town whose account it is; None for who runs the installation, for who worked for several towns when the account
+    #: was made, and for accounts from before accounts belonged to towns.
+    municipality_id: int | None = Field(default=None, foreign_key="municipality.id", index=True)
     #: In lower case; None where an OpenID provider tells no address.
     email: str | None = Field(default=None)
     #: Argon2id in its own notation; empty until the invited person has chosen a password.
@@ -130,11 +138,57 @@ def normal_email(email: str) -> str:
     return email.strip().lower()
 
 
-def by_email(session: Session, email: str) -> Identity | None:
-    """The password identity with this address, or None."""
-    return session.exec(
-        select(Identity).where(Identity.kind == Kind.PASSWORD, Identity.email == normal_email(email))
-    ).first()
+def _nearest(rows: Iterable[Identity], municipality_id: int | None) -> Identity | None:
+    """Of the ways in by one address or account the town's own one; else one of no town, else the oldest of another's."""
+    return min(
+        rows,
+        key=lambda row: (
+            row.municipality_id != municipality_id,
+            row.municipality_id is not None,
+            row.id or 0,
+        ),
+        default=None,
+    )
+
+
+def _by_email(session: Session, email: str) -> list[Identity]:
+    return list(
+        session.exec(
+            select(Identity).where(Identity.kind == Kind.PASSWORD, Identity.email == normal_email(email))
+        )
+    )
+
+
+def by_email(session: Session, email: str, *, municipality_id: int | None = None) -> Identity | None:
+    """The password identity with this address by which one signs in to the town, or None.
+
+    That of another town opens nothing here that was not given to that very person.
+    """
+    return _nearest(_by_email(session, email), municipality_id)
+
+
+def _trusted(session: Session, email: str, municipality_id: int | None) -> Identity | None:
+    """The account with this address to which the town may give a role: its own, or that of somebody who has a role in it
+    (or everywhere) already. Without a town: any.
+
+    Of all others somebody else may hold the password: another town's people made the link with which it was chosen.
+    """
+    found = _by_email(session, email)
+    if municipality_id is not None:
+        at_work = {
+            row.person_id
+            for row in session.exec(
+                select(RoleAssignment).where(
+                    col(RoleAssignment.person_id).in_([each.person_id for each in found]),
+                    (col(RoleAssignment.municipality_id) == municipality_id)
+                    | col(RoleAssignment.municipality_id).is_(None),
+                )
+            )
+        }
+        found = [
+            each for each in found if each.municipality_id == municipality_id or each.person_id in at_work
+        ]
+    return _nearest(found, municipality_id)
 
 
 def create_password_identity(
@@ -146,31 +200,41 @@ def create_password_identity(
     """
     _require_manager(session, person, by)
     hashed = _password_hash(password)
-    identity = _new_password_identity(session, person, email, now=now)
+    identity = _new_password_identity(session, person, email, _town_of(session, person), now=now)
     identity.password_hash = hashed
     session.flush()
     _record(session, identity, "identity_created", by=by, now=now)
     return identity
 
 
-def _new_password_identity(session: Session, person: Person, email: str, *, now: datetime) -> Identity:
+def _new_password_identity(
+    session: Session, person: Person, email: str, municipality_id: int | None, *, now: datetime
+) -> Identity:
     email = normal_email(email)
-    if by_email(session, email) is not None:
+    if _trusted(session, email, municipality_id) is not None:
         raise Refusal(Code.NAME_TAKEN, "email", name=email)
     assert person.id is not None
-    identity = Identity(person_id=person.id, kind=Kind.PASSWORD.value, email=email, created_at=now)
+    identity = Identity(
+        person_id=person.id,
+        kind=Kind.PASSWORD.value,
+        municipality_id=municipality_id,
+        email=email,
+        created_at=now,
+    )
     session.add(identity)
     session.flush()
     return identity
 
 
-def check_password(session: Session, email: str, password: str, *, now: datetime) -> Identity:
-    """The identity with this address, if the password is right. Reads only, and takes about 0.1 s on purpose.
+def check_password(
+    session: Session, email: str, password: str, *, municipality_id: int | None = None, now: datetime
+) -> Identity:
+    """The identity with this address by which one signs in to the town, if the password is right. Reads only, and takes about 0.1 s on purpose.
 
     An unknown address, one without a password and one that is switched off take as long as a wrong password and say
     the same. Raises Refusal SIGN_IN_FAILED.
     """
-    identity = by_email(session, email)
+    identity = by_email(session, email, municipality_id=municipality_id)
     usable = identity is not None and identity.is_active and identity.password_hash != ""
     known = identity.password_hash if identity is not None and usable else _nobodys_hash()
     right = _hasher().verify(password[: MAXIMUM_PASSWORD_LENGTH + 1], known)
@@ -226,6 +290,12 @@ def _places_of(session: Session, person: Person) -> set[int | None]:
     return {*by_roles, *agencies.towns_of(session, person.id)}
 
 
+def _town_of(session: Session, person: Person) -> int | None:
+    """The town for which alone somebody works, if it is one."""
+    places = _places_of(session, person)
+    return places.pop() if len(places) == 1 else None
+
+
 def _require_manager(session: Session, person: Person, by: Actor) -> None:
     if not may_manage(session, person, by):
         raise Refusal(Code.NOT_ALLOWED)
@@ -262,12 +332,13 @@ def invite(
 ) -> tuple[Person, str]:
     """Make somebody known who is to work for the municipality: the person, and the token of the link to hand over.
 
-    Whoever has an account already (from another municipality) is found by the address and keeps it: then the token
-    is empty. Roles are given with `people.grant`. Raises Refusal NOT_ALLOWED.
+    Whoever has an account of the municipality, or works for it, is found by the address and keeps it: then the token is
+    empty. An account of another municipality is none: its administrators may hold its password, and would hold what is
+    given here. Roles are given with `people.grant`. Raises Refusal NOT_ALLOWED.
     """
     if not may(by, Permission.ADMINISTER, municipality_id=municipality_id):
         raise Refusal(Code.NOT_ALLOWED)
-    known = by_email(session, email)
+    known = _trusted(session, email, municipality_id)
     if known is not None:
         person = session.get(Person, known.person_id)
         assert person is not None
@@ -275,7 +346,7 @@ def invite(
     person = Person(name=name.strip(), email=normal_email(email), created_at=now)
     session.add(person)
     session.flush()
-    identity = _new_password_identity(session, person, email, now=now)
+    identity = _new_password_identity(session, person, email, municipality_id, now=now)
     return person, _new_invitation(session, identity, now=now)
 
 
@@ -287,7 +358,7 @@ def add_password_identity(session: Session, person: Person, *, by: Actor, now: d
     _require_manager(session, person, by)
     if not person.email:
         raise Refusal(Code.WRONG_STATE)
-    return _new_password_identity(session, person, person.email, now=now)
+    return _new_password_identity(session, person, person.email, _town_of(session, person), now=now)
 
 
 def invite_known(session: Session, person_id: int, *, now: datetime) -> str:
@@ -298,7 +369,8 @@ def invite_known(session: Session, person_id: int, *, now: datetime) -> str:
     person = session.get_one(Person, person_id)
     if not person.email:
         raise Refusal(Code.WRONG_STATE)
-    return _new_invitation(session, _new_password_identity(session, person, person.email, now=now), now=now)
+    identity = _new_password_identity(session, person, person.email, _town_of(session, person), now=now)
+    return _new_invitation(session, identity, now=now)
 
 
 def renew_invitation(session: Session, identity: Identity, *, by: Actor, now: datetime) -> str:
@@ -517,40 +589,58 @@ def openid_kept(session: Session, token: str, *, now: datetime) -> JsonObject:
 
 
 def identity_of_claims(
-    session: Session, provider: Provider, claims: Claims, *, now: datetime
+    session: Session, provider: Provider, claims: Claims, *, municipality_id: int | None = None, now: datetime
 ) -> Identity | None:
     """The identity that belongs to an account at a provider; None if nobody has given it a role here.
 
     Known by issuer and subject. The first time, it is linked by the verified address to the one person whom an
     administrator has invited with it; a provider for certain municipalities only links people who work for no other.
+    Whoever was invited by several towns is linked in each of them, when they first sign in there.
     """
-    known = session.exec(
-        select(Identity).where(Identity.issuer == claims.issuer, Identity.subject == claims.subject)
-    ).first()
-    if known is not None:
-        person = session.get(Person, known.person_id)
-        assert person is not None
-        return known if known.is_active and _is_served(session, provider, person) else None
-    if not claims.verified_email:
-        return None
-    candidates = session.exec(
-        select(Person)
-        .join(RoleAssignment, col(RoleAssignment.person_id) == Person.id)
-        .join(Identity, col(Identity.person_id) == Person.id)
-        .where(
-            func.lower(Identity.email) == claims.verified_email,
-            Identity.kind == Kind.PASSWORD,
-            col(Identity.is_active),
+    known = _nearest(
+        session.exec(
+            select(Identity).where(Identity.issuer == claims.issuer, Identity.subject == claims.subject)
+        ),
+        municipality_id,
+    )
+    if known is None or known.municipality_id != municipality_id:
+        invited = _invited_with(
+            session, provider, claims.verified_email, municipality_id, only_own=known is not None
         )
-        .distinct()
-    ).all()
-    if len(candidates) != 1 or not _is_served(session, provider, candidates[0]):
+        if invited is not None:
+            return _link(session, invited, claims, now=now)
+    if known is None:
         return None
-    person = candidates[0]
-    assert person.id is not None
+    person = session.get_one(Person, known.person_id)
+    return known if known.is_active and _is_served(session, provider, person) else None
+
+
+def _invited_with(
+    session: Session, provider: Provider, email: str, municipality_id: int | None, *, only_own: bool
+) -> Identity | None:
+    """The account of the one person with a role who was invited with this address: by the town, or who works for it,
+    or (unless `only_own` accounts of the town count) by whomever."""
+    if not email:
+        return None
+    rows = session.exec(
+        select(Identity, RoleAssignment.municipality_id)
+        .join(RoleAssignment, col(RoleAssignment.person_id) == Identity.person_id)
+        .where(func.lower(Identity.email) == email, Identity.kind == Kind.PASSWORD, col(Identity.is_active))
+    ).all()
+    own = [row for row, _ in rows if row.municipality_id == municipality_id]
+    if not own and not only_own:
+        own = [row for row, place in rows if place in (None, municipality_id)] or [row for row, _ in rows]
+    people_of_it = {row.person_id for row in own}
+    if len(people_of_it) != 1:
+        return None
+    return own[0] if _is_served(session, provider, session.get_one(Person, own[0].person_id)) else None
+
+
+def _link(session: Session, invited: Identity, claims: Claims, *, now: datetime) -> Identity:
     identity = Identity(
-        person_id=person.id,
+        person_id=invited.person_id,
         kind=Kind.OIDC.value,
+        municipality_id=invited.municipality_id,
         email=claims.verified_email,
         issuer=claims.issuer,
         subject=claims.subject,
@@ -558,7 +648,7 @@ def identity_of_claims(
     )
     session.add(identity)
     session.flush()
-    actor = people.actor_of(session, person.id)
+    actor = people.actor_of(session, invited.person_id)
     assert actor is not None
     _record(session, identity, "identity_linked", by=actor, now=now)
     return identity

@@ -118,7 +118,9 @@ async def sign_in(visit: Visit) -> Response:
     def check() -> Identity:
         security.check_sign_in(tries, account, address)
         try:
-            found = identity.check_password(visit.session, account, password, now=visit.now)
+            found = identity.check_password(
+                visit.session, account, password, municipality_id=visit.municipality_id, now=visit.now
+            )
         except Refusal:
             security.sign_in_failed(tries, account, address)
             raise
@@ -212,7 +214,9 @@ async def openid_return(visit: Visit) -> Response:
 
     def enter() -> bool:
         identity.sign_out(visit.session, token, now=visit.now)
-        known = identity.identity_of_claims(visit.session, provider, claims, now=visit.now)
+        known = identity.identity_of_claims(
+            visit.session, provider, claims, municipality_id=visit.municipality_id, now=visit.now
+        )
         if known is not None:
             _open_session(visit, known, claims)
             entered.append(known.person_id)

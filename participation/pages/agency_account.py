@@ -141,7 +141,7 @@ def keep(visit: Visit) -> Response:
         )
         return visit.redirect("agency_account", done="kept")
     clerk = agencies.clerk_by_id(visit.session, holder.link.clerk_id)
-    if identity.by_email(visit.session, clerk.email) is not None:
+    if identity.by_email(visit.session, clerk.email, municipality_id=visit.municipality_id) is not None:
         # There is one: signed in, the same button keeps the requests in it.
         return visit.redirect("sign_in", next=visit.url("agency_request", token=token))
     agency_answers.offer_account(visit.session, holder, now=visit.now)
@@ -171,7 +171,7 @@ def open_account(visit: Visit) -> Response:
     if holder.link.clerk_id is None:
         return visit.redirect("agency_request", token=visit.request.path_params["token"])
     clerk = agencies.clerk_by_id(visit.session, holder.link.clerk_id)
-    if identity.by_email(visit.session, clerk.email) is not None:
+    if identity.by_email(visit.session, clerk.email, municipality_id=visit.municipality_id) is not None:
         return visit.redirect("sign_in", next=visit.url("agency_account"))
     if visit.is_post:
         token = identity.invite_known(visit.session, clerk.person_id, now=visit.now)

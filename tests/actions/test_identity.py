@@ -321,19 +321,95 @@ def test_a_new_link_ends_the_one_before_and_choosing_ends_open_sessions(session:
     assert identity.actor_of_token(session, token, now=NOW) == PUBLIC
 
 
-def test_who_has_an_account_already_keeps_it(session: Session, cast: Cast) -> None:
-    identity.create_password_identity(
+def invited_by(
+    session: Session, admin: Actor, town: Municipality, email: str = "klara@example.org"
+) -> tuple[Person, str]:
+    """Somebody invited as a clerk by a town's administrator, as the page does it: the person, and the link's token."""
+    assert town.id is not None
+    person, token = identity.invite(
+        session, name="Klara", email=email, municipality_id=town.id, by=admin, now=NOW
+    )
+    people.grant(session, person, Role.CLERK, municipality_id=town.id, by=admin, now=NOW)
+    return person, token
+
+
+def test_who_has_an_account_of_the_town_keeps_it(session: Session, cast: Cast) -> None:
+    first, token = invited_by(session, cast.administrator, cast.here)
+    identity.accept_invitation(session, token, PASSWORD, now=NOW)
+    assert invited_by(session, cast.administrator, cast.here) == (first, "")
+    assert identity.check_password(
+        session, "klara@example.org", PASSWORD, municipality_id=cast.here_id, now=NOW
+    )
+
+
+def test_nothing_that_a_town_gives_goes_to_an_account_that_another_town_made(
+    session: Session, cast: Cast
+) -> None:
+    """There, somebody invited the address before, chose the password with the link, and waited: whatever was given here
+    to that address was given to them."""
+    decoy, link = invited_by(session, cast.stranger, cast.there)
+    identity.accept_invitation(session, link, "the password of the trap", now=NOW)
+    waiting = signed_in(session, decoy)
+    klara, token = invited_by(session, cast.administrator, cast.here)
+    assert klara.id != decoy.id
+    here = {"municipality_id": cast.here_id, "now": NOW}
+    with refused(Code.SIGN_IN_FAILED):
+        identity.check_password(session, "klara@example.org", "the password of the trap", **here)
+    made = identity.accept_invitation(session, token, PASSWORD, now=NOW)
+    assert identity.check_password(session, "klara@example.org", PASSWORD, **here).id == made.id
+    with refused(Code.SIGN_IN_FAILED):
+        identity.check_password(session, "klara@example.org", "the password of the trap", **here)
+    for trap in (identity.actor_of_token(session, waiting, now=NOW), actor(session, decoy)):
+        assert {grant.municipality_id for grant in trap.grants} == {cast.there.id}
+    known = identity.by_email(session, "klara@example.org", municipality_id=cast.here_id)
+    assert known is not None
+    with refused(Code.NOT_ALLOWED):
+        identity.renew_invitation(session, known, by=cast.stranger, now=NOW)
+    assert identity.check_password(
+        session, "klara@example.org", "the password of the trap", municipality_id=cast.there.id, now=NOW
+    ), "what the other town gave stays there"
+
+
+def test_accounts_from_before_keep_working_in_their_towns_and_get_nothing_in_others(
+    session: Session, cast: Cast
+) -> None:
+    made = identity.create_password_identity(
         session, cast.planner, "petra@example.org", PASSWORD, by=SYSTEM, now=NOW
     )
-    person, token = identity.invite(
-        session,
-        name="P.",
-        email="petra@example.org",
-        municipality_id=cast.there.id or 0,
-        by=cast.stranger,
-        now=NOW,
-    )
-    assert (person.id, person.name, token) == (cast.planner.id, "Petra", "")
+    made.municipality_id = None
+    session.flush()
+    assert invited_by(session, cast.administrator, cast.here, "petra@example.org") == (cast.planner, "")
+    petra, token = invited_by(session, cast.stranger, cast.there, "petra@example.org")
+    assert petra.id != cast.planner.id
+    identity.accept_invitation(session, token, "another long one", now=NOW)
+    for town, password in ((cast.here, PASSWORD), (cast.there, "another long one")):
+        assert identity.check_password(
+            session, "petra@example.org", password, municipality_id=town.id, now=NOW
+        )
+
+
+def test_the_operator_is_found_in_every_town(session: Session, cast: Cast) -> None:
+    olga = with_role(session, "Olga", Role.OPERATOR, None)
+    identity.create_password_identity(session, olga, "olga@example.org", PASSWORD, by=SYSTEM, now=NOW)
+    assert invited_by(session, cast.administrator, cast.here, "olga@example.org") == (olga, "")
+
+
+def test_who_was_invited_by_two_towns_is_linked_in_each_to_the_account_of_that_town(
+    session: Session, cast: Cast, openid_provider: OpenIdProvider
+) -> None:
+    there, _ = invited_by(session, cast.stranger, cast.there)
+    provider = provider_at(openid_provider)
+    claims = Claims(openid_provider.url, "klara-1", "klara@example.org")
+
+    def entering(town: Municipality) -> int | None:
+        found = identity.identity_of_claims(session, provider, claims, municipality_id=town.id, now=NOW)
+        return found.person_id if found else None
+
+    assert entering(cast.there) == there.id
+    here, _ = invited_by(session, cast.administrator, cast.here)
+    for _ in range(2):
+        assert (entering(cast.here), entering(cast.there)) == (here.id, there.id)
+    assert len(session.exec(select(Identity).where(Identity.subject == "klara-1")).all()) == 2
 
 
 def test_the_administrator_of_one_town_cannot_take_over_who_works_for_another(

@@ -417,19 +417,42 @@ def test_a_wrong_invitation_keeps_what_was_typed(admin: TestClient, change: dict
             )
 
 
-def test_who_works_for_another_town_already_gets_the_role_and_no_link(
-    admin: TestClient, engine: Engine, towns: tuple[Town, Town]
+def test_who_has_an_account_of_another_town_gets_one_of_this_town_with_a_password_of_its_own(
+    admin: TestClient, new_client: NewClient, engine: Engine, towns: tuple[Town, Town]
 ) -> None:
+    """The role went to the other town's account, and so to whoever had chosen its password with the other town's link."""
     there = towns[1]
+    theirs = {"email": "paula@seebach.example", "password": "a long enough password"}
     with unit_of_work(engine, write=True) as session:
         person = session.get(Person, there.planner.person_id)
         assert person is not None
+        identity.create_password_identity(session, person, *theirs.values(), by=SYSTEM, now=NOW)
+    link = link_in(admin.post("/verwaltung/personal/einladen", data=INVITATION | {"email": theirs["email"]}))
+    assert new_client().post("/anmelden", data=theirs).status_code == 422
+    assert new_client().post(link, data={"password": "the password here"}).status_code == 303
+    assert new_client().post("/anmelden", data=theirs).status_code == 422
+    own = theirs | {"password": "the password here"}
+    assert new_client().post("/anmelden", data=own).status_code == 303
+    assert admin.get(f"/verwaltung/personal/{there.planner.person_id}").status_code == 404
+    again = admin.post(
+        "/verwaltung/personal/einladen",
+        data=INVITATION | {"email": theirs["email"], "role": "moderator"},
+    )
+    assert "kann sich schon anmelden" in text(again)
+    assert not html.fromstring(again.content).xpath("//input[@id='link']")
+
+
+def test_who_works_for_another_town_as_well_is_managed_by_the_operator_alone(
+    admin: TestClient, engine: Engine, towns: tuple[Town, Town]
+) -> None:
+    here, there = towns
+    with unit_of_work(engine, write=True) as session:
+        person = session.get(Person, there.planner.person_id)
+        assert person is not None
+        people.grant(session, person, Role.CLERK, municipality_id=here.id, by=SYSTEM, now=NOW)
         identity.create_password_identity(
             session, person, "paula@seebach.example", "a long enough password", by=SYSTEM, now=NOW
         )
-    page = admin.post("/verwaltung/personal/einladen", data=INVITATION | {"email": "paula@seebach.example"})
-    assert "kann sich schon anmelden" in text(page)
-    assert not html.fromstring(page.content).xpath("//input[@id='link']")
     member = f"/verwaltung/personal/{there.planner.person_id}"
     assert "kann nur der Betrieb ändern" in text(admin.get(member))
     for action in ("einladung", "sperren"):
