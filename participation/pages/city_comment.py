@@ -4,12 +4,14 @@ The picture in three dimensions leads here with what was picked; without it, bui
 Both go on to the same form as every other contribution: that of the part of an area which a thing belongs to.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
-from wtforms import Form, HiddenField, SelectField
+from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.fields import SelectChoice
+from wtforms.validators import Length, Optional
 
 from consultations import places
 from consultations.permissions import Permission
@@ -30,8 +32,9 @@ N_ = str
 
 
 class BuildingForm(Form):
-    """A building near the plan or of a variant, and a floor of it."""
+    """A building near the plan or of a variant, and a floor of it. `suche` narrows the menu of buildings."""
 
+    suche = StringField(N_("Street or house number"), [Optional(), Length(max=100)])
     haus = SelectField(N_("Building"), choices=[], validate_choice=False)
     stock = SelectField(N_("Floor"), choices=[], validate_choice=False)
     was = HiddenField()
@@ -51,7 +54,17 @@ class CommentPage:
     chosen: str
     taken: Taken
     problem: str
+    #: Whether there are so many buildings that a search helps, how many are in the menu, and whether these fit the words.
+    is_long: bool
+    in_menu: int
+    is_narrowed: bool
+    #: The words that no building fits; the menu then has all.
+    in_vain: str
     city_url: str
+
+
+#: From this many buildings on, the menu can be narrowed: about as many as a telephone shows without scrolling twice.
+LONG = 15
 
 
 @page("/beteiligungen/{slug}/3d/gebaeude", name="city_comment", may=Permission.READ_PUBLIC)
@@ -64,7 +77,6 @@ def city_comment(visit: Visit) -> Response:
     form = visit.form(BuildingForm)
     groups, _ = groups_here(visit, procedure)
     offered = _offered(visit, groups, scape)
-    form.haus.choices = [SelectChoice("", N_("Please choose")), *_choices(visit, groups, offered)]
     choice = things.read_choice(str(form.was.data or "")) or _from_lists(form)
     if choice is not None and choice.building and not form.haus.data:
         form.haus.data = _value(choice.variant, choice.building)
@@ -72,7 +84,15 @@ def city_comment(visit: Visit) -> Response:
     problem = (
         visit.gettext("We do not know this place. Please choose it again.") if choice and not found else ""
     )
-    building = offered.get(str(form.haus.data or ""))
+    chosen = str(form.haus.data or "")
+    building = offered.get(chosen)
+    asked = str(form.suche.data or "").strip()[:100]
+    fitting = {value: each for value, each in offered.items() if fits(each.label or each.id, asked)}
+    # What is chosen stays in the menu, whatever is looked for.
+    menu = {
+        value: each for value, each in offered.items() if not fitting or value in fitting or value == chosen
+    }
+    form.haus.choices = [SelectChoice("", N_("Please choose")), *_choices(visit, groups, menu)]
     form.stock.choices = [SelectChoice("", N_("All of it, or none in particular"))]
     if building is not None:
         form.stock.choices += [
@@ -89,8 +109,22 @@ def city_comment(visit: Visit) -> Response:
             chosen=found_in_words(visit, found) if found else "",
             taken=taken_by(visit, procedure, choice, found) if found and choice else Taken(),
             problem=problem,
+            is_long=len(offered) >= LONG or bool(asked),
+            in_menu=len(fitting or offered),
+            is_narrowed=bool(asked and fitting),
+            in_vain="" if fitting else asked,
             city_url=visit.url("city", slug=procedure.slug),
         ),
+    )
+
+
+def fits(label: str, words: str) -> bool:
+    """Whether an address or a name has all these words: a word anywhere ("linden" in "Am Lindenhof"), a number as a whole,
+    with or without its letter ("12" is in "Hauptstraße 12 a", not in "Hauptstraße 112")."""
+    folded, wanted = (re.sub(r"(\d) ([a-z])\b", r"\1\2", places.fold(text)) for text in (label, words))
+    return all(
+        re.search(rf"(?<!\d){re.escape(word)}(?!\d)" if word[0].isdigit() else re.escape(word), folded)
+        for word in wanted.split()
     )
 
 
@@ -113,12 +147,12 @@ def _from_lists(form: BuildingForm) -> Choice | None:
     return Choice(chosen, None, floor)
 
 
-_Offered = dict[str, Building]
+_Offered = Mapping[str, Building]
 
 
 def _offered(visit: Visit, groups: Sequence[Group], scape: Cityscape) -> _Offered:
     """What can be chosen, by the value that its option sends: the buildings of the variants and those near the plan."""
-    found: _Offered = {}
+    found: dict[str, Building] = {}
     for variant in (row for group in groups for row in group.rows):
         bodies = cityscape.bodies_of(visit.house, variant)
         if bodies is not None:

@@ -21,6 +21,7 @@ import shapely
 from anyio import CapacityLimiter
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from lxml import html
 from pydantic import SecretStr
 from sqlmodel import select
 from starlette.testclient import TestClient
@@ -41,6 +42,7 @@ from participation import cityscape, identity, jobs, scenes, sun_hours
 from participation.app import create_app
 from participation.database import make_engine, unit_of_work
 from participation.jobs import Job
+from participation.pages.city_comment import fits
 from participation.settings import Settings
 from participation.things import Choice
 from tests import cast, scapes
@@ -199,6 +201,44 @@ def test_a_building_and_a_floor_are_chosen_from_lists_and_told_in_words(place: P
     for unknown in ("house-9-9", "999:P0", "x" * 500):
         assert "Diesen Ort kennen wir nicht" in place.get("/3d/gebaeude", haus=unknown)
     assert "thing=" not in place.get("/3d/gebaeude", was='{"at": [1e99, 2, 3]}')
+
+
+@pytest.mark.parametrize(
+    ("words", "label", "does"),
+    [
+        ("", "Färbergasse 2", True),
+        ("FÄRBER", "Färbergasse 2", True),
+        ("2 färber", "Färbergasse 2", True),
+        ("2", "Färbergasse 12", False),
+        ("12", "Färbergasse 12 a", True),
+        ("12a", "Färbergasse 12 a", True),
+        ("färber 12 A", "Färbergasse 12a", True),
+        ("12b", "Färbergasse 12a", False),
+        ("12", "Färbergasse 12a", True),
+        ("Bahnhofstr. 3", "Bahnhofstraße 3", True),
+        ("gasse (", "Färbergasse 2", False),
+    ],
+)
+def test_words_fit_anywhere_and_numbers_as_a_whole(words: str, label: str, does: bool) -> None:
+    assert fits(label, words) is does
+
+
+def test_the_menu_of_buildings_is_narrowed_and_keeps_what_is_chosen(place: Place) -> None:
+    def menu(**asked: str) -> list[str]:
+        found = html.fromstring(place.get("/3d/gebaeude", **asked))
+        return [each.text for each in found.xpath("//select[@name='haus']//option[@value!='']")]
+
+    everything = menu()
+    assert len(everything) > 3
+    fitting = [each for each in everything if "2" in each.split()]
+    assert fitting
+    assert menu(suche="2") == fitting
+    assert len(fitting) < len(everything)
+    kept = menu(suche="2", haus=f"{place.scape.variants[0].id}:P0")
+    assert len(kept) == len(fitting) + 1
+    assert menu(suche="Nirgendwo") == everything
+    assert "Zu „Nirgendwo“ haben wir kein Gebäude gefunden" in place.get("/3d/gebaeude", suche="Nirgendwo")
+    assert f"{len(fitting)} Gebäude pass" in place.get("/3d/gebaeude", suche="2")
 
 
 def test_a_proposal_is_begun_in_three_dimensions_and_its_place_chosen_there(place: Place) -> None:
