@@ -301,7 +301,7 @@ def map_taken(visit: Visit) -> Response:
         located = read_geojson_geometry(drawn) if drawn else nearby.position(*position) if position else None
     except (ValueError, GeometryProblem):
         located = None
-    taken = Taken()
+    taken = Taken(goes=visit.gettext("This place lies outside Germany.") if position else "")
     if located is not None:
         place = {"geometry": drawn} if drawn else _spelled(located)
         taken = taken_at(visit, procedure, located.wkb, place)

@@ -533,6 +533,7 @@ def test_a_place_chosen_on_the_map_of_an_area_goes_to_the_part_that_it_lies_in_o
         assert "geometry=%7B%22type" in found["ways"][0]["url"]
     for nonsense in ({"ort": "2,10"}, {"ort": "hier"}, {"geometry": "{}"}, {}):
         assert taken(**nonsense)["ways"] == []
+    assert taken(ort="2.35,48.85")["goes"] == "Dieser Ort liegt außerhalb Deutschlands."
     # The page knows whether to ask; a part itself need not.
     assert found_in(quarter.get("bachquartier/karte"), "//@data-taken | //@data-ways") == [
         "/beteiligungen/bachquartier/karte/gehoert.json"
