@@ -572,6 +572,17 @@ def towns_of(session: Session, person_id: int) -> set[int]:
     )
 
 
+def own_clerks(session: Session, municipality_id: int, person_ids: Iterable[int]) -> set[int]:
+    """Who of these people stands in the register of the town's agencies in their own right, not by an account alone."""
+    return set(
+        session.exec(
+            select(AgencyClerk.person_id)
+            .join(Agency, col(Agency.organisation_id) == AgencyClerk.organisation_id)
+            .where(col(AgencyClerk.person_id).in_(person_ids), Agency.municipality_id == municipality_id)
+        ).all()
+    )
+
+
 def keep_in_account(session: Session, clerk_id: int, person_id: int, *, by: Actor, now: datetime) -> None:
     """An account shows this clerk's requests from now on; the caller has seen that its owner holds the clerk's link."""
     row = session.get_one(AgencyClerk, clerk_id)

@@ -169,26 +169,30 @@ def by_email(session: Session, email: str, *, municipality_id: int | None = None
 
 def _trusted(session: Session, email: str, municipality_id: int | None) -> Identity | None:
     """The account with this address to which the town may give a role: its own, or that of somebody who has a role in it
-    (or everywhere) already. Without a town: any.
+    (or everywhere) already or is a clerk of one of its agencies. Without a town: any.
 
     Of all others somebody else may hold the password: another town's people made the link with which it was chosen.
     """
     found = _by_email(session, email)
     if municipality_id is not None:
-        at_work = {
-            row.person_id
-            for row in session.exec(
-                select(RoleAssignment).where(
-                    col(RoleAssignment.person_id).in_([each.person_id for each in found]),
+        people_of_it = [each.person_id for each in found]
+        known = agencies.own_clerks(session, municipality_id, people_of_it)
+        known |= set(
+            session.exec(
+                select(RoleAssignment.person_id).where(
+                    col(RoleAssignment.person_id).in_(people_of_it),
                     (col(RoleAssignment.municipality_id) == municipality_id)
                     | col(RoleAssignment.municipality_id).is_(None),
                 )
             )
-        }
-        found = [
-            each for each in found if each.municipality_id == municipality_id or each.person_id in at_work
-        ]
+        )
+        found = [each for each in found if each.municipality_id == municipality_id or each.person_id in known]
     return _nearest(found, municipality_id)
+
+
+def has_account(session: Session, email: str, municipality_id: int) -> bool:
+    """Whether the address has an account to which the town may give something; that of another town is none."""
+    return _trusted(session, email, municipality_id) is not None
 
 
 def create_password_identity(

@@ -141,8 +141,8 @@ def keep(visit: Visit) -> Response:
         )
         return visit.redirect("agency_account", done="kept")
     clerk = agencies.clerk_by_id(visit.session, holder.link.clerk_id)
-    if identity.by_email(visit.session, clerk.email, municipality_id=visit.municipality_id) is not None:
-        # There is one: signed in, the same button keeps the requests in it.
+    if identity.has_account(visit.session, clerk.email, visit.municipality_id):
+        # There is one: signed in, the same button keeps the requests in it. (So it does with one of another town.)
         return visit.redirect("sign_in", next=visit.url("agency_request", token=token))
     agency_answers.offer_account(visit.session, holder, now=visit.now)
     return visit.redirect("agency_request", token=token, done="account")
@@ -171,7 +171,7 @@ def open_account(visit: Visit) -> Response:
     if holder.link.clerk_id is None:
         return visit.redirect("agency_request", token=visit.request.path_params["token"])
     clerk = agencies.clerk_by_id(visit.session, holder.link.clerk_id)
-    if identity.by_email(visit.session, clerk.email, municipality_id=visit.municipality_id) is not None:
+    if identity.has_account(visit.session, clerk.email, visit.municipality_id):
         return visit.redirect("sign_in", next=visit.url("agency_account"))
     if visit.is_post:
         token = identity.invite_known(visit.session, clerk.person_id, now=visit.now)

@@ -388,6 +388,35 @@ def test_accounts_from_before_keep_working_in_their_towns_and_get_nothing_in_oth
         )
 
 
+def test_a_clerk_of_an_agency_is_found_by_the_own_row_and_not_by_an_account_that_was_another_town_s(
+    session: Session, cast: Cast
+) -> None:
+    trap, link = invited_by(session, cast.stranger, cast.there, "wera@water.example")
+    identity.accept_invitation(session, link, "the password of the trap", now=NOW)
+    water, _ = agencies.save(
+        session,
+        agencies.AgencyInput("Wasserwirtschaftsamt"),
+        municipality_id=cast.here_id,
+        by=SYSTEM,
+        now=NOW,
+    )
+    wera, accomplice = (
+        agencies.add_clerk(
+            session, water, agencies.ClerkInput(name, email, agencies.ClerkRole.RELEASES), by=SYSTEM, now=NOW
+        )
+        for name, email in (("Wera", "wera@water.example"), ("Axel", "axel@water.example"))
+    )
+    agencies.keep_in_account(session, accomplice.id, trap.id or 0, by=actor(session, trap), now=NOW)
+    assert not identity.has_account(session, "wera@water.example", cast.here_id)
+    token = identity.invite_known(session, wera.person_id, now=NOW)
+    made = identity.accept_invitation(session, token, PASSWORD, now=NOW)
+    assert identity.has_account(session, "wera@water.example", cast.here_id)
+    made.municipality_id = None  # as accounts from before are
+    session.flush()
+    person, none = invited_by(session, cast.administrator, cast.here, "wera@water.example")
+    assert (person.id, none) == (wera.person_id, "")
+
+
 def test_the_operator_is_found_in_every_town(session: Session, cast: Cast) -> None:
     olga = with_role(session, "Olga", Role.OPERATOR, None)
     identity.create_password_identity(session, olga, "olga@example.org", PASSWORD, by=SYSTEM, now=NOW)
