@@ -326,13 +326,19 @@ def offline(visit: Visit) -> Response:
     return visit.render(
         "home/offline.html",
         Offline(
-            ways=tuple(
-                (visit.gettext(channel.label), visit.gettext(channel.counts)) for channel in _ON_PAPER
-            ),
+            ways=tuple((_plainly(visit, channel), visit.gettext(channel.counts)) for channel in _ON_PAPER),
             running=tuple(card for card in cards if card.standing == "open"),
             slip_name="slip" if "slip" in PAGES else "",
         ),
     )
+
+
+def _plainly(visit: Visit, channel: channels.Channel) -> str:
+    """What a way is called; the law's term for one of them (§ 3 (2) BauGB: "zur Niederschrift") with what it means."""
+    label = visit.gettext(channel.label)
+    if channel is channels.IN_PERSON_RECORD:
+        return visit.gettext("%(way)s (you say it at the office, we write it down)", way=label)
+    return label
 
 
 # --- what every website has to say -----------------------------------------------------------------

@@ -136,6 +136,15 @@ def test_the_error_summary_leads_to_controls_that_exist() -> None:
     assert not tree.xpath("//script")
 
 
+def test_only_who_typed_something_is_told_that_it_is_still_there() -> None:
+    empty, typed = sample(), sample(name="Long name")
+    for form in (empty, typed):
+        form.validate()
+    source = "{{ forms.error_summary(f) }}"
+    assert "Nichts ist verloren" not in words(draw(source, f=empty))
+    assert "Nichts ist verloren" in words(draw(source, f=typed))
+
+
 def test_a_filter_says_what_it_narrows_to_also_where_fields_are_folded_and_leads_back() -> None:
     source = "{{ forms.filter_form('/l', [f.name], order=f.order, more=[f.topic, f.none], reset=reset) }}"
 

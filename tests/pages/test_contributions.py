@@ -159,6 +159,7 @@ def test_a_wrong_code_is_told_and_stays_in_the_field(client: TestClient, town: T
     assert html.fromstring(answer.content).xpath("//input[@name='code']/@value") == ["AAAA-3333"]
     empty = look_up(client, "")
     assert "Bitte geben Sie den Zugangscode" in words(empty)
+    assert "Nichts ist verloren" not in words(empty)
     for nonsense in ("x" * 100_000, "\x00", "'; DROP TABLE contribution; --", "🌳" * 8):
         assert look_up(client, nonsense).status_code == 422
 

@@ -497,7 +497,8 @@ def test_without_the_internet_each_way_has_its_day_that_counts(client: TestClien
     page = client.get("/ohne-internet")
     said = text(page)
     for words in ("Marktplatz 1", "08999 1234-0", "Mo bis Fr 8 bis 12 Uhr", "Stufenlos über den Hof", "Aktenzeichen BP-12",
-                  "noch 14 Tage", "der Tag, an dem der Brief im Briefkasten lag"):  # fmt: skip
+                  "noch 14 Tage", "der Tag, an dem der Brief im Briefkasten lag",
+                  "Erklärung zur Niederschrift (Sie sagen es uns im Amt, wir schreiben es auf)"):  # fmt: skip
         assert words in said
     assert tree(page).xpath("//main//a[@href='/beteiligungen/wohnen-am-muehlbach/formular.pdf']")
 
