@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -118,16 +117,20 @@ def test_guessing_is_stopped_and_a_right_password_does_not_help_then(client: Tes
 @once
 def test_a_crowd_that_tries_passwords_waits_in_a_line_of_its_own(client: TestClient, town: Town) -> None:
     """A password costs 64 MB on purpose: hundreds of tries at once took two gigabytes and every thread of the pages."""
-    house, are_done = client.app.state.house, threading.Event()  # type: ignore[attr-defined]
+    house = client.app.state.house  # type: ignore[attr-defined]
+    are_there, are_done = threading.Event(), threading.Event()
 
     async def crowd() -> None:
-        await asyncio.gather(*(house.passwords.run(are_done.wait) for _ in range(24)))
+        tries = [asyncio.ensure_future(house.passwords.run(are_done.wait)) for _ in range(24)]
+        await asyncio.sleep(0)  # each takes its place before it waits
+        are_there.set()
+        await asyncio.gather(*tries)
 
     try:
         others = threading.Thread(target=asyncio.run, args=(crowd(),))
         others.start()
-        while (answer := sign_in(client)).status_code == 303:
-            time.sleep(0.01)  # they are just coming
+        assert are_there.wait(30)
+        answer = sign_in(client)
         assert answer.status_code == 503
         assert "Gerade ist sehr viel los" in text(answer)
         assert client.get("/impressum").status_code == 200
