@@ -57,7 +57,9 @@ def _beside(make: Callable[[Loop], Door]) -> Iterator[Door]:
         asyncio.set_event_loop(loop)
         doors.append(make(loop))
         ready.set()
-        loop.run_forever()
+        # Closed where it ran: elsewhere uvloop can wait for ever for what it has just let go of.
+        with closing(loop):
+            loop.run_forever()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -68,7 +70,6 @@ def _beside(make: Callable[[Loop], Door]) -> Iterator[Door]:
         loop.call_soon_threadsafe(doors[0].close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-        loop.close()
 
 
 def _call(at: socket.socket) -> socket.socket:
