@@ -376,13 +376,9 @@ def test_on_a_small_screen_nothing_scrolls_sideways(
     assert f"/{scheme}/" in str(tile.get_attribute("src"))
     click_at(page, 0.4, 0.5)
     expect(page.get_by_role("dialog", name="Gewählter Ort")).to_be_visible()
-    page.wait_for_timeout(400)  # the map glides
-    popup, nearer = (
-        page.locator(each).bounding_box() for each in (".leaflet-popup", ".leaflet-control-zoom")
-    )
-    assert popup
-    assert nearer
-    assert nearer["x"] + nearer["width"] <= popup["x"], "no button lies on what is said"
+    # The map glides until no button lies on what is said.
+    edge = "document.querySelector('{}').getBoundingClientRect().{}"
+    until(page, f"{edge.format('.leaflet-control-zoom', 'right')} <= {edge.format('.leaflet-popup', 'left')}")
     axe(page)
     page.goto("/beteiligungen/radfahren/beitraege")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
